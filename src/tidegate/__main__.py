@@ -1,0 +1,28 @@
+"""Hands argv over: `boot` takes the short way, everything else the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run tidegate; return the exit code."""
+    began = time.monotonic()
+    given = sys.argv[1:] if argv is None else argv
+    if "boot" in given:
+        from tidegate.container.entry import split_globals
+
+        glob, verb, rest = split_globals(given)
+        if verb == "boot" and not glob.problem and "--help" not in rest[:1] + rest[-1:]:
+            from tidegate.container.entry import run_boot
+
+            return run_boot(glob, rest, began, dict(os.environ))
+    from tidegate.frontends.cli.main import main as command_line
+
+    return command_line(given, began)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

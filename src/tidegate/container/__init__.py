@@ -1,0 +1,1 @@
+"""Inside the app's image: boot, wait, seal, status, migrate. Standard library only."""

@@ -1,0 +1,401 @@
+"""Raise the level of one database: win the election or wait for whoever has, then apply.
+
+The story is `raise_level`. Whatever happens, the election is released, and what the error says
+about the database is read from the database.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.container import ledger
+from tidegate.container.gate import Gate
+from tidegate.container.report import Report, masked
+from tidegate.container.signals import Signals
+from tidegate.contracts.database import Session
+from tidegate.contracts.framework import Applying
+from tidegate.errors import (
+    ElectionNotWon,
+    PolicyRefused,
+    StepFailed,
+    Stopped,
+    TidegateError,
+)
+from tidegate.model.connection import Connection
+from tidegate.model.level import Verdict
+from tidegate.model.readiness import Permanent, Transient
+
+POLL = (0.05, 0.4)  # seconds between two looks of a waiter: from, to; with jitter
+LOCK_REFUSED = "55P03"
+SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
+RESTARTS = 3  # times that a server going away in the middle of a step is waited out
+
+
+@dataclass(slots=True)
+class Raising:
+    """What one raise needs to know."""
+
+    gate: Gate
+    connection: Connection
+    settings: Mapping[str, str]
+    deadline: float
+    report: Report
+    signals: Signals
+    target: str = ""
+
+    @property
+    def left(self) -> float:
+        """Seconds that one attempt to connect may take."""
+        return max(0.5, min(5.0, self.deadline - time.monotonic()))
+
+
+def raise_level(raising: Raising) -> Verdict:
+    """Bring the database to the level of the code, by us or by another; return where it stands."""
+    database = raising.gate.database(raising.connection)
+    session = _patiently(raising, lambda: database.session(raising.left))
+    election = None
+    announced = ""
+    pause = POLL[0]
+    try:
+        while True:
+            verdict = raising.gate.level(raising.connection, session)
+            if not verdict.pending:
+                return verdict
+            if election is None:
+                election = _patiently(raising, lambda: database.election(raising.left))
+            if election.try_win():
+                return _leading(raising, election, session)
+            if announced != (holder := election.holder()) and holder != "nobody":
+                announced = holder
+                raising.report.stage("elect", raising.connection.alias, f"{holder} migrates; wait")
+            if time.monotonic() > raising.deadline:
+                raise ElectionNotWon(
+                    f"another process still migrates database {raising.connection.alias} after "
+                    f"{raising.settings['timeout']} s: {holder}",
+                    f"{len(verdict.pending)} steps are pending; this process changed nothing.",
+                    "look at that process, or give more time with --timeout",
+                )
+            raising.signals.event.wait(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 1.5, POLL[1])
+    finally:
+        if election is not None:
+            election.release()
+        session.close()
+
+
+def wait_level(raising: Raising) -> Verdict:
+    """Look again and again until another process has brought the level up."""
+    database = raising.gate.database(raising.connection)
+    session = _patiently(raising, lambda: database.session(raising.left))
+    pause = POLL[0]
+    try:
+        while True:
+            try:
+                verdict = raising.gate.level(raising.connection, session)
+            except Transient:
+                session.close()
+                session = _patiently(raising, lambda: database.session(raising.left))
+                continue
+            if not verdict.pending:
+                return verdict
+            if time.monotonic() > raising.deadline:
+                names = ", ".join(verdict.pending[:3])
+                raise ElectionNotWon(
+                    f"nobody brought database {raising.connection.alias} up to date within "
+                    f"{raising.settings['timeout']} s",
+                    f"{len(verdict.pending)} steps are pending ({names}); this process waits for "
+                    "the schema and never migrates (--when-behind wait).",
+                    "start the service that migrates, or run `tidegate migrate`",
+                )
+            raising.signals.event.wait(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 1.5, POLL[1])
+    finally:
+        session.close()
+
+
+def _leading(raising: Raising, election: Any, session: Session) -> Verdict:
+    """We won: look once more, apply, write it down."""
+    report, alias = raising.report, raising.connection.alias
+    if not election.settle(raising.deadline, lambda text: report.stage("elect", alias, text)):
+        raise ElectionNotWon(
+            f"a session of an earlier migration of {alias} does not end",
+            "The server still runs what a dead process had sent, and would not end it for us.",
+            "look for it in pg_stat_activity and end it as its owner: pg_terminate_backend(pid)",
+        )
+    verdict = raising.gate.level(raising.connection, session)
+    if not verdict.pending:
+        return verdict
+    _refuse_unmade_backup(raising)
+    lost: list[str] = []
+
+    def on_lost(reason: str) -> None:
+        lost.append(reason)
+        election.cancel()
+
+    report.stage("elect", alias, f"this process migrates: {len(verdict.pending)} steps pending")
+    election.start(on_lost)
+    raising.signals.on_stop.append(election.cancel)
+    try:
+        return _written_down(raising, election, session, verdict, lost)
+    finally:
+        raising.signals.on_stop.remove(election.cancel)
+
+
+def _refuse_unmade_backup(raising: Raising) -> None:
+    if raising.settings["backup"] == "always":
+        raise PolicyRefused(
+            "a backup before migrating was asked for, and this version can't make one",
+            "Nothing was applied.",
+            "make the backup yourself, and set AUTO_BACKUP=false (--backup never)",
+        )
+
+
+def _written_down(
+    raising: Raising, election: Any, session: Session, before: Verdict, lost: list[str]
+) -> Verdict:
+    """Apply under a run in the ledger; the run's steps are those that the database has after."""
+    gate, connection = raising.gate, raising.connection
+    book = ledger.Ledger(
+        election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
+    )
+    book.begin(" ".join(before.pending)[:2000])
+    seconds: dict[str, float] = {}
+    began = time.monotonic()
+    state, message = "failed", ""
+    try:
+        _apply(raising, election, seconds, before, lost)
+        state = "done"
+    except Stopped as stop:
+        message = f"stopped by signal {stop.signum}"
+        raise
+    except TidegateError as error:
+        message = masked(error.what, raising.report.secrets)
+        raise
+    finally:
+        _close_book(raising, book, (state, message), began, seconds, before)
+    after = gate.level(connection, session)
+    if after.pending and not raising.target:
+        raise StepFailed(
+            f"{connection.alias} still lacks {len(after.pending)} steps after the framework said "
+            "that it was done",
+            f"Pending: {', '.join(after.pending[:5])}.",
+            "see `tidegate status`",
+        )
+    return after
+
+
+def _close_book(
+    raising: Raising,
+    book: ledger.Ledger,
+    outcome: tuple[str, str],
+    began: float,
+    seconds: Mapping[str, float],
+    before: Verdict,
+) -> None:
+    """Write the end of the run; what can't be written must not hide why it ended."""
+    try:
+        applied = _standing(raising).applied
+    except (Transient, Permanent):
+        return  # the server is gone: the next holder closes this run as abandoned
+    pending = set(before.pending)
+    fresh = [
+        (step, seconds.get(step.id, 0.0))
+        for step in raising.gate.steps(raising.connection.alias)
+        if step.id in pending and step.id in applied
+    ]
+    book.end(outcome[0], time.monotonic() - began, fresh, outcome[1])
+    if book.off:
+        raising.report.warn(f"the ledger was not written: {book.off}")
+
+
+def _apply(
+    raising: Raising, election: Any, seconds: dict[str, float], before: Verdict, lost: list[str]
+) -> None:
+    """Apply; ask again for a refused lock, and go on after a server that went away."""
+    restarts = 0
+    pause = 0.2
+    while True:
+        applying = _listening(raising, election, seconds, len(before.pending))
+        try:
+            raising.gate.project.apply(raising.connection, raising.target, applying)
+            return
+        except Stopped:
+            raise
+        except TidegateError:
+            raise
+        except Exception as error:
+            if raising.signals.stopped:
+                raise Stopped(raising.signals.stopped) from error
+            if lost:
+                raise ElectionNotWon(
+                    f"the election for {raising.connection.alias} was lost in the middle: "
+                    f"{lost[0]}",
+                    _stands(raising, before),
+                    "start again; whoever won meanwhile goes on from there",
+                ) from error
+            state = sqlstate(error)
+            late = time.monotonic() + pause > raising.deadline
+            if state == LOCK_REFUSED and applying.atomic and not late:
+                raising.report.stage(
+                    "migrate", applying.step, "a lock was not free in time; released, asking again"
+                )
+            elif _is_gone(error, state) and restarts < RESTARTS and not late:
+                restarts += 1
+                raising.report.stage("migrate", applying.step, "the server went away; waiting")
+                _patiently(
+                    raising, lambda: raising.gate.database(raising.connection).session(raising.left)
+                ).close()
+                _hold_again(raising, election)
+            else:
+                raise _failure(raising, applying, error, state, before) from error
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, 2.0)
+
+
+def _hold_again(raising: Raising, election: Any) -> None:
+    """After a restart of the server nobody holds anything: win anew before going on."""
+    win_back: Callable[[], bool] = getattr(election, "hold_again", lambda: True)
+    if not win_back():
+        raise ElectionNotWon(
+            f"the server of {raising.connection.alias} went away, and another process has won "
+            "the election since",
+            "",
+            "start again; it waits for that process",
+        )
+
+
+def _listening(raising: Raising, election: Any, seconds: dict[str, float], total: int) -> Applying:
+    budget = float(raising.settings["lock_timeout"])
+
+    def on_start(step: str) -> None:
+        raising.report.stage("migrate", step, "applying", step=step)
+
+    def on_done(step: str, took: float) -> None:
+        seconds[step] = took
+        raising.report.stage("migrate", step, f"done ({len(seconds)} of {total})", took, step=step)
+
+    def opened(run: Any) -> None:
+        election.fence(run)
+        if budget:
+            run(f"SET lock_timeout = {int(budget * 1000)}")
+
+    return Applying(
+        on_start=on_start,
+        on_done=on_done,
+        opened=opened if raising.connection.vendor == "postgresql" else None,
+        redirect=election.redirect,
+        lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
+    )
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return the SQLSTATE that any driver's error in the chain carries, or an empty string."""
+    one: BaseException | None = error
+    while one is not None:
+        for source in (one, getattr(one, "orig", None)):
+            for name in ("sqlstate", "pgcode"):
+                value = getattr(source, name, None)
+                if isinstance(value, str) and value:
+                    return value
+        one = one.__cause__ or one.__context__
+    return ""
+
+
+def _is_gone(error: BaseException, state: str) -> bool:
+    if state:
+        return state in SERVER_GONE
+    kinds = {type(one).__name__ for one in (error, error.__cause__, getattr(error, "orig", None))}
+    named = {"OperationalError", "InterfaceError", "ConnectionDoesNotExistError"}
+    text = str(error).lower()
+    words = ("connection", "server closed", "terminat")
+    return bool(kinds & named) and any(word in text for word in words)
+
+
+def _failure(
+    raising: Raising, applying: Applying, error: Exception, state: str, before: Verdict
+) -> TidegateError:
+    """Say the step, the statement, the cause, and where the database stands now."""
+    cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
+    kind = type(error).__name__
+    sql = " ".join(applying.statement.split())
+    shown = f"{sql[:300]} …" if len(sql) > 300 else sql
+    step = applying.step or "(between two steps)"
+    meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]
+    meaning += [line for line in cause.splitlines()[1:4] if line.strip()]
+    if shown:
+        meaning.append(f"last statement: {shown}")
+    path = next((s.path for s in raising.gate.steps(raising.connection.alias) if s.id == step), "")
+    if path:
+        meaning.append(f"file: {path}")
+    meaning.append(_stands(raising, before))
+    if not applying.atomic:
+        meaning.append(
+            f"{step} does not run in one transaction: what it did before it failed may still be "
+            "there (an INVALID index, a new column). Look before you run it again."
+        )
+    if state == LOCK_REFUSED:
+        return ElectionNotWon(
+            f"step {step} did not get its lock within the lock budget",
+            "\n".join(meaning),
+            "end the transaction that blocks it (pg_stat_activity), or raise --lock-timeout",
+        )
+    return StepFailed(
+        f"step {step} failed on database {raising.connection.alias}",
+        "\n".join(meaning),
+        "correct the step and start again; the app was not started",
+    )
+
+
+def _stands(raising: Raising, before: Verdict) -> str:
+    try:
+        now = _standing(raising)
+    except (Transient, Permanent) as error:
+        return f"database: can't be asked where it stands: {error}"
+    fresh = [step for step in before.pending if step in now.applied]
+    if not fresh:
+        return "database: stands where it stood before, no step of this run was kept"
+    kept = ", ".join(fresh[-3:])
+    return (
+        f"database: {len(fresh)} of {len(before.pending)} steps are applied and stay "
+        f"(the last: {kept}); {len(now.pending)} are pending"
+    )
+
+
+def _standing(raising: Raising) -> Verdict:
+    session = raising.gate.database(raising.connection).session(5.0)
+    try:
+        return raising.gate.level(raising.connection, session)
+    finally:
+        session.close()
+
+
+def _patiently(raising: Raising, open_it: Callable[[], Any]) -> Any:
+    """Open something at the server; a server that is away for a moment is waited for."""
+    from tidegate.container.waiting import Dependency, wait_for
+    from tidegate.errors import NotReady, RefusedForGood
+
+    held: list[Any] = []
+
+    def probe(timeout: float) -> str:
+        held.append(open_it())
+        return "open"
+
+    name = raising.connection.shown
+    (outcome,) = wait_for(
+        [Dependency(name, probe)], raising.deadline, lambda *_: None, raising.signals.event
+    )
+    if outcome.ready:
+        return held[0]
+    if raising.signals.stopped:
+        raise Stopped(raising.signals.stopped)
+    if outcome.error:
+        raise RefusedForGood(outcome.error.what, outcome.error.meaning, outcome.error.next)
+    raise NotReady(
+        f"{name} was not ready within {raising.settings['timeout']} s: {outcome.detail}",
+        "",
+        "see whether the server runs and can be reached from here",
+    )

@@ -1,0 +1,214 @@
+"""Ask a project's settings a question in a forked child, under an environment of our choice.
+
+A child imports the settings (or runs env.py up to its connect) once and is thrown away, so each
+question gets fresh modules and nothing leaks into this process. Needs `os.fork`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tidegate.contracts.framework import Project
+
+RETRIES = 40  # variables without a default that we are ready to make up, one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the settings said.
+
+    `connections` as dictionaries; `shape` is text over all that decides which migrations there
+    are; `reads` the variables looked at; `made_up` those that had to be invented; `iterated`
+    whether the whole environment was walked (pydantic does); `files` the project's own modules
+    that were imported.
+    """
+
+    connections: list[dict[str, Any]] = field(default_factory=list)
+    shape: str = ""
+    reads: list[str] = field(default_factory=list)
+    made_up: list[str] = field(default_factory=list)
+    iterated: bool = False
+    files: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+def made_up_value(name: str) -> str:
+    """Return a value of the right form for a required variable that is not set at build time."""
+    upper = name.upper()
+    if any(word in upper for word in ("DATABASE", "SQL", "POSTGRES", "PG", "DB_U", "DSN")) and any(
+        word in upper for word in ("URL", "URI", "DSN")
+    ):
+        return "postgresql://seal:seal@seal.invalid:5432/seal"
+    if "URL" in upper or "URI" in upper or "BROKER" in upper:
+        return "redis://seal.invalid:6379/0"
+    if "PORT" in upper or upper.endswith(("_ID", "_TIMEOUT", "_AGE", "_SIZE")):
+        return "5432"
+    return "made-up-while-sealing-" + "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def ask(project: Project, environ: Mapping[str, str]) -> Answer:
+    """Return what the project says under `environ`; required variables that lack are made up."""
+    given = dict(environ)
+    made_up: list[str] = []
+    for _ in range(RETRIES):
+        answer, missing = _in_child(project, given)
+        if not answer.error or not missing or all(name in given for name in missing):
+            return Answer(
+                answer.connections,
+                answer.shape,
+                answer.reads,
+                made_up,
+                answer.iterated,
+                answer.files,
+                answer.error,
+            )
+        for name in missing:
+            if name not in given:
+                given[name] = made_up_value(name)
+                made_up.append(name)
+    return Answer(error="the settings ask for more variables than can be made up")
+
+
+def _in_child(project: Project, environ: Mapping[str, str]) -> tuple[Answer, list[str]]:
+    read_end, write_end = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _child(project, environ, read_end, write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(child, 0)
+    if not data:
+        return Answer(error="the settings ended the process"), []
+    raw = json.loads(data)
+    return Answer(**raw["answer"]), raw["missing"]
+
+
+def _child(project: Project, environ: Mapping[str, str], read_end: int, write_end: int) -> None:
+    """Answer over the pipe; never returns."""
+    try:
+        os.close(read_end)
+        silence = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(silence, fd)
+        watch = watch_environ(environ)
+        before = set(sys.modules)
+        answer, missing = Answer(error="interrupted"), []
+        try:
+            found = [_plain(asdict(one)) for one in project.connections()]
+            answer = Answer(found, _shape(project), files=_files(project, before))
+        except BaseException as error:
+            answer = Answer(error=f"{type(error).__name__}: {error}"[:300])
+            missing = watch.missing[-1:] or _named_by_pydantic(error)
+        answer = Answer(
+            answer.connections,
+            answer.shape,
+            sorted(watch.reads),
+            [],
+            watch.iterated,
+            answer.files,
+            answer.error,
+        )
+        data = json.dumps({"answer": asdict(answer), "missing": missing}).encode()
+        while data:
+            data = data[os.write(write_end, data) :]
+    finally:
+        os._exit(0)
+
+
+def _plain(connection: dict[str, Any]) -> dict[str, Any]:
+    password = connection["password"]
+    connection["password"] = password.reveal() if hasattr(password, "reveal") else str(password)
+    return connection
+
+
+def _shape(project: Project) -> str:
+    """Return all of the configuration that decides which migrations and static files exist."""
+    if project.framework != "django":
+        return ""
+    from django.conf import settings
+
+    names = ("INSTALLED_APPS", "MIGRATION_MODULES", "DATABASE_ROUTERS", "STATIC_ROOT",
+             "STATICFILES_DIRS", "STORAGES", "AUTH_USER_MODEL")  # fmt: skip
+    engines = {alias: raw.get("ENGINE") for alias, raw in settings.DATABASES.items()}
+    values = {name: str(getattr(settings, name, None)) for name in names}
+    return json.dumps([values, sorted(engines)])
+
+
+def _files(project: Project, before: set[str]) -> list[str]:
+    root = str(project.root.resolve()) + os.sep
+    files = {
+        os.path.realpath(file)
+        for name, module in list(sys.modules.items())
+        if name not in before and (file := getattr(module, "__file__", None))
+    }
+    inside = (path for path in files if path.startswith(root) and "site-packages" not in path)
+    return sorted(path for path in inside if path.endswith(".py"))
+
+
+def _named_by_pydantic(error: BaseException) -> list[str]:
+    """pydantic-settings walks the environment, and names what it lacks in its error."""
+    problems = getattr(error, "errors", None)
+    if not callable(problems):
+        return []
+    try:
+        return [str(one["loc"][0]).upper() for one in problems() if one.get("type") == "missing"]
+    except (KeyError, IndexError, TypeError):
+        return []
+
+
+class Watch:
+    """What was looked up in the environment."""
+
+    def __init__(self) -> None:
+        self.reads: set[str] = set()
+        self.missing: list[str] = []
+        self.iterated = False
+
+
+def watch_environ(environ: Mapping[str, str]) -> Watch:
+    """Put `environ` in place of this process's environment and record every look-up."""
+    watch = Watch()
+    for name in list(os.environ):
+        if name not in environ:
+            del os.environ[name]
+    os.environ.update(environ)
+    kind = type(os.environ)
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def __getitem__(self, name: str) -> str:
+            watch.reads.add(name)
+            try:
+                return str(kind.__getitem__(self, name))
+            except KeyError:
+                watch.missing.append(name)
+                raise
+
+        def get(self, name: str, default: Any = None) -> Any:
+            watch.reads.add(name)
+            try:
+                return kind.__getitem__(self, name)
+            except KeyError:
+                watch.missing.append(name)
+                return default
+
+        def __contains__(self, name: object) -> bool:
+            watch.reads.add(str(name))
+            there = kind.__contains__(self, name)
+            if not there:
+                watch.missing.append(str(name))
+            return bool(there)
+
+        def __iter__(self) -> Any:
+            watch.iterated = True
+            return kind.__iter__(self)
+
+    os.environ.__class__ = Watched
+    return watch

@@ -1,0 +1,201 @@
+"""The story of `tidegate boot`: wait, decide, raise or wait for the level, collect, become the app.
+
+Each stage is a function here or in the file of its name; `boot` reads aloud.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate.container import static
+from tidegate.container.applying import Raising, raise_level, wait_level
+from tidegate.container.gate import Gate, open_gate
+from tidegate.container.report import Report
+from tidegate.container.services import BadServiceUrl, dependency
+from tidegate.container.signals import Signals
+from tidegate.container.waiting import Dependency, Outcome, wait_for
+from tidegate.errors import (
+    NotReady,
+    PolicyRefused,
+    RefusedForGood,
+    Stopped,
+    UsageProblem,
+)
+from tidegate.model.connection import Connection
+from tidegate.model.level import Verdict
+
+
+@dataclass(slots=True)
+class Boot:
+    """What one boot works with."""
+
+    root: Path
+    environ: Mapping[str, str]
+    settings: Mapping[str, str]
+    report: Report
+    signals: Signals
+    began: float
+
+    @property
+    def deadline(self) -> float:
+        """The one deadline, on the monotonic clock."""
+        return self.began + float(self.settings["timeout"])
+
+
+def boot(one: Boot, command: Sequence[str]) -> None:
+    """Do everything that has to be done before `command` may start; return when it may."""
+    if shutil.which(command[0], path=one.environ.get("PATH")) is None:
+        raise UsageProblem(
+            f"{command[0]} is not a program in this image",
+            "It is what boot would become in the end; nothing was touched.",
+            "correct the command after `--` (CMD in the Dockerfile, command: in Compose)",
+        )
+    gate = open_gate(one.root, one.environ, one.settings)
+    one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    if gate.why:
+        one.report.stage("gate", "", f"asking {gate.project.framework} itself: {gate.why}")
+    wait(one, gate)
+    for connection in gate.connections:
+        raise_or_decide(one, gate, connection)
+    static.collect(
+        gate.project, one.settings, one.report, one.deadline, one.signals, sealed_static(gate)
+    )
+
+
+def wait(one: Boot, gate: Gate) -> None:
+    """Wait for every database and service at once, until the one deadline."""
+    dependencies = [
+        Dependency(f"{c.alias} ({c.shown})", gate.database(c).probe) for c in gate.connections
+    ] + services(one)
+    began = time.monotonic()
+
+    def changed(name: str, reason: str, seconds: float) -> None:
+        one.report.stage("wait", name, reason)
+
+    outcomes = wait_for(dependencies, one.deadline, changed, one.signals.event)
+    if one.signals.stopped:
+        raise Stopped(one.signals.stopped)
+    for outcome in outcomes:
+        if outcome.ready:
+            one.report.stage("wait", outcome.name, f"{outcome.detail} is ready")
+    one.report.seconds["wait"] = time.monotonic() - began
+    raise_first_refusal(outcomes, one.settings)
+    for connection in gate.connections:
+        warning = getattr(gate.database(connection), "warning", lambda: "")()
+        if warning:
+            one.report.warn(warning)
+
+
+def services(one: Boot) -> list[Dependency]:
+    """Return the dependencies of `--wait-for`."""
+    out = []
+    for url in one.settings["wait_for"].split():
+        try:
+            out.append(dependency(url, one.environ))
+        except BadServiceUrl as error:
+            raise UsageProblem(
+                getattr(error, "what", str(error)), "", getattr(error, "next", "")
+            ) from None
+    return out
+
+
+def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]) -> None:
+    """End with what refused for good, else with what was not ready in time."""
+    for outcome in outcomes:
+        if outcome.error:
+            raise RefusedForGood(outcome.error.what, outcome.error.meaning, outcome.error.next)
+    late = [outcome for outcome in outcomes if not outcome.ready]
+    if late:
+        raise NotReady(
+            f"not ready within {settings['timeout']} s: "
+            + "; ".join(f"{outcome.name}: {outcome.detail}" for outcome in late),
+            f"{late[0].attempts} attempts were made; the app was not started.",
+            "see whether it runs and can be reached from here, or give more time with --timeout",
+        )
+
+
+def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
+    """Do what the policy says for the state that one database is in."""
+    began = time.monotonic()
+    verdict = read_level(one, gate, connection)
+    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals)
+    state = verdict.state
+    if state in ("ahead", "diverged") and one.settings["when_ahead"] == "fail":
+        raise PolicyRefused(
+            f"database {connection.alias} has steps that this code does not know: "
+            + _listed(verdict.unknown),
+            "The image is older than the schema (an old tag, or a rollback of the image alone). "
+            "The policy --when-ahead fail forbids to start.",
+            "start the newer image, or allow it with --when-ahead serve",
+        )
+    if verdict.unknown:
+        one.report.warn(
+            f"{connection.alias} is {state}: it has steps that this code does not know: "
+            f"{_listed(verdict.unknown)}; the image may be older than the schema"
+        )
+    if verdict.pending:
+        verdict = _when_behind(one, raising, verdict)
+    one.report.stage(
+        "gate", connection.alias, _summed_up(verdict), time.monotonic() - began,
+        state=verdict.state,
+    )  # fmt: skip
+
+
+def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
+    policy, alias = one.settings["when_behind"], raising.connection.alias
+    if policy == "migrate":
+        return raise_level(raising)
+    if policy == "wait":
+        one.report.stage("gate", alias, f"{_summed_up(verdict)}; waiting for the one who migrates")
+        return wait_level(raising)
+    if policy == "serve":
+        one.report.warn(f"{alias} is {_summed_up(verdict)}; the app starts all the same")
+        return verdict
+    raise PolicyRefused(
+        f"database {alias} is {_summed_up(verdict)}",
+        "The policy --when-behind fail forbids to start.",
+        "apply the steps first: tidegate migrate",
+    )
+
+
+def read_level(one: Boot, gate: Gate, connection: Connection) -> Verdict:
+    """Read one database's level over a session of its own."""
+    session = gate.database(connection).session(5.0)
+    try:
+        return gate.level(connection, session)
+    finally:
+        session.close()
+
+
+def sealed_static(gate: Gate) -> tuple[str, str] | None:
+    """Return the seal's word on static files, where the seal is good."""
+    if gate.head is None or gate.why:
+        return None
+    root, digest = gate.head.all("static")[0]
+    return root, digest
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _summed_up(verdict: Verdict) -> str:
+    if not verdict.pending:
+        return f"{verdict.state} ({len(verdict.applied)} steps)"
+    return f"{verdict.state}, {len(verdict.pending)} steps pending: {_listed(verdict.pending, 3)}"
+
+
+def start(one: Boot, command: Sequence[str]) -> None:
+    """Become the command."""
+    from tidegate.container.fast import become
+
+    one.report.summary(list(command), time.monotonic() - one.began)
+    one.signals.restore()
+    os.environ.clear()
+    become(list(command), dict(one.environ))

@@ -1,0 +1,147 @@
+"""What stands before the app: its project, its databases, its steps, and where they stand.
+
+A valid seal answers all three without importing the framework; where it doesn't, the project
+itself is asked, and `why` says the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tidegate import discovery
+from tidegate.container import ledger, sealfile
+from tidegate.contracts.database import Database, Session, TableMissing
+from tidegate.contracts.framework import Project
+from tidegate.errors import UsageProblem
+from tidegate.model.connection import Connection, Secret
+from tidegate.model.level import Verdict, heads, judge
+from tidegate.model.step import Step
+
+
+@dataclass(slots=True)
+class Gate:
+    """One project as it stands before its databases."""
+
+    project: Project
+    connections: list[Connection]
+    environ: Mapping[str, str]
+    head: sealfile.Head | None = None
+    why: str = ""
+    _steps: dict[str, list[Step]] = field(default_factory=dict)
+
+    def steps(self, alias: str) -> list[Step]:
+        """Return the code's steps: from the seal where it is good, else from the framework."""
+        if alias not in self._steps:
+            self._steps[alias] = (
+                _sealed_steps(self.head, alias) if self.head else self.project.steps(alias)
+            )
+        return self._steps[alias]
+
+    def database(self, connection: Connection) -> Database:
+        """Return the database behind one connection."""
+        return discovery.database(connection, self.environ)
+
+    def level(self, connection: Connection, session: Session) -> Verdict:
+        """Read the level in one query and compare."""
+        steps = self.steps(connection.alias)
+        try:
+            rows = session.query(self.project.recorded_sql(connection))
+        except TableMissing:
+            rows = []
+        texts = [tuple(column or "" for column in row) for row in rows]
+        recorded = self.project.recorded_ids(steps, texts)
+        if self.project.framework == "alembic":
+            recorded = _below_unknown(steps, recorded, texts, session)
+        return judge(steps, recorded)
+
+
+def _below_unknown(
+    steps: Sequence[Step],
+    recorded: frozenset[str],
+    rows: Sequence[Sequence[str]],
+    session: Session,
+) -> frozenset[str]:
+    """Alembic keeps heads only: below a head that this code doesn't know, ask the ledger.
+
+    Without a ledger, heads that are all unknown are taken to come after all that we have, which
+    is what an older image before a newer schema sees.
+    """
+    known = {step.id for step in steps}
+    if all(row[0] in known for row in rows):
+        return recorded
+    applied = {step for step in ledger.recorded(session.query) if step in known}
+    if applied:
+        return recorded | applied
+    return recorded if any(row[0] in known for row in rows) else recorded | known
+
+
+def open_gate(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Gate:
+    """Return the gate of the project at `root`; the seal is used where it is good."""
+    head = sealfile.read(sealfile.seal_path(str(root), environ))
+    project = discovery.find_project(root, environ, settings["framework"])
+    why = "the image has no seal" if head is None else sealfile.why_stale(head, environ, False)
+    connections: list[Connection] = []
+    if head and not why:
+        connections, why = _sealed_connections(head, environ)
+    if why:
+        good = head if head and connections else None
+        return Gate(project, _chosen(project.connections(), settings), environ, good, why)
+    return Gate(project, _chosen(connections, settings), environ, head)
+
+
+def _chosen(connections: list[Connection], settings: Mapping[str, str]) -> list[Connection]:
+    wanted = [alias.strip() for alias in settings["databases"].split(",") if alias.strip()]
+    if not wanted:
+        return connections
+    by_alias = {one.alias: one for one in connections}
+    unknown = [alias for alias in wanted if alias not in by_alias]
+    if unknown:
+        raise UsageProblem(
+            f"the setting databases names {', '.join(unknown)}",
+            f"The project's databases are: {', '.join(by_alias) or 'none'}.",
+            "correct the setting",
+        )
+    return [by_alias[alias] for alias in wanted]
+
+
+def _sealed_steps(head: sealfile.Head | None, alias: str) -> list[Step]:
+    assert head is not None
+    return [Step.from_dict(raw) for raw in json.loads(head.body)["steps"][alias]]
+
+
+def _sealed_connections(
+    head: sealfile.Head, environ: Mapping[str, str]
+) -> tuple[list[Connection], str]:
+    out = []
+    for (alias,) in head.all("alias"):
+        fields = sealfile.login(head, alias, environ)
+        if isinstance(fields, str):
+            return [], fields
+        if "url" in fields:
+            from tidegate.container.recipe import split_url
+
+            fields = {"vendor": fields["vendor"], **split_url(fields["url"])}
+        table, schema = json.loads(head.body)["tables"][alias]
+        out.append(
+            Connection(
+                alias=alias,
+                vendor=fields["vendor"],
+                host=fields.get("host", ""),
+                port=fields.get("port", ""),
+                user=fields.get("user", ""),
+                password=Secret(fields.get("password", "")),
+                name=fields.get("name", ""),
+                options=json.loads(head.body)["options"][alias],
+                version_table=table,
+                version_schema=schema,
+            )
+        )
+    return out, ""
+
+
+def code_heads(gate: Gate, alias: str) -> tuple[str, ...]:
+    """Return the heads of the code's steps."""
+    return heads(gate.steps(alias))

@@ -1,0 +1,227 @@
+"""Find, at build time, how a project makes its database login from the environment.
+
+The settings are asked again and again under invented environments: a field that comes out as the
+marker that one variable was given is made from that variable. Every recipe is checked with a
+second set of markers that must come out as predicted; what can't be predicted gets no recipe, and
+boot loads the settings as it would without a seal. A recipe holds for one *pattern*, the exact
+set of variables present, because settings like `DATABASE_URL or POSTGRES_HOST` take other ways
+for other sets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.container.asking import Answer, ask
+from tidegate.contracts.framework import Project
+
+FIELDS = ("host", "port", "user", "password", "name")
+MOST = 8  # connection variables up to which patterns are tried
+USUAL = (
+    "DATABASE_URL", "DATABASE_URI", "DB_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL",
+    "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
+    "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME",
+)  # fmt: skip
+NOT_ASKED = {"DJANGO_SETTINGS_MODULE", "ALEMBIC_CONFIG", "PATH", "HOME", "PYTHONPATH", "LANG",
+             "PWD", "TZ", "NO_COLOR", "TERM", "COLUMNS", "LINES"}  # fmt: skip
+FLIPS = ("1", "0", "true", "false", "made-up")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one database's login is made while exactly `pattern` is present in the environment.
+
+    `fields` maps a field to ("const", value), ("env", variable), or, for all of them at once,
+    {"url": ("url", variable)}. `vendor`, `driver` and `options` are constant.
+    """
+
+    alias: str
+    pattern: tuple[str, ...]
+    vendor: str
+    fields: Mapping[str, tuple[str, str]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """All that the questions brought to light; `why` says what has no recipe, and the cause."""
+
+    recipes: tuple[Recipe, ...] = ()
+    variables: tuple[str, ...] = ()
+    shape_variables: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    why: str = ""
+
+
+def learn(project: Project, environ: Mapping[str, str]) -> Learned:
+    """Return the recipes of `project`, tried out against its own settings."""
+    if not hasattr(os, "fork"):
+        return Learned(why="this system has no fork: seal on Linux, where the image is built")
+    first = ask(project, environ)
+    if first.error:
+        return Learned(why=f"the settings can't be loaded: {first.error}")
+    names = _candidates(first)
+    bare = {name: value for name, value in environ.items() if name not in names}
+    made_up = {name: f"sealing-{name.lower()}" for name in first.made_up}
+    variables, shape_variables = _sort_out(project, bare, names)
+    if len(variables) > MOST:
+        return Learned(why=f"{len(variables)} variables take part in the login; at most {MOST}")
+    settled = {k: v for k, v in environ.items() if k not in variables} | {
+        name: value for name, value in made_up.items() if name not in variables
+    }
+    recipes: list[Recipe] = []
+    for pattern in _patterns(variables):
+        recipes += _recipes(project, settled, pattern)
+    why = "" if recipes else _why(first)
+    return Learned(
+        tuple(recipes), tuple(variables), tuple(shape_variables), tuple(first.files), why
+    )
+
+
+def _candidates(first: Answer) -> list[str]:
+    names = set(first.reads) | set(first.made_up)
+    if first.iterated:
+        names |= set(USUAL)
+    return sorted(name for name in names if name not in NOT_ASKED and name[:9] != "TIDEGATE_")
+
+
+def _sort_out(
+    project: Project, bare: Mapping[str, str], names: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """Return (variables that move the login, variables that move which migrations exist)."""
+    plain = ask(project, bare)
+    moves, shapes = [], []
+    for name in names:
+        for value in (*_markers(name, "q"), *FLIPS):
+            answer = ask(project, {**bare, name: value})
+            if answer.error:
+                continue
+            if answer.shape != plain.shape:
+                shapes.append(name)
+                break
+        for value in (*_markers(name, "q"), *FLIPS):
+            answer = ask(project, {**bare, name: value})
+            if not answer.error and answer.connections != plain.connections:
+                moves.append(name)
+                break
+    return moves, shapes
+
+
+def _markers(name: str, seed: str) -> tuple[str, ...]:
+    """Return values that a login can carry, the likeliest form first."""
+    number = str(5400 + sum(map(ord, name + seed)) % 500)
+    word = f"{seed}-{name.lower().replace('_', '-')}"
+    url = f"postgresql://u{word}:p%40{word}@h{word}:{number}/d{word}"
+    return (url, number, word)
+
+
+def _patterns(variables: list[str]) -> list[tuple[str, ...]]:
+    """Return the sets worth knowing: all, none, all but one, one alone."""
+    whole = tuple(variables)
+    sets = [whole, ()]
+    sets += [tuple(v for v in variables if v != left_out) for left_out in variables]
+    sets += [(one,) for one in variables]
+    return list(dict.fromkeys(sets))
+
+
+def _recipes(
+    project: Project, settled: Mapping[str, str], pattern: tuple[str, ...]
+) -> list[Recipe]:
+    """Learn with one set of markers and check with another; unpredictable ones are left out."""
+    given = _fitting(project, settled, pattern, "a")
+    check = _fitting(project, settled, pattern, "b")
+    if given is None or check is None:
+        return []
+    (values, answer), (other_values, other) = given, check
+    recipes = []
+    for raw, again in zip(answer.connections, other.connections, strict=False):
+        recipe = _read(raw, pattern, values)
+        if recipe and _cooked(recipe, other_values) == _login(again):
+            recipes.append(recipe)
+    return recipes
+
+
+def _fitting(
+    project: Project, settled: Mapping[str, str], pattern: tuple[str, ...], seed: str
+) -> tuple[dict[str, str], Answer] | None:
+    """Find, variable by variable, the form of marker that the settings accept and pass on."""
+    values = {name: _markers(name, seed)[_form(name)] for name in pattern}
+    answer = ask(project, {**settled, **values})
+    if answer.error or answer.made_up:
+        return None
+    return values, answer
+
+
+def _form(name: str) -> int:
+    upper = name.upper()
+    if any(word in upper for word in ("URL", "URI", "DSN")):
+        return 0
+    return 1 if "PORT" in upper else 2
+
+
+def _login(raw: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("alias", "vendor", "options", *FIELDS)
+    return {key: raw[key] for key in keys}
+
+
+def _read(
+    raw: Mapping[str, Any], pattern: tuple[str, ...], values: Mapping[str, str]
+) -> Recipe | None:
+    for name in pattern:
+        if all(raw[key] == value for key, value in split_url(values[name]).items()):
+            return Recipe(
+                raw["alias"], pattern, raw["vendor"], {"url": ("url", name)}, raw["options"]
+            )
+    fields: dict[str, tuple[str, str]] = {}
+    for key in FIELDS:
+        sources = [name for name in pattern if raw[key] and values[name] == raw[key]]
+        if sources:
+            fields[key] = ("env", sources[0])
+        elif key == "password" and raw[key]:
+            return None  # a password in the settings stays there: it is not copied into a file
+        else:
+            fields[key] = ("const", raw[key])
+    return Recipe(raw["alias"], pattern, raw["vendor"], fields, raw["options"])
+
+
+def _cooked(recipe: Recipe, environ: Mapping[str, str]) -> dict[str, Any]:
+    fixed = {"alias": recipe.alias, "vendor": recipe.vendor, "options": recipe.options}
+    return {**fixed, **cook(recipe.fields, environ)}
+
+
+def cook(fields: Mapping[str, tuple[str, str]], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the login's fields for this environment."""
+    if "url" in fields:
+        return split_url(environ[fields["url"][1]])
+    return {
+        key: environ[source] if kind == "env" else source for key, (kind, source) in fields.items()
+    }
+
+
+def split_url(url: str) -> dict[str, str]:
+    """Split a plain database URL into the fields of a login, percent-decoded."""
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return {"host": "\0"}
+    if not parts.scheme or not parts.hostname:
+        return {"host": "\0"}
+    return {
+        "host": parts.hostname,
+        "port": str(port or ""),
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "name": unquote(parts.path.lstrip("/")),
+    }
+
+
+def _why(first: Answer) -> str:
+    if any(one["password"] for one in first.connections) and not first.made_up:
+        return "the password is written in the settings, or is read from elsewhere than variables"
+    return "what the settings make of the variables can't be predicted"

@@ -1,0 +1,99 @@
+"""What boot and its siblings say while they work: one line a stage, on stderr, never a secret."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+def masked(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return `text` with the passwords of URLs, and the given secrets, masked.
+
+    The password of a URL ends at the last `@` of the word: a password may hold `@` and `/`.
+    """
+    for secret in secrets:
+        if len(secret) > 2:
+            text = text.replace(secret, "***")
+    if "://" not in text:
+        return text
+    words = text.split(" ")
+    return " ".join(_mask_word(word) if "://" in word else word for word in words)
+
+
+def _mask_word(word: str) -> str:
+    scheme, _, rest = word.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not at or ":" not in login:
+        return word
+    return f"{scheme}://{login.split(':', 1)[0]}:***@{place}"
+
+
+class Report:
+    """Writes stages as text for people, or as one JSON object a line."""
+
+    def __init__(self, form: str = "text", quiet: bool = False, out: TextIO | None = None) -> None:
+        self.form = form
+        self.quiet = quiet
+        self.secrets: tuple[str, ...] = ()
+        self.seconds: dict[str, float] = {}
+        self._out = out
+
+    def stage(
+        self, stage: str, subject: str, text: str, seconds: float | None = None, **more: object
+    ) -> None:
+        """Say one line, and count the seconds to the stage."""
+        if seconds is not None:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        if self.form == "jsonl":
+            self._json({"stage": stage, "subject": subject, "text": text, **more}, seconds)
+        elif not self.quiet:
+            took = "" if seconds is None else f"  {seconds:.2f} s"
+            self._say(f"tidegate  {stage:<8}{subject}{': ' if subject else ''}{text}{took}")
+
+    def warn(self, text: str) -> None:
+        """Say what is not as it should be, and doesn't stop us."""
+        if self.form == "jsonl":
+            self._json({"stage": "warning", "text": text}, None)
+        else:
+            self._say(f"tidegate  warning {text}")
+
+    def error(self, lines: list[str], code: int) -> None:
+        """Say the error that ends this."""
+        if self.form == "jsonl":
+            self._json({"stage": "error", "text": "\n".join(lines), "exit_code": code}, None)
+        else:
+            first, *rest = lines
+            self._say(f"tidegate  error   {first}")
+            for line in rest:
+                self._say(f"                  {line.strip() if line[:2] == '  ' else line}")
+
+    def summary(self, command: list[str], total: float) -> None:
+        """Say the stages' seconds, before the process becomes the command."""
+        if self.form == "jsonl":
+            self._json({"stage": "start", "command": command[0], "stages": self.seconds}, total)
+        elif not self.quiet:
+            parts = ", ".join(f"{name} {took:.2f}" for name, took in self.seconds.items())
+            self._say(f"tidegate  start   {command[0]}  {total:.2f} s ({parts})")
+
+    def _json(self, fields: dict[str, object], seconds: float | None) -> None:
+        import json
+
+        if seconds is not None:
+            fields["seconds"] = round(seconds, 3)
+        line = masked(json.dumps(fields, default=str), self.secrets)
+        (self._out or sys.stdout).write(line + "\n")
+        (self._out or sys.stdout).flush()
+
+    def _say(self, line: str) -> None:
+        data = masked(line, self.secrets) + "\n"
+        if self._out is not None:
+            self._out.write(data)
+            return
+        try:
+            os.write(2, data.encode("utf-8", "replace"))
+        except OSError:
+            pass  # nobody listens

@@ -1,0 +1,97 @@
+"""Run a command of the inside: signals watched, every error one message and one exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+
+from tidegate import settings as options
+from tidegate._version import __version__
+from tidegate.container.report import Report, masked
+from tidegate.container.signals import Signals
+from tidegate.errors import RefusedForGood, Stopped, TidegateError, UsageProblem
+from tidegate.model.readiness import Permanent, Transient
+
+
+def settings_for(
+    root: str, environ: Mapping[str, str], argv: Sequence[str], allowed: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the settings in force, and what of argv is not an option."""
+    if not os.path.isdir(root):
+        raise UsageProblem(
+            f"{root} is not a folder", "", "name the project's folder with --project DIR"
+        )
+    try:
+        flags, rest = options.from_argv(argv, allowed)
+        layers = (options.from_file(root), options.from_environ(environ), flags)
+    except options.BadSetting as error:
+        raise UsageProblem(error.what, "", error.next) from None
+    return options.effective(*layers), rest
+
+
+def guarded(report: Report, work: Callable[[Signals], int]) -> int:
+    """Run `work`; turn what it raises into lines and the contract's exit code."""
+    signals = Signals().install()
+    try:
+        return work(signals)
+    except Stopped as stop:
+        report.stage("stop", "", f"signal {stop.signum}: nothing was left half done by us")
+        return stop.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except TidegateError as error:
+        report.error(error.lines(), error.exit_code)
+        return error.exit_code
+    except Permanent as error:
+        refused = RefusedForGood(error.what, error.meaning, error.next)
+        report.error(refused.lines(), refused.exit_code)
+        return refused.exit_code
+    except Transient as error:
+        report.error([f"a server went away: {error.reason}", "  next: start again"], 3)
+        return 3
+    except Exception as error:
+        if signals.stopped:
+            return 128 + signals.stopped
+        return _project_or_bug(report, error)
+
+
+def _project_or_bug(report: Report, error: Exception) -> int:
+    """An error out of the project's own files is the user's to mend; any other is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    text = masked(f"{type(error).__name__}: {error}", report.secrets)
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    outside = [f for f in frames if not os.path.abspath(f.filename).startswith(own)]
+    lasting = [f for f in outside if "site-packages" not in f.filename and "<frozen" not in f.filename
+               and f"{os.sep}lib{os.sep}python" not in f.filename]  # fmt: skip
+    if lasting or outside:
+        where = (lasting or outside)[-1]
+        report.error(
+            [
+                f"the project can't be loaded: {text.splitlines()[0]}",
+                f"  {where.filename}, line {where.lineno}, in {where.name}",
+                "  next: correct it; the same error comes from the framework's own commands",
+            ],
+            2,
+        )
+        return 2
+    report.error(
+        [
+            f"a bug in tidegate: {text}",
+            f"  A log that can be pasted into an issue: {_log(error, report)}",
+        ],
+        70,
+    )
+    return 70
+
+
+def _log(error: Exception, report: Report) -> str:
+    lines = "".join(traceback.format_exception(error))
+    head = f"tidegate {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n\n"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="tidegate-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(head + "```\n" + masked(lines, report.secrets) + "```\n")
+    return file.name

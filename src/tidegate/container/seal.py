@@ -1,0 +1,182 @@
+"""`tidegate seal`: write down, at build time, what the image's code knows of its steps.
+
+Needs no database and no secret: variables that the settings insist on are made up for the time of
+the sealing and are not written anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import md5, sha256
+from pathlib import Path
+
+from tidegate import discovery
+from tidegate._version import __version__
+from tidegate.container import sealfile
+from tidegate.container.asking import ask, made_up_value
+from tidegate.container.recipe import Learned, learn
+from tidegate.container.static import fingerprint
+from tidegate.contracts.framework import Project
+from tidegate.errors import UsageProblem
+from tidegate.model.level import heads, judge
+from tidegate.model.step import Step
+
+ENV_FILES = (".env", ".env.local")
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What was sealed, for whoever shows it."""
+
+    path: str
+    framework: str
+    steps: dict[str, int]
+    fast: bool
+    why: str
+
+
+def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Sealed:
+    """Write the seal of the project at `root`."""
+    project = discovery.find_project(root, environ, settings["framework"])
+    learned = learn(project, environ)
+    _fill_in(project, environ)
+    connections = project.connections()
+    steps = {one.alias: project.steps(one.alias) for one in connections}
+    _refuse_gaps(steps)
+    static = project.static_files()
+    watched = _watched(root, project, steps, learned)
+    absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
+    rows: list[tuple[str, ...]] = [
+        ("version", __version__),
+        ("framework", project.framework),
+        ("root", str(root)),
+        *_config(project, environ),
+        *(("shape", name, _digest(environ.get(name))) for name in learned.shape_variables),
+        *(("watch", path) for path in watched),
+        *(("absent", path) for path in absent),
+        ("signature", sealfile.signature(watched)),
+        *(("variable", name) for name in learned.variables),
+        *(("alias", one.alias) for one in connections),
+        *_logins(learned),
+        *_expected(project, connections, steps),
+        ("static", static.root if static else "-", fingerprint(static) if static else "-"),
+        *(("setting", name, value) for name, value in sorted(settings.items())),
+    ]
+    if learned.why:
+        rows.append(("why", learned.why))
+    rows = [tuple(column.replace("\t", " ").replace("\n", " ") for column in row) for row in rows]
+    body = {
+        "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
+        "files": sealfile.digests(watched),
+        "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
+        "options": {one.alias: one.options for one in connections},
+    }
+    path = sealfile.seal_path(str(root), environ)
+    sealfile.write(path, rows, body)
+    counts = {alias: len(some) for alias, some in steps.items()}
+    return Sealed(path, project.framework, counts, bool(learned.recipes), learned.why)
+
+
+def _fill_in(project: Project, environ: Mapping[str, str]) -> None:
+    """Give this process the variables that the settings insist on."""
+    if not hasattr(os, "fork"):
+        return
+    answer = ask(project, environ)
+    if answer.error:
+        raise UsageProblem(
+            f"the project can't be loaded: {answer.error}",
+            "Sealing imports the settings (Django) or runs env.py up to its connect (Alembic).",
+            "make the import work without a server at build time; see the error above",
+        )
+    for name in answer.made_up:
+        os.environ[name] = made_up_value(name)
+
+
+def _refuse_gaps(steps: Mapping[str, Sequence[Step]]) -> None:
+    """A step that needs one which isn't there can never be applied."""
+    for some in steps.values():
+        known = {step.id for step in some} | {old for step in some for old in step.replaces}
+        for step in some:
+            missing = [need for need in step.needs if need not in known]
+            if missing:
+                raise UsageProblem(
+                    f"step {step.id} needs {missing[0]}, and there is no such step",
+                    f"A file is missing beside {step.path}, or .dockerignore leaves it out.",
+                    "restore the file (git status), then seal again",
+                )
+
+
+def _watched(
+    root: Path, project: Project, steps: Mapping[str, Sequence[Step]], learned: Learned
+) -> list[str]:
+    folders = {os.path.dirname(step.path) for some in steps.values() for step in some if step.path}
+    files = set(learned.files)
+    if "ALEMBIC_CONFIG" in project.identity():
+        files.add(project.identity()["ALEMBIC_CONFIG"])
+        files |= {os.path.join(os.path.dirname(folder), "env.py") for folder in folders}
+    for name in (*ENV_FILES, "manage.py", "pyproject.toml", "tidegate.toml"):
+        files.add(str(root / name))
+    inside = {path for path in files if os.path.exists(path)}
+    return sorted(folders | {path for path in inside if os.path.dirname(path) not in folders})
+
+
+def _config(project: Project, environ: Mapping[str, str]) -> list[tuple[str, ...]]:
+    return [
+        ("config", name, environ.get(name) or value, "environ" if environ.get(name) else "default")
+        for name, value in project.identity().items()
+        if name != "ALEMBIC_CONFIG" or environ.get(name)
+    ]
+
+
+def _digest(value: str | None) -> str:
+    return "-" if value is None else sha256(value.encode()).hexdigest()[:16]
+
+
+def _logins(learned: Learned) -> list[tuple[str, ...]]:
+    """One line a recipe. Options that the fast path would have to read end it there."""
+    rows = []
+    for recipe in learned.recipes:
+        columns: list[str] = []
+        for key, (kind, source) in recipe.fields.items():
+            columns += [key, kind, source]
+        for key, value in recipe.options.items():
+            columns += [f"option:{key}", "const", str(value)]
+        rows.append(("login", recipe.alias, recipe.vendor, ",".join(recipe.pattern), *columns))
+    return rows
+
+
+def _expected(
+    project: Project, connections: Sequence[object], steps: Mapping[str, Sequence[Step]]
+) -> list[tuple[str, ...]]:
+    """What the server's digest of the recorded rows is when the database is current."""
+    rows: list[tuple[str, ...]] = []
+    for one in connections:
+        alias = one.alias  # type: ignore[attr-defined]
+        some = steps[alias]
+        if project.framework == "alembic":
+            names = sorted(heads(some))
+        else:
+            names = sorted({s.id for s in some} | {old for s in some for old in s.replaces})
+            assert judge(some, names).state == "current"
+        digest = md5(",".join(names).encode(), usedforsecurity=False).hexdigest()
+        rows.append(("expect", alias, str(len(names)), digest, _digest_sql(project, one)))
+    return rows
+
+
+def _digest_sql(project: Project, connection: object) -> str:
+    """Return the query whose one row is (count, md5 over all, version)."""
+    if project.framework == "alembic":
+        table = project.recorded_sql(connection).split(" FROM ", 1)[1]  # type: ignore[arg-type]
+        name = "version_num::text"
+    else:
+        table, name = "django_migrations", "(app || '.' || name)"
+    listed = f"string_agg({name}, ',' ORDER BY {name} COLLATE \"C\")"
+    return f"SELECT count(*), md5(coalesce({listed}, '')) FROM {table}"
+
+
+def as_json(sealed: Sealed) -> str:
+    """Return the result for machines."""
+    return json.dumps(asdict(sealed), indent=2)

@@ -1,0 +1,198 @@
+"""The seal: one text file in the image, a head of short lines and a JSON body.
+
+The head is all that the fast path needs, and is read without importing anything; the body holds
+every step. Columns are separated by tabs. Written by `tidegate seal`, checked at each boot
+against the files it was made from.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+NAME = "tidegate.seal"
+FORMAT = "2"
+
+
+class Head:
+    """The seal's head: `rows` maps a key to its lines, each split into columns."""
+
+    __slots__ = ("body", "path", "rows")
+
+    def __init__(self, path: str, rows: dict[str, list[list[str]]], body: str) -> None:
+        self.path = path
+        self.rows = rows
+        self.body = body
+
+    def all(self, key: str) -> list[list[str]]:
+        """Return every line of `key`, without the key."""
+        return self.rows.get(key, [])
+
+    def one(self, key: str) -> str:
+        """Return the first column of the only line of `key`, or an empty string."""
+        lines = self.rows.get(key)
+        return lines[0][0] if lines else ""
+
+
+def seal_path(root: str, environ: Mapping[str, str]) -> str:
+    """Return where the seal of the project at `root` lies."""
+    return environ.get("TIDEGATE_SEAL", "") or os.path.join(root, NAME)
+
+
+def read(path: str) -> Head | None:
+    """Read a seal; None when there is none, or one of another format."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError):
+        return None
+    head, _, body = text.partition("\n\n")
+    rows: dict[str, list[list[str]]] = {}
+    for line in head.split("\n"):
+        key, *columns = line.split("\t")
+        rows.setdefault(key, []).append(columns)
+    if rows.get("tidegate-seal") != [[FORMAT]] or not body:
+        return None
+    return Head(path, rows, body)
+
+
+def signature(paths: Iterable[str]) -> str:
+    """Return a digest over names, sizes and times of the migration files below `paths`.
+
+    Times in whole seconds: what an image layer keeps. A folder that is gone counts as such.
+    """
+    try:
+        from _hashlib import openssl_sha256 as sha256
+    except ImportError:
+        from hashlib import sha256
+    parts: list[str] = []
+    for path in paths:
+        parts.append(path)
+        try:
+            if not os.path.isdir(path):
+                found = os.stat(path)
+                parts.append(f"{found.st_size} {int(found.st_mtime)}")
+                continue
+            with os.scandir(path) as entries:
+                lines = []
+                for entry in entries:
+                    if entry.name[-3:] == ".py":
+                        found = entry.stat()
+                        lines.append(f"{entry.name} {found.st_size} {int(found.st_mtime)}")
+            lines.sort()
+            parts += lines
+        except OSError:
+            parts.append("gone")
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
+    """Return why the seal does not speak for the code and settings of now; empty when it does.
+
+    `quick` compares names, sizes and times only; otherwise a difference there is looked into by
+    content, as a copy of an image may come with other times.
+    """
+    for name, value, origin in head.all("config"):
+        now = environ.get(name) or (value if origin == "default" else "")
+        if now != value:
+            return f"{name} is {now or 'not set'}, and was {value} when the image was sealed"
+    for name, digest in head.all("shape"):
+        if _short(environ.get(name)) != digest:
+            return f"{name} decides which migrations exist, and has changed since the sealing"
+    for (path,) in head.all("absent"):
+        if os.path.exists(path):
+            return f"{path} was not there when the image was sealed"
+    watched = [path for (path,) in head.all("watch")]
+    if signature(watched) == head.one("signature"):
+        return ""
+    if quick:
+        return "files have other times or sizes than when the image was sealed"
+    return _by_content(head, watched)
+
+
+def _by_content(head: Head, watched: Iterable[str]) -> str:
+    import json
+
+    sealed: dict[str, str] = json.loads(head.body)["files"]
+    now = digests(watched)
+    for path in sorted(sealed.keys() | now.keys()):
+        if path not in now:
+            return f"{path} is gone since the sealing"
+        if path not in sealed:
+            return f"{path} was added after the sealing"
+        if now[path] != sealed[path]:
+            return f"{path} was edited after the sealing"
+    return ""
+
+
+def digests(paths: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each Python file in the folders, and of each file, of `paths`."""
+    from hashlib import sha256
+
+    out: dict[str, str] = {}
+    for path in paths:
+        files = [path]
+        if os.path.isdir(path):
+            files = [os.path.join(path, n) for n in os.listdir(path) if n.endswith(".py")]
+        for file in files:
+            try:
+                with open(file, "rb") as opened:
+                    out[file] = sha256(opened.read()).hexdigest()
+            except OSError:
+                continue
+    return out
+
+
+def _short(value: str | None) -> str:
+    """Return a short digest of a variable's value, so that no value is kept in the image."""
+    if value is None:
+        return "-"
+    from hashlib import sha256
+
+    return sha256(value.encode()).hexdigest()[:16]
+
+
+def login(head: Head, alias: str, environ: Mapping[str, str]) -> dict[str, str] | str:
+    """Return the fields of the login of `alias` from the environment, or why that can't be."""
+    lines = [columns for columns in head.all("login") if columns[0] == alias]
+    if not lines:
+        return head.one("why") or "the seal has no recipe for the login"
+    variables = [name for (name,) in head.all("variable")]
+    present = ",".join(name for name in variables if name in environ)
+    for _, vendor, pattern, *columns in lines:
+        if pattern == present:
+            return _cook(vendor, columns, environ)
+    return f"the seal knows no login for this set of variables: {present or 'none'}"
+
+
+def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[str, str] | str:
+    out = {"vendor": vendor}
+    for key, kind, source in zip(columns[::3], columns[1::3], columns[2::3], strict=True):
+        if kind == "url":
+            value = environ[source]
+            if value[:8] != "postgres" or "?" in value or "," in value:
+                return f"{source} is of a form that only the settings themselves can read"
+            out["url"] = value
+        elif kind == "env":
+            if not environ[source]:
+                return f"{source} is empty"
+            out[key] = environ[source]
+        else:
+            out[key] = source
+    return out
+
+
+def write(path: str, rows: Iterable[tuple[str, ...]], body: Mapping[str, Any]) -> None:
+    """Write the seal in one piece: a half-written one is never seen."""
+    import json
+
+    text = "\n".join("\t".join(row) for row in [("tidegate-seal", FORMAT), *rows])
+    text += "\n\n" + json.dumps(body, indent=1, sort_keys=True) + "\n"
+    part = f"{path}.{os.getpid()}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(part, path)

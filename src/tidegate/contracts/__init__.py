@@ -1,0 +1,1 @@
+"""What a plugin of each kind must be able to do."""

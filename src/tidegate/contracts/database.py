@@ -1,0 +1,68 @@
+"""What a database must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tidegate.model.connection import Connection
+
+Rows = Sequence[tuple[str | None, ...]]
+
+
+class TableMissing(Exception):
+    """The table asked for isn't there: nothing was applied yet."""
+
+
+class Session(Protocol):
+    """One logged-in connection in autocommit: between two queries it holds nothing."""
+
+    def query(self, sql: str) -> Rows:
+        """Run SQL; rows as text. Raises TableMissing, Transient or Permanent."""
+
+    def close(self) -> None:
+        """End it; never raises."""
+
+
+class Election(Protocol):
+    """The right to change the level of one database.
+
+    Whoever holds it, its death frees it: the database server, or the kernel for SQLite's lock
+    file, lets go when the holder's connection or process is gone.
+    """
+
+    def try_win(self) -> bool:
+        """Try once, without waiting and without an open transaction left behind."""
+
+    def holder(self) -> str:
+        """Say who holds it, for people."""
+
+    def start(self, on_lost: Callable[[str], None]) -> None:
+        """Begin to prove to the server that we live; `on_lost` is called when it is lost."""
+
+    def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
+        """Tie a session that will change the schema to this election."""
+
+    def cancel(self) -> None:
+        """Cancel what the fenced sessions run right now; may be called from any thread."""
+
+    def release(self) -> None:
+        """Let go; never raises."""
+
+
+class Database(Protocol):
+    """One database server or file, reached as the connection says."""
+
+    connection: Connection
+
+    def probe(self, timeout: float) -> str:
+        """Log in and run a query; return the server's name and version.
+
+        Raises Transient when waiting may help and Permanent when it can't.
+        """
+
+    def session(self, timeout: float) -> Session:
+        """Open a session. Raises as `probe`."""
+
+    def election(self, timeout: float) -> Election:
+        """Open the election for this database; it is not yet won."""

@@ -1,0 +1,115 @@
+"""What a migration framework must be able to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tidegate.model.connection import Connection
+from tidegate.model.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFiles:
+    """Where the framework collects static files to, and the files it collects from."""
+
+    root: str
+    sources: tuple[str, ...]
+    storage: str = ""
+
+
+Run = Callable[[str], Sequence[tuple[object, ...]]]
+
+
+@dataclass(slots=True)
+class Applying:
+    """What a framework tells while it applies, and what it keeps for the error message.
+
+    `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run)` for
+    each new session, with a function that runs SQL on that very session, in autocommit.
+    `redirect` are login fields that replace the project's own (a way round a pooler).
+    `statement` is the last SQL sent, `step` the one that runs, `atomic` whether the database takes
+    a failed step back by itself.
+    """
+
+    on_start: Callable[[str], None]
+    on_done: Callable[[str, float], None]
+    opened: Callable[[Run], None] | None = None
+    redirect: Mapping[str, str] = field(default_factory=dict)
+    lock_timeout: float = 0.0
+    step: str = ""
+    statement: str = ""
+    atomic: bool = True
+    done: list[str] = field(default_factory=list)
+    started: float = 0.0
+
+    def start(self, step: str, atomic: bool) -> None:
+        """Note that `step` begins."""
+        self.step, self.atomic, self.statement = step, atomic, ""
+        self.started = time.monotonic()
+        self.on_start(step)
+
+    def finish(self) -> None:
+        """Note that the running step ended well."""
+        if self.step:
+            self.done.append(self.step)
+            self.on_done(self.step, time.monotonic() - self.started)
+            self.step = ""
+
+    def sending(self, sql: str, run: Run) -> bool:
+        """Note the statement; return whether `sent` must follow it.
+
+        `CREATE INDEX CONCURRENTLY` waits for every older transaction under the lock timeout, yet
+        blocks nobody while it waits, and leaves an INVALID index when it gives up: it gets no
+        timeout (https://www.postgresql.org/docs/current/sql-createindex.html).
+        """
+        self.statement = sql
+        if not self.lock_timeout or "CONCURRENTLY" not in sql.upper():
+            return False
+        run("SET lock_timeout = 0")
+        return True
+
+    def sent(self, run: Run) -> None:
+        """Put the lock timeout back."""
+        run(f"SET lock_timeout = {int(self.lock_timeout * 1000)}")
+
+
+class Project(Protocol):
+    """A source tree with one framework in it. Nothing is imported until a method needs it."""
+
+    framework: str
+    root: Path
+
+    def connections(self) -> list[Connection]:
+        """Return the databases to gate, the main one first; loads the settings."""
+
+    def steps(self, alias: str) -> list[Step]:
+        """Return every step of the code for that database; loads the framework."""
+
+    def recorded_sql(self, connection: Connection) -> str:
+        """Return the SELECT whose rows, as text, say what is applied."""
+
+    def recorded_ids(self, steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
+        """Turn those rows into the ids of applied steps."""
+
+    def apply(self, connection: Connection, target: str, applying: Applying) -> None:
+        """Apply the pending steps through the framework's own executor, in this process."""
+
+    def static_files(self) -> StaticFiles | None:
+        """Return what is collected, or None when the project collects nothing."""
+
+    def collect_static(self) -> str:
+        """Collect; return one line on what was done."""
+
+    def identity(self) -> dict[str, str]:
+        """Return what names this configuration (settings module, ini file, section)."""
+
+
+class Finder(Protocol):
+    """Finds a framework's project in a folder: each framework module has one function `find`."""
+
+    def __call__(self, root: Path, environ: Mapping[str, str]) -> Project | None:
+        """Return the project, or None when there is no sign of this framework."""

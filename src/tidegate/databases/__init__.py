@@ -1,0 +1,1 @@
+"""The databases, one file each."""

@@ -1,0 +1,73 @@
+"""Find plugins by walking their folder, when asked, and import only the one that is named."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from tidegate.contracts.database import Database
+from tidegate.contracts.framework import Project
+from tidegate.errors import RefusedForGood, UsageProblem
+from tidegate.model.connection import Connection
+
+
+def names(package: str) -> list[str]:
+    """Return the names of the modules in a plugin folder, sorted."""
+    folder = importlib.import_module(f"tidegate.{package}")
+    return sorted(found.name for found in pkgutil.iter_modules(folder.__path__))
+
+
+def modules(package: str) -> Iterator[ModuleType]:
+    """Import and yield each module of a plugin folder."""
+    for name in names(package):
+        yield importlib.import_module(f"tidegate.{package}.{name}")
+
+
+def find_project(root: Path, environ: Mapping[str, str], framework: str = "") -> Project:
+    """Return the project at `root`.
+
+    Raises UsageProblem when there is none, or more than one and no setting says which.
+    """
+    if framework and framework not in names("frameworks"):
+        raise UsageProblem(
+            f"framework {framework!r} is not known",
+            "It comes from the setting `framework`.",
+            "use one of: " + ", ".join(names("frameworks")),
+        )
+    found = [
+        project
+        for module in modules("frameworks")
+        if not framework or module.__name__.endswith("." + framework)
+        if (project := module.find(root, environ)) is not None
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageProblem(
+            f"no Django or Alembic project was found at {root}",
+            "tidegate looks for manage.py, DJANGO_SETTINGS_MODULE, alembic.ini, "
+            "[tool.alembic] in pyproject.toml, and migrations/alembic.ini.",
+            "run it in the project's folder, or name that with --project DIR",
+        )
+    both = " and ".join(project.framework for project in found)
+    raise UsageProblem(
+        f"{root} holds {both}",
+        "Only one of them can own the schema.",
+        'set framework = "django" or "alembic" under [tool.tidegate] in pyproject.toml',
+    )
+
+
+def database(connection: Connection, environ: Mapping[str, str]) -> Database:
+    """Return the database plugin that speaks to `connection`."""
+    for module in modules("databases"):
+        if getattr(module, "VENDOR", None) == connection.vendor:
+            found: Database = module.database(connection, environ)
+            return found
+    raise RefusedForGood(
+        f"database {connection.alias} is on {connection.vendor or connection.driver or 'nothing'}",
+        "This version of tidegate speaks to PostgreSQL and SQLite.",
+        "leave the alias out with databases = [...] under [tool.tidegate]",
+    )

@@ -1,0 +1,1 @@
+"""The migration frameworks, one file each."""

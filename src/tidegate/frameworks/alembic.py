@@ -1,0 +1,349 @@
+"""Alembic: found by its ini, pyproject table or Flask-Migrate folder, applied through env.py."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from configparser import ConfigParser, Error
+from pathlib import Path
+from typing import Any
+
+from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.errors import UsageProblem
+from tidegate.model.connection import Connection, Secret
+from tidegate.model.level import ancestors
+from tidegate.model.step import Step
+
+VENDORS = {"postgresql": "postgresql", "sqlite": "sqlite"}
+
+
+def find(root: Path, environ: Mapping[str, str]) -> AlembicProject | None:
+    """Return the Alembic project at `root`, or in a folder of it."""
+    named = environ.get("ALEMBIC_CONFIG", "")
+    if named:
+        return AlembicProject(root, Path(root, named))
+    folders = [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]
+    for folder in folders:
+        ini = folder / "alembic.ini"
+        if ini.is_file():
+            env = folder / "env.py"
+            flask = env.is_file() and "current_app" in env.read_text("utf-8", "replace")
+            return AlembicProject(root if folder.name == "migrations" else folder, ini, flask)
+        toml = folder / "pyproject.toml"
+        if toml.is_file() and "[tool.alembic]" in toml.read_text("utf-8", "replace"):
+            return AlembicProject(folder, toml)
+    return None
+
+
+class Asked(BaseException):
+    """Carries out of env.py the login that it was about to use."""
+
+    def __init__(self, dialect: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(dialect)
+        self.dialect = dialect
+        self.fields = fields
+
+
+class AlembicProject:
+    """A source tree with an Alembic environment; an ini section is a database's alias."""
+
+    framework = "alembic"
+
+    def __init__(self, root: Path, config_file: Path, flask: bool = False) -> None:
+        self.root = root
+        self.config_file = config_file
+        self.flask = flask
+
+    def identity(self) -> dict[str, str]:
+        """The configuration file is what makes this configuration."""
+        return {"ALEMBIC_CONFIG": str(self.config_file)}
+
+    def sections(self) -> list[str]:
+        """Return `alembic` and every other ini section with a script_location of its own."""
+        if self.config_file.suffix == ".toml":
+            return ["alembic"]
+        parser = ConfigParser(interpolation=None)
+        try:
+            parser.read(self.config_file, encoding="utf-8")
+        except Error as error:
+            raise UsageProblem(
+                f"{self.config_file} can't be read: {error}",
+                "Alembic's settings are an ini file.",
+                "correct the line that is named",
+            ) from None
+        named = [name for name in parser.sections() if parser.has_option(name, "script_location")]
+        return named or ["alembic"]
+
+    @contextlib.contextmanager
+    def _config(self, alias: str) -> Iterator[Any]:
+        """Give Alembic's Config inside the working directory and app context it expects."""
+        if str(self.root) not in sys.path:
+            sys.path.insert(0, str(self.root))
+        try:
+            from alembic.config import Config
+        except ImportError:
+            raise UsageProblem(
+                "Alembic is not installed for this Python",
+                f"{self.root} is an Alembic project, and {sys.executable} can't import alembic.",
+                "run tidegate from the project's own environment, or install tidegate into it",
+            ) from None
+        before = Path.cwd()
+        os.chdir(self.root)
+        try:
+            if self.flask:
+                with self._flask_app() as app:
+                    folder = str(self.config_file.parent)
+                    yield app.extensions["migrate"].migrate.get_config(folder)
+            elif self.config_file.suffix == ".toml":
+                yield Config(toml_file=str(self.config_file))
+            else:
+                yield Config(str(self.config_file), ini_section=alias)
+        finally:
+            os.chdir(before)
+
+    @contextlib.contextmanager
+    def _flask_app(self) -> Iterator[Any]:
+        from flask.cli import ScriptInfo
+
+        app = ScriptInfo().load_app()
+        with app.app_context():
+            yield app
+
+    def connections(self) -> list[Connection]:
+        """Run each section's env.py up to its connect, and read the login off it."""
+        return [self._connection(alias) for alias in self.sections()]
+
+    def _connection(self, alias: str) -> Connection:
+        with self._config(alias) as config:
+            script = _script(config)
+            table, schema = version_table(Path(script.dir, "env.py"))
+            try:
+                with _asking():
+                    _run_env(config, script, lambda rev, context: [])
+            except Asked as asked:
+                return _from_login(alias, asked.dialect, asked.fields, table, schema)
+        raise UsageProblem(
+            f"{Path(script.dir, 'env.py')} never connected to a database",
+            "tidegate asks env.py which database it would use, by letting it run up to its "
+            "first connect.",
+            "connect in run_migrations_online(), as Alembic's templates do",
+        )
+
+    def steps(self, alias: str) -> list[Step]:
+        """Return all revisions, oldest first."""
+        with self._config(alias) as config:
+            script = _script(config)
+            return [_step(revision) for revision in reversed(list(script.walk_revisions()))]
+
+    def recorded_sql(self, connection: Connection) -> str:
+        """Alembic records heads only."""
+        schema = f'"{connection.version_schema}".' if connection.version_schema else ""
+        return f'SELECT version_num FROM {schema}"{connection.version_table}"'
+
+    def recorded_ids(self, steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
+        """Add to the recorded heads all that they need."""
+        return recorded_ids(steps, rows)
+
+    def apply(self, connection: Connection, target: str, applying: Applying) -> None:
+        """Run env.py as `alembic upgrade` does, and listen."""
+        with self._config(connection.alias) as config:
+            script = _script(config)
+
+            def upgrade(rev: Any, context: Any) -> Iterable[Any]:
+                for step in script._upgrade_revs(target or "heads", rev):
+                    applying.start(step.revision.revision, _is_atomic(step.revision, context))
+                    yield step
+                    applying.finish()
+
+            with _listening(connection, applying):
+                _run_env(config, script, upgrade, target or "heads")
+
+    def static_files(self) -> StaticFiles | None:
+        """Alembic knows no static files."""
+        return None
+
+    def collect_static(self) -> str:
+        """Alembic knows no static files."""
+        return ""
+
+
+def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
+    """Return the recorded heads and all that they need."""
+    return ancestors(steps, [row[0] for row in rows])
+
+
+def _script(config: Any) -> Any:
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    try:
+        return ScriptDirectory.from_config(config)
+    except CommandError as error:
+        raise UsageProblem(
+            str(error), "Alembic can't find its revisions.", "set script_location in alembic.ini"
+        ) from None
+
+
+def _run_env(config: Any, script: Any, fn: Any, target: str = "heads") -> None:
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.util import CommandError
+
+    with EnvironmentContext(
+        config, script, fn=fn, as_sql=False, starting_rev=None, destination_rev=target
+    ):
+        try:
+            script.run_env()
+        except CommandError as error:
+            raise UsageProblem(
+                str(error), "Alembic refuses to begin.", "see `alembic heads` and `alembic history`"
+            ) from None
+
+
+def _is_atomic(revision: Any, context: Any) -> bool:
+    text = Path(revision.path).read_text("utf-8", "replace")
+    return bool(context.impl.transactional_ddl) and "autocommit_block" not in text
+
+
+def _step(revision: Any) -> Step:
+    data = Path(revision.path).read_bytes()
+    down = revision.down_revision
+    downs = [down] if isinstance(down, str) else list(down or ())
+    needs = {*downs, *_resolved(revision)}
+    return Step(
+        id=revision.revision,
+        needs=tuple(sorted(needs)),
+        path=str(Path(revision.path).resolve()),
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _resolved(revision: Any) -> Iterable[str]:
+    return getattr(revision, "_resolved_dependencies", ()) or ()
+
+
+def version_table(env: Path) -> tuple[str, str]:
+    """Read version_table and version_table_schema off the calls of `configure` in env.py."""
+    found = {"version_table": "alembic_version", "version_table_schema": ""}
+    try:
+        tree = ast.parse(env.read_text("utf-8"))
+    except (OSError, SyntaxError):
+        return found["version_table"], found["version_table_schema"]
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        for keyword in node.keywords:
+            value = keyword.value
+            if keyword.arg in found and isinstance(value, ast.Constant):
+                found[keyword.arg] = str(value.value or "")
+    return found["version_table"], found["version_table_schema"]
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    """Stop any SQLAlchemy engine at the moment it would connect."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def stop(dialect: Any, record: Any, args: Any, fields: Any) -> None:
+        database = args[0] if args else ""
+        raise Asked(f"{dialect.name}+{dialect.driver}", {"database": database, **fields})
+
+    event.listen(Engine, "do_connect", stop)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "do_connect", stop)
+
+
+def _from_login(
+    alias: str, dialect: str, fields: Mapping[str, Any], table: str, schema: str
+) -> Connection:
+    name = str(fields.get("dbname") or fields.get("database") or "")
+    vendor = dialect.split("+")[0]
+    if vendor == "sqlite" and name not in ("", ":memory:"):
+        name = str(Path(name).absolute()) if not name.startswith("file:") else name
+    known = ("host", "port", "user", "username", "password", "dbname", "database")
+    options = {
+        key: value
+        for key, value in fields.items()
+        if key not in known and isinstance(value, str | int | float)
+    }
+    if isinstance(fields.get("server_settings"), dict):  # asyncpg's word for `options`
+        pairs = fields["server_settings"].items()
+        options["options"] = " ".join(f"-c {key}={value}" for key, value in pairs)
+    if isinstance(fields.get("ssl"), str):  # asyncpg's word for `sslmode`
+        options["sslmode"] = options.pop("ssl")
+    return Connection(
+        alias=alias,
+        vendor=VENDORS.get(vendor, vendor),
+        host=str(fields.get("host") or ""),
+        port=str(fields.get("port") or ""),
+        user=str(fields.get("user") or fields.get("username") or ""),
+        password=Secret(fields.get("password") or ""),
+        name=name,
+        driver=dialect,
+        options=options if vendor != "sqlite" else {},
+        version_table=table,
+        version_schema=schema,
+    )
+
+
+@contextlib.contextmanager
+def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
+    """Follow every session and statement while env.py runs."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.pool import Pool
+
+    def redirect(dialect: Any, record: Any, args: Any, fields: Any) -> None:
+        if applying.redirect and str(fields.get("host") or "") == connection.host:
+            name = "dbname" if "dbname" in fields else "database"
+            fields.update(
+                host=applying.redirect["host"],
+                port=int(applying.redirect["port"] or 5432),
+                user=applying.redirect["user"],
+                password=applying.redirect["password"],
+            )
+            fields[name] = applying.redirect["name"]
+
+    def opened(session: Any, record: Any) -> None:
+        if applying.opened and connection.vendor == "postgresql":
+            applying.opened(_runner(session))
+            session.commit()
+
+    def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        context._tidegate_restore = applying.sending(sql, _runner(cursor.connection))
+
+    def sent(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        if context._tidegate_restore:
+            applying.sent(_runner(cursor.connection))
+
+    hooks: list[tuple[Any, str, Callable[..., None]]] = [
+        (Engine, "do_connect", redirect),
+        (Pool, "connect", opened),
+        (Engine, "before_cursor_execute", sending),
+        (Engine, "after_cursor_execute", sent),
+    ]
+    for target, name, hook in hooks:
+        event.listen(target, name, hook)
+    try:
+        yield
+    finally:
+        for target, name, hook in hooks:
+            event.remove(target, name, hook)
+
+
+def _runner(session: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
+    def run(sql: str) -> Sequence[tuple[object, ...]]:
+        cursor = session.cursor()
+        try:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            cursor.close()
+
+    return run

@@ -1,0 +1,331 @@
+"""Django: found by manage.py or DJANGO_SETTINGS_MODULE, applied by its own `migrate` command."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.errors import UsageProblem
+from tidegate.model.connection import Connection, Secret
+from tidegate.model.step import Step
+
+SETTINGS_LINE = re.compile(
+    r"""environ(?:\.setdefault\(|\[)\s*["']DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*"""
+    r"""["']([\w.]+)["']"""
+)
+VENDORS = {"postgresql": "postgresql", "postgis": "postgresql", "sqlite3": "sqlite"}
+
+
+def find(root: Path, environ: Mapping[str, str]) -> DjangoProject | None:
+    """Return the Django project at `root`, or in a folder of it."""
+    named = environ.get("DJANGO_SETTINGS_MODULE", "")
+    for folder in [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]:
+        manage = folder / "manage.py"
+        if not manage.is_file():
+            continue
+        match = SETTINGS_LINE.search(manage.read_text(encoding="utf-8", errors="replace"))
+        settings = named or (match.group(1) if match else "")
+        if settings:
+            return DjangoProject(folder, settings)
+    return DjangoProject(root, named) if named else None
+
+
+class DjangoProject:
+    """A Django source tree and the settings module it runs with."""
+
+    framework = "django"
+
+    def __init__(self, root: Path, settings: str) -> None:
+        self.root = root
+        self.settings = settings
+
+    def identity(self) -> dict[str, str]:
+        """The settings module is what makes this configuration."""
+        return {"DJANGO_SETTINGS_MODULE": self.settings}
+
+    def load_settings(self) -> Any:
+        """Import the settings and nothing more."""
+        for folder in (str(self.root / "src"), str(self.root)):
+            if folder not in sys.path and Path(folder).is_dir():
+                sys.path.insert(0, folder)
+        os.environ["DJANGO_SETTINGS_MODULE"] = self.settings
+        try:
+            from django.conf import settings
+        except ImportError:
+            raise UsageProblem(
+                "Django is not installed for this Python",
+                f"{self.root} is a Django project, and {sys.executable} can't import django.",
+                "run tidegate from the project's own environment, or install tidegate into it",
+            ) from None
+        settings._setup() if not settings.configured else None
+        return settings
+
+    def load(self) -> Any:
+        """Set Django up: settings and applications."""
+        settings = self.load_settings()
+        import django
+
+        django.setup()
+        return settings
+
+    def connections(self) -> list[Connection]:
+        """Return `default`, and other aliases only where a router sends models to them.
+
+        Plain `migrate` touches `default` alone; a second alias without routers is most often a
+        database that is somebody else's.
+        """
+        settings = self.load_settings()
+        found = [_connection(alias, raw) for alias, raw in settings.DATABASES.items() if raw]
+        main = [one for one in found if one.alias == "default"]
+        others = [one for one in found if one.alias != "default"]
+        if not others or not settings.DATABASE_ROUTERS:
+            return main
+        self.load()
+        return main + [one for one in others if self._is_routed(one.alias, settings)]
+
+    def _is_routed(self, alias: str, settings: Any) -> bool:
+        from django.apps import apps
+        from django.db import router
+
+        if (settings.DATABASES[alias].get("TEST") or {}).get("MIRROR"):
+            return False
+        return any(
+            router.allow_migrate_model(alias, model)
+            for model in apps.get_models(include_auto_created=True)
+            if model._meta.managed and not model._meta.proxy
+        )
+
+    def steps(self, alias: str) -> list[Step]:
+        """Return all migrations on disk, replaced and replacing ones alike."""
+        self.load()
+        from django.db.migrations.loader import MigrationLoader
+
+        loader = MigrationLoader(None, load=False)
+        try:
+            loader.load_disk()
+        except SyntaxError as error:
+            raise UsageProblem(
+                f"{error.filename}:{error.lineno}: the migration can't be read: {error.msg}",
+                "Django imports every migration file before it applies one.",
+                "correct or remove the file",
+            ) from None
+        assert loader.disk_migrations is not None
+        firsts = _firsts(loader.disk_migrations)
+        return [
+            self._step(migration, firsts, loader.disk_migrations)
+            for migration in loader.disk_migrations.values()
+        ]
+
+    def _step(self, migration: Any, firsts: Mapping[str, str], disk: Mapping[Any, Any]) -> Step:
+        own = f"{migration.app_label}.{migration.name}"
+        module = sys.modules[migration.__class__.__module__]
+        path = module.__file__ or ""
+        needs = [_name(need, firsts, disk) for need in migration.dependencies]
+        before = [
+            f"{other.app_label}.{other.name}"
+            for other in disk.values()
+            if (migration.app_label, migration.name) in other.run_before
+        ]
+        return Step(
+            id=own,
+            needs=tuple(sorted({need for need in [*needs, *before] if need and need != own})),
+            replaces=tuple(f"{app}.{name}" for app, name in migration.replaces),
+            path=path,
+            digest=hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else "",
+        )
+
+    def recorded_sql(self, connection: Connection) -> str:
+        """Django records every applied migration."""
+        return "SELECT app, name FROM django_migrations"
+
+    def recorded_ids(self, steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
+        """Join the two columns to ids."""
+        return recorded_ids(steps, rows)
+
+    def apply(self, connection: Connection, target: str, applying: Applying) -> None:
+        """Run Django's `migrate` command (the project's own, if an app overrides it)."""
+        self.load()
+        from django.core.management import get_commands, load_command_class
+        from django.db import connections
+        from django.db.backends.signals import connection_created
+
+        database = connections[connection.alias]
+        _redirect(database.settings_dict, applying.redirect)
+
+        def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
+            if applying.opened and connection.alias == database.alias:
+                applying.opened(_runner(connection))
+
+        app = get_commands()["migrate"]
+        command = load_command_class(app, "migrate") if isinstance(app, str) else app
+        command.migration_progress_callback = _progress(command, database, applying)
+        database.close()
+        connection_created.connect(opened, weak=False)
+        try:
+            with database.execute_wrapper(_watch(applying)):
+                _call(command, connection.alias, target)
+        finally:
+            connection_created.disconnect(opened)
+            database.close()
+
+    def static_files(self) -> StaticFiles | None:
+        """Return what `collectstatic` would read and where it would write."""
+        settings = self.load()
+        from django.apps import apps
+
+        if not apps.is_installed("django.contrib.staticfiles") or not settings.STATIC_ROOT:
+            return None
+        from django.contrib.staticfiles.finders import get_finders
+
+        sources = sorted(
+            {
+                str(storage.path(path))
+                for finder in get_finders()
+                for path, storage in finder.list([])
+            }
+        )
+        storage = str(getattr(settings, "STORAGES", {}).get("staticfiles", {}).get("BACKEND", ""))
+        return StaticFiles(os.path.abspath(settings.STATIC_ROOT), tuple(sources), storage)
+
+    def collect_static(self) -> str:
+        """Collect by content: the command's own mtime rule keeps old files of a newer volume."""
+        self.load()
+        from django.core.management import call_command, get_commands, load_command_class
+
+        app = get_commands()["collectstatic"]
+        command = load_command_class(app, "collectstatic") if isinstance(app, str) else app
+        if hasattr(command, "delete_file"):
+            command.delete_file = _replace_changed(command)
+        out = StringIO()
+        call_command(command, interactive=False, verbosity=1, stdout=out)
+        lines = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
+        return lines[-1].rstrip(".") if lines else "collected"
+
+
+def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
+    """Join app and name to ids."""
+    return frozenset(f"{app}.{name}" for app, name in rows)
+
+
+def _connection(alias: str, raw: Mapping[str, Any]) -> Connection:
+    engine = str(raw.get("ENGINE", ""))
+    backend = engine.rsplit(".", 1)[-1]
+    vendor = VENDORS.get(backend, "")
+    if not vendor:
+        vendor = next((v for k, v in VENDORS.items() if k in engine), backend)
+    options = dict(raw.get("OPTIONS") or {})
+    return Connection(
+        alias=alias,
+        vendor=vendor,
+        host=str(raw.get("HOST") or ""),
+        port=str(raw.get("PORT") or ""),
+        user=str(raw.get("USER") or ""),
+        password=Secret(raw.get("PASSWORD") or ""),
+        name=str(raw.get("NAME") or ""),
+        driver=engine,
+        options={k: v for k, v in options.items() if isinstance(v, str | int | float | bool)},
+    )
+
+
+def _firsts(disk: Mapping[Any, Any]) -> dict[str, str]:
+    """Return each app's first migration: `__first__` in a dependency means it."""
+    firsts: dict[str, str] = {}
+    for app, name in sorted(disk):
+        migration = disk[app, name]
+        own = {need for need in migration.dependencies if need[0] == app}
+        if not own and app not in firsts:
+            firsts[app] = f"{app}.{name}"
+    return firsts
+
+
+def _name(need: Sequence[str], firsts: Mapping[str, str], disk: Mapping[Any, Any]) -> str:
+    app, name = need
+    if app == "__setting__":
+        from django.conf import settings
+
+        label = str(getattr(settings, name)).split(".")[0]
+        return firsts.get(label, "")
+    if name == "__first__":
+        return firsts.get(app, "")
+    if name == "__latest__":
+        names = sorted(n for a, n in disk if a == app)
+        return f"{app}.{names[-1]}" if names else ""
+    return f"{app}.{name}"
+
+
+def _redirect(settings: dict[str, Any], redirect: Mapping[str, str]) -> None:
+    for key in ("host", "port", "user", "password", "name"):
+        if redirect.get(key):
+            settings[key.upper()] = redirect[key]
+
+
+def _runner(connection: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
+    def run(sql: str) -> Sequence[tuple[object, ...]]:
+        with connection.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+def _progress(command: Any, database: Any, applying: Applying) -> Callable[..., None]:
+    """Listen to the executor as the command does, and let the command listen as well."""
+    original = command.migration_progress_callback
+
+    def progress(action: str, migration: Any = None, fake: bool = False) -> None:
+        if action == "apply_start":
+            atomic = bool(migration.atomic and database.features.can_rollback_ddl)
+            applying.start(f"{migration.app_label}.{migration.name}", atomic)
+        elif action == "apply_success":
+            applying.finish()
+        original(action, migration, fake)
+
+    return progress
+
+
+def _watch(applying: Applying) -> Callable[..., Any]:
+    def watch(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        run = _runner(context["connection"])
+        restore = applying.sending(str(sql), run)
+        result = execute(sql, params, many, context)
+        if restore:
+            applying.sent(run)
+        return result
+
+    return watch
+
+
+def _call(command: Any, alias: str, target: str) -> None:
+    from django.core.management import call_command
+    from django.core.management.base import CommandError
+
+    args = target.split(".", 1) if target else []
+    quiet = StringIO()  # stdout belongs to results
+    try:
+        call_command(command, *args, database=alias, interactive=False, verbosity=1, stdout=quiet)
+    except CommandError as error:
+        raise UsageProblem(str(error), "Django's migrate refuses to begin.", "") from None
+
+
+def _replace_changed(command: Any) -> Callable[..., bool]:
+    """Return a `delete_file` that keeps a target with the same bytes and replaces another."""
+
+    def delete_file(path: str, prefixed_path: str, source_storage: Any) -> bool:
+        if not command.storage.exists(prefixed_path):
+            return True
+        with source_storage.open(path) as new, command.storage.open(prefixed_path) as old:
+            if new.read() == old.read() and not command.symlink:
+                command.unmodified_files.append(prefixed_path)
+                return False
+        if not command.dry_run:
+            command.storage.delete(prefixed_path)
+        return True
+
+    return delete_file

@@ -1,0 +1,1 @@
+"""The doors a person or a program comes in by."""

@@ -1,0 +1,90 @@
+"""Apply the pending steps, by the same election as boot, and stop there.
+
+usage: tidegate migrate [TARGET] [--timeout SECONDS] [--lock-timeout SECONDS] [--databases A,B]
+
+TARGET is app_label or app_label.0002_name for Django, a revision for Alembic. Going backwards is
+refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tidegate.container.applying import Raising, raise_level
+from tidegate.container.boot import Boot, read_level, wait
+from tidegate.container.entry import Globals
+from tidegate.container.gate import Gate, open_gate
+from tidegate.container.report import Report
+from tidegate.container.running import guarded, settings_for
+from tidegate.container.signals import Signals
+from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.model.connection import Connection
+
+OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "databases", "framework")
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        target = argv[0] if argv and not argv[0].startswith("-") else ""
+        settings, rest = settings_for(glob.root, environ, argv[1:] if target else argv, OPTIONS)
+        if rest and not target and not rest[0].startswith("-"):
+            target, rest = rest[0], rest[1:]
+        if rest:
+            raise UsageProblem(f"migrate does not take {rest[0]}", "", "tidegate migrate --help")
+        one = Boot(Path(glob.root), environ, settings, report, signals, began)
+        gate = open_gate(one.root, environ, settings)
+        report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        wait(one, gate)
+        for connection in gate.connections:
+            _migrate(one, gate, connection, target)
+        return 0
+
+    return guarded(report, work)
+
+
+def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None:
+    began = time.monotonic()
+    verdict = read_level(one, gate, connection)
+    if target:
+        _refuse_backwards(gate, connection, target, verdict.applied)
+    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals, target)
+    after = raise_level(raising) if verdict.pending else verdict
+    fresh = len(after.applied) - len(verdict.applied)
+    text = f"{after.state}; {fresh} steps applied by this command or meanwhile"
+    one.report.stage("migrate", connection.alias, text, time.monotonic() - began)
+
+
+def _refuse_backwards(
+    gate: Gate, connection: Connection, target: str, applied: frozenset[str]
+) -> None:
+    """A target at or below what is applied would take steps back."""
+    steps = gate.steps(connection.alias)
+    known = {step.id for step in steps}
+    apps = {step.id.split(".", 1)[0] for step in steps if "." in step.id}
+    matching = [one for one in known if one == target or one.startswith(target)]
+    if target == "zero" or target.endswith((".zero", " zero")) or target.startswith("-"):
+        raise _backwards(target)
+    if target in apps or target in ("head", "heads") or target.startswith("+"):
+        return
+    if target not in known and len(matching) != 1:
+        raise UsageProblem(
+            f"there is no step {target}" if not matching else f"{target} means several steps",
+            f"Did you mean: {', '.join(sorted(matching)[:5])}?" if matching else "",
+            "name it in full; see `tidegate status`",
+        )
+    goal = target if target in known else matching[0]
+    if goal in applied and any(goal in step.needs for step in steps if step.id in applied):
+        raise _backwards(target)
+
+
+def _backwards(target: str) -> PolicyRefused:
+    return PolicyRefused(
+        f"{target} lies behind where the database stands",
+        "migrate only goes forward: steps that are taken back can lose data. Nothing was changed.",
+        "use the framework's own command for it, knowing what it drops",
+    )

@@ -1,0 +1,40 @@
+"""Write down at build time what the code knows of its steps, so that boot starts fast.
+
+usage: RUN tidegate seal        (in a Dockerfile, after the code is copied)
+
+Needs no database and no secret. Writes tidegate.seal into the project's folder (or TIDEGATE_SEAL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tidegate.container import seal
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.container.running import guarded, settings_for
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        settings, rest = settings_for(glob.root, environ, argv, ("framework", "databases"))
+        if rest:
+            raise UsageProblem(f"seal does not take {rest[0]}", "", "see tidegate seal --help")
+        signals.restore()  # children are forked here; an interrupt may end us at once
+        sealed = seal.seal(Path(glob.root), environ, settings)
+        if glob.format == "json":
+            print(seal.as_json(sealed))
+            return 0
+        counts = ", ".join(f"{alias}: {n} steps" for alias, n in sealed.steps.items())
+        report.stage("seal", sealed.framework, f"{counts}; written to {sealed.path}")
+        if not sealed.fast:
+            report.warn(f"boot will load the settings at each start: {sealed.why}")
+        return 0
+
+    return guarded(report, work)

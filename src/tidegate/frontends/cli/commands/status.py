@@ -1,0 +1,101 @@
+"""Show where the code and each database stand.
+
+usage: tidegate status [--check] [--format text|json]
+
+--check exits with 1 unless every database is current.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidegate.container import ledger
+from tidegate.container.entry import Globals
+from tidegate.container.gate import Gate, code_heads, open_gate
+from tidegate.container.report import Report
+from tidegate.container.running import guarded, settings_for
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
+from tidegate.model.connection import Connection
+from tidegate.model.readiness import Permanent, Transient
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        check = "--check" in argv
+        rest = [word for word in argv if word != "--check"]
+        settings, rest = settings_for(glob.root, environ, rest, ("databases", "framework"))
+        if rest:
+            raise UsageProblem(f"status does not take {rest[0]}", "", "tidegate status --help")
+        gate = open_gate(Path(glob.root), environ, settings)
+        report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        databases = [_database(gate, one) for one in gate.connections]
+        found = {
+            "project": {"framework": gate.project.framework, "root": str(gate.project.root)},
+            "databases": databases,
+            "services": [],
+        }
+        print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
+        return 1 if check and any(one["state"] != "current" for one in databases) else 0
+
+    return guarded(report, work)
+
+
+def _database(gate: Gate, connection: Connection) -> dict[str, Any]:
+    steps = gate.steps(connection.alias)
+    out: dict[str, Any] = {
+        "alias": connection.alias,
+        "vendor": connection.vendor,
+        "where": connection.shown,
+        "state": "unreachable",
+        "applied": 0,
+        "pending": [],
+        "unknown": [],
+        "edited": [],
+        "missing": _missing(steps),
+        "heads": list(code_heads(gate, connection.alias)),
+        "why": "",
+    }
+    try:
+        session = gate.database(connection).session(5.0)
+    except (Transient, Permanent) as error:
+        return {**out, "why": getattr(error, "what", str(error))}
+    try:
+        verdict = gate.level(connection, session)
+        edited = ledger.edited(steps, ledger.recorded(session.query))
+    finally:
+        session.close()
+    return {
+        **out,
+        "state": verdict.state,
+        "applied": len(verdict.applied),
+        "pending": list(verdict.pending),
+        "unknown": list(verdict.unknown),
+        "edited": edited,
+    }
+
+
+def _missing(steps: Sequence[Any]) -> list[str]:
+    known = {step.id for step in steps} | {old for step in steps for old in step.replaces}
+    return sorted({need for step in steps for need in step.needs if need not in known})
+
+
+def _text(found: Mapping[str, Any]) -> str:
+    lines = [f"{found['project']['framework']} project at {found['project']['root']}"]
+    for one in found["databases"]:
+        lines.append(f"{one['alias']:<12}{one['vendor']:<12}{one['where']}")
+        lines.append(f"  {one['state']}: {one['applied']} applied, {len(one['pending'])} pending")
+        if one["why"]:
+            lines.append(f"  why        {one['why']}")
+        for key in ("pending", "unknown", "edited", "missing"):
+            lines += [f"  {key:<10} {step}" for step in one[key]]
+        heads = one["heads"]
+        if found["project"]["framework"] == "alembic" and len(heads) > 1:
+            lines.append(f"  two heads  {', '.join(heads)}: merge them with `alembic merge heads`")
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""The command line: the global options, then one module of `commands` a verb."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Any
+
+from tidegate._version import __version__
+from tidegate.container.entry import Globals, split_globals
+from tidegate.frontends.cli import commands
+
+
+def verbs() -> dict[str, str]:
+    """Return every verb, with the first line of its help."""
+    names = sorted(found.name for found in pkgutil.iter_modules(commands.__path__))
+    return {name: (_module(name).__doc__ or "").splitlines()[0] for name in names}
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"tidegate.frontends.cli.commands.{name}")
+
+
+def main(argv: list[str], began: float) -> int:
+    """Run one verb; return its exit code."""
+    glob, verb, rest = split_globals(argv)
+    if glob.problem:
+        return _wrong(glob.problem, "see tidegate --help")
+    if verb in ("--version", "version"):
+        print(f"tidegate {__version__}")
+        return 0
+    if verb in ("", "-h", "--help", "help"):
+        print(usage())
+        return 0 if verb else 2
+    known = verbs()
+    if verb not in known:
+        return _wrong(f"{verb} is not a command", "use one of: " + ", ".join(known))
+    if "--format" in rest:
+        at = rest.index("--format")
+        if "--" not in rest[:at] and at + 1 < len(rest):
+            glob.format = rest[at + 1]
+            rest = rest[:at] + rest[at + 2 :]
+    module = _module(verb)
+    before_command = rest[: rest.index("--")] if "--" in rest else rest
+    if "-h" in before_command or "--help" in before_command:
+        print(module.__doc__.strip())
+        return 0
+    code: int = module.run(glob, rest, began, dict(os.environ))
+    return code
+
+
+def usage() -> str:
+    """Return the help page."""
+    lines = [
+        "usage: tidegate [--project DIR] [--format text|json|jsonl] [-q|-v] [--no-color] COMMAND",
+        "",
+        "The gate between a Django or Alembic backend and its database.",
+        "",
+    ]
+    lines += [f"  {name:<9} {text}" for name, text in verbs().items()]
+    return "\n".join([*lines, "", "tidegate COMMAND --help says more."])
+
+
+def _wrong(what: str, next: str) -> int:
+    print(f"tidegate  error   {what}\n                  next: {next}", file=sys.stderr)
+    return 2
+
+
+__all__ = ["Globals", "main", "usage", "verbs"]

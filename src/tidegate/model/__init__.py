@@ -1,0 +1,1 @@
+"""What tidegate knows: plain values, no input or output."""

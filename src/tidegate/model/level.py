@@ -1,0 +1,119 @@
+"""The level of a database against the steps of the code: the gate state, without any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tidegate.model.step import Step
+
+GateState = Literal["empty", "behind", "current", "ahead", "diverged", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a comparison of code and database says.
+
+    `pending` are steps of the code that the database lacks, in an order in which they can be
+    applied; `unknown` are ids that the database has and the code does not.
+    """
+
+    state: GateState
+    applied: frozenset[str]
+    pending: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def judge(steps: Sequence[Step], recorded: Iterable[str]) -> Verdict:
+    """Compare the code's steps with the ids recorded as applied.
+
+    A squashed step counts as applied when it is recorded or all that it replaces is, and is not
+    asked for when only a part is: then the rest of what it replaces is pending, as in Django's
+    loader (django/db/migrations/loader.py, `build_graph`).
+    """
+    rows = frozenset(recorded)
+    known = {step.id for step in steps} | {old for step in steps for old in step.replaces}
+    covered, dropped = _squashes(steps, rows)
+    applied = rows | covered
+    pending = tuple(
+        step.id for step in in_order(steps) if step.id not in applied and step.id not in dropped
+    )
+    unknown = tuple(sorted(rows - known))
+    return Verdict(_state(rows & known, pending, unknown), applied & known, pending, unknown)
+
+
+def _state(known: frozenset[str], pending: Sequence[str], unknown: Sequence[str]) -> GateState:
+    if unknown:
+        return "diverged" if pending else "ahead"
+    if not pending:
+        return "current"
+    return "behind" if known else "empty"
+
+
+def _squashes(steps: Sequence[Step], rows: frozenset[str]) -> tuple[set[str], set[str]]:
+    """Return (ids covered by what is recorded, ids that must not be asked for)."""
+    files = {step.id for step in steps}
+    covered: set[str] = set()
+    dropped: set[str] = set()
+    for step in in_order(steps):
+        if not step.replaces:
+            continue
+        have = rows | covered
+        olds = set(step.replaces)
+        if step.id in have or olds <= have:
+            covered |= {step.id} | (olds & files)
+        elif olds & have:
+            dropped.add(step.id)
+        else:
+            dropped |= olds
+    return covered, dropped
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """Order steps so that each comes after what it needs; ties keep the given order."""
+    by_id = {step.id: step for step in steps}
+    standing_for = {old: step.id for step in steps for old in step.replaces}
+    done: dict[str, Step] = {}
+    for root in steps:
+        stack = [(root, False)]
+        entered: set[str] = set()
+        while stack:
+            step, children_done = stack.pop()
+            if step.id in done:
+                continue
+            if children_done:
+                done[step.id] = step
+                continue
+            if step.id in entered:
+                continue
+            entered.add(step.id)
+            stack.append((step, True))
+            for need in reversed(step.needs):
+                target = by_id.get(need) or by_id.get(standing_for.get(need, ""))
+                if target is not None and target.id not in done and target.id not in entered:
+                    stack.append((target, False))
+    return list(done.values())
+
+
+def ancestors(steps: Sequence[Step], heads: Iterable[str]) -> frozenset[str]:
+    """Return the heads and all that they need: Alembic records heads only."""
+    by_id = {step.id: step for step in steps}
+    seen: set[str] = set()
+    todo = list(heads)
+    while todo:
+        one = todo.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        step = by_id.get(one)
+        if step is not None:
+            todo.extend(step.needs)
+    return frozenset(seen)
+
+
+def heads(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return the ids that no other step needs, replaced ones left out, sorted."""
+    needed = {need for step in steps for need in step.needs}
+    replaced = {old for step in steps for old in step.replaces}
+    return tuple(sorted(s.id for s in steps if s.id not in needed and s.id not in replaced))

@@ -1,0 +1,208 @@
+"""Every setting of the inside, declared once: its flag, its environment names, its key in files.
+
+Rising order: default, `pyproject.toml` `[tool.tidegate]` or `tidegate.toml`, the environment,
+flags. Imports nothing at the top: the fast path of boot reads its options here.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TRUE = ("1", "true", "yes", "on")
+FALSE = ("0", "false", "no", "off")
+
+
+class Setting:
+    """One setting. `older` are environment names that projects use already, with their meaning."""
+
+    __slots__ = ("choices", "default", "help", "kind", "name", "older")
+
+    def __init__(
+        self,
+        name: str,
+        default: str,
+        help: str,
+        kind: str = "choice",
+        choices: tuple[str, ...] = (),
+        older: tuple[str, str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.default = default
+        self.help = help
+        self.kind = kind
+        self.choices = choices
+        self.older = older
+
+    @property
+    def flag(self) -> str:
+        """The flag's name."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable's name."""
+        return "TIDEGATE_" + self.name.upper()
+
+
+SETTINGS = (
+    Setting(
+        "when_behind",
+        "migrate",
+        "when the schema lacks steps: apply them, wait until another process has, start the app "
+        "anyway, or end",
+        choices=("migrate", "wait", "serve", "fail"),
+        older=("MIGRATE_ON_START", "migrate", "wait"),
+    ),
+    Setting(
+        "when_ahead",
+        "serve",
+        "when the schema has steps that this code does not know: start with a warning, or end",
+        choices=("serve", "fail"),
+    ),
+    Setting(
+        "collectstatic",
+        "auto",
+        "collect static files: when their inputs have changed, at every start, or not",
+        choices=("auto", "always", "never"),
+        older=("COLLECTSTATIC_ON_START", "auto", "never"),
+    ),
+    Setting(
+        "backup",
+        "auto",
+        "back up before migrating",
+        choices=("auto", "always", "never"),
+        older=("AUTO_BACKUP", "always", "never"),
+    ),
+    Setting("wait_for", "", "a service to wait for, as a URL; may be given again", kind="list"),
+    Setting("timeout", "60", "seconds until which everything has to be ready", kind="seconds"),
+    Setting(
+        "lock_timeout",
+        "2",
+        "seconds that a statement may wait for a lock; 0: no limit",
+        kind="seconds",
+    ),  # fmt: skip
+    Setting("framework", "", "django or alembic, where a project has both", kind="word"),
+    Setting("databases", "", "aliases to gate, separated by commas", kind="word"),
+)
+BY_NAME = {one.name: one for one in SETTINGS}
+BY_FLAG = {one.flag: one for one in SETTINGS}
+
+
+class BadSetting(ValueError):
+    """A setting has a value, or a name, that does not exist: `what` and `next` say it."""
+
+    def __init__(self, what: str, next: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.next = next
+
+
+def checked(setting: Setting, value: str, said: str) -> str:
+    """Return `value` if `setting` takes it; `said` is where it came from, for the message."""
+    if setting.kind == "choice" and value not in setting.choices:
+        raise BadSetting(f"{said} is {value!r}", "use one of: " + ", ".join(setting.choices))
+    if setting.kind == "seconds":
+        try:
+            good = 0 <= float(value) < 1e9
+        except ValueError:
+            good = False
+        if not good:
+            raise BadSetting(f"{said} is {value!r}", "give seconds as a number, such as 60 or 0.5")
+    return value
+
+
+def from_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that the environment makes; tidegate's own names win over older ones."""
+    out: dict[str, str] = {}
+    for one in SETTINGS:
+        value = environ.get(one.variable, "")
+        if value:
+            out[one.name] = checked(one, value, one.variable)
+            continue
+        if one.older and environ.get(one.older[0], ""):
+            name, yes, no = one.older
+            word = environ[name].strip().lower()
+            if word not in TRUE + FALSE:
+                raise BadSetting(f"{name} is {environ[name]!r}", "set it to true or false")
+            out[one.name] = yes if word in TRUE else no
+    return out
+
+
+def from_argv(argv: Sequence[str], allowed: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Split `argv` into settings and the rest, which begins at `--` or the first other word."""
+    out: dict[str, str] = {}
+    index = 0
+    while index < len(argv):
+        word = argv[index]
+        if word == "--":
+            return out, list(argv[index:])
+        if not word.startswith("--"):
+            return out, list(argv[index:])
+        flag, equals, value = word.partition("=")
+        setting = BY_FLAG.get(flag)
+        if setting is None or setting.name not in allowed:
+            raise BadSetting(f"{flag} is not an option here", "see the options with --help")
+        if not equals:
+            index += 1
+            if index >= len(argv):
+                raise BadSetting(f"{flag} has no value", f"write {flag} VALUE")
+            value = argv[index]
+        checked(setting, value, flag)
+        if setting.kind == "list" and out.get(setting.name):
+            value = out[setting.name] + " " + value
+        out[setting.name] = value
+        index += 1
+    return out, []
+
+
+def from_file(root: str) -> dict[str, str]:
+    """Return the settings of `tidegate.toml`, or of `[tool.tidegate]` in `pyproject.toml`."""
+    import os
+
+    for name, table in (("tidegate.toml", ()), ("pyproject.toml", ("tool", "tidegate"))):
+        path = os.path.join(root, name)
+        if not os.path.isfile(path):
+            continue
+        import tomllib
+
+        try:
+            with open(path, "rb") as file:
+                raw = tomllib.load(file)
+        except (tomllib.TOMLDecodeError, OSError) as error:
+            raise BadSetting(f"{path} can't be read: {error}", "correct the file") from None
+        for key in table:
+            raw = raw.get(key, {})
+        if raw:
+            return {
+                _known(key, path): _word(_known(key, path), value, path)
+                for key, value in raw.items()
+            }
+    return {}
+
+
+def _known(key: str, path: str) -> str:
+    name = key.replace("-", "_")
+    if name not in BY_NAME:
+        raise BadSetting(
+            f"{path}: {key} is not a setting of tidegate",
+            "use one of: " + ", ".join(sorted(BY_NAME)),
+        )
+    return name
+
+
+def _word(name: str, value: object, path: str) -> str:
+    setting = BY_NAME[name]
+    word = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if name == "databases" and isinstance(value, list):
+        word = ",".join(map(str, value))
+    return checked(setting, word, f"{path}: {name}")
+
+
+def effective(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Merge layers of rising weight over the defaults."""
+    out = {one.name: one.default for one in SETTINGS}
+    for layer in layers:
+        out.update(layer)
+    return out

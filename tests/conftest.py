@@ -1,0 +1,3 @@
+"""Fixtures that every folder of tests uses."""
+
+from __future__ import annotations
