@@ -37,7 +37,7 @@ def find_project(root: Path, environ: Mapping[str, str], framework: str = "") ->
             "It comes from the setting `framework`.",
             "use one of: " + ", ".join(names("frameworks")),
         )
-    found = [
+    found: list[Project] = [
         project
         for module in modules("frameworks")
         if not framework or module.__name__.endswith("." + framework)

@@ -82,7 +82,7 @@ SETTINGS = (
         "2",
         "seconds that a statement may wait for a lock; 0: no limit",
         kind="seconds",
-    ),  # fmt: skip
+    ),
     Setting("framework", "", "django or alembic, where a project has both", kind="word"),
     Setting("databases", "", "aliases to gate, separated by commas", kind="word"),
 )

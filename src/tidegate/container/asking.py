@@ -6,11 +6,13 @@ question gets fresh modules and nothing leaks into this process. Needs `os.fork`
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tidegate.contracts.framework import Project
@@ -25,7 +27,7 @@ class Answer:
     `connections` as dictionaries; `shape` is text over all that decides which migrations there
     are; `reads` the variables looked at; `made_up` those that had to be invented; `iterated`
     whether the whole environment was walked (pydantic does); `files` the project's own modules
-    that were imported.
+    that were imported, `libraries` the modules of others that these brought along.
     """
 
     connections: list[dict[str, Any]] = field(default_factory=list)
@@ -34,6 +36,7 @@ class Answer:
     made_up: list[str] = field(default_factory=list)
     iterated: bool = False
     files: list[str] = field(default_factory=list)
+    libraries: list[str] = field(default_factory=list)
     error: str = ""
 
 
@@ -58,15 +61,7 @@ def ask(project: Project, environ: Mapping[str, str]) -> Answer:
     for _ in range(RETRIES):
         answer, missing = _in_child(project, given)
         if not answer.error or not missing or all(name in given for name in missing):
-            return Answer(
-                answer.connections,
-                answer.shape,
-                answer.reads,
-                made_up,
-                answer.iterated,
-                answer.files,
-                answer.error,
-            )
+            return replace(answer, made_up=made_up)
         for name in missing:
             if name not in given:
                 given[name] = made_up_value(name)
@@ -95,6 +90,7 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
     """Answer over the pipe; never returns."""
     try:
         os.close(read_end)
+        gc.disable()
         silence = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(silence, fd)
@@ -103,19 +99,12 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
         answer, missing = Answer(error="interrupted"), []
         try:
             found = [_plain(asdict(one)) for one in project.connections()]
-            answer = Answer(found, _shape(project), files=_files(project, before))
+            own, others = _imported(project, before)
+            answer = Answer(found, _shape(project), files=own, libraries=others)
         except BaseException as error:
             answer = Answer(error=f"{type(error).__name__}: {error}"[:300])
             missing = watch.missing[-1:] or _named_by_pydantic(error)
-        answer = Answer(
-            answer.connections,
-            answer.shape,
-            sorted(watch.reads),
-            [],
-            watch.iterated,
-            answer.files,
-            answer.error,
-        )
+        answer = replace(answer, reads=sorted(watch.reads), iterated=watch.iterated)
         data = json.dumps({"answer": asdict(answer), "missing": missing}).encode()
         while data:
             data = data[os.write(write_end, data) :]
@@ -142,15 +131,31 @@ def _shape(project: Project) -> str:
     return json.dumps([values, sorted(engines)])
 
 
-def _files(project: Project, before: set[str]) -> list[str]:
+def _imported(project: Project, before: set[str]) -> tuple[list[str], list[str]]:
+    """Return (the project's own files, the names of library modules) that loading brought in."""
     root = str(project.root.resolve()) + os.sep
-    files = {
-        os.path.realpath(file)
-        for name, module in list(sys.modules.items())
-        if name not in before and (file := getattr(module, "__file__", None))
-    }
-    inside = (path for path in files if path.startswith(root) and "site-packages" not in path)
-    return sorted(path for path in inside if path.endswith(".py"))
+    own, others = set(), []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name in before or not file:
+            continue
+        path = os.path.realpath(file)
+        if path.startswith(root) and "site-packages" not in path:
+            own.add(path)
+        else:
+            others.append(name)
+    return sorted(path for path in own if path.endswith(".py")), others
+
+
+def warm_up(answer: Answer) -> None:
+    """Import here the libraries that the settings import, so that a forked child has them."""
+    for name in answer.libraries:
+        try:
+            importlib.import_module(name)
+        except Exception:
+            continue  # one that wants settings first is left to the child
+    gc.collect()
+    gc.freeze()  # or each child's collector would copy every page of ours
 
 
 def _named_by_pydantic(error: BaseException) -> list[str]:

@@ -94,7 +94,7 @@ def run_boot(glob: Globals, argv: list[str], began: float, environ: Mapping[str,
 
 def _quiet_end() -> None:
     """As PID 1 a process has no default action for SIGTERM: give it one until the long way."""
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     def end(number: int, frame: object) -> None:
         os._exit(128 + number)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PATIENCE = 2.0  # seconds; a server that takes longer is the long way's business
 
 
-def attempt(root: str, argv: list[str], report: Report, began: float) -> str:
+def attempt(root: str, argv: list[str], report: Report, began: float) -> str:  # noqa: RET503
     """Become the command if nothing is to be done; else return why the long way is needed."""
     environ = os.environ
     head = sealfile.read(sealfile.seal_path(root, environ))
@@ -31,7 +31,7 @@ def attempt(root: str, argv: list[str], report: Report, began: float) -> str:
         return "no seal"
     try:
         flags, rest = options.from_argv(argv, BOOT)
-        sealed = {name: value for name, value in head.all("setting")}
+        sealed = dict(head.all("setting"))
         chosen = options.effective(sealed, options.from_environ(environ), flags)
     except options.BadSetting as error:
         return error.what
@@ -142,7 +142,7 @@ def _static_unchanged(head: sealfile.Head, chosen: Mapping[str, str]) -> str:
 
 def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     """Turn into the command: same process, same working directory, its own signals and stdin."""
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     for name in ("SIGPIPE", "SIGXFSZ"):  # ignored by Python, and what is ignored outlives exec
         number = getattr(_signal, name, None)

@@ -11,11 +11,12 @@ for other sets.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
-from tidegate.container.asking import Answer, ask
+from tidegate.container.asking import Answer, ask, warm_up
 from tidegate.contracts.framework import Project
 
 FIELDS = ("host", "port", "user", "password", "name")
@@ -27,7 +28,6 @@ USUAL = (
 )  # fmt: skip
 NOT_ASKED = {"DJANGO_SETTINGS_MODULE", "ALEMBIC_CONFIG", "PATH", "HOME", "PYTHONPATH", "LANG",
              "PWD", "TZ", "NO_COLOR", "TERM", "COLUMNS", "LINES"}  # fmt: skip
-FLIPS = ("1", "0", "true", "false", "made-up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,9 @@ def learn(project: Project, environ: Mapping[str, str]) -> Learned:
     first = ask(project, environ)
     if first.error:
         return Learned(why=f"the settings can't be loaded: {first.error}")
-    names = _candidates(first)
-    bare = {name: value for name, value in environ.items() if name not in names}
+    warm_up(first)
     made_up = {name: f"sealing-{name.lower()}" for name in first.made_up}
-    variables, shape_variables = _sort_out(project, bare, names)
+    variables, shape_variables = _sort_out(project, environ, first)
     if len(variables) > MOST:
         return Learned(why=f"{len(variables)} variables take part in the login; at most {MOST}")
     settled = {k: v for k, v in environ.items() if k not in variables} | {
@@ -89,25 +88,67 @@ def _candidates(first: Answer) -> list[str]:
 
 
 def _sort_out(
-    project: Project, bare: Mapping[str, str], names: Iterable[str]
+    project: Project, environ: Mapping[str, str], first: Answer
 ) -> tuple[list[str], list[str]]:
-    """Return (variables that move the login, variables that move which migrations exist)."""
+    """Return (variables that move the login, variables that move which migrations exist).
+
+    What one variable does may hang on another (`POSTGRES_USER` is read, or used, only where
+    `POSTGRES_HOST` is set), so each is tried again on top of those found to matter, until no
+    further one comes to light.
+    """
+    names = _candidates(first)
+    bare = {name: value for name, value in environ.items() if name not in names}
     plain = ask(project, bare)
     moves, shapes = [], []
     for name in names:
-        for value in (*_markers(name, "q"), *FLIPS):
-            answer = ask(project, {**bare, name: value})
-            if answer.error:
-                continue
-            if answer.shape != plain.shape:
-                shapes.append(name)
-                break
-        for value in (*_markers(name, "q"), *FLIPS):
-            answer = ask(project, {**bare, name: value})
-            if not answer.error and answer.connections != plain.connections:
-                moves.append(name)
-                break
+        good = _accepted(project, bare, name)
+        if any(answer.shape != plain.shape for answer in good):
+            shapes.append(name)
+        if any(answer.connections != plain.connections for answer in good):
+            moves.append(name)
+    tried: list[tuple[str, ...]] = []
+    while len(moves) <= MOST:
+        todo = [one for one in [*((m,) for m in moves), tuple(moves)] if one and one not in tried]
+        if not todo:
+            break
+        tried.append(todo[0])
+        for name in _moving_too(project, bare, todo[0], names):
+            moves += [name] if name not in moves else []
     return moves, shapes
+
+
+def _moving_too(
+    project: Project, bare: Mapping[str, str], context: tuple[str, ...], names: list[str]
+) -> list[str]:
+    """Return the variables that move the login where those of `context` are set.
+
+    All at once first: mostly nothing moves, and one question has shown it.
+    """
+    settled = {**bare, **{name: _markers(name, "q")[_form(name)] for name in context}}
+    plain = ask(project, settled)
+    if plain.error:
+        return []
+    names += [name for name in _candidates(plain) if name not in names]
+    others = [name for name in names if name not in context]
+    at_once = ask(project, {**settled, **{n: _markers(n, "q")[_form(n)] for n in others}})
+    if not at_once.error and at_once.connections == plain.connections:
+        return []
+    moving = []
+    for name in others:
+        answers = (ask(project, {**settled, name: value}) for value in _markers(name, "q"))
+        if any(not one.error and one.connections != plain.connections for one in answers):
+            moving.append(name)
+    return moving
+
+
+def _accepted(project: Project, bare: Mapping[str, str], name: str) -> list[Answer]:
+    """Ask with a marker of the form that the name suggests, else of another, and with switches."""
+    markers = _markers(name, "q")
+    fitting = markers[_form(name)]
+    answers = [ask(project, {**bare, name: value}) for value in (fitting, "1", "true", "false")]
+    if answers[0].error:
+        answers += [ask(project, {**bare, name: one}) for one in markers if one != fitting]
+    return [answer for answer in answers if not answer.error]
 
 
 def _markers(name: str, seed: str) -> tuple[str, ...]:
@@ -119,10 +160,11 @@ def _markers(name: str, seed: str) -> tuple[str, ...]:
 
 
 def _patterns(variables: list[str]) -> list[tuple[str, ...]]:
-    """Return the sets worth knowing: all, none, all but one, one alone."""
+    """Return the sets worth knowing: all, none, all but one or two, one alone."""
     whole = tuple(variables)
     sets = [whole, ()]
     sets += [tuple(v for v in variables if v != left_out) for left_out in variables]
+    sets += [tuple(v for v in whole if v not in two) for two in combinations(variables, 2)]
     sets += [(one,) for one in variables]
     return list(dict.fromkeys(sets))
 

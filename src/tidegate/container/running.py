@@ -64,8 +64,7 @@ def _project_or_bug(report: Report, error: Exception) -> int:
     text = masked(f"{type(error).__name__}: {error}", report.secrets)
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     outside = [f for f in frames if not os.path.abspath(f.filename).startswith(own)]
-    lasting = [f for f in outside if "site-packages" not in f.filename and "<frozen" not in f.filename
-               and f"{os.sep}lib{os.sep}python" not in f.filename]  # fmt: skip
+    lasting = [f for f in outside if not _is_library(f.filename)]
     if lasting or outside:
         where = (lasting or outside)[-1]
         report.error(
@@ -85,6 +84,10 @@ def _project_or_bug(report: Report, error: Exception) -> int:
         70,
     )
     return 70
+
+
+def _is_library(path: str) -> bool:
+    return any(mark in path for mark in ("site-packages", "<frozen", f"{os.sep}lib{os.sep}python"))
 
 
 def _log(error: Exception, report: Report) -> str:

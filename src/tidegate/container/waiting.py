@@ -7,7 +7,6 @@ else that a probe raises is a bug and is passed on to the caller of `wait_for`.
 
 from __future__ import annotations
 
-import errno
 import queue
 import random
 import threading
@@ -204,11 +203,3 @@ def _collect(
         else:
             on_change(watches[number].dependency.name, *what)
     return ended
-
-
-_UNREACHABLE = {
-    errno.EHOSTUNREACH: "no route to host",
-    errno.ENETUNREACH: "network unreachable",
-    errno.EHOSTDOWN: "host is down",
-    errno.ENETDOWN: "network is down",
-}

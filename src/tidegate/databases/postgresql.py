@@ -9,11 +9,13 @@ free, and ends what keeps it (https://www.postgresql.org/docs/current/explicit-l
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tidegate.contracts.database import Rows, Session, TableMissing
 from tidegate.databases import pgwire
@@ -215,17 +217,13 @@ class Driver:
             **{k: v for k, v in one.options.items() if isinstance(v, str | int)},
         }
         fields = {k: v for k, v in fields.items() if v != ""}
-        try:
-            import psycopg as driver
-        except ImportError:
-            try:
-                import psycopg2 as driver
-            except ImportError:
-                raise Permanent(
-                    f"no PostgreSQL driver for {one.shown} is installed",
-                    f"This login needs one ({why}).",
-                    "add psycopg to the image: pip install 'psycopg[binary]'",
-                ) from None
+        driver = _driver()
+        if driver is None:
+            raise Permanent(
+                f"no PostgreSQL driver for {one.shown} is installed",
+                f"This login needs one ({why}).",
+                "add psycopg to the image: pip install 'psycopg[binary]'",
+            )
         try:
             opened = driver.connect(**fields)
         except driver.OperationalError as error:
@@ -261,6 +259,16 @@ class Driver:
     def close(self) -> None:
         """Say goodbye."""
         self._opened.close()
+
+
+def _driver() -> Any:
+    """Import the app's driver, whichever of the two it has."""
+    for name in ("psycopg", "psycopg2"):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return None
 
 
 def _text(value: object) -> str | None:

@@ -85,7 +85,12 @@ class SQLiteSession:
 
     def __init__(self, database: SQLite, timeout: float) -> None:
         self._file: sqlite3.Connection | None = None
-        path = database.path
+        self._database = database
+        self._timeout = timeout
+        self._open()
+
+    def _open(self) -> None:
+        path = self._database.path
         if not path or not os.path.exists(path):
             folder = os.path.dirname(os.path.abspath(path)) if path else ""
             if folder and not os.path.isdir(folder):
@@ -107,7 +112,7 @@ class SQLiteSession:
             self._file = sqlite3.connect(
                 f"file:{quote(os.path.abspath(path))}?mode=ro",
                 uri=True,
-                timeout=timeout,
+                timeout=self._timeout,
                 isolation_level=None,
             )
         except sqlite3.Error as error:
@@ -115,6 +120,8 @@ class SQLiteSession:
 
     def query(self, sql: str) -> Rows:
         """Run SQL; a database without a file has no tables."""
+        if self._file is None:
+            self._open()
         if self._file is None:
             if "sqlite_master" in sql:
                 return [("0",)]

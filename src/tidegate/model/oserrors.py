@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 
 from tidegate.model.readiness import Permanent, Transient
+
+_UNREACHABLE = {
+    errno.EHOSTUNREACH: "no route to host",
+    errno.ENETUNREACH: "network unreachable",
+    errno.EHOSTDOWN: "host is down",
+    errno.ENETDOWN: "network is down",
+}
 
 
 def classify_os_error(error: OSError, host: str) -> Transient | Permanent:
