@@ -24,5 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     return command_line(given, began)
 
 
+def entry() -> None:
+    """Run as the main function of a zip archive, whose caller drops what it returns."""
+    sys.exit(main())
+
+
 if __name__ == "__main__":
     sys.exit(main())

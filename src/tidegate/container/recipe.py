@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from tidegate.container.asking import Answer, ask, warm_up
+from tidegate.container.asking import Answer, ask, made_up_value, warm_up
 from tidegate.contracts.framework import Project
 
 FIELDS = ("host", "port", "user", "password", "name")
@@ -60,12 +60,12 @@ def learn(project: Project, environ: Mapping[str, str]) -> Learned:
     """Return the recipes of `project`, tried out against its own settings."""
     if not hasattr(os, "fork"):
         return Learned(why="this system has no fork: seal on Linux, where the image is built")
-    first = ask(project, environ)
+    first = ask(project, environ, make_up=True)
     if first.error:
         return Learned(why=f"the settings can't be loaded: {first.error}")
     warm_up(first)
-    made_up = {name: f"sealing-{name.lower()}" for name in first.made_up}
-    variables, shape_variables = _sort_out(project, environ, first)
+    made_up = {name: made_up_value(name) for name in first.made_up}
+    variables, shape_variables = _sort_out(project, {**environ, **made_up}, first)
     if len(variables) > MOST:
         return Learned(why=f"{len(variables)} variables take part in the login; at most {MOST}")
     settled = {k: v for k, v in environ.items() if k not in variables} | {
@@ -98,10 +98,13 @@ def _sort_out(
     """
     names = _candidates(first)
     bare = {name: value for name, value in environ.items() if name not in names}
+    for name in ask(project, bare, make_up=True).made_up:
+        bare[name] = environ.get(name) or made_up_value(name)
     plain = ask(project, bare)
-    moves, shapes = [], []
+    moves, shapes, sound = [], [], []
     for name in names:
-        good = _accepted(project, bare, name)
+        fitting, good = _accepted(project, bare, name)
+        sound += [name] if fitting else []
         if any(answer.shape != plain.shape for answer in good):
             shapes.append(name)
         if any(answer.connections != plain.connections for answer in good):
@@ -112,15 +115,19 @@ def _sort_out(
         if not todo:
             break
         tried.append(todo[0])
-        for name in _moving_too(project, bare, todo[0], names):
-            moves += [name] if name not in moves else []
+        moves += _moving_too(project, bare, todo[0], sound, moves, names)
     return moves, shapes
 
 
 def _moving_too(
-    project: Project, bare: Mapping[str, str], context: tuple[str, ...], names: list[str]
+    project: Project,
+    bare: Mapping[str, str],
+    context: tuple[str, ...],
+    names: list[str],
+    known: list[str],
+    every: list[str],
 ) -> list[str]:
-    """Return the variables that move the login where those of `context` are set.
+    """Return further variables that move the login where those of `context` are set.
 
     All at once first: mostly nothing moves, and one question has shown it.
     """
@@ -128,8 +135,8 @@ def _moving_too(
     plain = ask(project, settled)
     if plain.error:
         return []
-    names += [name for name in _candidates(plain) if name not in names]
-    others = [name for name in names if name not in context]
+    fresh = [name for name in _candidates(plain) if name not in every]
+    others = [name for name in [*names, *fresh] if name not in known]
     at_once = ask(project, {**settled, **{n: _markers(n, "q")[_form(n)] for n in others}})
     if not at_once.error and at_once.connections == plain.connections:
         return []
@@ -141,14 +148,17 @@ def _moving_too(
     return moving
 
 
-def _accepted(project: Project, bare: Mapping[str, str], name: str) -> list[Answer]:
-    """Ask with a marker of the form that the name suggests, else of another, and with switches."""
+def _accepted(project: Project, bare: Mapping[str, str], name: str) -> tuple[bool, list[Answer]]:
+    """Ask with a marker of the form that the name suggests, else of another, and with switches.
+
+    Returns whether the suggested form was taken, and the answers without an error.
+    """
     markers = _markers(name, "q")
     fitting = markers[_form(name)]
     answers = [ask(project, {**bare, name: value}) for value in (fitting, "1", "true", "false")]
     if answers[0].error:
         answers += [ask(project, {**bare, name: one}) for one in markers if one != fitting]
-    return [answer for answer in answers if not answer.error]
+    return not answers[0].error, [answer for answer in answers if not answer.error]
 
 
 def _markers(name: str, seed: str) -> tuple[str, ...]:

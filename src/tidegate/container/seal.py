@@ -84,7 +84,7 @@ def _fill_in(project: Project, environ: Mapping[str, str]) -> None:
     """Give this process the variables that the settings insist on."""
     if not hasattr(os, "fork"):
         return
-    answer = ask(project, environ)
+    answer = ask(project, environ, make_up=True)
     if answer.error:
         raise UsageProblem(
             f"the project can't be loaded: {answer.error}",

@@ -1,0 +1,95 @@
+"""Write the generated pages of docs/reference from the code.
+
+usage: python scripts/docs.py [--check]
+
+--check writes nothing, and exits with 1 when a page is not what the code says.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from tidegate.frontends.cli.main import usage, verbs  # noqa: E402  (the path comes first)
+from tidegate.settings import SETTINGS, Setting  # noqa: E402
+
+NOTE = "<!-- Written by scripts/docs.py from the code: change the code, then run `just docs`. -->"
+
+
+def commands_page() -> str:
+    """Return the page of all verbs, from their modules' docstrings: what `--help` prints."""
+    parts = ["# Commands", NOTE, "Each part is what the command's own `--help` prints.",
+             block(usage())]  # fmt: skip
+    for verb in verbs():
+        module = importlib.import_module(f"tidegate.frontends.cli.commands.{verb}")
+        parts += [f"## {verb}", block((module.__doc__ or "").strip())]
+    parts.append("The exit codes are on [their own page](exit-codes.md).")
+    return "\n\n".join(parts) + "\n"
+
+
+def settings_page() -> str:
+    """Return the page of all settings, from their one declaration."""
+    parts = [
+        "# Settings",
+        NOTE,
+        "Each setting is a key under `[tool.tidegate]` in `pyproject.toml` "
+        "(or at the top of `tidegate.toml`), an environment variable, and a flag.\n"
+        "A later one of these wins over an earlier one.\n"
+        "The flag is taken by the commands whose help names it.",
+    ]
+    parts += [setting_part(one) for one in SETTINGS]
+    return "\n\n".join(parts) + "\n"
+
+
+def setting_part(one: Setting) -> str:
+    """Return one setting's part of the page."""
+    rows = [
+        ("in files", f"`{one.name}`"),
+        ("environment", f"`{one.variable}`"),
+        ("flag", f"`{one.flag}`"),
+        ("values", ", ".join(f"`{word}`" for word in one.choices) or one.kind),
+        ("default", f"`{one.default}`" if one.default else "none"),
+    ]
+    if one.older:
+        name, yes, no = one.older
+        rows.append(("older name", f"`{name}`: `true` means `{yes}`, `false` means `{no}`"))
+    table = "\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows)])
+    return f"## {one.name}\n\n{one.help[0].upper()}{one.help[1:]}.\n\n{table}"
+
+
+def block(text: str) -> str:
+    """Return `text` as it stands."""
+    return f"```text\n{text}\n```"
+
+
+PAGES = {
+    "docs/reference/commands.md": commands_page,
+    "docs/reference/settings.md": settings_page,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Write the pages, or compare them."""
+    if argv not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    stale = []
+    for name, page in PAGES.items():
+        path, text = ROOT / name, page()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    for name in stale:
+        print(f"{name} {'is stale: run `python scripts/docs.py`' if argv else 'written'}")
+    return 1 if argv and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
