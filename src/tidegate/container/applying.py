@@ -140,7 +140,7 @@ def _leading(raising: Raising, election: Any, session: Session) -> Verdict:
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
-        return _written_down(raising, election, session, verdict, lost)
+        return _written_down(raising, election, verdict, lost)
     finally:
         raising.signals.on_stop.remove(election.cancel)
 
@@ -154,9 +154,7 @@ def _refuse_unmade_backup(raising: Raising) -> None:
         )
 
 
-def _written_down(
-    raising: Raising, election: Any, session: Session, before: Verdict, lost: list[str]
-) -> Verdict:
+def _written_down(raising: Raising, election: Any, before: Verdict, lost: list[str]) -> Verdict:
     """Apply under a run in the ledger; the run's steps are those that the database has after."""
     gate, connection = raising.gate, raising.connection
     book = ledger.Ledger(
@@ -177,7 +175,7 @@ def _written_down(
         raise
     finally:
         _close_book(raising, book, (state, message), began, seconds, before)
-    after = gate.level(connection, session)
+    after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
             f"{connection.alias} still lacks {len(after.pending)} steps after the framework said "

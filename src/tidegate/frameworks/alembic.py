@@ -316,11 +316,11 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
             session.commit()
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
-        context._tidegate_restore = applying.sending(sql, _runner(cursor.connection))
+        context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))
 
     def sent(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         if context._tidegate_restore:
-            applying.sent(_runner(cursor.connection))
+            applying.sent(_runner(_session(conn)))
 
     hooks: list[tuple[Any, str, Callable[..., None]]] = [
         (Engine, "do_connect", redirect),
@@ -335,6 +335,11 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
     finally:
         for target, name, hook in hooks:
             event.remove(target, name, hook)
+
+
+def _session(conn: Any) -> Any:
+    """Return the driver's own connection; an async driver's comes in a synchronous coat."""
+    return conn.connection.dbapi_connection
 
 
 def _runner(session: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
