@@ -75,7 +75,7 @@ PAGES = {
 def main(argv: list[str]) -> int:
     """Write the pages, or compare them."""
     if argv not in ([], ["--check"]):
-        print(__doc__, file=sys.stderr)
+        sys.stderr.write(__doc__ or "")
         return 2
     stale = []
     for name, page in PAGES.items():
@@ -87,7 +87,8 @@ def main(argv: list[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
     for name in stale:
-        print(f"{name} {'is stale: run `python scripts/docs.py`' if argv else 'written'}")
+        what = "is stale: run `python scripts/docs.py`" if argv else "written"
+        sys.stdout.write(f"{name} {what}\n")
     return 1 if argv and stale else 0
 
 

@@ -319,13 +319,13 @@ def _failure(
     """Say the step, the statement, the cause, and where the database stands now."""
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     kind = type(error).__name__
-    sql = " ".join(applying.statement.split())
+    sql = " ".join((applying.failing or applying.statement).split())
     shown = f"{sql[:300]} …" if len(sql) > 300 else sql
     step = applying.step or "(between two steps)"
     meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]
     meaning += [line for line in cause.splitlines()[1:4] if line.strip()]
     if shown:
-        meaning.append(f"last statement: {shown}")
+        meaning.append(f"statement: {shown}")
     path = next((s.path for s in raising.gate.steps(raising.connection.alias) if s.id == step), "")
     if path:
         meaning.append(f"file: {path}")

@@ -148,6 +148,14 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
 
 def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
     policy, alias = one.settings["when_behind"], raising.connection.alias
+    if policy == "migrate" and verdict.unknown and raising.gate.project.framework == "alembic":
+        raise PolicyRefused(
+            f"database {alias} is diverged: it has {_listed(verdict.unknown)}, which this code "
+            f"does not know, and lacks {_listed(verdict.pending)}",
+            "Alembic can't find a way from a revision that it has no file for. Nothing was "
+            "changed.",
+            "build the image from a branch that has both, and merge the heads: alembic merge",
+        )
     if policy == "migrate":
         return raise_level(raising)
     if policy == "wait":

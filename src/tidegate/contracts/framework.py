@@ -31,7 +31,7 @@ class Applying:
     `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run)` for
     each new session, with a function that runs SQL on that very session, in autocommit.
     `redirect` are login fields that replace the project's own (a way round a pooler).
-    `statement` is the last SQL sent, `step` the one that runs, `atomic` whether the database takes
+    `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs, `atomic` whether the database takes
     a failed step back by itself.
     """
 
@@ -42,13 +42,14 @@ class Applying:
     lock_timeout: float = 0.0
     step: str = ""
     statement: str = ""
+    failing: str = ""
     atomic: bool = True
     done: list[str] = field(default_factory=list)
     started: float = 0.0
 
     def start(self, step: str, atomic: bool) -> None:
         """Note that `step` begins."""
-        self.step, self.atomic, self.statement = step, atomic, ""
+        self.step, self.atomic, self.statement, self.failing = step, atomic, "", ""
         self.started = time.monotonic()
         self.on_start(step)
 
@@ -71,6 +72,10 @@ class Applying:
             return False
         run("SET lock_timeout = 0")
         return True
+
+    def failed(self, sql: str) -> None:
+        """Note the first statement that raised: what is sent after it is clean-up."""
+        self.failing = self.failing or sql
 
     def sent(self, run: Run) -> None:
         """Put the lock timeout back."""

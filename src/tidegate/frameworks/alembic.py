@@ -322,11 +322,16 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
         if context._tidegate_restore:
             applying.sent(_runner(_session(conn)))
 
+    def failed(context: Any) -> None:
+        if context.statement:
+            applying.failed(context.statement)
+
     hooks: list[tuple[Any, str, Callable[..., None]]] = [
         (Engine, "do_connect", redirect),
         (Pool, "connect", opened),
         (Engine, "before_cursor_execute", sending),
         (Engine, "after_cursor_execute", sent),
+        (Engine, "handle_error", failed),
     ]
     for target, name, hook in hooks:
         event.listen(target, name, hook)

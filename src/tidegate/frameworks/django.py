@@ -294,7 +294,11 @@ def _watch(applying: Applying) -> Callable[..., Any]:
     def watch(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         run = _runner(context["connection"])
         restore = applying.sending(str(sql), run)
-        result = execute(sql, params, many, context)
+        try:
+            result = execute(sql, params, many, context)
+        except Exception:
+            applying.failed(str(sql))
+            raise
         if restore:
             applying.sent(run)
         return result

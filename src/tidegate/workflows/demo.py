@@ -121,6 +121,7 @@ class Stage:
     folder: Path
     environ: dict[str, str]
     children: list[subprocess.Popen[Any]] = field(default_factory=list)
+    servers: list[subprocess.Popen[Any]] = field(default_factory=list)
 
     @property
     def project(self) -> Path:
@@ -174,12 +175,11 @@ def started_at_once(screen: Screen, one: Stage, server: Server) -> None:
     """Start the server and four processes at the same moment; exactly one may migrate."""
     screen.chapter(
         "1. A new release starts everywhere at once",
-        "The database and four containers' processes start together: all wait for the database,\n"
-        "then exactly one of the three web replicas migrates (one step takes 1.5 s), and nobody\n"
-        "starts the app before the schema is ready. The worker never migrates, it only waits.",
+        "Four processes start together, a second before their database: all wait for it, then\n"
+        "exactly one of the three web replicas migrates (one step takes 1.5 s), and nobody starts\n"
+        "the app before the schema is ready. The worker never migrates, it only waits.",
     )
-    server.start(one)
-    ended = boot_all(screen, one, STARTED)
+    ended = boot_all(screen, one, STARTED, server)
     leaders = [process.name for process in ended if process.migrated]
     failed = [process for process in ended if process.code]
     if failed:
@@ -195,15 +195,25 @@ def started_at_once(screen: Screen, one: Stage, server: Server) -> None:
     time.sleep(screen.pause)
 
 
-def boot_all(screen: Screen, one: Stage, names: Mapping[str, str]) -> list[Ended]:
-    """Boot every name with its MIGRATE_ON_START, and show their events while they come."""
+def boot_all(
+    screen: Screen, one: Stage, names: Mapping[str, str], server: Server | None = None
+) -> list[Ended]:
+    """Boot every name with its MIGRATE_ON_START, and show their events while they come.
+
+    A server that is given is started a second later.
+    """
     began = time.monotonic()
-    heard: queue.Queue[Event | str] = queue.Queue()
+    heard: queue.Queue[Event | str | Server] = queue.Queue()
+    if server is not None:
+        later = threading.Timer(1.0, heard.put, [server])
+        later.daemon = True
+        later.start()
     children = {name: _boot(one, migrate) for name, migrate in names.items()}
     for name, child in children.items():
         threading.Thread(target=_listen, args=(name, child, began, heard), daemon=True).start()
     events: dict[str, list[Event]] = {name: [] for name in names}
     running = set(names)
+    pids = {child.pid: name for name, child in children.items()}
     while running:
         try:
             got = heard.get(timeout=PATIENCE)
@@ -212,9 +222,13 @@ def boot_all(screen: Screen, one: Stage, names: Mapping[str, str]) -> list[Ended
         if isinstance(got, str):
             running.discard(got)
             continue
+        if isinstance(got, Server):
+            got.start(one)
+            screen.say(f"{time.monotonic() - began:5.2f} s  {'':<8} (the database's server starts)")
+            continue
         events[got.process].append(got)
-        for line in told(got):
-            prefix = screen.paint(f"{got.process:<7}", COLOURS[got.process])
+        for line in told(got, pids):
+            prefix = screen.paint(f"{got.process:<8}", COLOURS[got.process])
             screen.say(f"{got.at:5.2f} s  {prefix} {_by_weight(screen, got.stage, line)}")
     return [Ended(name, children[name].wait(PATIENCE), tuple(events[name])) for name in children]
 
@@ -228,7 +242,10 @@ def _boot(one: Stage, migrate: str) -> subprocess.Popen[Any]:
 
 
 def _listen(
-    name: str, child: subprocess.Popen[Any], began: float, heard: queue.Queue[Event | str]
+    name: str,
+    child: subprocess.Popen[Any],
+    began: float,
+    heard: queue.Queue[Event | str | Server],
 ) -> None:
     assert child.stdout is not None
     for line in child.stdout:
@@ -241,16 +258,18 @@ def _listen(
     heard.put(name)
 
 
-def told(event: Event) -> list[str]:
-    """Return an event as lines for people."""
+def told(event: Event, pids: Mapping[int, str]) -> list[str]:
+    """Return an event as lines for people, with the process's name beside its id."""
     fields = event.fields
     stage = event.stage
-    if stage == "gate" and not fields["subject"]:
-        return []  # why the framework is asked: chapter 2 is about that
+    if stage == "gate" and (not fields["subject"] or "state" in fields):
+        return []  # why the framework is asked is chapter 2's; "current" is followed by "start"
     if stage == "start":
         return [f"start    after {fields['seconds']:.2f} s"]
     subject = str(fields.get("subject", ""))
     text = str(fields["text"])
+    for pid, name in pids.items() if stage == "elect" else ():
+        text = text.replace(f"process {pid},", f"{name}, process {pid},")
     took = f"  {fields['seconds']:.2f} s" if "seconds" in fields else ""
     if stage == "wait":  # the database's address is the same for all and says nothing new
         subject = "database"
@@ -408,8 +427,7 @@ def stopped_by_signals() -> Iterator[None]:
     """Turn a signal into `Stopped`, once: a second one must not break the cleaning up."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for watched in SIGNALS:
-            signal.signal(getattr(signal, watched), signal.SIG_IGN)
+        _deafen()
         raise Stopped(number)
 
     old = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in SIGNALS}
@@ -430,15 +448,23 @@ def stage(environ: Mapping[str, str]) -> Iterator[Stage]:
     try:
         yield one
     finally:
-        for child in reversed(one.children):  # the server was started before those who use it
-            _end(child)
+        _deafen()
+        for child in one.children:
+            _end(child, signal.SIGTERM)
+        for child in one.servers:
+            _end(child, signal.SIGQUIT)  # "at once": its data is thrown away
         shutil.rmtree(one.folder, ignore_errors=True)
 
 
-def _end(child: subprocess.Popen[Any]) -> None:
-    """End a process: SIGQUIT, which PostgreSQL takes for "at once", then SIGKILL to its group."""
+def _deafen() -> None:
+    for name in SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _end(child: subprocess.Popen[Any], number: int) -> None:
+    """End a process with a signal, and its whole group with SIGKILL if it does not."""
     if child.poll() is None:
-        child.send_signal(signal.SIGQUIT)
+        child.send_signal(number)
         try:
             child.wait(5)
         except subprocess.TimeoutExpired:
@@ -470,12 +496,14 @@ class Server:
 
     def start(self, one: Stage) -> None:
         """Start it, and don't wait: that is tidegate's work."""
-        one.start(
+        child = one.start(
             [str(self.programs / "postgres"), "-D", str(self.data), "-p", str(self.port),
              "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
              "-c", "fsync=off", "-c", "max_connections=30"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self.account,
         )  # fmt: skip
+        one.servers.append(child)
+        one.children.remove(child)
 
     def ask(self, one: Stage, sql: str) -> str:
         """Ask with psql, so that the answer is not tidegate's."""
@@ -538,9 +566,7 @@ def _programs(one: Stage, other: bool) -> Path:
     newest = max(found, key=lambda folder: (len(folder.name), folder.name))
     if not other or all(parent.stat().st_mode & 0o001 for parent in newest.parents):
         return newest / "bin"
-    copy = (
-        one.folder / "programs"
-    )  # laid out as the wheel is: the programs look for ../../../*.libs
+    copy = one.folder / "programs"  # laid out as the wheel: they look for ../../../*.libs
     shutil.copytree(newest, copy / package.name / newest.name, symlinks=True)
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():

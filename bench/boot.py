@@ -1,0 +1,242 @@
+"""How long a start takes when there is nothing to do, and when many start at once.
+
+Peers run interleaved in the same run, over TCP with SCRAM; what counts are the ratios. Prints a
+Markdown table.
+
+usage: python bench/boot.py [--rounds 15] [--sizes 38,200,1000,5000] [--replicas 32,128]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
+
+PYTHON = sys.executable
+TIDEGATE = str(Path(PYTHON).with_name("tidegate"))
+MANAGE = """import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conf")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+SETTINGS = """import os
+SECRET_KEY = "bench"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql", "HOST": os.environ["DB_HOST"],
+    "PORT": os.environ["DB_PORT"], "USER": os.environ["DB_USER"],
+    "PASSWORD": os.environ["DB_PASSWORD"], "NAME": os.environ["DB_NAME"]}}
+"""
+STEP = """from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [{needs}]
+    operations = [{operation}]
+"""
+CREATE = 'migrations.CreateModel("Item", [("id", models.AutoField(primary_key=True))])'
+ALEMBIC_ENV = """import os
+from alembic import context
+from sqlalchemy import create_engine
+url = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+with create_engine(url).connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def django_project(folder: Path, size: int) -> None:
+    """Write a project whose app has `size` migrations: one table, then a field every tenth."""
+    steps = folder / "shop" / "migrations"
+    steps.mkdir(parents=True)
+    (folder / "manage.py").write_text(MANAGE)
+    (folder / "conf.py").write_text(SETTINGS)
+    for path in (folder / "shop", steps):
+        (path / "__init__.py").touch()
+    before = ""
+    for number in range(1, size + 1):
+        name = f"{number:04}_step"
+        operation = CREATE if number == 1 else ""
+        if number > 1 and number % 10 == 1 and number < 1000:
+            operation = f'migrations.AddField("item", "f{number}", models.IntegerField(null=True))'
+        needs = f'("shop", "{before}")' if before else ""
+        (steps / f"{name}.py").write_text(STEP.format(needs=needs, operation=operation))
+        before = name
+
+
+def alembic_project(folder: Path, size: int) -> None:
+    """Write an Alembic environment with `size` empty revisions."""
+    versions = folder / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (folder / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
+    (folder / "migrations" / "env.py").write_text(ALEMBIC_ENV)
+    for number in range(size):
+        down = f'"{number - 1:012x}"' if number else "None"
+        (versions / f"{number:012x}_step.py").write_text(
+            f'revision = "{number:012x}"\ndown_revision = {down}\n'
+            "def upgrade(): pass\ndef downgrade(): pass\n"
+        )
+
+
+def environ(server: Server, database: str) -> dict[str, str]:
+    """Return the environment of a container, and libpq's names for psql."""
+    names = {"HOST": "127.0.0.1", "PORT": str(server.port), "USER": SUPERUSER}
+    names |= {"PASSWORD": PASSWORD, "NAME": database}
+    url = f"postgresql://{SUPERUSER}:{PASSWORD}@127.0.0.1:{server.port}/{database}"
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": url,
+        "PGPASSWORD": PASSWORD,
+        **{f"DB_{key}": value for key, value in names.items()},
+    }
+
+
+def psql(server: Server, database: str, sql: str) -> list[str]:
+    """Return the command line of the peer that does least."""
+    return ["psql", "-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER, "-XAtqc", sql,
+            database]  # fmt: skip
+
+
+def once(command: list[str], folder: Path, env: dict[str, str]) -> float:
+    """Run a command to its end; return its wall seconds."""
+    began = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def at_once(command: list[str], folder: Path, env: dict[str, str], count: int) -> float:
+    """Start `count` of a command together; return the wall seconds until the last has ended."""
+    quiet = subprocess.DEVNULL
+    began = time.perf_counter()
+    running = [
+        subprocess.Popen(command, cwd=folder, env=env, stdout=quiet, stderr=quiet)
+        for _ in range(count)
+    ]
+    codes = {one.wait() for one in running}
+    assert codes == {0}, codes
+    return time.perf_counter() - began
+
+
+def interleaved(
+    commands: dict[str, list[str]], folder: Path, env: dict[str, str], rounds: int
+) -> dict[str, float]:
+    """Run all commands in turn; return each one's median wall seconds."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(rounds + 1):
+        for name, command in commands.items():
+            slow = name not in ("psql", "tidegate")
+            if slow and turn % 5 and turn != rounds:
+                continue
+            took = once(command, folder, env)
+            if turn:
+                times[name].append(took)
+    return {name: statistics.median(some) for name, some in times.items()}
+
+
+def row(title: str, found: dict[str, float]) -> None:
+    """Print one row: milliseconds, then ratios."""
+    gate, least = found["tidegate"], found["psql"]
+    own = [(name, took) for name, took in found.items() if name not in ("psql", "tidegate")]
+    name, took = own[0]
+    print(
+        f"| {title} | {gate * 1000:.0f} | {least * 1000:.0f} | {gate / least:.2f} | "
+        f"{name} {took * 1000:.0f} | {took / gate:.0f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--sizes", default="200,1000,5000")
+    parser.add_argument("--replicas", default="32,128")
+    options = parser.parse_args()
+    _, bindir = next(iter(find_installations().items()))
+    server = Server(bindir, settings={"max_connections": "300"}).start()
+    boot = [TIDEGATE, "boot", "--", "true"]
+    with tempfile.TemporaryDirectory() as work:
+        print("| project | tidegate boot ms | psql ms | to psql | framework ms | times faster |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for size in map(int, options.sizes.split(",")):
+            measure_django(server, Path(work), size, boot, options.rounds)
+            measure_alembic(server, Path(work), size, boot, options.rounds)
+        print("\n| at once | tidegate s | peer s | ratio |\n| --- | --- | --- | --- |")
+        measure_crowd(server, Path(work), boot, list(map(int, options.replicas.split(","))))
+    server.stop()
+
+
+def measure_django(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
+    """No-op start of a Django project."""
+    folder, database = work / f"django{size}", f"django{size}"
+    folder.mkdir()
+    django_project(folder, size)
+    server.sql(f"CREATE DATABASE {database}")
+    env = environ(server, database)
+    once([PYTHON, "manage.py", "migrate", "--noinput"], folder, env)
+    once([TIDEGATE, "seal"], folder, env)
+    commands = {
+        "psql": psql(server, database, "select app, name from django_migrations"),
+        "tidegate": boot,
+        "migrate --noinput": [PYTHON, "manage.py", "migrate", "--noinput"],
+    }
+    row(f"Django, {size} migrations", interleaved(commands, folder, env, rounds))
+
+
+def measure_alembic(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
+    """No-op start of an Alembic project."""
+    folder, database = work / f"alembic{size}", f"alembic{size}"
+    folder.mkdir()
+    alembic_project(folder, size)
+    server.sql(f"CREATE DATABASE {database}")
+    env = environ(server, database)
+    upgrade = [PYTHON, "-m", "alembic", "upgrade", "head"]
+    once(upgrade, folder, env)
+    once([TIDEGATE, "seal"], folder, env)
+    commands = {
+        "psql": psql(server, database, "select version_num from alembic_version"),
+        "tidegate": boot,
+        "upgrade head": upgrade,
+    }
+    row(f"Alembic, {size} revisions", interleaved(commands, folder, env, rounds))
+
+
+def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]) -> None:
+    """Many at once: on a current database beside psql, on an empty one beside one migrate."""
+    folder = work / "django200"
+    env = environ(server, "django200")
+    query = psql(server, "django200", "select app, name from django_migrations")
+    for count in counts:
+        pairs = [(at_once(boot, folder, env, count), at_once(query, folder, env, count))
+                 for _ in range(3)]  # fmt: skip
+        gate, peer = (statistics.median(some) for some in zip(*pairs, strict=True))
+        print(f"| {count} on a current database, beside {count} psql | {gate:.2f} | {peer:.2f} | "
+              f"{gate / peer:.2f} |")  # fmt: skip
+    alone, together = [], []
+    for turn in range(3):
+        for name, times in (("one", alone), ("many", together)):
+            database = f"empty_{name}{turn}"
+            server.sql(f"CREATE DATABASE {database}")
+            env = environ(server, database)
+            if name == "one":
+                times.append(once([PYTHON, "manage.py", "migrate", "--noinput"], folder, env))
+            else:
+                times.append(at_once(boot, folder, env, 32))
+    gate, peer = statistics.median(together), statistics.median(alone)
+    print(f"| 32 on an empty database, beside one migrate | {gate:.2f} | {peer:.2f} | "
+          f"{gate / peer:.2f} |")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

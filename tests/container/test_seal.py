@@ -1,0 +1,269 @@
+"""`tidegate seal`, then boot: what the seal saves, and what it must never hide."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.gate import APP, Database, Ended, Runner
+from support.projects import SmallProject
+
+MakeProject = Callable[..., SmallProject]
+Fresh = Callable[[str], Database]
+
+FRAMEWORK_MODULE = re.compile(
+    r"\|\s+((?:django|alembic|sqlalchemy|psycopg|psycopg2|asyncpg)(?:\.\S+)?)\s*$", re.MULTILINE
+)
+
+
+@pytest.fixture(params=["newest", "oldest", "sqlite"])
+def database(request: pytest.FixtureRequest, fresh: Fresh) -> Database:
+    return fresh(request.param)
+
+
+@pytest.fixture(params=["django", "alembic"])
+def project(request: pytest.FixtureRequest, make_project: MakeProject) -> SmallProject:
+    return make_project(request.param)
+
+
+def seal(runner: Runner, project: SmallProject, env: dict[str, str] | None = None) -> Path:
+    """Seal as a Dockerfile does: without a database and without its variables."""
+    done = runner("seal", cwd=project.root, env=env or {})
+    assert done.code == 0, done.said
+    path = project.root / "tidegate.seal"
+    assert path.is_file()
+    return path
+
+
+def boot(
+    runner: Runner, project: SmallProject, env: dict[str, str], *flags: str, traced: bool = False
+) -> Ended:
+    python = ("-X", "importtime") if traced else ()
+    return runner(
+        "boot", "--timeout", "20", *flags, "--", *APP, cwd=project.root, env=env, python=python
+    )
+
+
+def imported(done: Ended) -> list[str]:
+    """The modules of frameworks and drivers that the process imported."""
+    return FRAMEWORK_MODULE.findall(done.err)
+
+
+def test_current_imports_no_framework(tidegate: Runner, project: SmallProject, database: Database):
+    """A sealed image before a current database starts without importing framework or driver."""
+    env = database.environ
+    seal(tidegate, project, env if database.vendor == "sqlite" else {})
+    first = boot(tidegate, project, env)
+    assert (first.code, first.out) == (0, "app started\n"), first.said
+    assert database.tables() == ["made_1", "made_2"]
+
+    second = boot(tidegate, project, env, traced=True)
+    assert (second.code, second.out) == (0, "app started\n"), second.said
+    assert "current" in second.err
+    assert imported(second) == []
+    assert database.runs() == ["done"]
+
+
+def test_login_from_separate_variables(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """The seal learns logins made of POSTGRES_* variables too."""
+    database = fresh("newest")
+    seal(tidegate, project, dict.fromkeys(database.parts, "5432"))
+    assert boot(tidegate, project, database.parts).code == 0
+    again = boot(tidegate, project, database.parts, traced=True)
+    assert (again.code, again.out, imported(again)) == (0, "app started\n", []), again.said
+
+
+def test_untraced_import_is_seen(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """Without a seal the same trace does show the framework: the check above can fail."""
+    env = fresh("sqlite").environ
+    assert boot(tidegate, project, env).code == 0
+    done = boot(tidegate, project, env, traced=True)
+    assert project.framework in imported(done)
+
+
+def test_seal_holds_no_secret(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """What is set at build time is not written into the image."""
+    database = fresh("newest")
+    assert "s3cret" in database.url
+    path = seal(tidegate, project, {**database.environ, "SECRET_KEY": "very-secret-key"})
+    text = path.read_text()
+    assert "s3cret" not in text
+    assert "very-secret-key" not in text
+    assert database.name not in text
+
+
+def test_behind_with_a_seal(tidegate: Runner, project: SmallProject, database: Database):
+    """A sealed image before a database that lacks a step applies that step and no other."""
+    env = database.environ
+    assert boot(tidegate, project, env).code == 0
+    project.add("CREATE TABLE late (id integer)")
+    seal(tidegate, project, env if database.vendor == "sqlite" else {})
+    done = boot(tidegate, project, env)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["late", "made_1", "made_2"]
+    assert database.rows(project.recorded_sql) == project.heads()
+
+
+def test_ahead_with_a_seal(tidegate: Runner, project: SmallProject, database: Database):
+    """An older sealed image before a newer schema warns, or refuses when told to."""
+    env = database.environ
+    gone = project.add("CREATE TABLE late (id integer)")
+    assert boot(tidegate, project, env).code == 0
+    project.remove(gone)
+    seal(tidegate, project, env if database.vendor == "sqlite" else {})
+    served = boot(tidegate, project, env)
+    assert (served.code, served.out) == (0, "app started\n"), served.said
+    assert "warning" in served.err
+    assert gone in served.err
+    refused = boot(tidegate, project, env, "--when-ahead", "fail")
+    assert (refused.code, refused.out) == (6, ""), refused.said
+
+
+def test_added_file(tidegate: Runner, project: SmallProject, database: Database):
+    """A migration that came after the sealing is applied: the old seal speaks for nothing."""
+    env = database.environ
+    seal(tidegate, project, env if database.vendor == "sqlite" else {})
+    assert boot(tidegate, project, env).code == 0
+    project.add("CREATE TABLE late (id integer)")
+    done = boot(tidegate, project, env)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["late", "made_1", "made_2"]
+
+
+@pytest.mark.parametrize("same_size_and_time", [False, True])
+def test_edited_file(
+    same_size_and_time: bool, tidegate: Runner, project: SmallProject, fresh: Fresh
+):
+    """What a boot applies is the file as it is, even when size and time hide the edit."""
+    database = fresh("newest")
+    seal(tidegate, project)
+    file = project.files[project.ids[-1]]
+    was = file.stat()
+    file.write_text(file.read_text().replace("made_2", "make_2" if same_size_and_time else "new"))
+    if same_size_and_time:
+        os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+    done = boot(tidegate, project, database.environ)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["made_1", "make_2" if same_size_and_time else "new"]
+
+
+def test_removed_file(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """A migration that was removed after the sealing is not asked for."""
+    database = fresh("newest")
+    seal(tidegate, project)
+    project.remove(project.ids[-1])
+    done = boot(tidegate, project, database.environ)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["made_1"]
+
+
+def test_touched_files(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """Other times with the same bytes, as a copied image has them, change no outcome."""
+    database = fresh("newest")
+    seal(tidegate, project)
+    assert boot(tidegate, project, database.environ).code == 0
+    for file in project.files.values():
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    done = boot(tidegate, project, database.environ)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert "current" in done.err
+    assert database.runs() == ["done"]
+
+
+def test_other_settings_module(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Sealed for one settings module and started with another: the other one's apps count."""
+    project, database = make_project("django"), fresh("newest")
+    (project.root / "extra" / "migrations").mkdir(parents=True)
+    (project.root / "extra" / "__init__.py").write_text("")
+    (project.root / "extra" / "migrations" / "__init__.py").write_text("")
+    (project.root / "extra" / "migrations" / "0001_initial.py").write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        "    operations = [migrations.RunSQL('CREATE TABLE extra (id integer)')]\n"
+    )
+    (project.root / "config" / "production.py").write_text(
+        "from config.settings import *  # noqa: F403\n\nINSTALLED_APPS = ['shop', 'extra']\n"
+    )
+    seal(tidegate, project)
+    assert boot(tidegate, project, database.environ).code == 0
+    assert database.tables() == ["made_1", "made_2"]
+    other = {**database.environ, "DJANGO_SETTINGS_MODULE": "config.production"}
+    done = boot(tidegate, project, other)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["extra", "made_1", "made_2"]
+
+
+def test_other_database(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """The seal knows no database: each one that is given is looked at, and migrated if it lacks."""
+    first, second = fresh("newest"), fresh("oldest")
+    seal(tidegate, project, first.environ)
+    for database in (first, second):
+        done = boot(tidegate, project, database.environ)
+        assert (done.code, done.out) == (0, "app started\n"), done.said
+        assert database.tables() == ["made_1", "made_2"]
+        assert database.runs() == ["done"]
+
+
+def test_other_vendor(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """Sealed with PostgreSQL and started with SQLite, the SQLite file is the one migrated."""
+    server, file = fresh("newest"), fresh("sqlite")
+    seal(tidegate, project, server.environ)
+    done = boot(tidegate, project, file.environ)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert file.tables() == ["made_1", "made_2"]
+    assert server.tables() == []
+
+
+def test_recorded_but_not_the_seals(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """As many recorded steps as the seal knows, but others: never taken for current."""
+    database = fresh("newest")
+    seal(tidegate, project)
+    assert boot(tidegate, project, database.environ).code == 0
+    table = "django_migrations SET name" if project.framework == "django" else ""
+    database.rows(
+        f"UPDATE {table} = 'elsewhere' WHERE name LIKE '0002%'"
+        if table
+        else "UPDATE alembic_version SET version_num = 'elsewhere'"
+    )
+    done = boot(tidegate, project, database.environ, "--when-ahead", "fail")
+    assert (done.code, done.out) == (6, ""), done.said
+    assert "elsewhere" in done.err
+
+
+@pytest.mark.parametrize("damage", ["", "tidegate-seal\t99\n\n{}", "half"])
+def test_damaged_seal(damage: str, tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """An empty, foreign or cut-off seal is as good as none."""
+    database = fresh("newest")
+    path = seal(tidegate, project)
+    text = path.read_text()
+    path.write_text(text[: len(text) // 2] if damage == "half" else damage)
+    done = boot(tidegate, project, database.environ)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["made_1", "made_2"]
+
+
+def test_sealed_wrong_password(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """A sealed image says a wrong password as clearly as any other: 4, at once."""
+    database = fresh("newest")
+    assert database.server
+    seal(tidegate, project)
+    url = database.server.url(password="wr0ng-pa55", dbname=database.name)
+    done = tidegate(
+        "boot", "--", *APP, cwd=project.root, env={"DATABASE_URL": url},
+        secrets=("wr0ng-pa55", "s3cret"),
+    )  # fmt: skip
+    assert (done.code, done.out) == (4, ""), done.said
+    assert "password" in done.err
+
+
+def test_gap_is_refused(tidegate: Runner, make_project: MakeProject):
+    """A step whose parent is missing can't be sealed."""
+    project = make_project("django")
+    project.files[project.ids[0]].unlink()
+    done = tidegate("seal", cwd=project.root, env={})
+    assert done.code == 2, done.said
+    assert project.ids[0] in done.err
+    assert not (project.root / "tidegate.seal").exists()
