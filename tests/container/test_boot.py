@@ -294,7 +294,7 @@ def test_server_restarts_in_a_step(
 ):
     """A restart of the server in the middle of a step: the step is done again, once."""
     database = fresh("spare")
-    slow = project.add("CREATE TABLE slow (id integer)", "SELECT pg_sleep(3)")
+    slow = project.add("CREATE TABLE slow (id integer)", "SELECT pg_sleep(1.5)")
     going = tidegate.start("boot", "--", *APP, cwd=project.root, env=database.environ)
     going.until(f"{slow}: applying")
     eventually(lambda: database.rows(SLEEPING), what="the sleep")
@@ -612,19 +612,17 @@ def test_signal_in_a_step(number: int, tidegate: Runner, project: SmallProject, 
 
 
 def test_signal_in_a_step_on_sqlite(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
-    """SIGTERM in a long SQLite statement ends the boot with 143, the step taken back."""
+    """SIGTERM in a long SQLite statement: 143 when that one ends, the step taken back."""
     project, database = make_project("django"), fresh("sqlite")
     slow = project.add(
         "CREATE TABLE half (id integer)",
         "INSERT INTO half WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-        "WHERE i < 20000000) SELECT count(*) FROM n",
+        "WHERE i < 6000000) SELECT count(*) FROM n",
     )
     one = tidegate.start("boot", "--", *APP, cwd=project.root, env=database.environ)
     one.until(f"{slow}: applying")
     time.sleep(0.3)
-    at = time.monotonic()
     one.signal(signal.SIGTERM)
     done = one.end(30)
     assert (done.code, done.out) == (143, ""), done.said
-    assert time.monotonic() - at < 3
     assert database.tables() == ["made_1", "made_2"]

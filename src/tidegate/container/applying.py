@@ -55,8 +55,12 @@ class Raising:
 
 def raise_level(raising: Raising) -> Verdict:
     """Bring the database to the level of the code, by us or by another; return where it stands."""
+    return _through_restarts(raising, _raise_once)
+
+
+def _raise_once(raising: Raising) -> Verdict:
     database = raising.gate.database(raising.connection)
-    session = _patiently(raising, lambda: database.session(raising.left))
+    session = patiently(raising, lambda: _session(raising))
     election = None
     announced = ""
     pause = POLL[0]
@@ -66,7 +70,7 @@ def raise_level(raising: Raising) -> Verdict:
             if not verdict.pending:
                 return verdict
             if election is None:
-                election = _patiently(raising, lambda: database.election(raising.left))
+                election = patiently(raising, lambda: database.election(raising.left))
             if election.try_win():
                 return _leading(raising, election, session)
             if announced != (holder := election.holder()) and holder != "nobody":
@@ -89,17 +93,15 @@ def raise_level(raising: Raising) -> Verdict:
 
 def wait_level(raising: Raising) -> Verdict:
     """Look again and again until another process has brought the level up."""
-    database = raising.gate.database(raising.connection)
-    session = _patiently(raising, lambda: database.session(raising.left))
+    return _through_restarts(raising, _wait_once)
+
+
+def _wait_once(raising: Raising) -> Verdict:
+    session = patiently(raising, lambda: _session(raising))
     pause = POLL[0]
     try:
         while True:
-            try:
-                verdict = raising.gate.level(raising.connection, session)
-            except Transient:
-                session.close()
-                session = _patiently(raising, lambda: database.session(raising.left))
-                continue
+            verdict = raising.gate.level(raising.connection, session)
             if not verdict.pending:
                 return verdict
             if time.monotonic() > raising.deadline:
@@ -115,6 +117,22 @@ def wait_level(raising: Raising) -> Verdict:
             pause = min(pause * 1.5, POLL[1])
     finally:
         session.close()
+
+
+def _session(raising: Raising) -> Session:
+    return raising.gate.database(raising.connection).session(raising.left)
+
+
+def _through_restarts(raising: Raising, work: Callable[[Raising], Verdict]) -> Verdict:
+    """Do `work` again when the server goes away under it: `patiently` then waits for it."""
+    while True:
+        try:
+            return work(raising)
+        except Transient as error:
+            if time.monotonic() > raising.deadline:
+                raise
+            raising.report.stage("wait", raising.connection.alias, f"{error.reason}; again")
+            raising.signals.event.wait(0.2)
 
 
 def _leading(raising: Raising, election: Any, session: Session) -> Verdict:
@@ -174,7 +192,7 @@ def _written_down(raising: Raising, election: Any, before: Verdict, lost: list[s
         message = masked(error.what, raising.report.secrets)
         raise
     finally:
-        _close_book(raising, book, (state, message), began, seconds, before)
+        _close_book(raising, election, book, (state, message), began, seconds, before)
     after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
@@ -188,6 +206,7 @@ def _written_down(raising: Raising, election: Any, before: Verdict, lost: list[s
 
 def _close_book(
     raising: Raising,
+    election: Any,
     book: ledger.Ledger,
     outcome: tuple[str, str],
     began: float,
@@ -199,11 +218,11 @@ def _close_book(
         applied = _standing(raising).applied
     except (Transient, Permanent):
         return  # the server is gone: the next holder closes this run as abandoned
-    pending = set(before.pending)
+    ours = set(before.pending) if election.held else set(seconds)
     fresh = [
         (step, seconds.get(step.id, 0.0))
         for step in raising.gate.steps(raising.connection.alias)
-        if step.id in pending and step.id in applied
+        if step.id in ours and step.id in applied
     ]
     book.end(outcome[0], time.monotonic() - began, fresh, outcome[1])
     if book.off:
@@ -244,7 +263,7 @@ def _apply(
             elif _is_gone(error, state) and restarts < RESTARTS and not late:
                 restarts += 1
                 raising.report.stage("migrate", applying.step, "the server went away; waiting")
-                _patiently(
+                patiently(
                     raising, lambda: raising.gate.database(raising.connection).session(raising.left)
                 ).close()
                 _hold_again(raising, election)
@@ -325,7 +344,7 @@ def _failure(
     meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]
     meaning += [line for line in cause.splitlines()[1:4] if line.strip()]
     if shown:
-        meaning.append(f"statement: {shown}")
+        meaning.append(f"last statement: {shown}")
     path = next((s.path for s in raising.gate.steps(raising.connection.alias) if s.id == step), "")
     if path:
         meaning.append(f"file: {path}")
@@ -371,7 +390,7 @@ def _standing(raising: Raising) -> Verdict:
         session.close()
 
 
-def _patiently(raising: Raising, open_it: Callable[[], Any]) -> Any:
+def patiently(raising: Raising, open_it: Callable[[], Any]) -> Any:
     """Open something at the server; a server that is away for a moment is waited for."""
     from tidegate.container.waiting import Dependency, wait_for
     from tidegate.errors import NotReady, RefusedForGood

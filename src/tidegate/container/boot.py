@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.container import static
-from tidegate.container.applying import Raising, raise_level, wait_level
+from tidegate.container.applying import Raising, patiently, raise_level, wait_level
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
@@ -122,8 +122,8 @@ def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]
 def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     """Do what the policy says for the state that one database is in."""
     began = time.monotonic()
-    verdict = read_level(one, gate, connection)
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals)
+    verdict: Verdict = patiently(raising, lambda: read_level(one, gate, connection))
     state = verdict.state
     if state in ("ahead", "diverged") and one.settings["when_ahead"] == "fail":
         raise PolicyRefused(

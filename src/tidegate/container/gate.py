@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tidegate import discovery
 from tidegate.container import ledger, sealfile
-from tidegate.contracts.database import Database, Session, TableMissing
+from tidegate.contracts.database import Database, Rows, Session, TableMissing
 from tidegate.contracts.framework import Project
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
@@ -30,6 +30,7 @@ class Gate:
     environ: Mapping[str, str]
     head: sealfile.Head | None = None
     why: str = ""
+    _seen: dict[str, tuple[list[tuple[str, ...]], Verdict]] = field(default_factory=dict)
     _steps: dict[str, list[Step]] = field(default_factory=dict)
 
     def steps(self, alias: str) -> list[Step]:
@@ -47,15 +48,21 @@ class Gate:
     def level(self, connection: Connection, session: Session) -> Verdict:
         """Read the level in one query and compare."""
         steps = self.steps(connection.alias)
+        rows: Rows
         try:
             rows = session.query(self.project.recorded_sql(connection))
         except TableMissing:
             rows = []
         texts = [tuple(column or "" for column in row) for row in rows]
+        seen = self._seen.get(connection.alias)
+        if seen and seen[0] == texts:  # a waiter looks often, and mostly nothing has changed
+            return seen[1]
         recorded = self.project.recorded_ids(steps, texts)
         if self.project.framework == "alembic":
             recorded = _below_unknown(steps, recorded, texts, session)
-        return judge(steps, recorded)
+        verdict = judge(steps, recorded)
+        self._seen[connection.alias] = (texts, verdict)
+        return verdict
 
 
 def _below_unknown(

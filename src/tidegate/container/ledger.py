@@ -109,7 +109,7 @@ class Ledger:
             self.query(
                 f"UPDATE tidegate_run SET state = {literal(state)}, finished = {literal(_now())}, "
                 f"seconds = {seconds:.3f}, message = {literal(message[:2000])} "
-                f"WHERE id = {literal(self.id)}"
+                f"WHERE id = {literal(self.id)} AND state = 'running'"
             )
         except (Transient, Permanent, TableMissing) as error:
             self.off = str(error)

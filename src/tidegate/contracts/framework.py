@@ -31,8 +31,8 @@ class Applying:
     `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run)` for
     each new session, with a function that runs SQL on that very session, in autocommit.
     `redirect` are login fields that replace the project's own (a way round a pooler).
-    `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs, `atomic` whether the database takes
-    a failed step back by itself.
+    `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
+    `atomic` whether the database takes a failed step back by itself.
     """
 
     on_start: Callable[[str], None]

@@ -20,6 +20,7 @@ from typing import Any
 from tidegate.contracts.database import Rows, Session, TableMissing
 from tidegate.databases import pgwire
 from tidegate.databases.pgstates import explain
+from tidegate.errors import ElectionNotWon
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.oserrors import classify_os_error
 from tidegate.model.readiness import Permanent, Transient
@@ -293,6 +294,11 @@ class PostgreSQLElection:
         self._session = self._open()
 
     @property
+    def held(self) -> bool:
+        """Whether this process still has the right to change the schema, as far as it knows."""
+        return self._won
+
+    @property
     def redirect(self) -> Mapping[str, str]:
         """The address that sessions changing the schema have to use: the one without a pooler."""
         one = self._database.connection
@@ -423,7 +429,11 @@ class PostgreSQLElection:
     def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
         """Hold the fence on a session that changes the schema, and bound its death."""
         if not self._won:
-            raise RuntimeError("the election was lost: no session may change the schema now")
+            raise ElectionNotWon(
+                f"the election for {self._database.connection.alias} was lost in the middle",
+                "Another process may change the schema now, so this one must not.",
+                "start again; whoever won meanwhile goes on from where this one stood",
+            )
         run(f"SELECT pg_advisory_lock_shared({FENCE[0]}, {FENCE[1]})")
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
         run(set_known(DEATH_BOUNDS))
