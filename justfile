@@ -24,7 +24,7 @@ demo:
     uv run --extra demo tidegate demo
 
 bench *args:
-    uv run --group test python bench/run.py {{args}}
+    uv run --group test python bench/boot.py {{args}}
 
 # The inside as one file, for images that want nothing installed.
 pyz:

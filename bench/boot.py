@@ -104,7 +104,7 @@ def environ(server: Server, database: str) -> dict[str, str]:
 
 def psql(server: Server, database: str, sql: str) -> list[str]:
     """Return the command line of the peer that does least."""
-    return ["psql", "-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER, "-XAtqc", sql,
+    return [str(server.bindir / "psql"), "-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER, "-XAtqc", sql,
             database]  # fmt: skip
 
 

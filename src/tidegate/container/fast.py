@@ -153,4 +153,4 @@ def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     except OSError as error:
         text = f"tidegate  error   {command[0]} can't be started: {error.strerror}\n"
         os.write(2, text.encode())
-        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+        sys.exit(2)

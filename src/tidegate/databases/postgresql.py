@@ -351,14 +351,19 @@ class PostgreSQLElection:
             if not ended and time.monotonic() - began > GRACE:
                 ended = True
                 on_wait("ending the session that a dead process left at the server")
-                self._query(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-                    f"AND classid = {FENCE[0]} AND objid = {FENCE[1]} AND granted "
-                    "AND database = (SELECT oid FROM pg_database WHERE datname = "
-                    "current_database())"
-                )
+                self._end_fenced()
             time.sleep(0.1)
         return False
+
+    def _end_fenced(self) -> None:
+        try:
+            self._query(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                f"AND classid = {FENCE[0]} AND objid = {FENCE[1]} AND granted "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        except Permanent:
+            pass  # another role's session: the caller's deadline says what to do
 
     def holder(self) -> str:
         """Name the process that holds the election, by what it called itself."""
