@@ -104,8 +104,8 @@ def environ(server: Server, database: str) -> dict[str, str]:
 
 def psql(server: Server, database: str, sql: str) -> list[str]:
     """Return the command line of the peer that does least."""
-    return [str(server.bindir / "psql"), "-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER, "-XAtqc", sql,
-            database]  # fmt: skip
+    where = ["-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER]
+    return [str(server.bindir / "psql"), *where, "-XAtqc", sql, database]
 
 
 def once(command: list[str], folder: Path, env: dict[str, str]) -> float:

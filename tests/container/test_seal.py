@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,7 @@ def test_edited_file(
     file.write_text(file.read_text().replace("made_2", "make_2" if same_size_and_time else "new"))
     if same_size_and_time:
         os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+        shutil.rmtree(file.parent / "__pycache__")  # by these Python itself would be deceived
     done = boot(tidegate, project, database.environ)
     assert (done.code, done.out) == (0, "app started\n"), done.said
     assert database.tables() == ["made_1", "make_2" if same_size_and_time else "new"]

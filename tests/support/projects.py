@@ -53,8 +53,9 @@ from alembic import context
 def url(postgresql, sqlite):
     given = os.environ.get("DATABASE_URL")
     if not given:
-        given = "postgresql://{POSTGRES_USER}:{POSTGRES_PASSWORD}@{POSTGRES_HOST}:" \\
-                "{POSTGRES_PORT}/{POSTGRES_DB}".format(**os.environ)
+        given = "postgresql://" + os.environ["POSTGRES_USER"] + ":" + \\
+                os.environ["POSTGRES_PASSWORD"] + "@" + os.environ["POSTGRES_HOST"] + ":" + \\
+                os.environ["POSTGRES_PORT"] + "/" + os.environ["POSTGRES_DB"]
     return given.replace("postgresql://", postgresql + "://").replace("sqlite://", sqlite + "://")
 """
 

@@ -146,7 +146,7 @@ class Ledger:
 
 
 def recorded(query: Query) -> dict[str, str]:
-    """Return step → digest of the file that was applied, the newest where applied more than once."""
+    """Return step → digest of the file that was applied; the newest wins."""
     try:
         rows = query(
             "SELECT step, digest FROM tidegate_step WHERE state = 'done' ORDER BY finished"
