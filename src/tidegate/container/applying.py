@@ -192,7 +192,7 @@ def _written_down(raising: Raising, election: Any, before: Verdict, lost: list[s
         message = masked(error.what, raising.report.secrets)
         raise
     finally:
-        _close_book(raising, election, book, (state, message), began, seconds, before)
+        _close_book(raising, book, (state, message), began, seconds)
     after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
@@ -206,23 +206,20 @@ def _written_down(raising: Raising, election: Any, before: Verdict, lost: list[s
 
 def _close_book(
     raising: Raising,
-    election: Any,
     book: ledger.Ledger,
     outcome: tuple[str, str],
     began: float,
     seconds: Mapping[str, float],
-    before: Verdict,
 ) -> None:
     """Write the end of the run; what can't be written must not hide why it ended."""
     try:
         applied = _standing(raising).applied
     except (Transient, Permanent):
         return  # the server is gone: the next holder closes this run as abandoned
-    ours = set(before.pending) if election.held else set(seconds)
     fresh = [
         (step, seconds.get(step.id, 0.0))
         for step in raising.gate.steps(raising.connection.alias)
-        if step.id in ours and step.id in applied
+        if step.id in seconds and step.id in applied
     ]
     book.end(outcome[0], time.monotonic() - began, fresh, outcome[1])
     if book.off:

@@ -140,6 +140,22 @@ def _static_unchanged(head: sealfile.Head, chosen: Mapping[str, str]) -> str:
     return "" if same else "static files are not collected yet, or have changed"
 
 
+def _as_given(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the LC_CTYPE that Python itself adds in the C locale.
+
+    https://peps.python.org/pep-0538/; the kernel keeps what the process was really given.
+    """
+    out = dict(environ)
+    if out.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8"):
+        try:
+            with open("/proc/self/environ", "rb") as given:
+                if not any(part[:9] == b"LC_CTYPE=" for part in given.read().split(b"\0")):
+                    del out["LC_CTYPE"]
+        except OSError:
+            pass  # not Linux
+    return out
+
+
 def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     """Turn into the command: same process, same working directory, its own signals and stdin."""
     import _signal  # type: ignore[import-not-found]
@@ -149,7 +165,7 @@ def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
         if number is not None:
             _signal.signal(number, _signal.SIG_DFL)
     try:
-        os.execvpe(command[0], command, dict(environ))
+        os.execvpe(command[0], command, _as_given(environ))
     except OSError as error:
         text = f"tidegate  error   {command[0]} can't be started: {error.strerror}\n"
         os.write(2, text.encode())

@@ -94,6 +94,10 @@ class Ledger:
         if self.off:
             return
         try:
+            if self.query(f"SELECT state FROM tidegate_run WHERE id = {literal(self.id)}") != [
+                ("running",)
+            ]:
+                return  # another process took over and wrote this run off as abandoned
             for step, took in steps:
                 self._insert(
                     "tidegate_step",

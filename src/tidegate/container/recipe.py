@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -192,8 +192,20 @@ def _recipes(
     for raw, again in zip(answer.connections, other.connections, strict=False):
         recipe = _read(raw, pattern, values)
         if recipe and _cooked(recipe, other_values) == _login(again):
-            recipes.append(recipe)
+            recipes.append(_with_file(project, recipe, {**settled, **values}))
     return recipes
+
+
+def _with_file(project: Project, recipe: Recipe, environ: Mapping[str, str]) -> Recipe:
+    """Let a URL recipe also take SQLite's absolute URLs, where the settings read them so."""
+    if "url" not in recipe.fields:
+        return recipe
+    variable = recipe.fields["url"][1]
+    answer = ask(project, {**environ, variable: "sqlite:////sealing/a.db"})
+    read = [(one["vendor"], one["name"]) for one in answer.connections]
+    if answer.error or read != [("sqlite", "/sealing/a.db")]:
+        return recipe
+    return replace(recipe, fields={"url": ("url-or-file", variable)})
 
 
 def _fitting(

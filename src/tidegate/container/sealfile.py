@@ -172,8 +172,12 @@ def login(head: Head, alias: str, environ: Mapping[str, str]) -> dict[str, str] 
 def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[str, str] | str:
     out = {"vendor": vendor}
     for key, kind, source in zip(columns[::3], columns[1::3], columns[2::3], strict=True):
-        if kind == "url":
+        if kind in ("url", "url-or-file"):
             value = environ[source]
+            if kind == "url-or-file" and value[:11] == "sqlite:////" and "%" not in value:
+                if "?" in value:
+                    return f"{source} is of a form that only the settings themselves can read"
+                return {"vendor": "sqlite", "name": value[10:]}
             if value[:8] != "postgres" or "?" in value or "," in value:
                 return f"{source} is of a form that only the settings themselves can read"
             out["url"] = value

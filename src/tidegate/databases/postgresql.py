@@ -294,11 +294,6 @@ class PostgreSQLElection:
         self._session = self._open()
 
     @property
-    def held(self) -> bool:
-        """Whether this process still has the right to change the schema, as far as it knows."""
-        return self._won
-
-    @property
     def redirect(self) -> Mapping[str, str]:
         """The address that sessions changing the schema have to use: the one without a pooler."""
         one = self._database.connection

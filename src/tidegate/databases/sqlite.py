@@ -150,7 +150,6 @@ class SQLiteElection:
     """An exclusive lock on `<file>.tidegate-lock`; frees itself when the process ends."""
 
     redirect: Mapping[str, str] = {}
-    held = True  # the kernel takes a lock from a living process never
 
     def __init__(self, database: SQLite) -> None:
         self._database = database
