@@ -179,37 +179,48 @@ def main() -> None:
 
 def measure_django(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
     """No-op start of a Django project."""
-    folder, database = work / f"django{size}", f"django{size}"
-    folder.mkdir()
+    migrate = [PYTHON, "manage.py", "migrate", "--noinput"]
+    folder, env = prepared(server, work, f"django{size}")
     django_project(folder, size)
-    server.sql(f"CREATE DATABASE {database}")
-    env = environ(server, database)
-    once([PYTHON, "manage.py", "migrate", "--noinput"], folder, env)
-    once([TIDEGATE, "seal"], folder, env)
     commands = {
-        "psql": psql(server, database, "select app, name from django_migrations"),
+        "psql": psql(server, folder.name, "select app, name from django_migrations"),
         "tidegate": boot,
-        "migrate --noinput": [PYTHON, "manage.py", "migrate", "--noinput"],
+        "migrate --noinput": migrate,
     }
-    row(f"Django, {size} migrations", interleaved(commands, folder, env, rounds))
+    row(f"Django, {size} migrations", no_op(commands, migrate, folder, env, rounds))
 
 
 def measure_alembic(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
     """No-op start of an Alembic project."""
-    folder, database = work / f"alembic{size}", f"alembic{size}"
-    folder.mkdir()
-    alembic_project(folder, size)
-    server.sql(f"CREATE DATABASE {database}")
-    env = environ(server, database)
     upgrade = [PYTHON, "-m", "alembic", "upgrade", "head"]
-    once(upgrade, folder, env)
-    once([TIDEGATE, "seal"], folder, env)
+    folder, env = prepared(server, work, f"alembic{size}")
+    alembic_project(folder, size)
     commands = {
-        "psql": psql(server, database, "select version_num from alembic_version"),
+        "psql": psql(server, folder.name, "select version_num from alembic_version"),
         "tidegate": boot,
         "upgrade head": upgrade,
     }
-    row(f"Alembic, {size} revisions", interleaved(commands, folder, env, rounds))
+    row(f"Alembic, {size} revisions", no_op(commands, upgrade, folder, env, rounds))
+
+
+def prepared(server: Server, work: Path, name: str) -> tuple[Path, dict[str, str]]:
+    """Return a new folder and the environment of a new database, both called `name`."""
+    (work / name).mkdir()
+    server.sql(f"CREATE DATABASE {name}")
+    return work / name, environ(server, name)
+
+
+def no_op(
+    commands: dict[str, list[str]],
+    migrate: list[str],
+    folder: Path,
+    env: dict[str, str],
+    rounds: int,
+) -> dict[str, float]:
+    """Migrate and seal once, then time the commands with nothing left to do."""
+    once(migrate, folder, env)
+    once([TIDEGATE, "seal"], folder, env)
+    return interleaved(commands, folder, env, rounds)
 
 
 def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]) -> None:

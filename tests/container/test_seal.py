@@ -21,16 +21,6 @@ FRAMEWORK_MODULE = re.compile(
 )
 
 
-@pytest.fixture(params=["newest", "oldest", "sqlite"])
-def database(request: pytest.FixtureRequest, fresh: Fresh) -> Database:
-    return fresh(request.param)
-
-
-@pytest.fixture(params=["django", "alembic"])
-def project(request: pytest.FixtureRequest, make_project: MakeProject) -> SmallProject:
-    return make_project(request.param)
-
-
 def seal(runner: Runner, project: SmallProject, env: dict[str, str] | None = None) -> Path:
     """Seal as a Dockerfile does: without a database and without its variables."""
     done = runner("seal", cwd=project.root, env=env or {})

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from support.gate import APP, Database, Runner
 from support.postgres import PASSWORD, free_port
 from support.projects import SmallProject
@@ -16,16 +14,6 @@ MakeProject = Callable[..., SmallProject]
 Fresh = Callable[[str], Database]
 
 KEYS = {"alias", "vendor", "state", "applied", "pending", "unknown", "edited", "heads"}
-
-
-@pytest.fixture(params=["newest", "oldest", "sqlite"])
-def database(request: pytest.FixtureRequest, fresh: Fresh) -> Database:
-    return fresh(request.param)
-
-
-@pytest.fixture(params=["django", "alembic"])
-def project(request: pytest.FixtureRequest, make_project: MakeProject) -> SmallProject:
-    return make_project(request.param)
 
 
 def status(

@@ -16,7 +16,7 @@ from tidegate.container import ledger
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report, masked
 from tidegate.container.signals import Signals
-from tidegate.contracts.database import Session
+from tidegate.contracts.database import Election, Session
 from tidegate.contracts.framework import Applying
 from tidegate.errors import (
     ElectionNotWon,
@@ -61,7 +61,7 @@ def raise_level(raising: Raising) -> Verdict:
 def _raise_once(raising: Raising) -> Verdict:
     database = raising.gate.database(raising.connection)
     session = patiently(raising, lambda: _session(raising))
-    election = None
+    election: Election | None = None
     announced = ""
     pause = POLL[0]
     try:
@@ -135,7 +135,7 @@ def _through_restarts(raising: Raising, work: Callable[[Raising], Verdict]) -> V
             raising.signals.event.wait(0.2)
 
 
-def _leading(raising: Raising, election: Any, session: Session) -> Verdict:
+def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     """We won: look once more, apply, write it down."""
     report, alias = raising.report, raising.connection.alias
     if not election.settle(raising.deadline, lambda text: report.stage("elect", alias, text)):
@@ -172,7 +172,9 @@ def _refuse_unmade_backup(raising: Raising) -> None:
         )
 
 
-def _written_down(raising: Raising, election: Any, before: Verdict, lost: list[str]) -> Verdict:
+def _written_down(
+    raising: Raising, election: Election, before: Verdict, lost: list[str]
+) -> Verdict:
     """Apply under a run in the ledger; the run's steps are those that the database has after."""
     gate, connection = raising.gate, raising.connection
     book = ledger.Ledger(
@@ -227,7 +229,11 @@ def _close_book(
 
 
 def _apply(
-    raising: Raising, election: Any, seconds: dict[str, float], before: Verdict, lost: list[str]
+    raising: Raising,
+    election: Election,
+    seconds: dict[str, float],
+    before: Verdict,
+    lost: list[str],
 ) -> None:
     """Apply; ask again for a refused lock, and go on after a server that went away."""
     restarts = 0
@@ -260,9 +266,7 @@ def _apply(
             elif _is_gone(error, state) and restarts < RESTARTS and not late:
                 restarts += 1
                 raising.report.stage("migrate", applying.step, "the server went away; waiting")
-                patiently(
-                    raising, lambda: raising.gate.database(raising.connection).session(raising.left)
-                ).close()
+                patiently(raising, lambda: _session(raising)).close()
                 _hold_again(raising, election)
             else:
                 raise _failure(raising, applying, error, state, before) from error
@@ -270,10 +274,9 @@ def _apply(
             pause = min(pause * 2, 2.0)
 
 
-def _hold_again(raising: Raising, election: Any) -> None:
+def _hold_again(raising: Raising, election: Election) -> None:
     """After a restart of the server nobody holds anything: win anew before going on."""
-    win_back: Callable[[], bool] = getattr(election, "hold_again", lambda: True)
-    if not win_back():
+    if not election.hold_again():
         raise ElectionNotWon(
             f"the server of {raising.connection.alias} went away, and another process has won "
             "the election since",
@@ -282,7 +285,9 @@ def _hold_again(raising: Raising, election: Any) -> None:
         )
 
 
-def _listening(raising: Raising, election: Any, seconds: dict[str, float], total: int) -> Applying:
+def _listening(
+    raising: Raising, election: Election, seconds: dict[str, float], total: int
+) -> Applying:
     budget = float(raising.settings["lock_timeout"])
 
     def on_start(step: str) -> None:
@@ -380,11 +385,7 @@ def _stands(raising: Raising, before: Verdict) -> str:
 
 
 def _standing(raising: Raising) -> Verdict:
-    session = raising.gate.database(raising.connection).session(5.0)
-    try:
-        return raising.gate.level(raising.connection, session)
-    finally:
-        session.close()
+    return raising.gate.standing(raising.connection)
 
 
 def patiently(raising: Raising, open_it: Callable[[], Any]) -> Any:

@@ -123,7 +123,7 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     """Do what the policy says for the state that one database is in."""
     began = time.monotonic()
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals)
-    verdict: Verdict = patiently(raising, lambda: read_level(one, gate, connection))
+    verdict: Verdict = patiently(raising, lambda: gate.standing(connection))
     state = verdict.state
     if state in ("ahead", "diverged") and one.settings["when_ahead"] == "fail":
         raise PolicyRefused(
@@ -169,15 +169,6 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
         "The policy --when-behind fail forbids to start.",
         "apply the steps first: tidegate migrate",
     )
-
-
-def read_level(one: Boot, gate: Gate, connection: Connection) -> Verdict:
-    """Read one database's level over a session of its own."""
-    session = gate.database(connection).session(5.0)
-    try:
-        return gate.level(connection, session)
-    finally:
-        session.close()
 
 
 def sealed_static(gate: Gate) -> tuple[str, str] | None:

@@ -6,7 +6,6 @@ itself is asked, and `why` says the reason.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +43,14 @@ class Gate:
     def database(self, connection: Connection) -> Database:
         """Return the database behind one connection."""
         return discovery.database(connection, self.environ)
+
+    def standing(self, connection: Connection) -> Verdict:
+        """Read one database's level over a session of its own."""
+        session = self.database(connection).session(5.0)
+        try:
+            return self.level(connection, session)
+        finally:
+            session.close()
 
     def level(self, connection: Connection, session: Session) -> Verdict:
         """Read the level in one query and compare."""
@@ -116,7 +123,7 @@ def _chosen(connections: list[Connection], settings: Mapping[str, str]) -> list[
 
 def _sealed_steps(head: sealfile.Head | None, alias: str) -> list[Step]:
     assert head is not None
-    return [Step.from_dict(raw) for raw in json.loads(head.body)["steps"][alias]]
+    return [Step.from_dict(raw) for raw in head.parsed()["steps"][alias]]
 
 
 def _sealed_connections(
@@ -131,7 +138,7 @@ def _sealed_connections(
             from tidegate.container.recipe import split_url
 
             fields = {"vendor": fields["vendor"], **split_url(fields["url"])}
-        table, schema = json.loads(head.body)["tables"][alias]
+        table, schema = head.parsed()["tables"][alias]
         out.append(
             Connection(
                 alias=alias,
@@ -141,7 +148,7 @@ def _sealed_connections(
                 user=fields.get("user", ""),
                 password=Secret(fields.get("password", "")),
                 name=fields.get("name", ""),
-                options=json.loads(head.body)["options"][alias],
+                options=head.parsed()["options"][alias],
                 version_table=table,
                 version_schema=schema,
             )

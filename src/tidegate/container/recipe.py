@@ -10,7 +10,6 @@ for other sets.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -56,13 +55,11 @@ class Learned:
     why: str = ""
 
 
-def learn(project: Project, environ: Mapping[str, str]) -> Learned:
-    """Return the recipes of `project`, tried out against its own settings."""
-    if not hasattr(os, "fork"):
-        return Learned(why="this system has no fork: seal on Linux, where the image is built")
-    first = ask(project, environ, make_up=True)
-    if first.error:
-        return Learned(why=f"the settings can't be loaded: {first.error}")
+def learn(project: Project, environ: Mapping[str, str], first: Answer) -> Learned:
+    """Return the recipes of `project`, tried out against its own settings.
+
+    `first` is what they answer under `environ`, with what they insist on made up.
+    """
     warm_up(first)
     made_up = {name: made_up_value(name) for name in first.made_up}
     variables, shape_variables = _sort_out(project, {**environ, **made_up}, first)

@@ -41,8 +41,7 @@ class Sealed:
 def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Sealed:
     """Write the seal of the project at `root`."""
     project = discovery.find_project(root, environ, settings["framework"])
-    learned = learn(project, environ)
-    _fill_in(project, environ)
+    learned = _learned(project, environ)
     connections = project.connections()
     steps = {one.alias: project.steps(one.alias) for one in connections}
     _refuse_gaps(steps)
@@ -80,19 +79,21 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
     return Sealed(path, project.framework, counts, bool(learned.recipes), learned.why)
 
 
-def _fill_in(project: Project, environ: Mapping[str, str]) -> None:
-    """Give this process the variables that the settings insist on."""
+def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
+    """Learn the recipes, and give this process the variables that the settings insist on."""
     if not hasattr(os, "fork"):
-        return
-    answer = ask(project, environ, make_up=True)
-    if answer.error:
+        return Learned(why="this system has no fork: seal on Linux, where the image is built")
+    first = ask(project, environ, make_up=True)
+    if first.error:
         raise UsageProblem(
-            f"the project can't be loaded: {answer.error}",
+            f"the project can't be loaded: {first.error}",
             "Sealing imports the settings (Django) or runs env.py up to its connect (Alembic).",
             "make the import work without a server at build time; see the error above",
         )
-    for name in answer.made_up:
+    learned = learn(project, environ, first)
+    for name in first.made_up:
         os.environ[name] = made_up_value(name)
+    return learned
 
 
 def _refuse_gaps(steps: Mapping[str, Sequence[Step]]) -> None:

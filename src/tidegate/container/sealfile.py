@@ -21,12 +21,22 @@ FORMAT = "2"
 class Head:
     """The seal's head: `rows` maps a key to its lines, each split into columns."""
 
-    __slots__ = ("body", "path", "rows")
+    __slots__ = ("_parsed", "body", "path", "rows")
 
     def __init__(self, path: str, rows: dict[str, list[list[str]]], body: str) -> None:
         self.path = path
         self.rows = rows
         self.body = body
+        self._parsed: dict[str, Any] | None = None
+
+    def parsed(self) -> dict[str, Any]:
+        """Return the body, read when it is first needed."""
+        if self._parsed is None:
+            import json
+
+            self._parsed = json.loads(self.body)
+        assert self._parsed is not None
+        return self._parsed
 
     def all(self, key: str) -> list[list[str]]:
         """Return every line of `key`, without the key."""
@@ -115,9 +125,7 @@ def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
 
 
 def _by_content(head: Head, watched: Iterable[str]) -> str:
-    import json
-
-    sealed: dict[str, str] = json.loads(head.body)["files"]
+    sealed: dict[str, str] = head.parsed()["files"]
     now = digests(watched)
     for path in sorted(sealed.keys() | now.keys()):
         if path not in now:
@@ -174,11 +182,10 @@ def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[s
     for key, kind, source in zip(columns[::3], columns[1::3], columns[2::3], strict=True):
         if kind in ("url", "url-or-file"):
             value = environ[source]
-            if kind == "url-or-file" and value[:11] == "sqlite:////" and "%" not in value:
-                if "?" in value:
-                    return f"{source} is of a form that only the settings themselves can read"
+            plain = "?" not in value and "," not in value
+            if plain and kind == "url-or-file" and value[:11] == "sqlite:////" and "%" not in value:
                 return {"vendor": "sqlite", "name": value[10:]}
-            if value[:8] != "postgres" or "?" in value or "," in value:
+            if not plain or value[:8] != "postgres":
                 return f"{source} is of a form that only the settings themselves can read"
             out["url"] = value
         elif kind == "env":

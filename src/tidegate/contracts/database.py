@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tidegate.model.connection import Connection
@@ -34,8 +34,21 @@ class Election(Protocol):
     def try_win(self) -> bool:
         """Try once, without waiting and without an open transaction left behind."""
 
+    @property
+    def redirect(self) -> Mapping[str, str]:
+        """The login that sessions changing the schema must use, where it isn't the project's."""
+
+    def settle(self, deadline: float, on_wait: Callable[[str], None]) -> bool:
+        """After winning, wait until nothing of a dead holder runs on; False past the deadline."""
+
+    def hold_again(self) -> bool:
+        """Return whether the election is still, or again, ours after the server went away."""
+
     def holder(self) -> str:
         """Say who holds it, for people."""
+
+    def query(self, sql: str) -> Rows:
+        """Run SQL on the election's own session: the ledger's door."""
 
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Begin to prove to the server that we live; `on_lost` is called when it is lost."""

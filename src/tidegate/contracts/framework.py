@@ -44,7 +44,6 @@ class Applying:
     statement: str = ""
     failing: str = ""
     atomic: bool = True
-    done: list[str] = field(default_factory=list)
     started: float = 0.0
 
     def start(self, step: str, atomic: bool) -> None:
@@ -56,7 +55,6 @@ class Applying:
     def finish(self) -> None:
         """Note that the running step ended well."""
         if self.step:
-            self.done.append(self.step)
             self.on_done(self.step, time.monotonic() - self.started)
             self.step = ""
 

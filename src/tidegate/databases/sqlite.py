@@ -149,13 +149,16 @@ class SQLiteSession:
 class SQLiteElection:
     """An exclusive lock on `<file>.tidegate-lock`; frees itself when the process ends."""
 
-    redirect: Mapping[str, str] = {}
-
     def __init__(self, database: SQLite) -> None:
         self._database = database
         self._fd = -1
         self._sessions: list[Callable[[], None]] = []
         self.path = database.path and database.path + ".tidegate-lock"
+
+    @property
+    def redirect(self) -> Mapping[str, str]:
+        """Nothing: there is no pooler before a file."""
+        return {}
 
     def try_win(self) -> bool:
         """Try once."""
@@ -175,6 +178,10 @@ class SQLiteElection:
             return False
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{socket.gethostname()} (process {os.getpid()})\n".encode(), 0)
+        return True
+
+    def hold_again(self) -> bool:
+        """Return that it is: no server is there to go away."""
         return True
 
     def settle(self, deadline: float, on_wait: Callable[[str], None]) -> bool:

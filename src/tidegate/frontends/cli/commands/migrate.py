@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container.applying import Raising, raise_level
-from tidegate.container.boot import Boot, read_level, wait
+from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.report import Report
@@ -49,7 +49,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None:
     began = time.monotonic()
-    verdict = read_level(one, gate, connection)
+    verdict = gate.standing(connection)
     if target:
         _refuse_backwards(gate, connection, target, verdict.applied)
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals, target)
