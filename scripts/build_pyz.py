@@ -12,7 +12,8 @@ import zipapp
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "tidegate"
-OUTSIDE = ("workflows", "demo.py")
+OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "process.py")
+VERBS = ("boot", "migrate", "seal", "status", "wait")  # the inside's
 
 
 def build(output: Path) -> Path:
@@ -21,6 +22,9 @@ def build(output: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder) / "tidegate"
         shutil.copytree(SOURCE, inside, ignore=shutil.ignore_patterns("__pycache__", *OUTSIDE))
+        for verb in (inside / "frontends/cli/commands").glob("[a-z]*.py"):
+            if verb.stem not in VERBS:
+                verb.unlink()
         zipapp.create_archive(
             folder, output, interpreter="/usr/bin/env python3", main="tidegate.__main__:entry"
         )

@@ -7,9 +7,11 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tidegate.contracts.database import Database
 from tidegate.contracts.framework import Project
+from tidegate.contracts.reporter import Reporter
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection
 
@@ -58,6 +60,18 @@ def find_project(root: Path, environ: Mapping[str, str], framework: str = "") ->
         "Only one of them can own the schema.",
         'set framework = "django" or "alembic" under [tool.tidegate] in pyproject.toml',
     )
+
+
+def reporter(format: str) -> Reporter:
+    """Return the reporter for a `--format`. Raises UsageProblem when there is none."""
+    known = names("reporters")
+    if format not in known:
+        raise UsageProblem(
+            f"--format {format} is not a report", "", "use one of: " + ", ".join(known)
+        )
+    module: Any = importlib.import_module(f"tidegate.reporters.{format}")
+    found: Reporter = module
+    return found
 
 
 def database(connection: Connection, environ: Mapping[str, str]) -> Database:

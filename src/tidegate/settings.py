@@ -158,7 +158,29 @@ def from_argv(argv: Sequence[str], allowed: Sequence[str]) -> tuple[dict[str, st
 
 
 def from_file(root: str) -> dict[str, str]:
-    """Return the settings of `tidegate.toml`, or of `[tool.tidegate]` in `pyproject.toml`."""
+    """Return the settings of `tidegate.toml`, or of `[tool.tidegate]` in `pyproject.toml`.
+
+    Tables below it (`[tool.tidegate.check]`, ...) belong to the verbs of their name: `table`.
+    """
+    raw, path = _raw(root)
+    return {
+        _known(key, path): _word(_known(key, path), value, path)
+        for key, value in raw.items()
+        if not isinstance(value, dict)
+    }
+
+
+def table(root: str, name: str) -> dict[str, object]:
+    """Return the table `[tool.tidegate.NAME]`; {} where there is none."""
+    raw, path = _raw(root)
+    found = raw.get(name, {})
+    if not isinstance(found, dict):
+        raise BadSetting(f"{path}: {name} is not a table", f"write it as [tool.tidegate.{name}]")
+    return found
+
+
+def _raw(root: str) -> tuple[dict[str, object], str]:
+    """Return the settings of the project's file as they stand, and the file's path."""
     import os
 
     for name, table in (("tidegate.toml", ()), ("pyproject.toml", ("tool", "tidegate"))):
@@ -175,11 +197,8 @@ def from_file(root: str) -> dict[str, str]:
         for key in table:
             raw = raw.get(key, {})
         if raw:
-            return {
-                _known(key, path): _word(_known(key, path), value, path)
-                for key, value in raw.items()
-            }
-    return {}
+            return raw, path
+    return {}, ""
 
 
 def _known(key: str, path: str) -> str:

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMATS = ("text", "json", "jsonl", "github", "sarif", "markdown")
+FORMATS = ("text", "json", "jsonl", "github", "sarif", "markdown", "gitlab", "junit", "html")
 TAKES_VALUE = {"--project": "project", "--env-file": "env_file", "-f": "files",
                "--file": "files", "--format": "format"}  # fmt: skip
 SWITCHES = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose",

@@ -1,0 +1,123 @@
+"""The only door to other programs: argv values, streams, a deadline, redaction.
+
+A command is a list that can be printed, compared, and only then run. No shell is involved.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as a value. `secrets` never appear in what is shown of it."""
+
+    argv: tuple[str, ...]
+    cwd: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)  # added to ours
+    secrets: tuple[str, ...] = ()
+
+    def shown(self) -> str:
+        """Return the line that a person could type, secrets masked."""
+        quote = subprocess.list2cmdline if os.name == "nt" else shlex.join
+        return redacted(quote(self.argv), self.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended. `code` is None when it could not be started or ran out of time."""
+
+    command: Command
+    code: int | None
+    out: str
+    err: str
+    why: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with 0."""
+        return self.code == 0
+
+
+def redacted(text: str, secrets: Sequence[str]) -> str:
+    """Return `text` with each secret masked."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+def run(
+    command: Command,
+    timeout: float = 60.0,
+    stdin: str | None = None,
+    line: Callable[[str], None] | None = None,
+) -> Result:
+    """Run `command` to its end and return how it ended; never raises for what the command did.
+
+    `timeout` in seconds. `line` gets every line of its stderr and stdout as it comes (both are
+    drained side by side, so neither can block the other). A command that runs out of time is
+    terminated, then killed.
+    """
+    try:
+        child = subprocess.Popen(
+            command.argv,
+            cwd=command.cwd or None,
+            env={**os.environ, **command.environ},
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        return Result(command, None, "", "", error.strerror or str(error))
+    kept: dict[str, list[str]] = {"out": [], "err": []}
+
+    def drain(name: str) -> None:
+        stream = child.stdout if name == "out" else child.stderr
+        assert stream is not None
+        for text in stream:
+            kept[name].append(text)
+            if line is not None:
+                line(redacted(text.rstrip("\r\n"), command.secrets))
+
+    readers = [threading.Thread(target=drain, args=(name,), daemon=True) for name in kept]
+    for reader in readers:
+        reader.start()
+    why = ""
+    try:
+        if stdin is not None and child.stdin is not None:
+            try:
+                child.stdin.write(stdin)
+                child.stdin.close()
+            except OSError:
+                pass  # it ended without reading: its exit code says why
+        child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        why = f"it took longer than {timeout:g} s"
+        _end(child)
+    except BaseException:
+        _end(child)
+        raise
+    for reader in readers:
+        reader.join(5)
+    out, err = ("".join(kept[name]) for name in ("out", "err"))
+    code = None if why else child.returncode
+    return Result(
+        command, code, redacted(out, command.secrets), redacted(err, command.secrets), why
+    )
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    child.terminate()
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -1,0 +1,1 @@
+"""Report formats: one module a format, found by name."""
