@@ -1,0 +1,1 @@
+"""Readers of the files around an app: each from text to values that keep their lines."""
