@@ -50,6 +50,11 @@ class Settings:
         read = pycode.env_read(node)
         if read is not None:
             return self._from_environ(read, node, environ)
+        if isinstance(node, ast.Name) and node.id == "__file__":
+            return "/@/" + self.path_of(node)
+        if isinstance(node, ast.Attribute) and node.attr == "parent":
+            inner = self.evaluate(node.value, environ, depth + 1)
+            return posixpath.dirname(inner) if isinstance(inner, str) else UNKNOWN
         if isinstance(node, ast.Name):
             found = self.last(node.id)
             again = found is not None and found.value is not node
@@ -70,6 +75,13 @@ class Settings:
             values = [self.evaluate(one, environ, depth + 1) for one in node.values]
             return next((one for one in values if one is UNKNOWN or one), values[-1])
         return UNKNOWN
+
+    def path_of(self, node: ast.AST) -> str:
+        """Return the file in which a node stands."""
+        for module in self.modules:
+            if module.tree is not None and any(one is node for one in ast.walk(module.tree)):
+                return module.path
+        return self.path
 
     def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, str]) -> Any:
         called = pycode.dotted(node.func) if isinstance(node, ast.Call) else ""
@@ -99,6 +111,16 @@ class Settings:
         called = pycode.dotted(node.func)
         if called in ("str", "Path", "pathlib.Path") and len(node.args) == 1:
             return self.evaluate(node.args[0], environ, depth + 1)
+        if called in ("os.path.dirname", "dirname") and len(node.args) == 1:
+            inner = self.evaluate(node.args[0], environ, depth + 1)
+            return posixpath.dirname(inner) if isinstance(inner, str) else UNKNOWN
+        if called in ("os.path.abspath", "os.path.realpath", "abspath", "realpath"):
+            return self.evaluate(node.args[0], environ, depth + 1) if node.args else UNKNOWN
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute", "as_posix"):
+            return self.evaluate(node.func.value, environ, depth + 1)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "joinpath":
+            parts = [self.evaluate(one, environ, depth + 1) for one in (node.func.value, *node.args)]
+            return posixpath.join(*parts) if all(isinstance(p, str) for p in parts) else UNKNOWN
         if called in ("os.path.join", "join", "posixpath.join"):
             parts = [self.evaluate(one, environ, depth + 1) for one in node.args]
             return posixpath.join(*parts) if parts and all(isinstance(p, str) for p in parts) else UNKNOWN
