@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import pycode
+from tidegate.reading import facts, pycode
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "warning"
@@ -40,7 +40,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield locks that are held in a transaction, in a project that builds indexes concurrently."""
     modules: list[pycode.Module] = [*project.python]
     modules += [one.module for one in project.alembics if one.module is not None]
-    index = _concurrent(project)
+    index = facts.concurrent_migration(project)
     for module in {one.path: one for one in modules}.values() if index else ():
         for number, line in enumerate(module.text.split("\n"), 1):
             in_transaction = "pg_advisory_xact_lock(" in line or "pg_try_advisory_xact_lock(" in line
@@ -53,11 +53,3 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     (index,) if index else (),
                 )
 
-
-def _concurrent(project: ProjectFiles) -> Place | None:
-    revisions = [one for each in project.alembics for one in project.revisions(each)]
-    for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
-        for number, line in enumerate(one.text.split("\n"), 1):
-            if "concurrently" in line.lower() and not line.lstrip().startswith(("#", "from", "import")):
-                return Place(one.path, number, note="builds an index concurrently")
-    return None

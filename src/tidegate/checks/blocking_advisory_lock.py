@@ -7,11 +7,10 @@ Ask with `pg_try_advisory_lock` in autocommit and ask again, or let `tidegate bo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Place
-from tidegate.reading import pycode
+from tidegate.reading import facts
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "warning"
@@ -43,8 +42,8 @@ AT = "migrations/env.py:2"
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield the calls of pg_advisory_lock in a project that builds indexes concurrently."""
-    index = concurrent(project)
-    for place in calls(project, "pg_advisory_lock(") if index else ():
+    index = facts.concurrent_migration(project)
+    for place in facts.python_lines(project, "pg_advisory_lock(") if index else ():
         yield Problem(
             place,
             "A process that waits in pg_advisory_lock blocks every CREATE INDEX CONCURRENTLY, which waits for it in turn.",
@@ -53,22 +52,3 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             (index,) if index else (),
         )
 
-
-def concurrent(project: ProjectFiles) -> Place | None:
-    """Return the first migration that works concurrently."""
-    revisions = [one for each in project.alembics for one in project.revisions(each)]
-    for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
-        for number, line in enumerate(one.text.split("\n"), 1):
-            if "concurrently" in line.lower() and not line.lstrip().startswith(("#", "from", "import")):
-                return Place(one.path, number, note="builds an index concurrently")
-    return None
-
-
-def calls(project: ProjectFiles, text: str) -> Iterator[Place]:
-    """Yield the places of the project's own Python that hold `text`."""
-    modules: list[pycode.Module] = [*project.python]
-    modules += [one.module for one in project.alembics if one.module is not None]
-    for module in {one.path: one for one in modules}.values():
-        for number, line in enumerate(module.text.split("\n"), 1):
-            if text in line and not line.lstrip().startswith("#"):
-                yield Place(module.path, number)

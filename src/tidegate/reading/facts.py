@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from tidegate.model.finding import Place
-from tidegate.reading import words
+from tidegate.reading import pycode, words
 from tidegate.reading.project import ProjectFiles
 from tidegate.reading.pycode import UNKNOWN
 from tidegate.reading.service import Given, Service
@@ -215,3 +215,23 @@ def major(tag: str) -> int:
 def named(service: Service) -> str:
     """Return how messages call a service."""
     return f"service {service.name}"
+
+
+def concurrent_migration(project: ProjectFiles) -> Place | None:
+    """Return the first migration that works concurrently."""
+    revisions = [one for each in project.alembics for one in project.revisions(each)]
+    for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
+        for number, line in enumerate(one.text.split("\n"), 1):
+            if "concurrently" in line.lower() and not line.lstrip().startswith(("#", "from", "import")):
+                return Place(one.path, number, note="builds an index concurrently")
+    return None
+
+
+def python_lines(project: ProjectFiles, text: str) -> Iterator[Place]:
+    """Yield the places of the project's own Python that hold `text`."""
+    modules: list[pycode.Module] = [*project.python]
+    modules += [one.module for one in project.alembics if one.module is not None]
+    for module in {one.path: one for one in modules}.values():
+        for number, line in enumerate(module.text.split("\n"), 1):
+            if text in line and not line.lstrip().startswith("#"):
+                yield Place(module.path, number)

@@ -48,6 +48,7 @@ class ScriptUse:
     by_shell: bool  # called as an argument of a shell: needs neither mode nor shebang
     arguments: tuple[str, ...]
     place: Place  # where it is called
+    direct: bool = False  # the engine, or an init program, executes it
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def _with_main(acts: tuple[Act, ...]) -> tuple[Act, ...]:
 class _Teller:
     def __init__(self, find: Find, workdir: str) -> None:
         self.find, self.workdir = find, workdir
+        self.shells = 0
         self.scripts: list[ScriptUse] = []
 
     def tell(
@@ -205,13 +207,15 @@ class _Teller:
         parsed = shell.parse(text)
         if any(use.path == path for use in self.scripts) and depth > 3:
             return
-        self.scripts.append(ScriptUse(path, target, parsed, by_shell, rest[1:], place))
+        direct = not by_shell and self.shells == 0
+        self.scripts.append(ScriptUse(path, target, parsed, by_shell, rest[1:], place, direct))
         yield from self.commands(parsed, Place(path), path, rest[1:], command, command_place, depth, "")
 
     def commands(
         self, parsed: shell.Script, where: Place, script: str, arguments: tuple[str, ...],
         command: tuple[str, ...], command_place: Place, depth: int, through: str,
     ) -> Iterator[Act]:  # fmt: skip
+        self.shells += 1
         for one in parsed.flat():
             line = one.line if script else where.line + one.line - 1
             place = Place(where.path, line)
