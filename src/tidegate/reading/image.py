@@ -68,7 +68,7 @@ class Image:
     copies: list[Copy] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     volumes: list[tuple[str, Instruction]] = field(default_factory=list)
-    users: list[str] = field(default_factory=list)
+    known_folders: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str:
@@ -166,7 +166,7 @@ class Builder:
             image.stage = stage
         else:
             image = Image(self.file, stage, self.context, self.ignore, stage.base, stage.line)
-            image.workdir = "/"
+            image.known_folders = frozenset(posixpath.basename(one) for one in self.is_dir)
         image.build_args = {}
         for one in stage.instructions:
             self.order += 1
