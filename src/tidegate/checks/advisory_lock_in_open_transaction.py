@@ -42,6 +42,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     modules += [one.module for one in project.alembics if one.module is not None]
     index = facts.concurrent_migration(project)
     for module in {one.path: one for one in modules}.values() if index else ():
+        if not facts.about_migrations(module):
+            continue
         for number, line in enumerate(module.text.split("\n"), 1):
             in_transaction = "pg_advisory_xact_lock(" in line or "pg_try_advisory_xact_lock(" in line
             lazily = "pg_try_advisory_lock(" in line and "autocommit" not in module.text.lower()

@@ -34,17 +34,18 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield servers and workers whose shell stays their parent."""
     for service in project.services:
         start = project.start(service)
-        main = next((act for act in start.acts if act.main), None)
-        if main is None or not _stays_behind(main) or _copes(start, main):
-            continue
-        yield Problem(
-            main.place,
-            f"The shell stays process 1 of {service.name}, and `{shown(main.words[:2])}` never gets the signal to stop.",
-            f"write exec before it: exec {shown(main.words[:2])} …" if not start.shell_form or main.script
-            else f"use the exec form: {_exec_form(main)}",
-            (start.entrypoint_place,) if start.entrypoint_place != main.place and start.entrypoint else (),
-            _mend(project, start, main),
-        )
+        for main in start.acts:
+            if not _stays_behind(main) or _copes(start, main):
+                continue
+            said = shown(main.words[:2])
+            yield Problem(
+                main.place,
+                f"The shell stays process 1 of {service.name}, and `{said}` never gets the signal to stop.",
+                f"write exec before it: exec {said} …" if not start.shell_form or main.script
+                else f"use the exec form: {_exec_form(main)}",
+                (start.entrypoint_place,) if start.entrypoint_place != main.place and start.entrypoint else (),
+                _mend(project, start, main),
+            )
 
 
 def _stays_behind(main: Act) -> bool:

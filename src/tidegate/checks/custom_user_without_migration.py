@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
+from tidegate.reading import words
 from tidegate.reading.edits import Edit
 from tidegate.reading.project import ProjectFiles
 
@@ -46,6 +47,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     value = settings.value("AUTH_USER_MODEL")
     label = value.partition(".")[0] if isinstance(value, str) else ""
     folder = _folder(project, label)
+    if any(project.start(one).does(words.makes_migrations) for one in project.services):
+        return  # the start writes them, which is a finding of its own
     if not label or not folder or project.app_migrations.get(folder):
         return
     yield Problem(
@@ -63,4 +66,7 @@ def _folder(project: ProjectFiles, label: str) -> str:
         if path.endswith((f"{label}/models.py", f"{label}/models/__init__.py")) and label
     ]  # fmt: skip
     folders = [one[: -len("/models")] if one.endswith("/models") else one for one in found]
-    return next((one for one in folders if posixpath.basename(one) == label), "")
+    root = posixpath.dirname(project.manage)
+    named = [one for one in folders if posixpath.basename(one) == label]
+    beside = [one for one in named if not root or one.startswith(root + "/")]
+    return next(iter(beside or named), "")

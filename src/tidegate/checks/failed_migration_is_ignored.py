@@ -41,12 +41,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             if why and main is not None:
                 yield Problem(
                     act.place,
-                    f"`{shown(main.words[:2])}` starts although `{shown(act.words)}` failed: {why}.",
+                    f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
                     "put set -e at the top of the script" if act.script else "join the commands with &&",
                     (main.place,) if main.place != act.place else (),
                     _mend(project, act),
                     "warning" if act.command.after_failure else "",
                 )
+                break
 
 
 def _ignored(act: Act) -> str:

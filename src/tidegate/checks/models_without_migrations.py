@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import pycode
+from tidegate.reading import pycode, words
 from tidegate.reading.edits import Edit
 from tidegate.reading.project import ProjectFiles
 
@@ -39,6 +39,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     settings = project.settings
     if settings is None:
         return
+    if any(project.start(one).does(words.makes_migrations) for one in project.services):
+        return  # the start writes them, which is a finding of its own
     installed = settings.value("INSTALLED_APPS")
     names = [one for one in installed if isinstance(one, str)] if isinstance(installed, list) else []
     user = settings.value("AUTH_USER_MODEL")

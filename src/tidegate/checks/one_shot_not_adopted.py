@@ -1,7 +1,7 @@
 """A one-shot service that nobody waits for.
 
 `docker compose up --wait` counts a service that has ended as failed, unless another one waits for it with `service_completed_successfully`: the deployment ends with 1 although all went well.
-And nothing keeps the app from starting before it is done.
+And Compose does not keep the app from starting before it is done.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         last = project.start(service).acts[-1]
         yield Problem(
             service.place,
-            f"Nobody waits for the end of {service.name} (`{shown(last.words)}`): the app starts beside it, and `up --wait` ends with 1.",
+            f"Nobody waits for the end of {service.name} (`{shown(last.words)}`), so `up --wait` ends with 1 when it is done.",
             f"let the app depend on {service.name} with condition: service_completed_successfully",
             (last.place,) if last.place != service.place else (),
         )

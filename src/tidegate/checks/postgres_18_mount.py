@@ -37,7 +37,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for service in project.services:
         if not facts.is_postgres(service) or service.repository not in ("postgres", "postgis", "pgvector"):
             continue
-        floats = service.repository == "postgres" and facts.floating(service.tag) and "$" not in service.image
+        floats = service.repository == "postgres" and facts.floating(service.tag) and "$" not in service.place_image_raw
+        if service.words("entrypoint") is not None:
+            continue  # it runs something else than the server
         if "PGDATA" in service.environment or (facts.major(service.tag) < 18 and not floats):
             continue
         for mount in service.mounts:

@@ -40,9 +40,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         external = any(one.get("external") is not None for one in service.stack.section("networks").values())
         if external or service.hosts_own_network or service.get("extra_hosts") or service.get("links"):
             continue
-        for path in _files(project, service):
+        files = _files(project, service)
+        declared = {name for path in files for name in nginx.upstreams_of(project.read(path) or "")}
+        for path in files:
             text = project.read(path) or ""
-            for one in nginx.passes(text):
+            for one in nginx.passes(text, declared):
                 if one.host in known or "." in one.host or not one.host or "{" in one.host:
                     continue
                 right = [name.name for name in project.siblings(service) if name is not service]

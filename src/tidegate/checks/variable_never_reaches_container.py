@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, facts, words
+from tidegate.reading import edits, facts
 from tidegate.reading.djangosettings import Settings
 from tidegate.reading.edits import Edit
 from tidegate.reading.project import ProjectFiles
@@ -42,7 +42,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield variables that the settings demand and a service does not give."""
     for service in facts.built(project):
         settings = project.settings_for(service)
-        if settings is None or not service.all_env_files_there or not _loads_settings(project, service):
+        if settings is None or not service.all_env_files_there or not facts.loads_settings(project, service):
             continue
         if _reads_files(settings):
             continue
@@ -65,13 +65,6 @@ def _problem(project: ProjectFiles, service: Service, read: EnvRead) -> Problem:
         f"add it to the environment of {service.name}: {read.name}: ${{{read.name}}}",
         tuple(also),
         _mend(project, service, read.name),
-    )
-
-
-def _loads_settings(project: ProjectFiles, service: Service) -> bool:
-    return any(
-        words.manage(act.words) or words.program(act.words) in ("gunicorn", "uvicorn", "daphne", "celery", "granian", "hypercorn")
-        for act in project.start(service).acts
     )
 
 

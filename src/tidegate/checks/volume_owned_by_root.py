@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, facts
+from tidegate.reading import edits, facts, words
 from tidegate.reading.edits import Edit
 from tidegate.reading.image import Image
 from tidegate.reading.project import ProjectFiles
@@ -36,10 +36,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         image = project.image(service)
         assert image is not None
         user = image.user.split(":")[0]
+        main = facts.main_of(project, service)
+        if main is None or not (words.is_worker(main.words) or words.program(main.words) in facts.PYTHON_SERVERS):
+            continue  # what only serves files does not write them
         if user in ("", "root", "0") or "$" in user or service.text("user"):
             continue
-        if image.base and "/" in image.base.split(":")[0] and not image.base.startswith(("docker.io/library", "python")):
-            pass  # an unknown base can have made the folder: it still has no file of ours in it
         for mount in service.mounts:
             if mount.kind != "volume" or mount.read_only or _owned(image, mount.target, user):
                 continue

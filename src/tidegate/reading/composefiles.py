@@ -13,7 +13,10 @@ from tidegate.reading.interpolation import Seen, interpolate
 from tidegate.reading.tree import Item, NotYaml
 
 DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-NAME = re.compile(r"^((docker-)?compose([.-][\w.-]+)?|[\w.-]+[.-](docker-)?compose)\.ya?ml$")
+NAME = re.compile(
+    r"^((docker-)?compose([.-][\w.-]+)?|[\w.-]+[.-](docker-)?compose|local|production|prod|staging|dev|development|test|ci)"
+    r"\.ya?ml$"
+)
 
 Read = Callable[[str], str | None]
 
@@ -149,7 +152,8 @@ class _Loader:
         value = interpolate(item.value, self.values, seen)
         self.unset += [Unset(name, item) for name in seen.unset]
         self.unset += [Unset(name, item, True, why) for name, why in seen.required]
-        return replace(item, value=value)
+        holes = (*seen.unset, *(name for name, _ in seen.required))
+        return replace(item, value=value, holes=holes)
 
     def extended(self, service: Item, siblings: dict[str, Item], path: str, seen: tuple[tuple[str, str], ...]) -> Item:
         """Follow `extends` to its end and lay the service over what it extends."""

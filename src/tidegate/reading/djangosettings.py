@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.reading import pycode
@@ -31,7 +31,7 @@ class Settings:
         """Return every assignment of a name, in the order in which they run."""
         return [one for module in self.modules for one in module.assigned if one.name == name]
 
-    def value(self, name: str, environ: Mapping[str, str] | None = None) -> Any:
+    def value(self, name: str, environ: Mapping[str, Any] | None = None) -> Any:
         """Return a setting's value under `environ`; UNKNOWN where only running can tell."""
         found = self.last(name)
         return self.evaluate(found.value, environ or {}) if found is not None else UNKNOWN
@@ -40,7 +40,7 @@ class Settings:
         """Whether a condition may change the setting."""
         return any(one.conditional for one in self.all(name))
 
-    def evaluate(self, node: ast.expr, environ: Mapping[str, str], depth: int = 0) -> Any:
+    def evaluate(self, node: ast.expr, environ: Mapping[str, Any], depth: int = 0) -> Any:
         """Evaluate literals, names, environment reads and paths below BASE_DIR."""
         if depth > 12:
             return UNKNOWN
@@ -48,6 +48,9 @@ class Settings:
         if simple is not UNKNOWN:
             return simple
         read = pycode.env_read(node)
+        if read is not None and read.required:
+            declared = [one for one in self.reads if one.name == read.name and not one.required]
+            read = declared[0] if declared else read
         if read is not None:
             return self._from_environ(read, node, environ)
         if isinstance(node, ast.Name) and node.id == "__file__":
@@ -83,10 +86,12 @@ class Settings:
                 return module.path
         return self.path
 
-    def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, str]) -> Any:
+    def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, Any]) -> Any:
         called = pycode.dotted(node.func) if isinstance(node, ast.Call) else ""
         if read.name in environ:
             text = environ[read.name]
+            if text is UNKNOWN:
+                return UNKNOWN
             if called.endswith(".list") or called.endswith(".tuple"):
                 return [one.strip() for one in text.split(",") if one.strip()]
             if called.endswith(".bool"):
@@ -94,7 +99,7 @@ class Settings:
             return text
         return read.default if not read.required else UNKNOWN
 
-    def _binary(self, node: ast.BinOp, environ: Mapping[str, str], depth: int) -> Any:
+    def _binary(self, node: ast.BinOp, environ: Mapping[str, Any], depth: int) -> Any:
         left = self.evaluate(node.left, environ, depth + 1)
         right = self.evaluate(node.right, environ, depth + 1)
         if UNKNOWN in (left, right) if not isinstance(left, list) else left is UNKNOWN:
@@ -107,7 +112,7 @@ class Settings:
             return left + right
         return UNKNOWN
 
-    def _call(self, node: ast.Call, environ: Mapping[str, str], depth: int) -> Any:
+    def _call(self, node: ast.Call, environ: Mapping[str, Any], depth: int) -> Any:
         called = pycode.dotted(node.func)
         if called in ("str", "Path", "pathlib.Path") and len(node.args) == 1:
             return self.evaluate(node.args[0], environ, depth + 1)
@@ -153,7 +158,23 @@ def load(module: str, folder: str, read: Callable[[str], str | None]) -> Setting
         return None
     modules: list[pycode.Module] = []
     _gather(path, folder, read, exists, modules, set())
+    for one in modules:
+        schemed = _scheme(modules)
+        one.reads = [replace(r, required=False, default=schemed[r.name]) if r.name in schemed else r for r in one.reads]
     return Settings(module, path, folder, tuple(modules))
+
+
+def _scheme(modules: list[pycode.Module]) -> dict[str, Any]:
+    """Return the defaults that `environ.Env(NAME=(type, default))` declares."""
+    out: dict[str, Any] = {}
+    for module in modules:
+        for one in module.assigned:
+            if isinstance(one.value, ast.Call) and pycode.dotted(one.value.func) in ("environ.Env", "Env", "environ.FileAwareEnv"):
+                for keyword in one.value.keywords:
+                    pair = keyword.value.elts if isinstance(keyword.value, ast.Tuple) else []
+                    if keyword.arg and len(pair) == 2:
+                        out[keyword.arg] = pycode.literal(pair[1])
+    return out
 
 
 def _gather(path: str, folder: str, read: Any, exists: Any, out: list[pycode.Module], seen: set[str]) -> None:

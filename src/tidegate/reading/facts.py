@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from tidegate.model.finding import Place
@@ -22,6 +23,7 @@ _URL = re.compile(r"^(?P<scheme>[a-z][\w+.-]*)://(?:(?P<user>[^:@/]*)(?::(?P<pas
 _HOST = re.compile(r"^(\w+_)?(PG|DB|DATABASE|POSTGRES|POSTGRESQL|SQL|MYSQL|MARIADB|REDIS|BROKER|RABBITMQ|CACHE|VALKEY)_?(\w+_)?HOST(NAME)?$")
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgis", "mysql", "mariadb", "pgsql", "psql")
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "valkey")
+PYTHON_SERVERS = ("gunicorn", "uvicorn", "daphne", "granian", "hypercorn", "uwsgi", "waitress-serve")
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -86,17 +88,43 @@ def port_beside(service: Service, name: str) -> str:
     return (found.value or "") if found else ""
 
 
-def values(service: Service, project: ProjectFiles) -> dict[str, str]:
-    """Return the variables that the process will see, those of the image below its own."""
+def values(service: Service, project: ProjectFiles) -> dict[str, Any]:
+    """Return the variables that the process will see, those of the image below its own.
+
+    UNKNOWN stands for what only the user's machine can tell.
+    """
     image = project.image(service)
-    out = dict(image.environ) if image else {}
-    out.update({name: given.value or "" for name, given in service.environment.items()})
+    out: dict[str, Any] = dict(image.environ) if image else {}
+    for name, given in service.environment.items():
+        out[name] = UNKNOWN if given.unknown else given.value or ""
+    if not service.all_env_files_there:
+        return Hidden(out)
     return out
+
+
+class Hidden(dict[str, Any]):
+    """Variables of which some come from a file that is not here: every other name is UNKNOWN."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Any:
+        return UNKNOWN
+
+
+def loads_settings(project: ProjectFiles, service: Service) -> bool:
+    """Whether a service runs the project's Django: it manages, serves Python, or works on a queue."""
+    if project.image(service) is None:
+        return False
+    return any(
+        words.manage(act.words) or words.is_worker(act.words) or words.program(act.words) in PYTHON_SERVERS
+        for act in project.start(service).acts
+    )
 
 
 def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
     settings = project.settings_for(service)
-    if settings is None or project.image(service) is None:
+    if settings is None or not loads_settings(project, service):
         return []
     databases = settings.value("DATABASES", values(service, project))
     default = databases.get("default") if isinstance(databases, dict) else None
@@ -227,11 +255,19 @@ def concurrent_migration(project: ProjectFiles) -> Place | None:
     return None
 
 
+def about_migrations(module: pycode.Module) -> bool:
+    """Whether a file has to do with applying migrations; an app has locks of its own."""
+    name = module.path.rpartition("/")[2]
+    return name == "env.py" or "migrat" in name or bool(re.search(r"call_command\(.migrate|MigrationExecutor|command\.upgrade\(|alembic", module.text))
+
+
 def python_lines(project: ProjectFiles, text: str) -> Iterator[Place]:
     """Yield the places of the project's own Python that hold `text`."""
     modules: list[pycode.Module] = [*project.python]
     modules += [one.module for one in project.alembics if one.module is not None]
     for module in {one.path: one for one in modules}.values():
+        if not about_migrations(module):
+            continue
         for number, line in enumerate(module.text.split("\n"), 1):
             if text in line and not line.lstrip().startswith("#"):
                 yield Place(module.path, number)

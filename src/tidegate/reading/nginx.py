@@ -19,9 +19,17 @@ class Pass:
     line: int
 
 
-def passes(text: str) -> list[Pass]:
-    """Return the hosts that the file passes requests to, those of upstreams instead of their names."""
-    upstreams: set[str] = set()
+def upstreams_of(text: str) -> set[str]:
+    """Return the names of the upstreams that the file declares."""
+    return {found[1] for line in text.splitlines() if (found := _UPSTREAM.match(line))}
+
+
+def passes(text: str, declared: set[str] | None = None) -> list[Pass]:
+    """Return the hosts that the file passes requests to, those of upstreams instead of their names.
+
+    `declared` are upstreams of other files that go with it.
+    """
+    upstreams = set(declared or ())
     out: list[Pass] = []
     inside = False
     for number, line in enumerate(text.splitlines(), 1):

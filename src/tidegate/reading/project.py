@@ -268,11 +268,26 @@ class ProjectFiles:
         return self._settings[key]
 
     def settings_for(self, service: Service | None) -> Settings | None:
-        """Return the settings that a service's variables and image choose."""
+        """Return the settings that a service's variables and image choose; None where it has none."""
+        found = self._settings_for(service)
+        if service is None or found is None:
+            return found
+        image = self.image(service)
+        here = image is not None and image.copied_to(found.path)
+        folder = found.path.rpartition("/")[0]
+        mounted = any(
+            one.kind == "bind" and (found.path.startswith(one.source + "/") or one.source in ("", folder))
+            for one in service.mounts
+        )
+        return found if here or mounted else None
+
+    def _settings_for(self, service: Service | None) -> Settings | None:
         name = ""
         if service is not None:
             given = service.environment.get("DJANGO_SETTINGS_MODULE")
             image = self.image(service)
+            if given is not None and given.unknown:
+                return None
             name = (given.value or "") if given else ""
             name = name or (image.environ.get("DJANGO_SETTINGS_MODULE", "") if image else "")
         return (self.settings_named(name) if name else None) or self.settings

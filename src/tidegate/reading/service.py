@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tidegate.model.finding import Place
@@ -38,6 +39,11 @@ class Given:
     place: Place
     from_file: bool = False
     item: Item | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether its value hangs on a variable that only the user's machine has."""
+        return self.item is not None and bool(self.item.holes)
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,12 @@ class Service:
         """The image's name."""
         return self.text("image")
 
+    @property
+    def place_image_raw(self) -> str:
+        """The image's name as it is written, variables and all."""
+        found = self.get("image")
+        return found.raw if found is not None else ""
+
     @cached_property
     def repository(self) -> str:
         """The image's name without registry and tag: `postgres`, `postgis`."""
@@ -165,6 +177,8 @@ class Service:
             if one.value is None:
                 variable_ = self.stack.variables.get(name)
                 value = variable_.value if variable_ else None
+                if variable_ is None and name not in self.stack.variables:
+                    one = replace(one, holes=(name,))
             out[name] = Given(name, value, one.place, item=one)
         return out
 
@@ -247,9 +261,10 @@ class Service:
         """Return a health check with the timings of `found`, or the engine's defaults."""
         value = {k: v.text for k, v in found.entries.items()} if found is not None else {}
         retries = value.get("retries", "")
+        holes = found is not None and any(one.holes for one in found.entries.values())
         return Health(
             words, place, seconds(value.get("interval", ""), 30), seconds(value.get("timeout", ""), 30),
-            int(retries) if retries.isdigit() else 3, seconds(value.get("start_period", ""), 0), found,
+            int(retries) if retries.isdigit() else 3, math.inf if holes else seconds(value.get("start_period", ""), 0), found,
         )  # fmt: skip
 
     @property

@@ -44,6 +44,7 @@ class Item:
     tag: str = ""
     base: str = ""
     raw: str = ""
+    holes: tuple[str, ...] = ()  # variables in it that nothing sets
 
     def get(self, *keys: str) -> Item | None:
         """Return the value below `keys`, or None."""

@@ -16,7 +16,7 @@ WORKERS = ("celery", "rq", "rqworker", "rqscheduler", "dramatiq", "rundramatiq",
            "run_huey", "arq", "procrastinate", "qcluster", "db_worker", "process_tasks", "flower")  # fmt: skip
 WAITERS = ("wait-for-it", "wait-for-it.sh", "wait_for_it.sh", "wait-for", "wait-for.sh", "wait_for",
            "dockerize", "wait4x", "pg_isready", "wait_for_db", "wait_for_database", "waitforit",
-           "wait-for-postgres.sh", "wait_for_postgres", "wait", "mysqladmin", "wait-port")  # fmt: skip
+           "wait-for-postgres.sh", "wait_for_postgres", "wait", "holdup", "dbwait", "mysqladmin", "wait-port")  # fmt: skip
 _MANAGE = ("migrate", "migrate_schemas", "syncdb")
 _WRAPPERS = ("tini", "dumb-init", "gosu", "su-exec", "setpriv", "catatonit", "s6-setuidgid", "chroot",
              "/init", "sudo", "doas", "nice", "nohup", "time", "env", "stdbuf", "exec", "opentelemetry-instrument",

@@ -9,7 +9,7 @@ from typing import Any
 
 from tidegate import discovery
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Finding, Findings, in_order
+from tidegate.model.finding import Finding, Findings
 from tidegate.reading.live import Live
 from tidegate.reading.project import ProjectFiles
 
@@ -54,10 +54,12 @@ def examine(
             key = (rule, place.path, place.line, "" if place.line else problem.message)
             if key not in out and not _allowed(project, rule, problem):
                 out[key] = Diagnosis(rule, severity, problem)
-    found = {id(one.finding): one for one in out.values()}
-    order = in_order(one.finding for one in found.values())
-    by_key = {(o.finding.rule, o.finding.place, o.finding.message): o for o in out.values()}
-    return [by_key[(one.rule, one.place, one.message)] for one in order]
+    return sorted(out.values(), key=_order)
+
+
+def _order(one: Diagnosis) -> tuple[str, int, str]:
+    """By file, line, then rule, as `in_order` puts findings."""
+    return (one.problem.place.path, one.problem.place.line, one.rule)
 
 
 def _looked(check: Any, project: ProjectFiles, live: Live | None) -> Iterable[Problem]:
