@@ -43,8 +43,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             if not one.required and re.search(r"\w\$" + one.name + r"(?!\w)", raw) and _secret_like(one):
                 yield Problem(
                     one.item.place,
-                    f"Compose replaces ${one.name} in this value by nothing: the value is cut there.",
-                    f"write $${one.name} in place of ${one.name}",
+                    "Compose takes the part of this value behind its $ for a variable, which nothing sets: the value is cut there.",
+                    "write $$ in place of $",
                     (),
                     _doubled(project, one),
                 )
@@ -64,7 +64,7 @@ def _in_files(project: ProjectFiles, stack: Stack) -> Iterable[Problem]:
             quoted = "'" + variable.raw + "'"
             yield Problem(
                 Place(path, variable.line),
-                f"Compose replaces ${bare[0]} in {variable.name} by nothing: the value is cut there.",
+                f"Compose takes a part of {variable.name} for a variable, which nothing sets: the value is cut at its $.",
                 f"put the value of {variable.name} into single quotes",
                 (),
                 (Edit(path, variable.start, variable.end, quoted),) if "'" not in variable.raw else (),

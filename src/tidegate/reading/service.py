@@ -6,6 +6,7 @@ import math
 import posixpath
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -319,3 +320,17 @@ def _normal(path: str) -> str:
 
 
 _NONE = Item(None, "", 0)
+
+
+def place_in(services: Iterable[Service], name: str, *keys: str) -> Place:
+    """Return where a service of that name, or a key of it, stands."""
+    for one in services:
+        if one.name == name:
+            return one.place_of(*keys) if keys else one.place
+    return Place("compose.yaml")
+
+
+def masked(text: str) -> str:
+    """Return a line of a log without what looks like a password."""
+    text = re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1***@", text)
+    return re.sub(r"((?:password|passwd|secret|token)\w*['\"]?\s*[:=]\s*)\S+", r"\1***", text, flags=re.I)
