@@ -15,6 +15,7 @@ from tidegate.reading.edits import Edit
 from tidegate.reading.project import ProjectFiles
 from tidegate.reading.service import Service
 from tidegate.reading.startup import Act, shown
+from tidegate.reading.tree import Item
 
 SEVERITY = "warning"
 ERRORS = (
@@ -103,25 +104,34 @@ def _waits_in_python(project: ProjectFiles, act: Act) -> bool:
 def _mend(project: ProjectFiles, service: Service, server: Service) -> tuple[Edit, ...]:
     """Rewrite the short list as a mapping, and give the server a health check if it has none."""
     found = service.get("depends_on")
-    text = project.read(found.path) if found is not None else None
-    if found is None or text is None or found.style == "flow" or not isinstance(found.value, tuple):
+    path = found.path if found is not None else service.item.path
+    text = project.read(path)
+    if text is None or not facts.is_postgres(server) or server.item.path != path or server.health_disabled:
         return ()
-    if not facts.is_postgres(server) or server.name not in service.depends_on:
+    if found is None:
+        out = list(edits.add_key(service.item, text, "depends_on", f"\n  {server.name}:\n    condition: service_healthy"))
+    elif found.style == "flow" or not isinstance(found.value, tuple) or server.name not in service.depends_on:
         return ()
-    out: list[Edit] = []
-    lines = text.split("\n")
-    for one in found.items:
-        lead = lines[one.line - 1][: len(lines[one.line - 1]) - len(lines[one.line - 1].lstrip())]
-        condition = "service_healthy" if one.text == server.name else "service_started"
-        body = f"{lead}{one.text}:\n{lead}  condition: {condition}"
-        begin = edits.line_start(text, one.line)
-        out.append(Edit(found.path, begin, begin + len(lines[one.line - 1].rstrip("\r")), body.replace("\n", edits.newline(text))))
-    if server.own_health is None:
-        if server.item.path != found.path or server.health_disabled:
-            return ()
+    else:
+        out = _longer(found, text, server.name)
+    if server.own_health is None and out:
         probe = (
             "\n  test: [\"CMD-SHELL\", 'pg_isready -h 127.0.0.1 -U \"$${POSTGRES_USER:-postgres}\"']"
             "\n  interval: 2s\n  timeout: 3s\n  retries: 15\n  start_period: 60s"
         )
         out += edits.add_key(server.item, text, "healthcheck", probe)
     return tuple(out)
+
+
+def _longer(found: Item, text: str, server: str) -> list[Edit]:
+    """Return the edits that turn each `- name` into a name with its condition."""
+    out: list[Edit] = []
+    lines = text.split("\n")
+    for one in found.items:
+        line = lines[one.line - 1].rstrip("\r")
+        lead = line[: len(line) - len(line.lstrip())]
+        condition = "service_healthy" if one.text == server else "service_started"
+        body = f"{lead}{one.text}:\n{lead}  condition: {condition}"
+        begin = edits.line_start(text, one.line)
+        out.append(Edit(found.path, begin, begin + len(line), body.replace("\n", edits.newline(text))))
+    return out

@@ -30,13 +30,23 @@ _DEPTH = 8
 
 
 class ProjectFiles:
-    """A project's files as values. Paths are relative to `root`, with `/`."""
+    """A project's files as values. Paths are relative to `root`, with `/`.
 
-    def __init__(self, root: Path, files: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+    `instead` are texts that stand for those on disk: a mend is looked at before it is written.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        files: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+        instead: Mapping[str, str] | None = None,
+    ) -> None:
         self.root = root
         self.asked = tuple(files)  # Compose files that the user named
         self.environ = dict(environ or {})
-        self._texts: dict[str, str | None] = {}
+        self._texts: dict[str, str | None] = dict(instead or {})
+        self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, str, str], Image | None] = {}
         self._starts: dict[int, Start] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
@@ -51,7 +61,7 @@ class ProjectFiles:
             deep = prefix.count("/") >= _DEPTH
             folders[:] = [] if deep else sorted(set(folders) - SKIPPED)
             out += [prefix + name for name in sorted(names)]
-        return tuple(out)
+        return tuple(sorted({*out, *self._instead}))
 
     @cached_property
     def path_set(self) -> frozenset[str]:

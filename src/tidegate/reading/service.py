@@ -234,15 +234,18 @@ class Service:
     @cached_property
     def depends_on(self) -> dict[str, tuple[str, Item]]:
         """The services it waits for: name → condition and place."""
+        # A link orders the starts too.
+        links = {one.text.partition(":")[0]: ("service_started", one) for one in (self.get("links") or _NONE).items}
         found = self.get("depends_on")
         if found is None:
-            return {}
+            return links
         if isinstance(found.value, tuple):
-            return {one.text: ("service_started", one) for one in found.value}
-        return {
+            return {**links, **{one.text: ("service_started", one) for one in found.value}}
+        own = {
             name: ((one.get("condition") or _NONE).text or "service_started", one)
             for name, one in found.entries.items()
         }
+        return {**links, **own}
 
     @cached_property
     def own_health(self) -> Health | None:

@@ -139,11 +139,25 @@ def _item(node: Any, path: str, base: str, key_line: int) -> Item:
     if node.id != "scalar":
         style = "flow" if node.flow_style else ""
     tag = node.tag if node.tag in ("!reset", "!override") else ""
-    end_line = end.line + (1 if end.column else 0)
+    end_line, end_index = end.line + (1 if end.column else 0), end.index
+    kids = [one for pair in node.value for one in pair] if node.id == "mapping" else node.value
+    if node.id != "scalar" and style != "flow" and kids:
+        # A block ends where the parser sees the next token: take its last value's end.
+        last = value_end(kids[-1])
+        end_line, end_index = last
     return Item(
         value, path, start.line + 1, max(end_line, start.line + 1), key_line, start.column + 1,
-        start.index, end.index, style, tag, base, raw,
+        start.index, end_index, style, tag, base, raw,
     )  # fmt: skip
+
+
+def value_end(node: Any) -> tuple[int, int]:
+    """Return the last line of a node, and the offset behind its last character."""
+    if node.id != "scalar" and not node.flow_style and node.value:
+        last = node.value[-1]
+        return value_end(last[1] if isinstance(last, tuple) else last)
+    mark = node.end_mark
+    return mark.line + (1 if mark.column else 0), mark.index
 
 
 def _mapping(node: Any, path: str, base: str) -> dict[str, Item]:

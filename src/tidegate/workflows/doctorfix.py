@@ -12,7 +12,7 @@ from typing import Any
 
 from tidegate import process
 from tidegate.reading.composefiles import Stack
-from tidegate.reading.edits import Edit, applied
+from tidegate.reading.edits import Edit, applied, line_start
 from tidegate.reading.project import ProjectFiles
 from tidegate.reading.tree import Item
 from tidegate.workflows.doctor import Diagnosis, examine
@@ -28,7 +28,8 @@ class Plan:
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
     executable: list[str] = field(default_factory=list)
     commands: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    edits: list[Edit] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
     rules: list[tuple[str, str]] = field(default_factory=list)
 
     def shown(self) -> list[str]:
@@ -64,9 +65,35 @@ def masked(line: str) -> str:
     return _IN_URL.sub(lambda m: m[0] if "${" in m[2] else f"{m[1]}***{m[3]}", _SECRET.sub(hide, line))
 
 
-def plan(project: ProjectFiles, found: Sequence[Diagnosis]) -> Plan:
-    """Gather the edits of every finding that has some."""
+def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str] = ()) -> Plan:
+    """Gather the edits of every finding that has some, and those that they make necessary.
+
+    Each round is looked at in memory: a mend that brings a finding without a mend is refused.
+    """
     out = Plan()
+    first = {one.rule for one in found}
+    now, seen = project, list(found)
+    for _ in range(ROUNDS):
+        by_path = _gathered(out, now, seen)
+        if not by_path:
+            break
+        texts = {path: new for path, (_, new) in out.changes.items()}
+        for path, edits in by_path.items():
+            texts[path] = applied(now.read(path) or "", edits)
+            out.changes[path] = (project.read(path) or "", texts[path])
+        now = ProjectFiles(project.root, project.asked, project.environ, texts)
+        seen = examine(now, None, ignore)
+    worse = [one for one in seen if one.rule not in first and one.severity != "info"]
+    out.refused = [f"{one.rule} would appear at {one.problem.place.path}:{one.problem.place.line}" for one in worse]
+    out.refused += _strayed(project, now, out.touched, "".join(out.changes))
+    return out
+
+
+ROUNDS = 5
+
+
+def _gathered(out: Plan, project: ProjectFiles, found: Sequence[Diagnosis]) -> dict[str, list[Edit]]:
+    """Note modes and commands in the plan; return the edits of texts by file."""
     by_path: dict[str, list[Edit]] = {}
     for one in found:
         for edit in one.problem.edits:
@@ -78,34 +105,35 @@ def plan(project: ProjectFiles, found: Sequence[Diagnosis]) -> Plan:
                     out.executable.append(edit.path)
             else:
                 by_path.setdefault(edit.path, []).append(edit)
-                out.edits.append(edit)
         if one.problem.edits:
             out.rules.append((one.rule, one.problem.place.path))
-    for path, edits in by_path.items():
-        old = project.read(path) or ""
-        new = applied(old, edits)
-        if new != old:
-            out.changes[path] = (old, new)
-    return out
+    every = [edit for edits in by_path.values() for edit in edits]
+    for stack in project.stacks:
+        out.touched |= _touched(project, stack, every)
+    return by_path
 
 
 def apply(project: ProjectFiles, plan: Plan, found: Sequence[Diagnosis], ignore: Sequence[str] = ()) -> Mended:
     """Write, look again, compare; everything is put back where the project got worse by it."""
+    if plan.refused:
+        notes = ["nothing was written: " + "; ".join(plan.refused)]
+        return Mended(project, list(found), [], notes, [])
     before = {stack.files: stack.tree for stack in project.stacks}
     ours = _written(project, plan)
     notes = _commands(project, plan)
     again = ProjectFiles(project.root, project.asked, project.environ)
     left = examine(again, None, ignore)
     config = [line for stack in again.stacks for line in changed(before.get(stack.files), stack.tree)]
-    worse = _worse(found, left) + _strayed(project, plan, again, before)
+    worse = _worse(found, left) + _strayed(project, again, plan.touched, "".join(plan.changes))
     if worse:
         _put_back(project, ours)
         notes.append("everything was put back: " + "; ".join(worse))
         return Mended(project, list(found), [], notes, [])
     notes += [f"Compose configuration: {line}" for line in config]
     keys = {(one.rule, one.problem.place.path) for one in left}
-    mended = [rule for rule in dict.fromkeys(plan.rules) if rule not in keys]
-    notes.append(f"mended {len(mended)} of {len(dict.fromkeys(plan.rules))}")
+    wanted = list(dict.fromkeys(rule for rule in plan.rules if rule[0] in {one.rule for one in found}))
+    mended = [rule for rule in wanted if rule not in keys]
+    notes.append(f"mended {len(mended)} of {len(wanted)}")
     return Mended(again, left, mended, notes, config)
 
 
@@ -161,29 +189,39 @@ def _worse(found: Sequence[Diagnosis], left: Sequence[Diagnosis]) -> list[str]:
     return [f"{one.rule} would appear in {one.problem.place.path}" for one in left if one.rule not in before and one.severity != "info"]
 
 
-def _strayed(project: ProjectFiles, plan: Plan, again: ProjectFiles, before: dict[Any, Item]) -> list[str]:
+def _strayed(project: ProjectFiles, again: ProjectFiles, touched: set[str], paths: str) -> list[str]:
     """Return what changed in Compose services that no edit touched, and files that broke."""
-    out = [f"{stack.problems[0][0]} can't be read any more" for stack in again.stacks if stack.problems]
+    broken = {stack.files for stack in project.stacks if stack.problems}
+    out = [f"{stack.problems[0][0]} can't be read any more" for stack in again.stacks
+           if stack.problems and stack.files not in broken]  # fmt: skip
+    if ".env" in paths:
+        return out  # a variable's value may change any service that uses it
     for old in project.stacks:
         new = next((one for one in again.stacks if one.files == old.files), None)
-        touched = _touched(old, plan.edits)
         for line in changed(old.tree, new.tree) if new is not None else ():
             where = ".".join(line.split(" ")[0].split(".")[:2])
-            env = any(edit.path.endswith(".env") or "/.env" in "/" + edit.path for edit in plan.edits)
-            if where not in touched and not env:
+            if where not in touched:
                 out.append(f"{where} would change too")
     return out
 
 
-def _touched(stack: Stack, edits: Sequence[Edit]) -> set[str]:
+def _touched(project: ProjectFiles, stack: Stack, edits: Sequence[Edit]) -> set[str]:
     """Return the services in whose text an edit lies, directly or through an anchor."""
     out = set()
     for section, items in stack.tree.entries.items():
         for name, item in items.entries.items():
-            spans = [(one.path, one.start, one.end) for one in _every(item)]
-            if any(path == edit.path and start <= edit.start <= end + 1 for path, start, end in spans for edit in edits):
+            spans = [_block(project, items, item), *((one.path, one.start, one.end) for one in _every(item))]
+            if any(path == edit.path and start <= edit.start <= end for path, start, end in spans for edit in edits):
                 out.add(f"{section}.{name}")
     return out
+
+
+def _block(project: ProjectFiles, items: Item, item: Item) -> tuple[str, int, int]:
+    """Return the characters from an entry's key to the next entry's, in its own file."""
+    text = project.read(item.path) or ""
+    below = [one.key_line for one in items.entries.values() if one.path == item.path and one.key_line > item.key_line]
+    end = line_start(text, min(below)) if below else len(text)
+    return item.path, line_start(text, item.key_line or item.line), end
 
 
 def _every(item: Item) -> list[Item]:

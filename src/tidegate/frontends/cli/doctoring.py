@@ -73,7 +73,7 @@ def _explained(glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis],
 
 
 def _mended(glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options) -> int:
-    plan = doctorfix.plan(project, found)
+    plan = doctorfix.plan(project, found, options.ignore)
     if not plan.changes and not plan.commands:
         print("tidegate  doctor  nothing here can be mended without a decision of yours", file=sys.stderr)
         return _report(glob, project, found, options, {"mended": []})
