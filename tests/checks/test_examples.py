@@ -27,7 +27,10 @@ def written(root: Path, tree: dict[str, str]) -> ProjectFiles:
 
 
 def seen(project: ProjectFiles) -> list[tuple[str, str]]:
-    return [(one.rule, f"{one.finding.place.path}:{one.finding.place.line}") for one in doctor.examine(project)]
+    return [
+        (one.rule, f"{one.finding.place.path}:{one.finding.place.line}")
+        for one in doctor.examine(project)
+    ]
 
 
 @pytest.mark.parametrize("rule", FILE_CHECKS)

@@ -45,7 +45,11 @@ def test_the_fix_mends(rule: str, tmp_path: Path) -> None:
     assert [(one.rule, one.problem.place) for one in result.left] == [], "\n".join(plan.shown())
     assert rule in [name for name, _ in result.mended]
     for old, new in plan.changes.values():
-        lines = [x for x in difflib.unified_diff(old.splitlines(), new.splitlines(), n=0) if x[:1] in "+-" and x[:3] not in ("+++", "---")]
+        lines = [
+            x
+            for x in difflib.unified_diff(old.splitlines(), new.splitlines(), n=0)
+            if x[:1] in "+-" and x[:3] not in ("+++", "---")
+        ]
         assert len(lines) <= 12
 
 
@@ -88,11 +92,18 @@ def test_comments_and_anchors_stay(tmp_path: Path) -> None:
     assert [one.rule for one in found] == ["nothing-waits-for-database"]
     result = doctorfix.apply(project, doctorfix.plan(project, found), found)
     text = (tmp_path / "compose.yaml").read_text()
-    kept = [line for line in COMMENTED.splitlines() if line.strip() not in ("- db   # before us", "- cache")]
+    kept = [
+        line
+        for line in COMMENTED.splitlines()
+        if line.strip() not in ("- db   # before us", "- cache")
+    ]
     assert [line for line in text.splitlines() if line in kept] == kept
     assert "services.web.depends_on.db.condition" in " ".join(result.config)
     again = next(one for one in ProjectFiles(tmp_path).services if one.name == "web")
-    assert {name: condition for name, (condition, _) in again.depends_on.items()} == {"db": "service_healthy", "cache": "service_started"}
+    assert {name: condition for name, (condition, _) in again.depends_on.items()} == {
+        "db": "service_healthy",
+        "cache": "service_started",
+    }
 
 
 def test_a_fix_that_makes_it_worse_is_put_back(tmp_path: Path) -> None:
@@ -102,7 +113,10 @@ def test_a_fix_that_makes_it_worse_is_put_back(tmp_path: Path) -> None:
     found = doctor.examine(project)
     plan = doctorfix.plan(project, found)
     old, new = plan.changes["compose.yaml"]
-    plan.changes["compose.yaml"] = (old, new.replace("postgres:16", "postgres:latest\n    volumes: [db:/var/lib/postgresql]"))
+    plan.changes["compose.yaml"] = (
+        old,
+        new.replace("postgres:16", "postgres:latest\n    volumes: [db:/var/lib/postgresql]"),
+    )
     result = doctorfix.apply(project, plan, found)
     assert (tmp_path / "compose.yaml").read_text() == check.BAD["compose.yaml"]
     assert "put back" in result.notes[0]
@@ -116,7 +130,9 @@ def test_secrets_do_not_show_in_a_diff(tmp_path: Path) -> None:
     found = doctor.examine(project)
     plan = doctorfix.plan(project, found)
     assert "pa$word" not in "\n".join(plan.shown())
-    assert "word" not in "".join(one.problem.message for one in found).replace("password", "").replace("PASSWORD", "")
+    assert "word" not in "".join(one.problem.message for one in found).replace(
+        "password", ""
+    ).replace("PASSWORD", "")
     doctorfix.apply(project, plan, found)
     assert (tmp_path / ".env").read_text() == "POSTGRES_PASSWORD='pa$word'\n"
 

@@ -171,7 +171,9 @@ services:
 def compose() -> str:
     """The Compose plugin; it needs no engine to merge files."""
     docker = shutil.which("docker")
-    works = docker and subprocess.run([docker, "compose", "version"], capture_output=True, check=False)
+    works = docker and subprocess.run(
+        [docker, "compose", "version"], capture_output=True, check=False
+    )
     if not works or works.returncode:
         pytest.skip("docker compose is not installed")
     assert docker
@@ -189,7 +191,12 @@ def test_the_merge_is_that_of_compose(case: str, compose: str, tmp_path: Path) -
     argv = [compose, "compose", *(word for one in files for word in ("-f", one)), "--profile", "*"]
     env = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path)}
     done = subprocess.run(
-        [*argv, "config", "--format", "json"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        [*argv, "config", "--format", "json"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     theirs = json.loads(done.stdout)["services"]
@@ -208,12 +215,15 @@ def summary(one: Service, root: Path) -> dict[str, Any]:
         "entrypoint": list(one.words("entrypoint") or []),
         "environment": {name: given.value or "" for name, given in one.environment.items()},
         "volumes": sorted(
-            (mount.target, str(root / mount.source) if mount.kind == "bind" else mount.source) for mount in one.mounts
+            (mount.target, str(root / mount.source) if mount.kind == "bind" else mount.source)
+            for mount in one.mounts
         ),
         "depends_on": {name: condition for name, (condition, _) in one.depends_on.items()},
         "health": list(health.words) if health else [],
         "restart": one.restart,
-        "profiles": [each.text for each in (one.get("profiles").items if one.get("profiles") else ())],  # type: ignore[union-attr]
+        "profiles": [
+            each.text for each in (one.get("profiles").items if one.get("profiles") else ())
+        ],  # type: ignore[union-attr]
     }
 
 
@@ -223,10 +233,18 @@ def engine_summary(one: dict[str, Any]) -> dict[str, Any]:
         # Compose escapes each dollar again, so that its output can be read back.
         "command": [word.replace("$$", "$") for word in one.get("command") or []],
         "entrypoint": [word.replace("$$", "$") for word in one.get("entrypoint") or []],
-        "environment": {k: str(v or "").replace("$$", "$") for k, v in (one.get("environment") or {}).items()},
-        "volumes": sorted((mount["target"], mount.get("source", "")) for mount in one.get("volumes") or []),
-        "depends_on": {name: each["condition"] for name, each in (one.get("depends_on") or {}).items()},
-        "health": [word.replace("$$", "$") for word in (one.get("healthcheck") or {}).get("test") or []],
+        "environment": {
+            k: str(v or "").replace("$$", "$") for k, v in (one.get("environment") or {}).items()
+        },
+        "volumes": sorted(
+            (mount["target"], mount.get("source", "")) for mount in one.get("volumes") or []
+        ),
+        "depends_on": {
+            name: each["condition"] for name, each in (one.get("depends_on") or {}).items()
+        },
+        "health": [
+            word.replace("$$", "$") for word in (one.get("healthcheck") or {}).get("test") or []
+        ],
         "restart": one.get("restart", ""),
         "profiles": one.get("profiles") or [],
     }

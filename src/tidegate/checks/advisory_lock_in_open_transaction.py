@@ -14,9 +14,14 @@ from tidegate.reading import facts, pycode
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "warning"
-ERRORS = (r"CREATE INDEX CONCURRENTLY.*(hang|statement timeout)", r"canceling statement due to statement timeout[\s\S]*CONCURRENTLY")
+ERRORS = (
+    r"CREATE INDEX CONCURRENTLY.*(hang|statement timeout)",
+    r"canceling statement due to statement timeout[\s\S]*CONCURRENTLY",
+)
 PRINTED = "canceling statement due to statement timeout: CREATE INDEX CONCURRENTLY"
-WHEN = "at the first migration that builds an index concurrently; without a statement timeout it hangs"
+WHEN = (
+    "at the first migration that builds an index concurrently; without a statement timeout it hangs"
+)
 BAD = {
     "alembic.ini": "[alembic]\nscript_location = migrations\n",
     "migrations/env.py": 'def run(connection):\n    connection.execute("SELECT pg_advisory_xact_lock(42)")\n',
@@ -45,7 +50,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if not facts.about_migrations(module):
             continue
         for number, line in enumerate(module.text.split("\n"), 1):
-            in_transaction = "pg_advisory_xact_lock(" in line or "pg_try_advisory_xact_lock(" in line
+            in_transaction = (
+                "pg_advisory_xact_lock(" in line or "pg_try_advisory_xact_lock(" in line
+            )
             lazily = "pg_try_advisory_lock(" in line and "autocommit" not in module.text.lower()
             if (in_transaction or lazily) and not line.lstrip().startswith("#"):
                 yield Problem(
@@ -54,4 +61,3 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     'take the lock with pg_try_advisory_lock on a connection in autocommit (isolation_level="AUTOCOMMIT")',
                     (index,) if index else (),
                 )
-

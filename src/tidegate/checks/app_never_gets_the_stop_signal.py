@@ -27,7 +27,16 @@ BAD = {
 }
 GOOD = {**BAD, "start.sh": BAD["start.sh"].replace("gunicorn", "exec gunicorn")}
 AT = "start.sh:3"
-_DEVELOPMENT = ("runserver", "runserver_plus", "--reload", "--debug", "dev", "watchmedo", "watchfiles", "flower")
+_DEVELOPMENT = (
+    "runserver",
+    "runserver_plus",
+    "--reload",
+    "--debug",
+    "dev",
+    "watchmedo",
+    "watchfiles",
+    "flower",
+)
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -41,9 +50,12 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield Problem(
                 main.place,
                 f"The shell stays process 1 of {service.name}, and `{said}` never gets the signal to stop.",
-                f"write exec before it: exec {said} …" if not start.shell_form or main.script
+                f"write exec before it: exec {said} …"
+                if not start.shell_form or main.script
                 else f"use the exec form: {_exec_form(main)}",
-                (start.entrypoint_place,) if start.entrypoint_place != main.place and start.entrypoint else (),
+                (start.entrypoint_place,)
+                if start.entrypoint_place != main.place and start.entrypoint
+                else (),
                 _mend(project, start, main),
             )
 
@@ -55,15 +67,28 @@ def _stays_behind(main: Act) -> bool:
 
 
 def _copes(start: Start, main: Act) -> bool:
-    if set(_DEVELOPMENT) & set(main.words) or words.program(main.words) in ("nginx", "supervisord", "circusd", "honcho"):
+    if set(_DEVELOPMENT) & set(main.words) or words.program(main.words) in (
+        "nginx",
+        "supervisord",
+        "circusd",
+        "honcho",
+    ):
         return True
     if main.through_shell == "bash" and main is start.acts[-1] and main.command.always:
         return True
     first = [words.name_of(word) for word in start.argv[:4]]
-    if "dumb-init" in first or ("tini" in first and "-g" in start.argv) or "/init" in start.argv[:1]:
+    if (
+        "dumb-init" in first
+        or ("tini" in first and "-g" in start.argv)
+        or "/init" in start.argv[:1]
+    ):
         return True
     texts = [use.parsed.text for use in start.scripts]
-    return any("trap " in text for text in texts) or "&" in main.command.inside or "loop" in main.command.inside
+    return (
+        any("trap " in text for text in texts)
+        or "&" in main.command.inside
+        or "loop" in main.command.inside
+    )
 
 
 def _exec_form(main: Act) -> str:
@@ -78,9 +103,15 @@ def _mend(project: ProjectFiles, start: Start, main: Act) -> tuple[Edit, ...]:
         before = [one for one in (" && ", "; ") if f"{one}{first} " in line]
         if "exec" in line or len(before) != 1 or line.count(before[0] + first + " ") != 1:
             return ()
-        return edits.swap(main.place.path, text, main.place.line, before[0] + first, before[0] + "exec " + first)
+        return edits.swap(
+            main.place.path, text, main.place.line, before[0] + first, before[0] + "exec " + first
+        )
     if main.script:
         return edits.swap(main.place.path, text, main.place.line, first, "exec " + first)
-    if start.shell_form and line.split()[:1] in (["CMD"], ["ENTRYPOINT"]) and not line.rstrip().endswith("\\"):
+    if (
+        start.shell_form
+        and line.split()[:1] in (["CMD"], ["ENTRYPOINT"])
+        and not line.rstrip().endswith("\\")
+    ):
         return edits.swap(main.place.path, text, main.place.line, first, "exec " + first)
     return ()

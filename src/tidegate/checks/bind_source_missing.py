@@ -20,7 +20,9 @@ ERRORS = (
 )
 PRINTED = "Are you trying to mount a directory onto a file (or vice-versa)?"
 WHEN = "at every start on a machine that lacks the file"
-BAD = {"compose.yaml": "services:\n  proxy:\n    image: nginx:1.27\n    volumes:\n      - ./nginx.conf:/etc/nginx/nginx.conf:ro\n"}
+BAD = {
+    "compose.yaml": "services:\n  proxy:\n    image: nginx:1.27\n    volumes:\n      - ./nginx.conf:/etc/nginx/nginx.conf:ro\n"
+}
 GOOD = {**BAD, "nginx.conf": "events {}\n"}
 AT = "compose.yaml:5"
 
@@ -33,7 +35,10 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             if mount.kind != "bind" or source.startswith(("/", "~", "..")) or "$" in mount.item.raw:
                 continue
             name, target = posixpath.basename(source), posixpath.basename(mount.target)
-            is_file = "." in name.lstrip(".") and posixpath.splitext(name)[1] == posixpath.splitext(target)[1]
+            is_file = (
+                "." in name.lstrip(".")
+                and posixpath.splitext(name)[1] == posixpath.splitext(target)[1]
+            )
             skipped = any(part in ("dist", "build", "env", "venv") for part in source.split("/"))
             if not is_file or skipped or source in project.path_set or source in project.folders:
                 continue

@@ -51,4 +51,3 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             "or drop the lock and start with `tidegate boot -- COMMAND`",
             (index,) if index else (),
         )
-

@@ -34,7 +34,12 @@ BAD = {
     "shop/settings.py": 'import os\n\nSECRET_KEY = os.environ["SECRET_KEY"]\n',
     "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nRUN python manage.py collectstatic --noinput\nCMD ["gunicorn", "shop.wsgi"]\n',
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace("RUN python", "RUN SECRET_KEY=only-for-the-build python")}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace(
+        "RUN python", "RUN SECRET_KEY=only-for-the-build python"
+    ),
+}
 AT = "Dockerfile:4"
 _NO_SETTINGS = ("makemessages", "compilemessages", "startapp", "startproject", "help", "version")
 
@@ -58,7 +63,9 @@ def _one(project: ProjectFiles, image: Image, run: Run, command: Command) -> Ite
     if settings is None or ignored or _reads_file(settings, image):
         return
     exported = set(re.findall(r"export\s+(\w+)=", run.script.text))
-    missing = [one for one in _demanded(settings) if one.name not in given and one.name not in exported]
+    missing = [
+        one for one in _demanded(settings) if one.name not in given and one.name not in exported
+    ]
     mounted = [value for value in run.instruction.options("mount") if "secret" in value]
     if not missing or mounted:
         return
@@ -73,12 +80,18 @@ def _one(project: ProjectFiles, image: Image, run: Run, command: Command) -> Ite
         f"`{words.manage(command.words)}` loads the settings, which demand {', '.join(names)}, and a build does not have that.",
         f"write RUN {fake} {first} … (not ENV: that would stay in the image)",
         tuple(Place(one.path, one.line) for one in missing[:3]),
-        edits.swap(image.path, text, line, f"{first} ", f"{fake} {first} ") if simple and not command.env else (),
+        edits.swap(image.path, text, line, f"{first} ", f"{fake} {first} ")
+        if simple and not command.env
+        else (),
     )
 
 
 def _prefixed(command: Command) -> list[tuple[str, str]]:
-    return [(w.partition("=")[0], w.partition("=")[2]) for w in command.words if re.match(r"[A-Z_][A-Z0-9_]*=", w)]
+    return [
+        (w.partition("=")[0], w.partition("=")[2])
+        for w in command.words
+        if re.match(r"[A-Z_][A-Z0-9_]*=", w)
+    ]
 
 
 def _settings(project: ProjectFiles, given: dict[str, str], command: Command) -> Settings | None:
@@ -92,11 +105,18 @@ def _demanded(settings: Settings) -> list[EnvRead]:
     key = settings.last("SECRET_KEY")
     for one in settings.reads:
         empty = not one.required and one.default in (None, "")
-        if key is not None and empty and (one.path, one.line) == (key.path, key.line) and not settings.conditional("SECRET_KEY"):
+        if (
+            key is not None
+            and empty
+            and (one.path, one.line) == (key.path, key.line)
+            and not settings.conditional("SECRET_KEY")
+        ):
             out.append(one)
     return out
 
 
 def _reads_file(settings: Settings, image: Image) -> bool:
     text = "\n".join(module.text for module in settings.modules)
-    return bool(re.search(r"read_env|load_dotenv|decouple|dotenv", text)) and not image.ignore.ignores(".env")
+    return bool(
+        re.search(r"read_env|load_dotenv|decouple|dotenv", text)
+    ) and not image.ignore.ignores(".env")

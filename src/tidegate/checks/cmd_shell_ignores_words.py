@@ -53,4 +53,8 @@ def _mend(project: ProjectFiles, path: str, healthcheck: object) -> tuple[Edit, 
         return ()
     first = test.items[0]
     text = project.read(path) or ""
-    return (Edit(path, first.start, first.end, text[first.start : first.end].replace("CMD-SHELL", "CMD")),)
+    return (
+        Edit(
+            path, first.start, first.end, text[first.start : first.end].replace("CMD-SHELL", "CMD")
+        ),
+    )

@@ -36,7 +36,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             continue
         use = start.scripts[0]
         text = use.parsed.text
-        if use.arguments != start.command or _ARGUMENTS.search(text) or re.search(r"^\s*(\.|source)\s", text, re.M):
+        if (
+            use.arguments != start.command
+            or _ARGUMENTS.search(text)
+            or re.search(r"^\s*(\.|source)\s", text, re.M)
+        ):
             continue
         last = len(text.rstrip().split("\n"))
         yield Problem(

@@ -12,10 +12,17 @@ from tidegate.model.finding import Place
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "error"
-ERRORS = (r"yaml: line \d+", r"cannot extend service", r"service \"?\S+\"? not found in", r"additional propert\w+ .* not allowed")
+ERRORS = (
+    r"yaml: line \d+",
+    r"cannot extend service",
+    r"service \"?\S+\"? not found in",
+    r"additional propert\w+ .* not allowed",
+)
 PRINTED = "yaml: line 4: did not find expected ',' or ']'"
 WHEN = "at every `docker compose` command"
-BAD = {"compose.yaml": "services:\n  web:\n    image: example/shop:1.0\n    command: [run\n  db:\n    image: postgres:16\n"}
+BAD = {
+    "compose.yaml": "services:\n  web:\n    image: example/shop:1.0\n    command: [run\n  db:\n    image: postgres:16\n"
+}
 GOOD = {"compose.yaml": "services:\n  web:\n    image: example/shop:1.0\n    command: [run]\n"}
 AT = "compose.yaml:5"
 
@@ -24,4 +31,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield what stopped us from reading a file."""
     for stack in project.stacks:
         for path, line, why in stack.problems:
-            yield Problem(Place(path, line), f"{path} can't be read: {why}.", "correct the line; docker compose config says the same")
+            yield Problem(
+                Place(path, line),
+                f"{path} can't be read: {why}.",
+                "correct the line; docker compose config says the same",
+            )

@@ -16,11 +16,11 @@ from tidegate.reading.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r'too many clients already',
-    r'remaining connection slots are reserved',
-    r'Too many connections',
+    r"too many clients already",
+    r"remaining connection slots are reserved",
+    r"Too many connections",
 )
-PRINTED = 'FATAL:  sorry, too many clients already'
+PRINTED = "FATAL:  sorry, too many clients already"
 WHEN = "when more processes start, as during an update"
 
 
@@ -31,5 +31,5 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
             yield Problem(
                 place_in(project.services, one.service),
                 f"{one.service} was refused a connection: the database has none left.",
-                'fewer workers or smaller pools, a higher max_connections, or a pooler (docs/how-to/pgbouncer.md)',
+                "fewer workers or smaller pools, a higher max_connections, or a pooler (docs/how-to/pgbouncer.md)",
             )

@@ -15,12 +15,12 @@ from tidegate.reading.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r'\bKilled\b',
-    r'exited with code 137',
-    r'OOMKilled',
-    r'MemoryError',
+    r"\bKilled\b",
+    r"exited with code 137",
+    r"OOMKilled",
+    r"MemoryError",
 )
-PRINTED = 'line 51:    18 Killed  ./manage.py migrate --no-input'
+PRINTED = "line 51:    18 Killed  ./manage.py migrate --no-input"
 WHEN = "when it wants more memory than there is"
 
 
@@ -28,7 +28,11 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     """Yield containers that were killed for memory."""
     for one in live.containers:
         if one.oom_killed:
-            limit = f"its limit is {one.memory_limit // 2**20} MB" if one.memory_limit else "the machine had no more"
+            limit = (
+                f"its limit is {one.memory_limit // 2**20} MB"
+                if one.memory_limit
+                else "the machine had no more"
+            )
             yield Problem(
                 place_in(project.services, one.service),
                 f"A process of {one.service} was killed for its memory: {limit}.",

@@ -13,8 +13,8 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.service import masked, place_in
 
 SEVERITY = "error"
-ERRORS = (r'container \S+ is unhealthy',)
-PRINTED = 'dependency failed to start: container shop-web-1 is unhealthy'
+ERRORS = (r"container \S+ is unhealthy",)
+PRINTED = "dependency failed to start: container shop-web-1 is unhealthy"
 WHEN = "after the retries of the probe"
 
 

@@ -55,8 +55,20 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         Place(found.path, found.line),
         f"AUTH_USER_MODEL is {value}, and the app {label} has no migrations.",
         f"python manage.py makemigrations {label}, and commit what it writes",
-        (Place(f"{folder}/models.py" if f"{folder}/models.py" in project.path_set else f"{folder}/models/__init__.py", 1),),
-        (Edit(project.manage, command=("python", posixpath.basename(project.manage), "makemigrations", label)),),
+        (
+            Place(
+                f"{folder}/models.py"
+                if f"{folder}/models.py" in project.path_set
+                else f"{folder}/models/__init__.py",
+                1,
+            ),
+        ),
+        (
+            Edit(
+                project.manage,
+                command=("python", posixpath.basename(project.manage), "makemigrations", label),
+            ),
+        ),
     )
 
 

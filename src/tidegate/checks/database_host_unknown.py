@@ -54,7 +54,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             right = servers[0].name
             item = host.given.item if host.given is not None else None
             text = project.read(item.path) if item is not None else None
-            mend = edits.within(item, text, host.host, right) if item and text and len(servers) == 1 else ()
+            mend = (
+                edits.within(item, text, host.host, right)
+                if item and text and len(servers) == 1
+                else ()
+            )
             yield Problem(
                 host.place,
                 f"{service.name} looks for its database at {host.host}, and no service has that name.",

@@ -41,9 +41,18 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield database services with a floating tag and a volume."""
     for service in project.services:
         item = service.get("image")
-        if item is None or not facts.is_database(service) or "@" in service.image or "$" in item.raw:
+        if (
+            item is None
+            or not facts.is_database(service)
+            or "@" in service.image
+            or "$" in item.raw
+        ):
             continue
-        kept = [one for one in service.mounts if one.kind in ("volume", "bind") and "/var/lib/" in one.target + "/"]
+        kept = [
+            one
+            for one in service.mounts
+            if one.kind in ("volume", "bind") and "/var/lib/" in one.target + "/"
+        ]
         if not facts.floating(service.tag) or not kept:
             continue
         yield Problem(

@@ -34,9 +34,21 @@ BAD = {
     "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nRUN python manage.py migrate --noinput\nCMD ["gunicorn", "shop.wsgi"]\n',
     "compose.yaml": "services:\n  web:\n    build: .\n  db:\n    image: postgres:16\n    environment:\n      POSTGRES_PASSWORD: shop\n",
 }
-GOOD = {**BAD, "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["tidegate", "boot", "--", "gunicorn", "shop.wsgi"]\n'}
+GOOD = {
+    **BAD,
+    "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["tidegate", "boot", "--", "gunicorn", "shop.wsgi"]\n',
+}
 AT = "Dockerfile:4"
-_COMMANDS = ("loaddata", "createsuperuser", "dbshell", "flush", "createcachetable", "inspectdb", "sqlflush", "clearsessions")
+_COMMANDS = (
+    "loaddata",
+    "createsuperuser",
+    "dbshell",
+    "flush",
+    "createcachetable",
+    "inspectdb",
+    "sqlflush",
+    "clearsessions",
+)
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -47,12 +59,14 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             for command in run.script.flat():
                 if not (words.migrates(command.words) or words.manage(command.words) in _COMMANDS):
                     continue
-                if _local(command, run) or (command.after_failure and command.after_failure[0] in ("true", ":")):
+                if _local(command, run) or (
+                    command.after_failure and command.after_failure[0] in ("true", ":")
+                ):
                     continue
                 yield Problem(
                     Place(image.path, run.line(command)),
                     f"`{shown(command.words)}` needs the database, and a build has none.",
-                    "do it when the container starts: ENTRYPOINT [\"tidegate\", \"boot\", \"--\"]",
+                    'do it when the container starts: ENTRYPOINT ["tidegate", "boot", "--"]',
                     (),
                     _mend(project, image, run, command),
                 )
@@ -78,12 +92,24 @@ def _mend(project: ProjectFiles, image: Image, run: Run, command: Command) -> tu
         return ()
     text = project.read(image.path) or ""
     out = [edits.delete_lines(image.path, text, run.instruction.line, run.instruction.end_line)]
-    starts = [project.start(one) for one in project.services if project.image(one) is image] or [project.image_start(image)]
-    if all(start.does(words.migrates) or start.does(lambda w: words.program(w) == "tidegate") for start in starts):
+    starts = [project.start(one) for one in project.services if project.image(one) is image] or [
+        project.image_start(image)
+    ]
+    if all(
+        start.does(words.migrates) or start.does(lambda w: words.program(w) == "tidegate")
+        for start in starts
+    ):
         return tuple(out)
     cmd = image.cmd
-    plain = cmd is not None and cmd.words is not None and cmd.line == cmd.end_line and image.entrypoint is None
-    if not plain or any(one.words("command") is not None for one in project.services if project.image(one) is image):
+    plain = (
+        cmd is not None
+        and cmd.words is not None
+        and cmd.line == cmd.end_line
+        and image.entrypoint is None
+    )
+    if not plain or any(
+        one.words("command") is not None for one in project.services if project.image(one) is image
+    ):
         return ()
     assert cmd is not None and cmd.words is not None
     script = f"{shown(command.words)} && exec {shown(cmd.words)}"

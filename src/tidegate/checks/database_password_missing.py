@@ -27,9 +27,12 @@ BAD = {
     ".env": "POSTGRES_PASSWORD=shop\n",
     "compose.yaml": "services:\n  db:\n    image: postgres:16\n    environment:\n      POSTGRES_USER: shop\n",
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"] + "      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}\n"}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"] + "      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}\n",
+}
 AT = "compose.yaml:3"
-_POSTGRES = ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE")
+_POSTGRES: tuple[str, ...] = ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE")
 _MYSQL = ("ROOT_PASSWORD", "ROOT_PASSWORD_FILE", "ALLOW_EMPTY_PASSWORD", "ALLOW_EMPTY_ROOT_PASSWORD",
           "RANDOM_ROOT_PASSWORD", "ROOT_PASSWORD_HASH")  # fmt: skip
 
@@ -37,10 +40,23 @@ _MYSQL = ("ROOT_PASSWORD", "ROOT_PASSWORD_FILE", "ALLOW_EMPTY_PASSWORD", "ALLOW_
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield database services without a first password."""
     for service in project.services:
-        official = "/" not in service.image or service.repository in ("postgis", "timescaledb", "pgvector")
-        if not facts.is_database(service) or not official or _given(service) or not service.all_env_files_there:
+        official = "/" not in service.image or service.repository in (
+            "postgis",
+            "timescaledb",
+            "pgvector",
+        )
+        if (
+            not facts.is_database(service)
+            or not official
+            or _given(service)
+            or not service.all_env_files_there
+        ):
             continue
-        if service.build is not None or service.words("entrypoint") is not None or service.stack.problems:
+        if (
+            service.build is not None
+            or service.words("entrypoint") is not None
+            or service.stack.problems
+        ):
             continue
         name = "POSTGRES_PASSWORD" if facts.is_postgres(service) else "MYSQL_ROOT_PASSWORD"
         variable = service.stack.variables.get(name)
@@ -48,7 +64,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             service.place_of("image"),
             f"{service.name} gets no {name}: its image does not start on an empty volume without it.",
             f"give it under environment: {name}: ${{{name}:?set it in .env}}",
-            (Place(service.stack.env_file, variable.line, note="only fills in the Compose file"),) if variable else (),
+            (Place(service.stack.env_file, variable.line, note="only fills in the Compose file"),)
+            if variable
+            else (),
             _mend(project, service, name),
         )
 
@@ -56,14 +74,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 def _given(service: Service) -> bool:
     if facts.is_postgres(service):
         trust = service.environment.get("POSTGRES_HOST_AUTH_METHOD")
-        names = _POSTGRES
+        names: tuple[str, ...] = _POSTGRES
         if trust is not None and trust.value == "trust":
             return True
     else:
         names = tuple(f"{head}_{tail}" for head in ("MYSQL", "MARIADB") for tail in _MYSQL)
     for name in names:
         given = service.environment.get(name)
-        if given is not None and (given.value or (given.item is not None and "$" in given.item.raw) or given.value is None):
+        if given is not None and (
+            given.value or (given.item is not None and "$" in given.item.raw) or given.value is None
+        ):
             return True
     return False
 

@@ -16,10 +16,10 @@ from tidegate.reading.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r'cannot execute [A-Z ]+ in a read-only transaction',
-    r'ReadOnlySqlTransaction',
+    r"cannot execute [A-Z ]+ in a read-only transaction",
+    r"ReadOnlySqlTransaction",
 )
-PRINTED = 'cannot execute INSERT in a read-only transaction'
+PRINTED = "cannot execute INSERT in a read-only transaction"
 WHEN = "at the first write"
 
 
@@ -30,5 +30,5 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
             yield Problem(
                 place_in(project.services, one.service),
                 f"{one.service} writes to a database that is read-only: a replica, or a server without space.",
-                'use the address of the primary (target_session_attrs=read-write)',
+                "use the address of the primary (target_session_attrs=read-write)",
             )

@@ -16,11 +16,11 @@ from tidegate.reading.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r'No space left on device',
-    r'could not extend file',
-    r'disk is full',
+    r"No space left on device",
+    r"could not extend file",
+    r"disk is full",
 )
-PRINTED = 'could not write to file: No space left on device'
+PRINTED = "could not write to file: No space left on device"
 WHEN = "at the first write"
 
 
@@ -31,5 +31,5 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
             yield Problem(
                 place_in(project.services, one.service),
                 f"{one.service} found no space on the disk.",
-                'docker system df shows what takes it; remove old images and build caches, never volumes',
+                "docker system df shows what takes it; remove old images and build caches, never volumes",
             )

@@ -40,7 +40,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         yield from _in_files(project, stack)
         for one in stack.unset:
             raw = one.item.raw
-            if not one.required and re.search(r"\w\$" + one.name + r"(?!\w)", raw) and _secret_like(one):
+            if (
+                not one.required
+                and re.search(r"\w\$" + one.name + r"(?!\w)", raw)
+                and _secret_like(one)
+            ):
                 yield Problem(
                     one.item.place,
                     "Compose takes the part of this value behind its $ for a variable, which nothing sets: the value is cut there.",
@@ -51,12 +55,17 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 
 def _in_files(project: ProjectFiles, stack: Stack) -> Iterable[Problem]:
-    env_files = [path for one in project.services if one.stack is stack for path, _, _ in one.env_file_paths]
+    env_files = [
+        path for one in project.services if one.stack is stack for path, _, _ in one.env_file_paths
+    ]
     for path in dict.fromkeys([stack.env_file, *env_files]):
         text = project.read(path) if path else None
         if text is None:
             continue
-        known = {**project.environ, **({} if path == stack.env_file else {n: v.value for n, v in stack.variables.items()})}
+        known = {
+            **project.environ,
+            **({} if path == stack.env_file else {n: v.value for n, v in stack.variables.items()}),
+        }
         for variable in dotenv.read(text, environ=known).values():
             bare = [name for name in variable.unset if "${" + name not in variable.raw]
             if not bare:
@@ -67,13 +76,17 @@ def _in_files(project: ProjectFiles, stack: Stack) -> Iterable[Problem]:
                 f"Compose takes a part of {variable.name} for a variable, which nothing sets: the value is cut at its $.",
                 f"put the value of {variable.name} into single quotes",
                 (),
-                (Edit(path, variable.start, variable.end, quoted),) if "'" not in variable.raw else (),
+                (Edit(path, variable.start, variable.end, quoted),)
+                if "'" not in variable.raw
+                else (),
             )
 
 
 def _secret_like(one: Unset) -> bool:
     """A lone variable inside a path or a URL is meant; a part of a word is not."""
-    return "${" + one.name not in one.item.raw and not re.search(r"[/:@.-]\$" + one.name, one.item.raw)
+    return "${" + one.name not in one.item.raw and not re.search(
+        r"[/:@.-]\$" + one.name, one.item.raw
+    )
 
 
 def _doubled(project: ProjectFiles, one: Unset) -> tuple[Edit, ...]:

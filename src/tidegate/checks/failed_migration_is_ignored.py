@@ -17,7 +17,12 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.startup import Act, shown
 
 SEVERITY = "error"
-ERRORS = (r"relation \"?[\w.]+\"? does not exist", r"column \"?[\w.]+\"? does not exist", r"no such (table|column)", r"UndefinedColumn")
+ERRORS = (
+    r"relation \"?[\w.]+\"? does not exist",
+    r"column \"?[\w.]+\"? does not exist",
+    r"no such (table|column)",
+    r"UndefinedColumn",
+)
 PRINTED = 'column "total" does not exist'
 WHEN = "at the first request that meets what the failed migration should have made"
 BAD = {
@@ -42,7 +47,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 yield Problem(
                     act.place,
                     f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
-                    "put set -e at the top of the script" if act.script else "join the commands with &&",
+                    "put set -e at the top of the script"
+                    if act.script
+                    else "join the commands with &&",
                     (main.place,) if main.place != act.place else (),
                     _mend(project, act),
                     "warning" if act.command.after_failure else "",

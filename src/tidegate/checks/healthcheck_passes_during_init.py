@@ -42,7 +42,10 @@ BAD = {
 """,
     "init/roles.sql": "CREATE ROLE shop;\n",
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace("pg_isready -U", "pg_isready -h 127.0.0.1 -U")}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"].replace("pg_isready -U", "pg_isready -h 127.0.0.1 -U"),
+}
 AT = "compose.yaml:9"
 
 
@@ -56,12 +59,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         ]  # fmt: skip
         if health is None or not waiting or not _over_socket(service, health):
             continue
-        slow = service.repository == "postgis" or any("docker-entrypoint-initdb.d" in one.target for one in service.mounts)
+        slow = service.repository == "postgis" or any(
+            "docker-entrypoint-initdb.d" in one.target for one in service.mounts
+        )
         yield Problem(
             health.place,
             f"The health check of {service.name} asks over the socket, where the temporary server of the first start answers too;"
             f" {waiting[0].name} then starts too early.",
-            "add -h 127.0.0.1 to pg_isready" if facts.is_postgres(service) else "add --protocol=tcp to mysqladmin ping",
+            "add -h 127.0.0.1 to pg_isready"
+            if facts.is_postgres(service)
+            else "add --protocol=tcp to mysqladmin ping",
             (waiting[0].place_of("depends_on"),),
             _mend(project, health),
             "" if slow else "info",
@@ -74,7 +81,10 @@ def _over_socket(service: Service, health: Health) -> bool:
         hosts = [word for word in words if word.startswith(("-h", "--host"))]
         return not hosts and "PGHOST" not in service.environment
     if facts.is_mysql(service) and "mysqladmin" in health.shell:
-        return not any(word.startswith(("-h", "--host", "--protocol")) for word in words) and "127.0.0.1" not in health.shell
+        return (
+            not any(word.startswith(("-h", "--host", "--protocol")) for word in words)
+            and "127.0.0.1" not in health.shell
+        )
     return False
 
 
@@ -84,7 +94,7 @@ def _mend(project: ProjectFiles, health: Health) -> tuple[Edit, ...]:
     if item is None:
         return ()
     if health.words[:1] == ("CMD",):
-        return edits.within(item, text, '"pg_isready"', '"pg_isready", "-h", "127.0.0.1"') or edits.within(
-            item, text, "'pg_isready'", "'pg_isready', '-h', '127.0.0.1'"
-        )
+        return edits.within(
+            item, text, '"pg_isready"', '"pg_isready", "-h", "127.0.0.1"'
+        ) or edits.within(item, text, "'pg_isready'", "'pg_isready', '-h', '127.0.0.1'")
     return edits.within(item, text, "pg_isready", "pg_isready -h 127.0.0.1")

@@ -39,7 +39,12 @@ BAD = {
         condition: service_healthy
 """,
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace("retries: 3\n", "retries: 3\n      start_period: 120s\n")}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"].replace(
+        "retries: 3\n", "retries: 3\n      start_period: 120s\n"
+    ),
+}
 AT = "compose.yaml:5"
 LEAST = 60.0
 
@@ -65,24 +70,30 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _acting(project: ProjectFiles, service: Service) -> Service | None:
     for one in project.siblings(service):
-        if one.depends_on.get(service.name, ("", None))[0] == "service_healthy" or "autoheal" in one.image:
+        if (
+            one.depends_on.get(service.name, ("", None))[0] == "service_healthy"
+            or "autoheal" in one.image
+        ):
             return one
     return None
 
 
 def _mend(project: ProjectFiles, service: Service, health: Health) -> tuple[Edit, ...]:
     text = project.read(health.place.path) or ""
-    if health.item is not None and health.place.path != (project.image(service).path if project.image(service) else ""):  # type: ignore[union-attr]
+    image = project.image(service)
+    of_image = image is not None and health.place.path == image.path
+    if health.item is not None and not of_image:
         found = health.item.get("start_period")
         if found is not None:
             return edits.scalar(found, "120s")
         return edits.add_key(health.item, text, "start_period", " 120s")
-    image = project.image(service)
     if image is None or image.healthcheck is None:
         return ()
-    line, old = image.healthcheck.line, image.healthcheck.flag("start-period")
+    one = image.healthcheck
+    old = one.flag("start-period")
     if old:
-        return edits.swap(image.path, text, line, f"--start-period={old}", "--start-period=120s", image.healthcheck.end_line)
-    return edits.swap(image.path, text, line, "HEALTHCHECK ", "HEALTHCHECK --start-period=120s ")
-
-
+        new = "--start-period=120s"
+        return edits.swap(image.path, text, one.line, f"--start-period={old}", new, one.end_line)
+    return edits.swap(
+        image.path, text, one.line, "HEALTHCHECK ", "HEALTHCHECK --start-period=120s "
+    )

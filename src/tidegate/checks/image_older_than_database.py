@@ -27,5 +27,5 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
             yield Problem(
                 place_in(project.services, one.service),
                 f"The database has a revision that the image of {one.service} does not know: the image is older.",
-                'start the newer image again; tidegate status shows the steps',
+                "start the newer image again; tidegate status shows the steps",
             )

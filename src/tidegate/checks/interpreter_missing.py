@@ -15,7 +15,11 @@ from tidegate.reading import edits
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "error"
-ERRORS = (r"exec \S+: no such file or directory", r"env: .?bash.?: No such file or directory", r"exec: \"bash\": executable file not found")
+ERRORS = (
+    r"exec \S+: no such file or directory",
+    r"env: .?bash.?: No such file or directory",
+    r"exec: \"bash\": executable file not found",
+)
 PRINTED = "exec /app/entrypoint.sh: no such file or directory"
 WHEN = "at every start"
 BAD = {
@@ -31,14 +35,22 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield scripts for bash in images on Alpine that do not install it."""
     for service in project.services:
         image = project.image(service)
-        if image is None or "alpine" not in image.base or "bash" in image.installed or "bash" in image.run_words():
+        if (
+            image is None
+            or "alpine" not in image.base
+            or "bash" in image.installed
+            or "bash" in image.run_words()
+        ):
             continue
         for use in project.start(service).scripts:
             first = use.parsed.shebang
             if use.by_shell or not re.search(r"\bbash\b", first):
                 continue
             text = project.read(use.path) or ""
-            plain = not re.search(r"\[\[|\bsource\b|<\(|\bdeclare\b|\bfunction\b|pipefail|\$\{\w+[\^,/]|=\(|BASH", text)
+            plain = not re.search(
+                r"\[\[|\bsource\b|<\(|\bdeclare\b|\bfunction\b|pipefail|\$\{\w+[\^,/]|=\(|BASH",
+                text,
+            )
             yield Problem(
                 Place(use.path, 1),
                 f"{use.path} asks for bash, and {image.base} has none.",

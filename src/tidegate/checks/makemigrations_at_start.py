@@ -54,4 +54,6 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
         if old in line:
             return edits.swap(act.place.path, text, act.place.line, old, "")
     alone = act.script and line.strip() == shown(act.words) and not act.command.inside
-    return (edits.delete_lines(act.place.path, text, act.place.line, act.place.line),) if alone else ()
+    return (
+        (edits.delete_lines(act.place.path, text, act.place.line, act.place.line),) if alone else ()
+    )

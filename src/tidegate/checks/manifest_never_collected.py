@@ -23,7 +23,12 @@ BAD = {
     "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["gunicorn", "shop.wsgi"]\n',
     "compose.yaml": "services:\n  web:\n    build: .\n",
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace("CMD", "RUN python manage.py collectstatic --noinput\nCMD")}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace(
+        "CMD", "RUN python manage.py collectstatic --noinput\nCMD"
+    ),
+}
 AT = "shop/settings.py:3"
 
 
@@ -33,7 +38,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     if not services or _collects(project):
         return
     settings = project.settings_for(services[0])
-    found = settings.last("STORAGES") or settings.last("STATICFILES_STORAGE") if settings is not None else None
+    found = (
+        settings.last("STORAGES") or settings.last("STATICFILES_STORAGE")
+        if settings is not None
+        else None
+    )
     if settings is None or found is None or found.conditional:
         return
     backend = str(settings.value(found.name))
@@ -55,7 +64,19 @@ def _serves_django(project: ProjectFiles, service: object) -> bool:
 def _collects(project: ProjectFiles) -> bool:
     for path in project.paths:
         name = path.rpartition("/")[2]
-        script = path.endswith((".sh", ".yml", ".yaml", ".toml")) or name in ("Makefile", "justfile", "Procfile", "entrypoint", "start")
-        if (script or name.startswith("Dockerfile") or "." not in name) and "collectstatic" in (project.read(path) or ""):
+        script = path.endswith((".sh", ".yml", ".yaml", ".toml")) or name in (
+            "Makefile",
+            "justfile",
+            "Procfile",
+            "entrypoint",
+            "start",
+        )
+        if (script or name.startswith("Dockerfile") or "." not in name) and "collectstatic" in (
+            project.read(path) or ""
+        ):
             return True
-    return any(words.program(act.words) == "tidegate" for one in project.services for act in project.start(one).acts)
+    return any(
+        words.program(act.words) == "tidegate"
+        for one in project.services
+        for act in project.start(one).acts
+    )

@@ -19,7 +19,7 @@ ERRORS = (r"AccessExclusiveLock", r"canceling statement due to (statement|lock) 
 PRINTED = "canceling statement due to statement timeout"
 WHEN = "when a migration starts while the dump runs; requests hang for the same time"
 BAD = {
-    "Dockerfile": "FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD [\"sh\", \"-c\", \"python manage.py migrate && exec gunicorn shop.wsgi\"]\n",
+    "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["sh", "-c", "python manage.py migrate && exec gunicorn shop.wsgi"]\n',
     "compose.yaml": """services:
   web:
     build: .
@@ -29,7 +29,12 @@ BAD = {
     image: prodrigestivill/postgres-backup-local:16
 """,
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace('PYTHONUNBUFFERED: "1"', "PGOPTIONS: -c lock_timeout=2s")}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"].replace(
+        'PYTHONUNBUFFERED: "1"', "PGOPTIONS: -c lock_timeout=2s"
+    ),
+}
 AT = "Dockerfile:4"
 _BACKUP = re.compile(r"backup|pg_?dump|wal-g|barman", re.I)
 

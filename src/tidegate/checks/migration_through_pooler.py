@@ -39,7 +39,8 @@ BAD = {
 GOOD = {
     **BAD,
     "compose.yaml": BAD["compose.yaml"].replace(
-        "  pgbouncer:\n", "      TIDEGATE_DIRECT_URL: postgresql://shop:shop@db:5432/shop\n  pgbouncer:\n"
+        "  pgbouncer:\n",
+        "      TIDEGATE_DIRECT_URL: postgresql://shop:shop@db:5432/shop\n  pgbouncer:\n",
     ),
 }
 AT = "compose.yaml:5"

@@ -46,7 +46,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         yield from _of_one(project, ignore, inside, prefix)
 
 
-def _of_one(project: ProjectFiles, ignore: Ignore, files: list[str], prefix: str) -> Iterable[Problem]:
+def _of_one(
+    project: ProjectFiles, ignore: Ignore, files: list[str], prefix: str
+) -> Iterable[Problem]:
     told: set[int] = set()
     for path in files:
         pattern = ignore.decisive(path)
@@ -61,5 +63,7 @@ def _of_one(project: ProjectFiles, ignore: Ignore, files: list[str], prefix: str
             f"The pattern {pattern.text} keeps {prefix}{path} out of {where}.",
             "take the pattern out",
             (Place(prefix + path, 1),),
-            (edits.delete_lines(ignore.path, text, pattern.line, pattern.line),) if specific else (),
+            (edits.delete_lines(ignore.path, text, pattern.line, pattern.line),)
+            if specific
+            else (),
         )

@@ -18,7 +18,11 @@ from tidegate.reading.edits import Edit
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "error"
-ERRORS = (r"relation \"?[\w.]+\"? does not exist", r"no such table: \w+", r"Table '[\w.]+' doesn't exist")
+ERRORS = (
+    r"relation \"?[\w.]+\"? does not exist",
+    r"no such table: \w+",
+    r"Table '[\w.]+' doesn't exist",
+)
 PRINTED = 'django.db.utils.ProgrammingError: relation "todo_item" does not exist'
 WHEN = "at the first query, after a migrate that went well"
 BAD = {
@@ -42,7 +46,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     if any(project.start(one).does(words.makes_migrations) for one in project.services):
         return  # the start writes them, which is a finding of its own
     installed = settings.value("INSTALLED_APPS")
-    names = [one for one in installed if isinstance(one, str)] if isinstance(installed, list) else []
+    names = (
+        [one for one in installed if isinstance(one, str)] if isinstance(installed, list) else []
+    )
     user = settings.value("AUTH_USER_MODEL")
     modules = settings.value("MIGRATION_MODULES")
     moved = modules if isinstance(modules, dict) else {}
@@ -63,14 +69,29 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"The app {label} has the model {model.name} and no migrations: its table is never made.",
                 f"python manage.py makemigrations {label}, and commit what it writes",
                 (),
-                (Edit(project.manage, command=("python", posixpath.basename(project.manage), "makemigrations", label)),),
+                (
+                    Edit(
+                        project.manage,
+                        command=(
+                            "python",
+                            posixpath.basename(project.manage),
+                            "makemigrations",
+                            label,
+                        ),
+                    ),
+                ),
             )
 
 
 def _first_model(module: pycode.Module) -> ast.ClassDef | None:
     for node in module.tree.body if module.tree is not None else ():
-        if isinstance(node, ast.ClassDef) and any(pycode.dotted(one) == "models.Model" for one in node.bases):
-            meta = next((one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"), None)
+        if isinstance(node, ast.ClassDef) and any(
+            pycode.dotted(one) == "models.Model" for one in node.bases
+        ):
+            meta = next(
+                (one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"),
+                None,
+            )
             text = ast.unparse(meta) if meta is not None else ""
             if "abstract = True" not in text and "managed = False" not in text:
                 return node

@@ -32,7 +32,10 @@ BAD = {
     "docker/entrypoint.sh": '#!/bin/sh\nset -e\nexec "$@"\n',
     "compose.yaml": "services:\n  web:\n    build: .\n    volumes:\n      - .:/app\n",
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace("/app/entrypoint.sh", "/usr/local/bin/entrypoint.sh")}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace("/app/entrypoint.sh", "/usr/local/bin/entrypoint.sh"),
+}
 AT = "compose.yaml:5"
 
 
@@ -62,7 +65,6 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             )
 
 
-
 def _needed(image: Image, argv: tuple[str, ...]) -> list[str]:
     rest = words.unwrapped(argv)
     named = [word for word in rest[:3] if "/" in word or word.endswith((".sh", ".py"))]
@@ -70,7 +72,11 @@ def _needed(image: Image, argv: tuple[str, ...]) -> list[str]:
 
 
 def _over(service: Service, path: str) -> Mount | None:
-    found = [one for one in service.mounts if path == one.target or path.startswith(one.target.rstrip("/") + "/")]
+    found = [
+        one
+        for one in service.mounts
+        if path == one.target or path.startswith(one.target.rstrip("/") + "/")
+    ]
     return max(found, key=lambda one: len(one.target)) if found else None
 
 
@@ -79,6 +85,10 @@ def _mend(project: ProjectFiles, image: Image, path: str, copy: Copy) -> tuple[E
     text = project.read(image.path) or ""
     new = "/usr/local/bin/" + posixpath.basename(path)
     spelled = [n for n, line in enumerate(text.split("\n"), 1) if path in line]
-    if copy.instruction.line not in spelled or image.entrypoint is None or image.entrypoint.line not in spelled:
+    if (
+        copy.instruction.line not in spelled
+        or image.entrypoint is None
+        or image.entrypoint.line not in spelled
+    ):
         return ()
     return tuple(one for line in spelled for one in edits.swap(image.path, text, line, path, new))

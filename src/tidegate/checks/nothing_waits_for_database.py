@@ -68,9 +68,17 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             continue
         needed = [one for one in servers if one.name in service.depends_on] or servers[:1]
         server = needed[0]
-        if any(facts.waits_for(project, service, one) for one in project.siblings(service) if one is not service):
+        if any(
+            facts.waits_for(project, service, one)
+            for one in project.siblings(service)
+            if one is not service
+        ):
             continue
-        at = service.depends_on[server.name][1].place if server.name in service.depends_on else service.place
+        at = (
+            service.depends_on[server.name][1].place
+            if server.name in service.depends_on
+            else service.place
+        )
         yield Problem(
             at,
             f"{service.name} runs `{shown(act.words)}` as soon as {server.name} is started, which is before it accepts connections.",
@@ -97,7 +105,11 @@ def _waits_in_python(project: ProjectFiles, act: Act) -> bool:
     heredoc = act.command.heredoc
     texts = [heredoc] if heredoc else []
     for name in names:
-        texts += [project.read(path) or "" for path in project.paths if path.endswith(name.rpartition("/")[2])]
+        texts += [
+            project.read(path) or ""
+            for path in project.paths
+            if path.endswith(name.rpartition("/")[2])
+        ]
     return any(("sleep" in text or "retry" in text or "tenacity" in text) for text in texts)
 
 
@@ -106,17 +118,33 @@ def _mend(project: ProjectFiles, service: Service, server: Service) -> tuple[Edi
     found = service.get("depends_on")
     path = found.path if found is not None else service.item.path
     text = project.read(path)
-    if text is None or not facts.is_postgres(server) or server.item.path != path or server.health_disabled:
+    if (
+        text is None
+        or not facts.is_postgres(server)
+        or server.item.path != path
+        or server.health_disabled
+    ):
         return ()
     if found is None:
-        out = list(edits.add_key(service.item, text, "depends_on", f"\n  {server.name}:\n    condition: service_healthy"))
-    elif found.style == "flow" or not isinstance(found.value, tuple) or server.name not in service.depends_on:
+        out = list(
+            edits.add_key(
+                service.item,
+                text,
+                "depends_on",
+                f"\n  {server.name}:\n    condition: service_healthy",
+            )
+        )
+    elif (
+        found.style == "flow"
+        or not isinstance(found.value, tuple)
+        or server.name not in service.depends_on
+    ):
         return ()
     else:
         out = _longer(found, text, server.name)
     if server.own_health is None and out:
         probe = (
-            "\n  test: [\"CMD-SHELL\", 'pg_isready -h 127.0.0.1 -U \"$${POSTGRES_USER:-postgres}\"']"
+            '\n  test: ["CMD-SHELL", \'pg_isready -h 127.0.0.1 -U "$${POSTGRES_USER:-postgres}"\']'
             "\n  interval: 2s\n  timeout: 3s\n  retries: 15\n  start_period: 60s"
         )
         out += edits.add_key(server.item, text, "healthcheck", probe)
@@ -133,5 +161,7 @@ def _longer(found: Item, text: str, server: str) -> list[Edit]:
         condition = "service_healthy" if one.text == server else "service_started"
         body = f"{lead}{one.text}:\n{lead}  condition: {condition}"
         begin = edits.line_start(text, one.line)
-        out.append(Edit(found.path, begin, begin + len(line), body.replace("\n", edits.newline(text))))
+        out.append(
+            Edit(found.path, begin, begin + len(line), body.replace("\n", edits.newline(text)))
+        )
     return out

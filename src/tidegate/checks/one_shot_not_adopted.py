@@ -29,7 +29,8 @@ BAD = {
 }
 GOOD = {
     **BAD,
-    "compose.yaml": BAD["compose.yaml"] + "    depends_on:\n      migrate:\n        condition: service_completed_successfully\n",
+    "compose.yaml": BAD["compose.yaml"]
+    + "    depends_on:\n      migrate:\n        condition: service_completed_successfully\n",
 }
 AT = "compose.yaml:2"
 
@@ -41,7 +42,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             continue
         others = [one for one in project.siblings(service) if one is not service]
         adopted = any(
-            one.depends_on.get(service.name, ("", None))[0] == "service_completed_successfully" for one in others
+            one.depends_on.get(service.name, ("", None))[0] == "service_completed_successfully"
+            for one in others
         )
         if adopted or not others:
             continue

@@ -13,7 +13,11 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.startup import shown
 
 SEVERITY = "error"
-ERRORS = (r"Restarting \(0\)", r"container \S+ exited \(0\)", r"didn't complete successfully: exit 0")
+ERRORS = (
+    r"Restarting \(0\)",
+    r"container \S+ exited \(0\)",
+    r"didn't complete successfully: exit 0",
+)
 PRINTED = "Restarting (0) 3 seconds ago"
 WHEN = "from the first start on: the container starts again and again"
 BAD = {
@@ -30,7 +34,10 @@ BAD = {
         condition: service_completed_successfully
 """,
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace("restart: unless-stopped", 'restart: "no"')}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"].replace("restart: unless-stopped", 'restart: "no"'),
+}
 AT = "compose.yaml:5"
 
 
@@ -38,7 +45,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield one-shot services that are restarted whatever they end with."""
     for service in project.services:
         item = service.get("restart")
-        if item is None or item.text not in ("always", "unless-stopped") or not facts.one_shot(project, service):
+        if (
+            item is None
+            or item.text not in ("always", "unless-stopped")
+            or not facts.one_shot(project, service)
+        ):
             continue
         last = project.start(service).acts[-1]
         yield Problem(

@@ -27,7 +27,9 @@ BAD = {
 }
 GOOD = {
     **BAD,
-    "migrations/env.py": BAD["migrations/env.py"].replace('["DATABASE_URL"])', '["DATABASE_URL"].replace("%", "%%"))'),
+    "migrations/env.py": BAD["migrations/env.py"].replace(
+        '["DATABASE_URL"])', '["DATABASE_URL"].replace("%", "%%"))'
+    ),
 }
 AT = "migrations/env.py:6"
 
@@ -42,7 +44,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 "The % in sqlalchemy.url begins a reference in the language of ini files.",
                 "write %% in place of %",
                 (),
-                edits.swap(one.ini, project.read(one.ini) or "", one.url_line, one.url, one.url.replace("%%", "%").replace("%", "%%")),
+                edits.swap(
+                    one.ini,
+                    project.read(one.ini) or "",
+                    one.url_line,
+                    one.url,
+                    one.url.replace("%%", "%").replace("%", "%%"),
+                ),
             )
         evidence = _url_with_percent(project)
         for call in one.calls:

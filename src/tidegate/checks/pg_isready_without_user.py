@@ -36,15 +36,23 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         health = service.own_health
         if health is None or not facts.is_postgres(service) or "pg_isready" not in health.shell:
             continue
-        named = any(word.startswith(("-U", "--username", "-d", "--dbname")) for word in health.shell.split())
+        named = any(
+            word.startswith(("-U", "--username", "-d", "--dbname")) for word in health.shell.split()
+        )
         if named or "PGUSER" in service.environment or service.text("user"):
             continue
         if health.words[0] == "CMD-SHELL" and len(health.words) > 2:
             continue
         item = health.item.get("test") if health.item is not None else None
         user = service.environment.get("POSTGRES_USER")
-        said = (user.value if user and user.value and user.item and "$" not in user.item.raw else "") or "postgres"
-        said = "$$POSTGRES_USER" if user and said == "postgres" and health.words[0] == "CMD-SHELL" else said
+        said = (
+            user.value if user and user.value and user.item and "$" not in user.item.raw else ""
+        ) or "postgres"
+        said = (
+            "$$POSTGRES_USER"
+            if user and said == "postgres" and health.words[0] == "CMD-SHELL"
+            else said
+        )
         text = project.read(health.place.path) or ""
         shell = health.words[0] == "CMD-SHELL"
         yield Problem(
@@ -52,5 +60,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             f"The health check of {service.name} asks as user root, which PostgreSQL does not have: a FATAL line at every probe.",
             f"add -U {said}",
             (),
-            edits.within(item, text, "pg_isready", f"pg_isready -U {said}") if item is not None and shell else (),
+            edits.within(item, text, "pg_isready", f"pg_isready -U {said}")
+            if item is not None and shell
+            else (),
         )

@@ -35,9 +35,17 @@ AT = "compose.yaml:7"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield mounts at the old place, for images from 18 on and for those without a version."""
     for service in project.services:
-        if not facts.is_postgres(service) or service.repository not in ("postgres", "postgis", "pgvector"):
+        if not facts.is_postgres(service) or service.repository not in (
+            "postgres",
+            "postgis",
+            "pgvector",
+        ):
             continue
-        floats = service.repository == "postgres" and facts.floating(service.tag) and "$" not in service.place_image_raw
+        floats = (
+            service.repository == "postgres"
+            and facts.floating(service.tag)
+            and "$" not in service.place_image_raw
+        )
         if service.words("entrypoint") is not None:
             continue  # it runs something else than the server
         if "PGDATA" in service.environment or (facts.major(service.tag) < 18 and not floats):
@@ -50,5 +58,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     f"{service.image} refuses a mount at /var/lib/postgresql/data.",
                     "mount /var/lib/postgresql, or name the major version that the volume was made by",
                     (service.place_of("image"),),
-                    () if floats else edits.within(mount.item, text, "/var/lib/postgresql/data", "/var/lib/postgresql"),
+                    ()
+                    if floats
+                    else edits.within(
+                        mount.item, text, "/var/lib/postgresql/data", "/var/lib/postgresql"
+                    ),
                 )

@@ -14,6 +14,7 @@ from tidegate.model.finding import Place
 from tidegate.reading import edits, facts
 from tidegate.reading.edits import Edit
 from tidegate.reading.project import ProjectFiles
+from tidegate.reading.service import Given
 
 SEVERITY = "error"
 ERRORS = (r"Can't load plugin: sqlalchemy\.dialects:postgres\b", r"NoSuchModuleError")
@@ -30,8 +31,16 @@ AT = "compose.yaml:5"
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield variables of services that use SQLAlchemy, with the short scheme."""
-    needed = project.requirements.get("sqlalchemy") or project.requirements.get("flask-sqlalchemy") or project.requirements.get("sqlmodel")
-    if needed is None or (needed.name == "sqlalchemy" and () < needed.version < (1, 4)) or project.manage:
+    needed = (
+        project.requirements.get("sqlalchemy")
+        or project.requirements.get("flask-sqlalchemy")
+        or project.requirements.get("sqlmodel")
+    )
+    if (
+        needed is None
+        or (needed.name == "sqlalchemy" and () < needed.version < (1, 4))
+        or project.manage
+    ):
         return
     for service in facts.built(project):
         for given in service.environment.values():
@@ -52,11 +61,13 @@ def _normalised(project: ProjectFiles) -> bool:
     return any(
         "postgres://" in (project.read(path) or "")
         for path in project.paths
-        if path.endswith(".py") and "tests/" not in path and not path.rpartition("/")[2].startswith("test_")
+        if path.endswith(".py")
+        and "tests/" not in path
+        and not path.rpartition("/")[2].startswith("test_")
     )
 
 
-def _mend(project: ProjectFiles, given: facts.Given) -> tuple[Edit, ...]:
+def _mend(project: ProjectFiles, given: Given) -> tuple[Edit, ...]:
     text = project.read(given.place.path) or ""
     if given.item is not None:
         return edits.within(given.item, text, "postgres://", "postgresql://")

@@ -45,7 +45,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         host = _host(health)
         found = settings.last("ALLOWED_HOSTS")
         known = isinstance(allowed, (list, tuple)) and all(isinstance(one, str) for one in allowed)
-        if not host or not known or debug is UNKNOWN or found is None or settings.conditional("ALLOWED_HOSTS"):
+        if (
+            not host
+            or not known
+            or debug is UNKNOWN
+            or found is None
+            or settings.conditional("ALLOWED_HOSTS")
+        ):
             continue
         if (debug and not allowed) or _matches(host, list(allowed)):
             continue
@@ -71,6 +77,8 @@ def _host(health: Health) -> str:
 
 def _matches(host: str, allowed: list[str]) -> bool:
     return any(
-        one == "*" or one.lower() == host or (one.startswith(".") and (host.endswith(one) or host == one[1:]))
+        one == "*"
+        or one.lower() == host
+        or (one.startswith(".") and (host.endswith(one) or host == one[1:]))
         for one in allowed
     )

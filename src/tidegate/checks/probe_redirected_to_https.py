@@ -16,16 +16,24 @@ from tidegate.reading import facts, words
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "error"
-ERRORS = (r"WRONG_VERSION_NUMBER", r"wrong version number", r"record layer failure", r"SSL routines")
+ERRORS = (
+    r"WRONG_VERSION_NUMBER",
+    r"wrong version number",
+    r"record layer failure",
+    r"SSL routines",
+)
 PRINTED = "urllib.error.URLError: <urlopen error [SSL: WRONG_VERSION_NUMBER] wrong version number>"
 WHEN = "at every probe; after the retries the container is unhealthy"
 BAD = {
     "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
     "shop/settings.py": 'SECRET_KEY = "x"\nALLOWED_HOSTS = ["*"]\nSECURE_SSL_REDIRECT = True\n',
     "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["gunicorn", "shop.wsgi", "--bind=0.0.0.0:8000"]\n',
-    "compose.yaml": "services:\n  web:\n    build: .\n    healthcheck:\n      test: [\"CMD\", \"python\", \"-c\", \"import urllib.request; urllib.request.urlopen('http://localhost:8000/healthz')\"]\n",
+    "compose.yaml": 'services:\n  web:\n    build: .\n    healthcheck:\n      test: ["CMD", "python", "-c", "import urllib.request; urllib.request.urlopen(\'http://localhost:8000/healthz\')"]\n',
 }
-GOOD = {**BAD, "shop/settings.py": BAD["shop/settings.py"] + 'SECURE_REDIRECT_EXEMPT = [r"^healthz$"]\n'}
+GOOD = {
+    **BAD,
+    "shop/settings.py": BAD["shop/settings.py"] + 'SECURE_REDIRECT_EXEMPT = [r"^healthz$"]\n',
+}
 AT = "compose.yaml:5"
 
 
@@ -42,7 +50,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if redirect is not True or not sure or settings.last("SECURE_REDIRECT_EXEMPT"):
             continue
         text = health.shell
-        follows = re.search(r"urlopen|requests\.get|wget|httpx\S*follow|curl\s.*(-\w*L|--location)", text)
+        follows = re.search(
+            r"urlopen|requests\.get|wget|httpx\S*follow|curl\s.*(-\w*L|--location)", text
+        )
         if "http://" in text and follows and "orwarded" not in text and found is not None:
             yield Problem(
                 health.place,

@@ -31,7 +31,12 @@ BAD = {
     "Dockerfile": 'FROM python:3.12-slim\nWORKDIR /app\nCOPY . .\nCMD ["uvicorn", "shop:app"]\n',
     "compose.yaml": 'services:\n  web:\n    build: .\n    healthcheck:\n      test: ["CMD", "curl", "-f", "http://localhost:8000/"]\n',
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace("WORKDIR", "RUN apt-get update && apt-get install -y curl\nWORKDIR")}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace(
+        "WORKDIR", "RUN apt-get update && apt-get install -y curl\nWORKDIR"
+    ),
+}
 AT = "compose.yaml:5"
 _URL = re.compile(r"https?://[^\s'\"|;&)]+")
 
@@ -57,12 +62,18 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 def _tools(health: Health) -> list[str]:
     if health.words[0] == "CMD":
         return [one for one in health.words[1:2] if one in ("curl", "wget", "nc")]
-    return [one.name for one in shell.parse(health.shell).commands if one.name in ("curl", "wget", "nc")][:1]
+    return [
+        one.name for one in shell.parse(health.shell).commands if one.name in ("curl", "wget", "nc")
+    ][:1]
 
 
 def _has(image: Image, tool: str) -> bool | None:
     """Whether the image has a program; None where the base is not known to us."""
-    if tool in image.installed or re.search(rf"\b{tool}\b", image.run_words()) or (tool == "nc" and "netcat" in image.run_words()):
+    if (
+        tool in image.installed
+        or re.search(rf"\b{tool}\b", image.run_words())
+        or (tool == "nc" and "netcat" in image.run_words())
+    ):
         return True
     if any(re.search(rf"bin/{tool}$", copy.target) for copy in image.copies):
         return True

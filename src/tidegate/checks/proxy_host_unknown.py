@@ -36,9 +36,19 @@ AT = "nginx.conf:4"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield upstreams of configuration files that a service uses, with a name that nobody has."""
     for service in project.services:
-        known = {name for one in project.siblings(service) for name in one.names} | {"localhost", "host.docker.internal"}
-        external = any(one.get("external") is not None for one in service.stack.section("networks").values())
-        if external or service.hosts_own_network or service.get("extra_hosts") or service.get("links"):
+        known = {name for one in project.siblings(service) for name in one.names} | {
+            "localhost",
+            "host.docker.internal",
+        }
+        external = any(
+            one.get("external") is not None for one in service.stack.section("networks").values()
+        )
+        if (
+            external
+            or service.hosts_own_network
+            or service.get("extra_hosts")
+            or service.get("links")
+        ):
             continue
         files = _files(project, service)
         declared = {name for path in files for name in nginx.upstreams_of(project.read(path) or "")}
@@ -62,7 +72,11 @@ def _files(project: ProjectFiles, service: Service) -> list[str]:
     for mount in service.mounts:
         inside = "/nginx/" in mount.target + "/"
         if mount.kind == "bind" and inside:
-            found += [path for path in project.paths if path == mount.source or path.startswith(mount.source + "/")]
+            found += [
+                path
+                for path in project.paths
+                if path == mount.source or path.startswith(mount.source + "/")
+            ]
     image = project.image(service)
     for copy in image.copies if image is not None else ():
         if "/nginx/" in copy.target + "/" and copy.source in project.path_set:

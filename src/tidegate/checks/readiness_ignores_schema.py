@@ -25,21 +25,30 @@ BAD = {
     "compose.yaml": "services:\n  web:\n    build: .\n",
     "shop.py": 'def health(session):\n    session.execute("SELECT 1")\n    return {"ok": True}\n',
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace('["uvicorn"', '["tidegate", "boot", "--", "uvicorn"')}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace('["uvicorn"', '["tidegate", "boot", "--", "uvicorn"'),
+}
 AT = "shop.py:1"
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield health functions that only select 1."""
     services = list(facts.built(project))
-    if not services or any(project.start(one).does(lambda w: words.program(w) == "tidegate") for one in services):
+    if not services or any(
+        project.start(one).does(lambda w: words.program(w) == "tidegate") for one in services
+    ):
         return
     for module in project.python:
         for node in ast.walk(module.tree) if module.tree is not None else ():
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not re.search(r"health|ready", node.name):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not re.search(
+                r"health|ready", node.name
+            ):
                 continue
             source = ast.get_source_segment(module.text, node) or ""
-            if re.search(r"SELECT 1\b", source, re.I) and not re.search(r"migrat|revision|version_num|schema", source, re.I):
+            if re.search(r"SELECT 1\b", source, re.I) and not re.search(
+                r"migrat|revision|version_num|schema", source, re.I
+            ):
                 yield Problem(
                     Place(module.path, node.lineno),
                     f"{node.name} asks the database for 1 only: it stays green while the schema is not what the code needs.",

@@ -16,10 +16,10 @@ from tidegate.reading.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r'permission denied for schema public',
-    r'MigrationSchemaMissing',
+    r"permission denied for schema public",
+    r"MigrationSchemaMissing",
 )
-PRINTED = 'permission denied for schema public'
+PRINTED = "permission denied for schema public"
 WHEN = "at the first migration"
 
 
@@ -30,5 +30,5 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
             yield Problem(
                 place_in(project.services, one.service),
                 f"{one.service} may not make tables in the schema public.",
-                'as the owner: ALTER DATABASE NAME OWNER TO role, or GRANT ALL ON SCHEMA public TO role',
+                "as the owner: ALTER DATABASE NAME OWNER TO role, or GRANT ALL ON SCHEMA public TO role",
             )

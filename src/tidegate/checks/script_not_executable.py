@@ -22,7 +22,11 @@ from tidegate.reading.service import Service
 from tidegate.reading.startup import ScriptUse
 
 SEVERITY = "error"
-ERRORS = (r"exec: \"?\S+?\"?: permission denied", r"permission denied: unknown", r"\.sh: Permission denied")
+ERRORS = (
+    r"exec: \"?\S+?\"?: permission denied",
+    r"permission denied: unknown",
+    r"\.sh: Permission denied",
+)
 PRINTED = 'exec: "/app/entrypoint.sh": permission denied: unknown'
 WHEN = "at every start"
 BAD = {
@@ -47,7 +51,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             mounted = _mounted(service, use)
             if not mounted and image is not None and _given(image, use):
                 continue
-            why = "the mount shows the host's file" if mounted else "nothing sets it after the last COPY"
+            why = (
+                "the mount shows the host's file"
+                if mounted
+                else "nothing sets it after the last COPY"
+            )
             yield Problem(
                 use.place,
                 f"{use.target} is executed without an execute bit: {use.path} has none, and {why}.",
@@ -59,7 +67,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _mounted(service: Service, use: ScriptUse) -> bool:
     return any(
-        one.kind == "bind" and (use.target == one.target or use.target.startswith(one.target.rstrip("/") + "/"))
+        one.kind == "bind"
+        and (use.target == one.target or use.target.startswith(one.target.rstrip("/") + "/"))
         for one in service.mounts
     )
 
@@ -70,14 +79,20 @@ def _given(image: Image, use: ScriptUse) -> bool:
     if copy is None:
         return True
     if copy.mode:
-        return copy.mode.endswith("x") or any(int(digit, 8) & 1 for digit in copy.mode if digit.isdigit() and digit < "8")
+        return copy.mode.endswith("x") or any(
+            int(digit, 8) & 1 for digit in copy.mode if digit.isdigit() and digit < "8"
+        )
     for run in image.runs:
         if run.order < copy.order:
             continue
         for command in run.script.flat():
-            if command.name in ("chmod", "install") and _names(command.words[1:], use.target, run.workdir):
+            if command.name in ("chmod", "install") and _names(
+                command.words[1:], use.target, run.workdir
+            ):
                 return True
-            if "chmod" in command.words and re.search(r"[+=][rwX]*x|7[0-7]{2}", " ".join(command.words)):
+            if "chmod" in command.words and re.search(
+                r"[+=][rwX]*x|7[0-7]{2}", " ".join(command.words)
+            ):
                 return True  # find … -exec chmod, xargs chmod
     return False
 
@@ -86,6 +101,8 @@ def _names(rest: tuple[str, ...], target: str, workdir: str) -> bool:
     recursive = any(word.startswith("-") and "R" in word for word in rest)
     for word in rest:
         path = posixpath.normpath(posixpath.join(workdir, word))
-        if fnmatch.fnmatch(target, path) or (recursive and target.startswith(path.rstrip("/") + "/")):
+        if fnmatch.fnmatch(target, path) or (
+            recursive and target.startswith(path.rstrip("/") + "/")
+        ):
             return True
     return False

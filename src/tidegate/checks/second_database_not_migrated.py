@@ -16,7 +16,11 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.startup import shown
 
 SEVERITY = "warning"
-ERRORS = (r"relation \"?[\w.]+\"? does not exist", r"no such table", r"Table '[\w.]+' doesn't exist")
+ERRORS = (
+    r"relation \"?[\w.]+\"? does not exist",
+    r"no such table",
+    r"Table '[\w.]+' doesn't exist",
+)
 PRINTED = 'relation "events_event" does not exist'
 WHEN = "at the first query that a router sends to the other database"
 BAD = {
@@ -25,7 +29,12 @@ BAD = {
     "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["sh", "-c", "python manage.py migrate && exec gunicorn shop.wsgi"]\n',
     "compose.yaml": "services:\n  web:\n    build: .\n",
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace("migrate &&", "migrate && python manage.py migrate --database events &&")}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace(
+        "migrate &&", "migrate && python manage.py migrate --database events &&"
+    ),
+}
 AT = "shop/settings.py:2"
 
 
@@ -42,7 +51,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     ]  # fmt: skip
     said = " ".join(" ".join(act.words) for act in migrating)
     for alias in databases:
-        if not isinstance(alias, str) or alias == "default" or not migrating or alias in said or "$" in said:
+        if (
+            not isinstance(alias, str)
+            or alias == "default"
+            or not migrating
+            or alias in said
+            or "$" in said
+        ):
             continue
         if "replica" in alias or "read" in alias or "MIRROR" in str(databases[alias]):
             continue

@@ -23,7 +23,8 @@ BAD = {
 GOOD = {
     **BAD,
     "Dockerfile": BAD["Dockerfile"].replace(
-        "CMD", "HEALTHCHECK --start-period=60s CMD [\"python\", \"-c\", \"import urllib.request as r; r.urlopen('http://127.0.0.1:8000/')\"]\nCMD"
+        "CMD",
+        'HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request as r; r.urlopen(\'http://127.0.0.1:8000/\')"]\nCMD',
     ),
 }
 AT = "compose.yaml:2"
@@ -34,7 +35,12 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for service in facts.built(project):
         main = facts.main_of(project, service)
         stays = service.restart in ("always", "unless-stopped", "on-failure", "any")
-        if main is None or not words.serves(main.words) or not stays or project.health(service) is not None:
+        if (
+            main is None
+            or not words.serves(main.words)
+            or not stays
+            or project.health(service) is not None
+        ):
             continue
         if service.health_disabled or words.manage(main.words):
             continue

@@ -39,7 +39,11 @@ AT = "start.sh:2"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield commands that migrate and are reached by more than one container at once."""
     for stack in project.stacks:
-        found = [(one, act) for one in project.services if one.stack is stack and (act := _free(project, one))]
+        found = [
+            (one, act)
+            for one in project.services
+            if one.stack is stack and (act := _free(project, one))
+        ]
         for service, act in found:
             count, item = service.replicas
             if count > 1 and item is not None:

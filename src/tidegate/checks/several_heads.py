@@ -21,7 +21,9 @@ ERRORS = (
     r"Multiple head revisions are present",
     r"Multiple heads are present",
 )
-PRINTED = "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph"
+PRINTED = (
+    "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph"
+)
 WHEN = "at every migrate"
 _NODE = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = [{}]\n"
 BAD = {
@@ -41,7 +43,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         leaves = migrations.django_leaves(app, found)
         if len(leaves) > 1:
             label = app.rpartition("/")[2]
-            yield _problem(leaves, f"The app {label} has {len(leaves)} last migrations", f"python manage.py makemigrations --merge {label}")
+            yield _problem(
+                leaves,
+                f"The app {label} has {len(leaves)} last migrations",
+                f"python manage.py makemigrations --merge {label}",
+            )
     for one in project.alembics:
         heads = migrations.alembic_heads(project.revisions(one))
         labelled = [head for head in heads if head.branches]

@@ -21,7 +21,10 @@ BAD = {
     "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["uvicorn", "shop:app"]\n',
     "compose.yaml": "services:\n  web:\n    build: .\n    environment:\n      DATABASE_URL: sqlite:////data/shop.db\n",
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"] + "    volumes:\n      - data:/data\nvolumes:\n  data:\n"}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"] + "    volumes:\n      - data:/data\nvolumes:\n  data:\n",
+}
 AT = "compose.yaml:5"
 
 
@@ -32,7 +35,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             path = _path(project, service, given)
             if not path or not words.serves((facts.main_of(project, service) or _NOTHING).words):
                 continue
-            kept = [one for one in service.mounts if path.startswith(one.target.rstrip("/") + "/") and one.kind != "tmpfs"]
+            kept = [
+                one
+                for one in service.mounts
+                if path.startswith(one.target.rstrip("/") + "/") and one.kind != "tmpfs"
+            ]
             if not kept:
                 yield Problem(
                     given.place,
@@ -48,7 +55,12 @@ class _NOTHING:
 
 def _path(project: ProjectFiles, service: Service, given: Given) -> str:
     scheme, separator, rest = (given.value or "").partition("://")
-    if not separator or scheme.split("+")[0] != "sqlite" or not rest.strip("/") or ":memory:" in rest:
+    if (
+        not separator
+        or scheme.split("+")[0] != "sqlite"
+        or not rest.strip("/")
+        or ":memory:" in rest
+    ):
         return ""
     image = project.image(service)
     path = rest[1:].split("?")[0] if rest.startswith("/") else rest

@@ -37,7 +37,12 @@ volumes:
   data:
 """,
 }
-GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace("sqlite:////data/shop.db", "postgresql://shop:shop@db.example.org/shop")}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"].replace(
+        "sqlite:////data/shop.db", "postgresql://shop:shop@db.example.org/shop"
+    ),
+}
 AT = "compose.yaml:5"
 
 
@@ -62,6 +67,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 
 def _shared(services: list[Service]) -> str:
-    sources = [{one.source for one in service.mounts if one.kind in ("volume", "bind")} for service in services]
+    sources = [
+        {one.source for one in service.mounts if one.kind in ("volume", "bind")}
+        for service in services
+    ]
     common = set.intersection(*sources) if sources else set()
     return sorted(common)[0] if common else ""

@@ -15,7 +15,10 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.startup import Act, shown
 
 SEVERITY = "error"
-ERRORS = (r"(User|matching query) does not exist", r"Please enter the correct username and password")
+ERRORS = (
+    r"(User|matching query) does not exist",
+    r"Please enter the correct username and password",
+)
 PRINTED = "shop.models.User.DoesNotExist: User matching query does not exist."
 WHEN = "at every restart of the container: all rows are gone"
 BAD = {

@@ -25,7 +25,12 @@ BAD = {
     "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nRUN python manage.py collectstatic --noinput\nCMD ["gunicorn", "shop.wsgi"]\n',
     "compose.yaml": "services:\n  web:\n    build: .\n    volumes:\n      - static:/app/static\nvolumes:\n  static:\n",
 }
-GOOD = {**BAD, "Dockerfile": BAD["Dockerfile"].replace('CMD ["gunicorn"', 'CMD ["tidegate", "boot", "--", "gunicorn"')}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace(
+        'CMD ["gunicorn"', 'CMD ["tidegate", "boot", "--", "gunicorn"'
+    ),
+}
 AT = "compose.yaml:5"
 
 
@@ -34,14 +39,23 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for service in facts.built(project):
         image = project.image(service)
         assert image is not None
-        at_build = [(run, one) for run in image.runs for one in run.script.flat() if words.collects(one.words)]
+        at_build = [
+            (run, one)
+            for run in image.runs
+            for one in run.script.flat()
+            if words.collects(one.words)
+        ]
         settings = project.settings_for(service)
         if not at_build or settings is None or _at_start(project, service):
             continue
         value = settings.value("STATIC_ROOT", facts.values(service, project))
         root = facts.container_path(project, service, value)
         for mount in service.mounts:
-            if root and mount.kind == "volume" and (root + "/").startswith(mount.target.rstrip("/") + "/"):
+            if (
+                root
+                and mount.kind == "volume"
+                and (root + "/").startswith(mount.target.rstrip("/") + "/")
+            ):
                 run, command = at_build[0]
                 yield Problem(
                     mount.item.place,
@@ -53,7 +67,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _at_start(project: ProjectFiles, service: Service) -> bool:
     return any(
-        words.collects(act.words) or (words.program(act.words) == "tidegate" and "boot" in act.words)
+        words.collects(act.words)
+        or (words.program(act.words) == "tidegate" and "boot" in act.words)
         for one in project.siblings(service)
         for act in project.start(one).acts
     )

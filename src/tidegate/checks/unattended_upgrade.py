@@ -17,7 +17,11 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.service import Service
 
 SEVERITY = "warning"
-ERRORS = (r"container \S+ is unhealthy", r"Can't locate revision identified by", r"another migration process is currently running")
+ERRORS = (
+    r"container \S+ is unhealthy",
+    r"Can't locate revision identified by",
+    r"another migration process is currently running",
+)
 PRINTED = "dependency failed to start: container shop-web-1 is unhealthy"
 WHEN = "at the update that brings a migration, at whatever hour it is pulled"
 BAD = {
@@ -37,9 +41,17 @@ AT = "compose.yaml:3"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield services on a moving tag that use a database, beside an updater."""
     for service in project.services:
-        updaters = [one for one in project.siblings(service) if re.search("watchtower|ouroboros", one.image)]
+        updaters = [
+            one for one in project.siblings(service) if re.search("watchtower|ouroboros", one.image)
+        ]
         item = service.get("image")
-        if not updaters or item is None or service in updaters or not facts.floating(service.tag) or _left_out(service, updaters[0]):
+        if (
+            not updaters
+            or item is None
+            or service in updaters
+            or not facts.floating(service.tag)
+            or _left_out(service, updaters[0])
+        ):
             continue
         if facts.hosts(project, service) or facts.is_database(service):
             yield Problem(
@@ -52,8 +64,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _left_out(service: Service, updater: Service) -> bool:
     found = service.get("labels")
-    labels = {name: one.text for name, one in keyed(found).entries.items()} if found is not None else {}
+    labels = (
+        {name: one.text for name, one in keyed(found).entries.items()} if found is not None else {}
+    )
     said = labels.get("com.centurylinklabs.watchtower.enable", "")
-    by_label = "label-enable" in " ".join(updater.words("command") or ()) or "WATCHTOWER_LABEL_ENABLE" in updater.environment
+    by_label = (
+        "label-enable" in " ".join(updater.words("command") or ())
+        or "WATCHTOWER_LABEL_ENABLE" in updater.environment
+    )
     monitor = labels.get("com.centurylinklabs.watchtower.monitor-only", "") == "true"
     return said == "false" or monitor or (by_label and said != "true")

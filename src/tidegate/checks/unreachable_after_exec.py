@@ -14,7 +14,11 @@ from tidegate.model.finding import Place
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "error"
-ERRORS = (r"relation \"?[\w.]+\"? does not exist", r"no such table", r"You have \d+ unapplied migration")
+ERRORS = (
+    r"relation \"?[\w.]+\"? does not exist",
+    r"no such table",
+    r"You have \d+ unapplied migration",
+)
 PRINTED = 'relation "shop_order" does not exist'
 WHEN = "never at the start: what the lines should have done is missing later"
 BAD = {
@@ -33,7 +37,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             commands = use.parsed.commands
             for index, one in enumerate(commands):
                 rest = [after for after in commands[index + 1 :] if after.line > one.line]
-                if not one.replaces or not one.always or one.then in ("||", "&&") or one.is_fallback or not rest:
+                if (
+                    not one.replaces
+                    or not one.always
+                    or one.then in ("||", "&&")
+                    or one.is_fallback
+                    or not rest
+                ):
                     continue
                 yield Problem(
                     Place(use.path, rest[0].line),

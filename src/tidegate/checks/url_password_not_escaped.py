@@ -24,10 +24,14 @@ ERRORS = (
 )
 PRINTED = "ValueError: Port could not be cast to integer value as 'pa'"
 WHEN = "when the settings are loaded, or at the first connection"
-BAD = {"compose.yaml": "services:\n  web:\n    image: example/shop:1.0\n    environment:\n      DATABASE_URL: postgresql://shop:pa/ss@db/shop\n"}
+BAD = {
+    "compose.yaml": "services:\n  web:\n    image: example/shop:1.0\n    environment:\n      DATABASE_URL: postgresql://shop:pa/ss@db/shop\n"
+}
 GOOD = {"compose.yaml": BAD["compose.yaml"].replace("pa/ss", "pa%2Fss")}
 AT = "compose.yaml:5"
-_AUTHORITY = re.compile(r"^(postgres\w*|mysql|mariadb|redis|rediss|amqps?)(\+\w+)?://(?P<rest>.*)$", re.S)
+_AUTHORITY = re.compile(
+    r"^(postgres\w*|mysql|mariadb|redis|rediss|amqps?)(\+\w+)?://(?P<rest>.*)$", re.S
+)
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -40,7 +44,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     given.place,
                     f"The password in {given.name} holds {bad}, which ends it: the rest is taken for host and port.",
                     "escape the password: "
-                    + ", ".join(f"{char} is %{ord(char):02X}" for char in bad.split() if len(char) == 1),
+                    + ", ".join(
+                        f"{char} is %{ord(char):02X}" for char in bad.split() if len(char) == 1
+                    ),
                 )
 
 

@@ -32,7 +32,7 @@ BAD = {
     "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
     "shop/settings.py": 'import os\n\nSECRET_KEY = "x"\nSTRIPE_KEY = os.environ["STRIPE_KEY"]\n',
     "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["gunicorn", "shop.wsgi"]\n',
-    "compose.yaml": "services:\n  web:\n    build: .\n    environment:\n      PYTHONUNBUFFERED: \"1\"\n",
+    "compose.yaml": 'services:\n  web:\n    build: .\n    environment:\n      PYTHONUNBUFFERED: "1"\n',
 }
 GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"] + "      STRIPE_KEY: ${STRIPE_KEY}\n"}
 AT = "shop/settings.py:4"
@@ -42,14 +42,23 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield variables that the settings demand and a service does not give."""
     for service in facts.built(project):
         settings = project.settings_for(service)
-        if settings is None or not service.all_env_files_there or not facts.loads_settings(project, service):
+        if (
+            settings is None
+            or not service.all_env_files_there
+            or not facts.loads_settings(project, service)
+        ):
             continue
         if _reads_files(settings):
             continue
         known = facts.values(service, project)
         exported = " ".join(use.parsed.text for use in project.start(service).scripts)
         for read in settings.reads:
-            if not read.required or not read.certain or read.name in known or re.search(rf"\b{read.name}=", exported):
+            if (
+                not read.required
+                or not read.certain
+                or read.name in known
+                or re.search(rf"\b{read.name}=", exported)
+            ):
                 continue
             yield _problem(project, service, read)
 
@@ -58,7 +67,9 @@ def _problem(project: ProjectFiles, service: Service, read: EnvRead) -> Problem:
     variable = service.stack.variables.get(read.name)
     also = [service.place]
     if variable is not None:
-        also.append(Place(service.stack.env_file, variable.line, note="only fills in the Compose file"))
+        also.append(
+            Place(service.stack.env_file, variable.line, note="only fills in the Compose file")
+        )
     return Problem(
         Place(read.path, read.line),
         f"{service.name} does not get {read.name}, which the settings demand.",
@@ -70,7 +81,12 @@ def _problem(project: ProjectFiles, service: Service, read: EnvRead) -> Problem:
 
 def _reads_files(settings: Settings) -> bool:
     text = "\n".join(module.text for module in settings.modules)
-    return bool(re.search(r"read_env|load_dotenv|decouple|dotenv|read_envfile|/run/secrets|environ\.setdefault|environ\.update", text))
+    return bool(
+        re.search(
+            r"read_env|load_dotenv|decouple|dotenv|read_envfile|/run/secrets|environ\.setdefault|environ\.update",
+            text,
+        )
+    )
 
 
 def _mend(project: ProjectFiles, service: Service, name: str) -> tuple[Edit, ...]:

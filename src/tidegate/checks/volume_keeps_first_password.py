@@ -15,7 +15,7 @@ from tidegate.reading.project import ProjectFiles
 from tidegate.reading.service import place_in
 
 SEVERITY = "error"
-ERRORS = (r'password authentication failed for user',)
+ERRORS = (r"password authentication failed for user",)
 PRINTED = 'FATAL:  password authentication failed for user "postgres"'
 WHEN = "at every login after the password was changed"
 

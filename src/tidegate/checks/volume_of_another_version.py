@@ -15,10 +15,10 @@ from tidegate.reading.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r'database files are incompatible with server',
-    r'The data directory was initialized by PostgreSQL version',
+    r"database files are incompatible with server",
+    r"The data directory was initialized by PostgreSQL version",
 )
-PRINTED = 'FATAL:  database files are incompatible with server'
+PRINTED = "FATAL:  database files are incompatible with server"
 WHEN = "at every start"
 
 

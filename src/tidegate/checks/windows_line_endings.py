@@ -49,7 +49,10 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"{use.path} has Windows line endings: the system looks for an interpreter whose name ends in a carriage return.",
                 f"convert it (dos2unix {use.path}) and add a line to .gitattributes: *.sh text eol=lf",
                 (use.place,),
-                (Edit(use.path, 0, len(text), text.replace("\r\n", "\n")), *_pinned(project, use.path)),
+                (
+                    Edit(use.path, 0, len(text), text.replace("\r\n", "\n")),
+                    *_pinned(project, use.path),
+                ),
             )
 
 
@@ -59,7 +62,11 @@ def _converted(image: Image, use: ScriptUse) -> bool:
     name = re.escape(use.target.rpartition("/")[2])
     for run in image.runs:
         text = run.script.text
-        if run.order > after and re.search(r"dos2unix|\\r", text) and re.search(name + r"|\*\.sh|\*|-exec|xargs", text):
+        if (
+            run.order > after
+            and re.search(r"dos2unix|\\r", text)
+            and re.search(name + r"|\*\.sh|\*|-exec|xargs", text)
+        ):
             return True
     return False
 

@@ -50,7 +50,8 @@ BAD = {
 GOOD = {
     **BAD,
     "compose.yaml": BAD["compose.yaml"].replace(
-        "    depends_on:\n      db:", "    depends_on:\n      web:\n        condition: service_healthy\n      db:"
+        "    depends_on:\n      db:",
+        "    depends_on:\n      web:\n        condition: service_healthy\n      db:",
     ),
 }
 AT = "compose.yaml:9"
@@ -93,13 +94,25 @@ def _asks(project: ProjectFiles, service: Service) -> bool:
 
 
 def _same_code(one: Service, other: Service) -> bool:
-    return one.build is None or other.build is None or one.build[0] == other.build[0] or one.image == other.image
+    return (
+        one.build is None
+        or other.build is None
+        or one.build[0] == other.build[0]
+        or one.image == other.image
+    )
 
 
-def _mend(project: ProjectFiles, service: Service, other: Service, condition: str) -> tuple[Edit, ...]:
+def _mend(
+    project: ProjectFiles, service: Service, other: Service, condition: str
+) -> tuple[Edit, ...]:
     found = service.get("depends_on")
     ready = condition != "service_healthy" or project.health(other) is not None
-    if found is None or found.path != service.item.path or not ready or other.name in service.depends_on:
+    if (
+        found is None
+        or found.path != service.item.path
+        or not ready
+        or other.name in service.depends_on
+    ):
         return ()
     text = project.read(found.path) or ""
     return edits.add_key(found, text, other.name, f"\n  condition: {condition}")

@@ -49,11 +49,22 @@ def load(ini: str, read: Callable[[str], str | None]) -> Alembic | None:
     if not parser.has_section("alembic"):
         return None
     here = posixpath.dirname(ini)
-    location = parser.get("alembic", "script_location", fallback="").replace("%(here)s/", "").replace("%(here)s", ".")
+    location = (
+        parser.get("alembic", "script_location", fallback="")
+        .replace("%(here)s/", "")
+        .replace("%(here)s", ".")
+    )
     folder = posixpath.normpath(posixpath.join(here, location)) if location else ""
     folder = "" if folder == "." else folder
     url = parser.get("alembic", "sqlalchemy.url", fallback="")
-    line = next((n for n, one in enumerate(text.splitlines(), 1) if re.match(r"\s*sqlalchemy\.url\s*[=:]", one)), 0)
+    line = next(
+        (
+            n
+            for n, one in enumerate(text.splitlines(), 1)
+            if re.match(r"\s*sqlalchemy\.url\s*[=:]", one)
+        ),
+        0,
+    )
     env = posixpath.join(folder, "env.py") if folder else ""
     source = read(env) if env else None
     module = pycode.read(source, env) if source is not None else None

@@ -83,7 +83,10 @@ def _stands_alone(text: str, path: str) -> bool | None:
     services = documents[0].get("services") if documents else None
     if services is None or not services.entries:
         return None
-    return all(one.get("image") or one.get("build") or one.get("extends") for one in services.entries.values())
+    return all(
+        one.get("image") or one.get("build") or one.get("extends")
+        for one in services.entries.values()
+    )
 
 
 def load(files: Sequence[str], read: Read, environ: Mapping[str, str] | None = None) -> Stack:
@@ -155,7 +158,9 @@ class _Loader:
         holes = (*seen.unset, *(name for name, _ in seen.required))
         return replace(item, value=value, holes=holes)
 
-    def extended(self, service: Item, siblings: dict[str, Item], path: str, seen: tuple[tuple[str, str], ...]) -> Item:
+    def extended(
+        self, service: Item, siblings: dict[str, Item], path: str, seen: tuple[tuple[str, str], ...]
+    ) -> Item:
         """Follow `extends` to its end and lay the service over what it extends."""
         extends = service.get("extends")
         if extends is None:

@@ -7,7 +7,16 @@ from dataclasses import replace
 from tidegate.reading.tree import Item
 
 REPLACED = ("command", "entrypoint", "test")
-KEYED = ("environment", "labels", "extra_hosts", "depends_on", "networks", "args", "sysctls", "annotations")
+KEYED = (
+    "environment",
+    "labels",
+    "extra_hosts",
+    "depends_on",
+    "networks",
+    "args",
+    "sysctls",
+    "annotations",
+)
 BY_TARGET = ("volumes", "devices", "secrets", "configs")
 
 

@@ -106,7 +106,11 @@ class Settings:
             return UNKNOWN
         if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
             return posixpath.join(left, right)
-        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, (list, tuple)):
+        if (
+            isinstance(node.op, ast.Add)
+            and isinstance(left, list)
+            and isinstance(right, (list, tuple))
+        ):
             return [*left, *right]
         if isinstance(node.op, ast.Add) and isinstance(left, str) and isinstance(right, str):
             return left + right
@@ -121,14 +125,24 @@ class Settings:
             return posixpath.dirname(inner) if isinstance(inner, str) else UNKNOWN
         if called in ("os.path.abspath", "os.path.realpath", "abspath", "realpath"):
             return self.evaluate(node.args[0], environ, depth + 1) if node.args else UNKNOWN
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute", "as_posix"):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in (
+            "resolve",
+            "absolute",
+            "as_posix",
+        ):
             return self.evaluate(node.func.value, environ, depth + 1)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "joinpath":
-            parts = [self.evaluate(one, environ, depth + 1) for one in (node.func.value, *node.args)]
+            parts = [
+                self.evaluate(one, environ, depth + 1) for one in (node.func.value, *node.args)
+            ]
             return posixpath.join(*parts) if all(isinstance(p, str) for p in parts) else UNKNOWN
         if called in ("os.path.join", "join", "posixpath.join"):
             parts = [self.evaluate(one, environ, depth + 1) for one in node.args]
-            return posixpath.join(*parts) if parts and all(isinstance(p, str) for p in parts) else UNKNOWN
+            return (
+                posixpath.join(*parts)
+                if parts and all(isinstance(p, str) for p in parts)
+                else UNKNOWN
+            )
         if isinstance(node.func, ast.Attribute) and node.func.attr == "split":
             base = self.evaluate(node.func.value, environ, depth + 1)
             at = pycode.literal(node.args[0]) if node.args else None
@@ -160,7 +174,10 @@ def load(module: str, folder: str, read: Callable[[str], str | None]) -> Setting
     _gather(path, folder, read, exists, modules, set())
     for one in modules:
         schemed = _scheme(modules)
-        one.reads = [replace(r, required=False, default=schemed[r.name]) if r.name in schemed else r for r in one.reads]
+        one.reads = [
+            replace(r, required=False, default=schemed[r.name]) if r.name in schemed else r
+            for r in one.reads
+        ]
     return Settings(module, path, folder, tuple(modules))
 
 
@@ -169,7 +186,11 @@ def _scheme(modules: list[pycode.Module]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for module in modules:
         for one in module.assigned:
-            if isinstance(one.value, ast.Call) and pycode.dotted(one.value.func) in ("environ.Env", "Env", "environ.FileAwareEnv"):
+            if isinstance(one.value, ast.Call) and pycode.dotted(one.value.func) in (
+                "environ.Env",
+                "Env",
+                "environ.FileAwareEnv",
+            ):
                 for keyword in one.value.keywords:
                     pair = keyword.value.elts if isinstance(keyword.value, ast.Tuple) else []
                     if keyword.arg and len(pair) == 2:
@@ -177,7 +198,9 @@ def _scheme(modules: list[pycode.Module]) -> dict[str, Any]:
     return out
 
 
-def _gather(path: str, folder: str, read: Any, exists: Any, out: list[pycode.Module], seen: set[str]) -> None:
+def _gather(
+    path: str, folder: str, read: Any, exists: Any, out: list[pycode.Module], seen: set[str]
+) -> None:
     if path in seen:
         return
     seen.add(path)

@@ -102,12 +102,18 @@ def _instructions(lines: list[str], escape: str) -> list[Instruction]:
         for found in _HEREDOC.finditer(joined) if _may_have_heredoc(joined) else ():
             body, index = _heredoc(lines, index, found[2])
             bodies.append(body)
-        out.append(_instruction(joined, begin + 1, index, tuple(bodies), "\n".join(lines[begin:index])))
+        out.append(
+            _instruction(joined, begin + 1, index, tuple(bodies), "\n".join(lines[begin:index]))
+        )
     return out
 
 
 def _may_have_heredoc(text: str) -> bool:
-    return text[:5].upper().strip() in ("RUN", "COPY", "ADD") or text[:4].upper() in ("RUN ", "COPY", "ADD ")
+    return text[:5].upper().strip() in ("RUN", "COPY", "ADD") or text[:4].upper() in (
+        "RUN ",
+        "COPY",
+        "ADD ",
+    )
 
 
 def _joined(lines: list[str], index: int, escape: str) -> tuple[str, int]:
@@ -138,7 +144,9 @@ def _heredoc(lines: list[str], index: int, word: str) -> tuple[str, int]:
     return "\n".join(body), index + 1
 
 
-def _instruction(joined: str, line: int, end: int, bodies: tuple[str, ...], source: str) -> Instruction:
+def _instruction(
+    joined: str, line: int, end: int, bodies: tuple[str, ...], source: str
+) -> Instruction:
     name, _, rest = joined.strip().partition(" ")
     if "\n" in name:
         name, _, more = name.partition("\n")
@@ -147,7 +155,16 @@ def _instruction(joined: str, line: int, end: int, bodies: tuple[str, ...], sour
     while found := _FLAG.match(rest.lstrip()):
         flags.append((found[1], found[2] or ""))
         rest = rest.lstrip()[found.end() :]
-    return Instruction(name.upper(), rest.strip() if "\n" not in rest else rest, line, end, tuple(flags), _json(rest), bodies, source)
+    return Instruction(
+        name.upper(),
+        rest.strip() if "\n" not in rest else rest,
+        line,
+        end,
+        tuple(flags),
+        _json(rest),
+        bodies,
+        source,
+    )
 
 
 def _json(rest: str) -> tuple[str, ...] | None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from tidegate.reading.interpolation import Seen, interpolate
 
 DIALECTS = ("compose", "python-dotenv", "django-environ", "docker")
-_LINE = re.compile(r"\s*(?P<export>export\s+)?(?P<name>[\w.-]+)(?P<gap>\s*)(?P<equals>[=:])\s*(?P<rest>.*)", re.S)
+_LINE = re.compile(
+    r"\s*(?P<export>export\s+)?(?P<name>[\w.-]+)(?P<gap>\s*)(?P<equals>[=:])\s*(?P<rest>.*)", re.S
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Variable:
     end: int = 0
 
 
-def read(text: str, dialect: str = "compose", environ: Mapping[str, str] | None = None) -> dict[str, Variable]:
+def read(
+    text: str, dialect: str = "compose", environ: Mapping[str, str] | None = None
+) -> dict[str, Variable]:
     """Return the assignments of a file; a later one wins. Never raises: odd lines are passed over."""
     known: dict[str, str] = dict(environ or {})
     out: dict[str, Variable] = {}

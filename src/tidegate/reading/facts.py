@@ -10,20 +10,42 @@ from urllib.parse import unquote
 
 from tidegate.model.finding import Place
 from tidegate.reading import pycode, words
+from tidegate.reading.image import Image
 from tidegate.reading.project import ProjectFiles
 from tidegate.reading.pycode import UNKNOWN
 from tidegate.reading.service import Given, Service
 from tidegate.reading.startup import Act
 
-POSTGRES = ("postgres", "postgis", "timescaledb", "timescaledb-ha", "pgvector", "postgresql", "pgvecto-rs")
+POSTGRES = (
+    "postgres",
+    "postgis",
+    "timescaledb",
+    "timescaledb-ha",
+    "pgvector",
+    "postgresql",
+    "pgvecto-rs",
+)
 MYSQL = ("mysql", "mariadb", "mysql-server", "percona")
 BROKERS = ("redis", "valkey", "rabbitmq", "keydb", "dragonfly", "redis-stack", "memcached")
 POOLERS = re.compile(r"pgbouncer|pgcat|supavisor|odyssey|pgpool")
-_URL = re.compile(r"^(?P<scheme>[a-z][\w+.-]*)://(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>\[[^\]]+\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$", re.S)
-_HOST = re.compile(r"^(\w+_)?(PG|DB|DATABASE|POSTGRES|POSTGRESQL|SQL|MYSQL|MARIADB|REDIS|BROKER|RABBITMQ|CACHE|VALKEY)_?(\w+_)?HOST(NAME)?$")
+_URL = re.compile(
+    r"^(?P<scheme>[a-z][\w+.-]*)://(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>\[[^\]]+\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$",
+    re.S,
+)
+_HOST = re.compile(
+    r"^(\w+_)?(PG|DB|DATABASE|POSTGRES|POSTGRESQL|SQL|MYSQL|MARIADB|REDIS|BROKER|RABBITMQ|CACHE|VALKEY)_?(\w+_)?HOST(NAME)?$"
+)
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgis", "mysql", "mariadb", "pgsql", "psql")
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "valkey")
-PYTHON_SERVERS = ("gunicorn", "uvicorn", "daphne", "granian", "hypercorn", "uwsgi", "waitress-serve")
+PYTHON_SERVERS = (
+    "gunicorn",
+    "uvicorn",
+    "daphne",
+    "granian",
+    "hypercorn",
+    "uwsgi",
+    "waitress-serve",
+)
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -51,7 +73,15 @@ def url(given: Given) -> Url | None:
     if not found:
         return None
     part = {key: value or "" for key, value in found.groupdict().items()}
-    return Url(part["scheme"], unquote(part["user"]), part["password"], part["host"], part["port"], part["rest"], given)
+    return Url(
+        part["scheme"],
+        unquote(part["user"]),
+        part["password"],
+        part["host"],
+        part["port"],
+        part["rest"],
+        given,
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +106,16 @@ def hosts(project: ProjectFiles, service: Service) -> list[Host]:
             out.append(Host(found.host, found.port, given.place, given.name, broker, given))
         elif _HOST.match(given.name) and given.value and "://" not in given.value:
             broker = bool(re.search("REDIS|BROKER|RABBIT|CACHE|VALKEY", given.name))
-            out.append(Host(given.value, port_beside(service, given.name), given.place, given.name, broker, given))
+            out.append(
+                Host(
+                    given.value,
+                    port_beside(service, given.name),
+                    given.place,
+                    given.name,
+                    broker,
+                    given,
+                )
+            )
     if not [one for one in out if not one.broker]:
         out += _from_settings(project, service)
     return out
@@ -117,7 +156,9 @@ def loads_settings(project: ProjectFiles, service: Service) -> bool:
     if project.image(service) is None:
         return False
     return any(
-        words.manage(act.words) or words.is_worker(act.words) or words.program(act.words) in PYTHON_SERVERS
+        words.manage(act.words)
+        or words.is_worker(act.words)
+        or words.program(act.words) in PYTHON_SERVERS
         for act in project.start(service).acts
     )
 
@@ -133,9 +174,24 @@ def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
         return []
     path, line = settings.line("DATABASES")
     text = (project.read(path) or "").split("\n")
-    at = next((n for n in range(line, min(line + 40, len(text)) + 1) if re.search(r"""['"]HOST['"]""", text[n - 1])), line)
+    at = next(
+        (
+            n
+            for n in range(line, min(line + 40, len(text)) + 1)
+            if re.search(r"""['"]HOST['"]""", text[n - 1])
+        ),
+        line,
+    )
     port = default.get("PORT") if isinstance(default, dict) else ""
-    return [Host(host, str(port) if port not in (None, UNKNOWN) else "", Place(path, at), "DATABASES", False)]
+    return [
+        Host(
+            host,
+            str(port) if port not in (None, UNKNOWN) else "",
+            Place(path, at),
+            "DATABASES",
+            False,
+        )
+    ]
 
 
 def is_postgres(service: Service) -> bool:
@@ -190,7 +246,7 @@ def main_of(project: ProjectFiles, service: Service) -> Act | None:
 def one_shot(project: ProjectFiles, service: Service) -> bool:
     """Whether its command ends by itself: it migrates or collects, and serves nothing."""
     acts = project.start(service).acts
-    if not acts or project.image(service) is None and not service.words("command"):
+    if not acts or (project.image(service) is None and not service.words("command")):
         return False
     last = acts[-1].words
     ends = words.migrates(last) or words.collects(last) or words.makes_migrations(last)
@@ -217,16 +273,23 @@ def container_path(project: ProjectFiles, service: Service, value: object) -> st
     if not isinstance(value, str) or not value or image is None:
         return ""
     if value.startswith("/@/"):
-        inside = value[3:].strip("/")
-        for file in (project.manage, *(one.path for one in project.settings.modules if project.settings)):  # type: ignore[union-attr]
-            landed = image.copied_to(file) if file else ""
-            if landed and landed.endswith("/" + file):
-                return landed[: -len(file)] + inside
-            folder = file.rpartition("/")[0]
-            if landed and folder and inside.startswith(folder + "/") and landed.endswith(file[len(folder):]):
-                return landed[: -len(file[len(folder):])] + inside[len(folder):]
-        return ""
+        return _from_source(project, image, value[3:].strip("/"))
     return image.absolute(value)
+
+
+def _from_source(project: ProjectFiles, image: Image, path: str) -> str:
+    """Return where a path of the project lies in the image, told by files that are copied there."""
+    settings = project.settings
+    files = [project.manage, *(one.path for one in settings.modules)] if settings else []
+    for file in files:
+        landed = image.copied_to(file) if file else ""
+        folder = file.rpartition("/")[0]
+        if landed and landed.endswith("/" + file):
+            return landed[: -len(file)] + path
+        tail = file[len(folder) :]
+        if landed and folder and path.startswith(folder + "/") and landed.endswith(tail):
+            return landed[: -len(tail)] + path[len(folder) :]
+    return ""
 
 
 def floating(tag: str) -> bool:
@@ -250,7 +313,9 @@ def concurrent_migration(project: ProjectFiles) -> Place | None:
     revisions = [one for each in project.alembics for one in project.revisions(each)]
     for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
         for number, line in enumerate(one.text.split("\n"), 1):
-            if "concurrently" in line.lower() and not line.lstrip().startswith(("#", "from", "import")):
+            if "concurrently" in line.lower() and not line.lstrip().startswith(
+                ("#", "from", "import")
+            ):
                 return Place(one.path, number, note="builds an index concurrently")
     return None
 
@@ -258,7 +323,15 @@ def concurrent_migration(project: ProjectFiles) -> Place | None:
 def about_migrations(module: pycode.Module) -> bool:
     """Whether a file has to do with applying migrations; an app has locks of its own."""
     name = module.path.rpartition("/")[2]
-    return name == "env.py" or "migrat" in name or bool(re.search(r"call_command\(.migrate|MigrationExecutor|command\.upgrade\(|alembic", module.text))
+    return (
+        name == "env.py"
+        or "migrat" in name
+        or bool(
+            re.search(
+                r"call_command\(.migrate|MigrationExecutor|command\.upgrade\(|alembic", module.text
+            )
+        )
+    )
 
 
 def python_lines(project: ProjectFiles, text: str) -> Iterator[Place]:

@@ -26,5 +26,9 @@ class Attributes:
 
 def parse(text: str) -> Attributes:
     """Read the file."""
-    rows = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    rows = [
+        line.split()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
     return Attributes(tuple((row[0], tuple(row[1:])) for row in rows))

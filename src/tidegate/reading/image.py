@@ -41,7 +41,9 @@ class Run:
 
     def line(self, command: shell.Command) -> int:
         """Return the line of the Dockerfile on which a command stands."""
-        extra = 1 if self.instruction.heredocs and self.script.text in self.instruction.heredocs else 0
+        extra = (
+            1 if self.instruction.heredocs and self.script.text in self.instruction.heredocs else 0
+        )
         return self.instruction.line + command.line - 1 + extra
 
 
@@ -92,7 +94,11 @@ class Image:
                 continue
             below = _below(source, one.source)
             if source == one.source:
-                return posixpath.join(one.target, posixpath.basename(source)) if one.into else one.target
+                return (
+                    posixpath.join(one.target, posixpath.basename(source))
+                    if one.into
+                    else one.target
+                )
             if one.source in ("", ".") or source.startswith(one.source + "/"):
                 if not self.ignore.ignores(_below(source, self.context)):
                     return posixpath.normpath(posixpath.join(one.target, below))
@@ -220,7 +226,10 @@ class Builder:
         text = shlex.join(one.words) if one.words else one.text
         if one.heredocs and text.strip().startswith("<<"):
             text = one.heredocs[0]
-        strict = any("-e" in word or (word.startswith("-") and "e" in word[1:]) for word in image.shell_words[1:])
+        strict = any(
+            "-e" in word or (word.startswith("-") and "e" in word[1:])
+            for word in image.shell_words[1:]
+        )
         script = shell.parse(text, errexit=strict)
         environ = {**image.build_args, **image.environ}
         image.runs.append(Run(one, script, image.user, image.workdir, environ, self.order))
@@ -251,7 +260,9 @@ class Builder:
         else:
             for path in self._on_host(source):
                 folder = path in self.is_dir or path in ("", ".")
-                image.copies.append(Copy(path, target, into and not folder, one, self.order, mode, owner))
+                image.copies.append(
+                    Copy(path, target, into and not folder, one, self.order, mode, owner)
+                )
 
     def _on_host(self, source: str) -> list[str]:
         path = posixpath.normpath(posixpath.join(self.context, source.lstrip("/")))
@@ -269,7 +280,9 @@ class Builder:
         source = posixpath.normpath(posixpath.join("/", source))
         where = posixpath.join(target, posixpath.basename(source)) if into else target
         found = earlier.origin(source)
-        image.copies.append(Copy("", where, False, one, order, one.flag("chmod"), one.flag("chown")))
+        image.copies.append(
+            Copy("", where, False, one, order, one.flag("chmod"), one.flag("chown"))
+        )
         if found is not None and found.source:
             image.copies.append(Copy(found.source, where, False, one, order, found.mode))
             return

@@ -31,7 +31,11 @@ def django(paths: Sequence[str], texts: Mapping[str, str]) -> dict[str, list[Mig
     out: dict[str, list[Migration]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
-        if posixpath.basename(folder) != "migrations" or not name.endswith(".py") or name == "__init__.py":
+        if (
+            posixpath.basename(folder) != "migrations"
+            or not name.endswith(".py")
+            or name == "__init__.py"
+        ):
             continue
         text = texts.get(path, "")
         if "Migration" not in text:
@@ -74,7 +78,9 @@ def django_leaves(app: str, migrations: Sequence[Migration]) -> list[Migration]:
     """Return the migrations of an app on which no other of the app depends."""
     label = posixpath.basename(app)
     replaced = {name for one in migrations for name in one.replaces}
-    needed = {name for one in migrations if f"{label}.{one.id}" not in replaced for name in one.needs}
+    needed = {
+        name for one in migrations if f"{label}.{one.id}" not in replaced for name in one.needs
+    }
     needed |= replaced
     return [one for one in migrations if f"{label}.{one.id}" not in needed]
 
@@ -91,7 +97,9 @@ def alembic(paths: Sequence[str], texts: Mapping[str, str]) -> list[Migration]:
         down = pycode.literal(names["down_revision"].value)
         depends = pycode.literal(names["depends_on"].value) if "depends_on" in names else None
         needs = [*_many(down), *_many(depends)]
-        branches = _many(pycode.literal(names["branch_labels"].value)) if "branch_labels" in names else []
+        branches = (
+            _many(pycode.literal(names["branch_labels"].value)) if "branch_labels" in names else []
+        )
         if isinstance(revision, str):
             out.append(Migration(revision, path, names["down_revision"].line, tuple(needs), (),
                                  tuple(branches), module.text))  # fmt: skip
@@ -101,7 +109,11 @@ def alembic(paths: Sequence[str], texts: Mapping[str, str]) -> list[Migration]:
 def _many(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return [one for one in value if isinstance(one, str)] if isinstance(value, (tuple, list, set)) else []
+    return (
+        [one for one in value if isinstance(one, str)]
+        if isinstance(value, (tuple, list, set))
+        else []
+    )
 
 
 def alembic_heads(revisions: Sequence[Migration]) -> list[Migration]:

@@ -11,8 +11,16 @@ from pathlib import Path
 
 from tidegate.model.finding import Place
 from tidegate.reading import (
-    alembicfiles, composefiles, djangosettings, dockerfile, gitattributes, ignore, migrations,
-    pycode, requirements, startup,
+    alembicfiles,
+    composefiles,
+    djangosettings,
+    dockerfile,
+    gitattributes,
+    ignore,
+    migrations,
+    pycode,
+    requirements,
+    startup,
 )  # fmt: skip
 from tidegate.reading.composefiles import Stack
 from tidegate.reading.djangosettings import Settings
@@ -121,7 +129,9 @@ class ProjectFiles:
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:
         """The stacks that the Compose files make, the default one first."""
-        sets = [self.asked] if self.asked else composefiles.find_stacks(self.compose_paths, self.read)
+        sets = (
+            [self.asked] if self.asked else composefiles.find_stacks(self.compose_paths, self.read)
+        )
         return tuple(composefiles.load(files, self.read, self.environ) for files in sets)
 
     @cached_property
@@ -202,14 +212,18 @@ class ProjectFiles:
         """Return what a service's container does when it starts."""
         if id(service) not in self._starts:
             image = self.image(service)
-            self._starts[id(service)] = startup.of(service, image, lambda path: self.in_container(service, image, path))
+            self._starts[id(service)] = startup.of(
+                service, image, lambda path: self.in_container(service, image, path)
+            )
         return self._starts[id(service)]
 
     def image_start(self, image: Image) -> Start:
         """Return what an image does when it is started without Compose."""
         return startup.of(None, image, lambda path: self.in_container(None, image, path))
 
-    def in_container(self, service: Service | None, image: Image | None, path: str) -> tuple[str, str] | None:
+    def in_container(
+        self, service: Service | None, image: Image | None, path: str
+    ) -> tuple[str, str] | None:
         """Return the project's file at a path of the container, and its text."""
         source = self.source_of(service, image, path)
         text = self.read(source) if source else None
@@ -222,7 +236,11 @@ class ProjectFiles:
                 continue
             if mount.kind == "bind" and not mount.source.startswith(("/", "~")):
                 below = path[len(mount.target) :].lstrip("/")
-                found = posixpath.normpath(posixpath.join(mount.source, below)) if below else mount.source
+                found = (
+                    posixpath.normpath(posixpath.join(mount.source, below))
+                    if below
+                    else mount.source
+                )
                 return found if found in self.path_set else ""
             if mount.kind == "bind":
                 return ""
@@ -247,7 +265,11 @@ class ProjectFiles:
         timings = {name.replace("-", "_"): value for name, value in one.flags}
         from tidegate.reading.tree import Item
 
-        item = Item({name: Item(value, image.path, one.line) for name, value in timings.items()}, image.path, one.line)
+        item = Item(
+            {name: Item(value, image.path, one.line) for name, value in timings.items()},
+            image.path,
+            one.line,
+        )
         own = service.get("healthcheck")
         return service.timed(words, Place(image.path, one.line), own or item)
 
@@ -256,7 +278,12 @@ class ProjectFiles:
     @cached_property
     def manage(self) -> str:
         """The path of manage.py; empty without Django."""
-        found = [path for path in self.named("manage.py") if "DJANGO_SETTINGS_MODULE" in (self.read(path) or "") or "django" in (self.read(path) or "")]
+        found = [
+            path
+            for path in self.named("manage.py")
+            if "DJANGO_SETTINGS_MODULE" in (self.read(path) or "")
+            or "django" in (self.read(path) or "")
+        ]
         return found[0] if found else ""
 
     @cached_property
@@ -264,7 +291,9 @@ class ProjectFiles:
         """The settings that manage.py names."""
         if not self.manage:
             return None
-        found = re.findall(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", self.read(self.manage) or "")
+        found = re.findall(
+            r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", self.read(self.manage) or ""
+        )
         return self.settings_named(found[0]) if found else None
 
     def settings_named(self, module: str) -> Settings | None:
@@ -273,7 +302,9 @@ class ProjectFiles:
         key = (module, folder)
         if key not in self._settings:
             folders = [folder, posixpath.join(folder, "src"), ""]
-            found = next((s for one in folders if (s := djangosettings.load(module, one, self.read))), None)
+            found = next(
+                (s for one in folders if (s := djangosettings.load(module, one, self.read))), None
+            )
             self._settings[key] = found
         return self._settings[key]
 
@@ -286,7 +317,8 @@ class ProjectFiles:
         here = image is not None and image.copied_to(found.path)
         folder = found.path.rpartition("/")[0]
         mounted = any(
-            one.kind == "bind" and (found.path.startswith(one.source + "/") or one.source in ("", folder))
+            one.kind == "bind"
+            and (found.path.startswith(one.source + "/") or one.source in ("", folder))
             for one in service.mounts
         )
         return found if here or mounted else None
@@ -307,7 +339,9 @@ class ProjectFiles:
         """Django's migrations by app folder."""
         if not self.manage:
             return {}
-        wanted = [path for path in self.paths if "/migrations/" in "/" + path and path.endswith(".py")]
+        wanted = [
+            path for path in self.paths if "/migrations/" in "/" + path and path.endswith(".py")
+        ]
         return migrations.django(wanted, {path: self.read(path) or "" for path in wanted})
 
     @cached_property
@@ -337,12 +371,23 @@ class ProjectFiles:
         out = []
         for path in self.paths:
             parts = path.split("/")
-            if not path.endswith(".py") or "migrations" in parts or "tests" in parts or "versions" in parts:
+            if (
+                not path.endswith(".py")
+                or "migrations" in parts
+                or "tests" in parts
+                or "versions" in parts
+            ):
                 continue
             if parts[-1].startswith("test_"):
                 continue
             text = self.read(path)
-            if text and ("advisory" in text or "health" in text or "models.Model" in text or "AbstractUser" in text or "AbstractBaseUser" in text):
+            if text and (
+                "advisory" in text
+                or "health" in text
+                or "models.Model" in text
+                or "AbstractUser" in text
+                or "AbstractBaseUser" in text
+            ):
                 out.append(pycode.read(text, path))
         return tuple(out)
 

@@ -163,14 +163,18 @@ def literal(node: ast.AST | None) -> Any:
     if node is None:
         return UNKNOWN
     try:
-        return ast.literal_eval(node)  # type: ignore[arg-type]
+        return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return UNKNOWN
 
 
 def strings(node: ast.AST) -> list[ast.Constant]:
     """Return every text constant below a node."""
-    return [one for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    return [
+        one
+        for one in ast.walk(node)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    ]
 
 
 def module_path(name: str, folders: tuple[str, ...], exists: Any) -> str:

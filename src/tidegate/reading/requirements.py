@@ -57,7 +57,9 @@ def _lines(lines: Sequence[str], path: str, first: int = 1) -> list[Requirement]
     for number, line in enumerate(lines, first):
         found = _LINE.match(line.split("#")[0].split(";")[0])
         if found and not line.lstrip().startswith("-"):
-            out.append(Requirement(normal(found[1]), found[3].strip(), path, number, found[2] or ""))
+            out.append(
+                Requirement(normal(found[1]), found[3].strip(), path, number, found[2] or "")
+            )
     return out
 
 
@@ -68,7 +70,10 @@ def _pyproject(text: str, path: str) -> list[Requirement]:
         return []
     project = data.get("project", {})
     listed = [*project.get("dependencies", [])]
-    for group in (*project.get("optional-dependencies", {}).values(), *data.get("dependency-groups", {}).values()):
+    for group in (
+        *project.get("optional-dependencies", {}).values(),
+        *data.get("dependency-groups", {}).values(),
+    ):
         listed += [one for one in group if isinstance(one, str)]
     out = []
     lines = text.splitlines()
@@ -80,8 +85,16 @@ def _pyproject(text: str, path: str) -> list[Requirement]:
     groups += [group.get("dependencies", {}) for group in poetry.get("group", {}).values()]
     for group in groups:
         for name, spec in group.items():
-            version = spec if isinstance(spec, str) else str(spec.get("version", "")) if isinstance(spec, dict) else ""
-            number = next((n for n, line in enumerate(lines, 1) if line.strip().startswith(name)), 1)
+            version = (
+                spec
+                if isinstance(spec, str)
+                else str(spec.get("version", ""))
+                if isinstance(spec, dict)
+                else ""
+            )
+            number = next(
+                (n for n, line in enumerate(lines, 1) if line.strip().startswith(name)), 1
+            )
             out.append(Requirement(normal(name), version, path, number))
     return out
 

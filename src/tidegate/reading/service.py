@@ -235,7 +235,10 @@ class Service:
     def depends_on(self) -> dict[str, tuple[str, Item]]:
         """The services it waits for: name → condition and place."""
         # A link orders the starts too.
-        links = {one.text.partition(":")[0]: ("service_started", one) for one in (self.get("links") or _NONE).items}
+        links = {
+            one.text.partition(":")[0]: ("service_started", one)
+            for one in (self.get("links") or _NONE).items
+        }
         found = self.get("depends_on")
         if found is None:
             return links
@@ -308,9 +311,9 @@ class Service:
 
 
 def _mount(kind: str, source: str, target: str, read_only: bool, item: Item) -> Mount:
-    if kind == "bind" and source[:1] in (".",):
-        source = _normal(posixpath.join(item.base, source))
-    elif kind == "bind" and not source.startswith(("/", "~", "$")) and source[1:2] != ":":
+    if (kind == "bind" and source[:1] in (".",)) or (
+        kind == "bind" and not source.startswith(("/", "~", "$")) and source[1:2] != ":"
+    ):
         source = _normal(posixpath.join(item.base, source))
     if kind == "volume" and not source:
         kind = "anonymous"
@@ -336,4 +339,6 @@ def place_in(services: Iterable[Service], name: str, *keys: str) -> Place:
 def masked(text: str) -> str:
     """Return a line of a log without what looks like a password."""
     text = re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1***@", text)
-    return re.sub(r"((?:password|passwd|secret|token)\w*['\"]?\s*[:=]\s*)\S+", r"\1***", text, flags=re.I)
+    return re.sub(
+        r"((?:password|passwd|secret|token)\w*['\"]?\s*[:=]\s*)\S+", r"\1***", text, flags=re.I
+    )

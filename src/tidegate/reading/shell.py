@@ -152,14 +152,22 @@ class _Walk:
         if words:
             self.add(node, tuple(words), inside, tuple(env))
 
-    def add(self, node: Any, words: tuple[str, ...], inside: tuple[str, ...], env: Any = ()) -> None:
+    def add(
+        self, node: Any, words: tuple[str, ...], inside: tuple[str, ...], env: Any = ()
+    ) -> None:
         if words[0] == "set":
             self.options(words[1:])
         asked = any(one == "condition" for one in inside)
         self.commands.append(
             Command(
-                words, node.start_point[0] + 1, env, inside, errexit=self.errexit and not asked,
-                pipefail=self.pipefail, start=node.start_byte, end=node.end_byte,
+                words,
+                node.start_point[0] + 1,
+                env,
+                inside,
+                errexit=self.errexit and not asked,
+                pipefail=self.pipefail,
+                start=node.start_byte,
+                end=node.end_byte,
             )  # fmt: skip
         )
 

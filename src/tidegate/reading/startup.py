@@ -85,15 +85,32 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
     """Return the story of a service, or of an image by itself."""
     entry, command, entry_place, command_place, shell_form = _argv(service, image)
     teller = _Teller(find, image.workdir if image else "/")
-    acts = tuple(teller.tell((*entry, *command), command_place if not entry else entry_place, command, command_place))
-    known = bool(entry or command) and (image is not None or bool(service and service.words("entrypoint")))
-    return Start(entry, command, entry_place, command_place, shell_form, _with_main(acts), tuple(teller.scripts), known)
+    acts = tuple(
+        teller.tell(
+            (*entry, *command), command_place if not entry else entry_place, command, command_place
+        )
+    )
+    known = bool(entry or command) and (
+        image is not None or bool(service and service.words("entrypoint"))
+    )
+    return Start(
+        entry,
+        command,
+        entry_place,
+        command_place,
+        shell_form,
+        _with_main(acts),
+        tuple(teller.scripts),
+        known,
+    )
 
 
 def _argv(
     service: Service | None, image: Image | None
 ) -> tuple[tuple[str, ...], tuple[str, ...], Place, Place, bool]:
-    nowhere = Place(image.path, image.stage.line) if image else service.place if service else Place("")
+    nowhere = (
+        Place(image.path, image.stage.line) if image else service.place if service else Place("")
+    )
     entry: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     entry_place = command_place = nowhere
@@ -116,7 +133,9 @@ def _argv(
     return entry, command, entry_place, command_place, shell_form
 
 
-def _form(exec_form: tuple[str, ...] | None, text: str, shell_words: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+def _form(
+    exec_form: tuple[str, ...] | None, text: str, shell_words: tuple[str, ...]
+) -> tuple[tuple[str, ...], bool]:
     if exec_form is not None:
         return exec_form, False
     return (*(shell_words or ("/bin/sh", "-c")), text), True
@@ -138,7 +157,12 @@ class _Teller:
         self.scripts: list[ScriptUse] = []
 
     def tell(
-        self, argv: tuple[str, ...], place: Place, command: tuple[str, ...], command_place: Place, depth: int = 0
+        self,
+        argv: tuple[str, ...],
+        place: Place,
+        command: tuple[str, ...],
+        command_place: Place,
+        depth: int = 0,
     ) -> Iterator[Act]:
         """Follow one argv to the commands that it runs."""
         rest = words.unwrapped(argv)
@@ -147,7 +171,9 @@ class _Teller:
         locked = words.gated(argv)
         inner = words.behind_wrapper(rest)
         if inner:
-            yield Act(shell.Command(rest[: len(rest) - len(inner)], place.line), place, locked=locked)
+            yield Act(
+                shell.Command(rest[: len(rest) - len(inner)], place.line), place, locked=locked
+            )
             where = command_place if inner == command else place
             for act in self.tell(inner, where, command, command_place, depth + 1):
                 yield replace(act, locked=act.locked or locked)
@@ -164,9 +190,16 @@ class _Teller:
         yield Act(shell.Command(rest, where.line), where, locked=locked)
 
     def by_shell(
-        self, rest: tuple[str, ...], place: Place, command: tuple[str, ...], command_place: Place, depth: int
+        self,
+        rest: tuple[str, ...],
+        place: Place,
+        command: tuple[str, ...],
+        command_place: Place,
+        depth: int,
     ) -> Iterator[Act]:
-        options = "".join(one[1:] for one in rest[1:] if one.startswith("-") and not one.startswith("--"))
+        options = "".join(
+            one[1:] for one in rest[1:] if one.startswith("-") and not one.startswith("--")
+        )
         tail = [index for index, one in enumerate(rest) if index and not one.startswith(("-", "+"))]
         if not tail:
             return
@@ -174,7 +207,9 @@ class _Teller:
         if "o" in options and at + 1 < len(rest) and rest[at] in ("pipefail", "errexit", "nounset"):
             at += 1
         if "c" in options:
-            where = command_place if command and rest[at] in (*command, " ".join(command)) else place
+            where = (
+                command_place if command and rest[at] in (*command, " ".join(command)) else place
+            )
             parsed = shell.parse(rest[at], errexit="e" in options.replace("pipefail", ""))
             arguments = rest[at + 1 :]
             yield from self.commands(parsed, where, "", arguments, command, command_place, depth,
@@ -209,7 +244,9 @@ class _Teller:
             return
         direct = not by_shell and self.shells == 0
         self.scripts.append(ScriptUse(path, target, parsed, by_shell, rest[1:], place, direct))
-        yield from self.commands(parsed, Place(path), path, rest[1:], command, command_place, depth, "")
+        yield from self.commands(
+            parsed, Place(path), path, rest[1:], command, command_place, depth, ""
+        )
 
     def commands(
         self, parsed: shell.Script, where: Place, script: str, arguments: tuple[str, ...],
@@ -230,9 +267,13 @@ class _Teller:
                     script=script, through_shell=through or "script",
                 )  # fmt: skip
                 if one.inside and mine is act:
-                    mine = replace(act, command=replace(act.command, inside=one.inside + act.command.inside))
+                    mine = replace(
+                        act, command=replace(act.command, inside=one.inside + act.command.inside)
+                    )
                 if one.after_failure and mine is act:
-                    mine = replace(mine, command=replace(mine.command, after_failure=one.after_failure))
+                    mine = replace(
+                        mine, command=replace(mine.command, after_failure=one.after_failure)
+                    )
                 yield replace(mine, locked=mine.locked or locked)
 
 

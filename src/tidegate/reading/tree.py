@@ -12,7 +12,11 @@ from tidegate.model.finding import Place
 _INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)$")
 _OCTAL = re.compile(r"0o?([0-7]+)$")
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.\d+([eE][-+]?\d+)?$|[-+]?\d+[eE][-+]?\d+$")
-_TRUE, _FALSE, _NULL = ("true", "True", "TRUE"), ("false", "False", "FALSE"), ("null", "Null", "~", "")
+_TRUE, _FALSE, _NULL = (
+    ("true", "True", "TRUE"),
+    ("false", "False", "FALSE"),
+    ("null", "Null", "~", ""),
+)
 
 
 class NotYaml(Exception):

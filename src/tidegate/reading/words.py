@@ -53,7 +53,18 @@ def _without_options(words: list[str]) -> list[str]:
     if "--" in words:
         return words[words.index("--") + 1 :]
     while words and words[0].startswith("-"):
-        takes = words[0] in ("-u", "-g", "--with", "--package", "--env-file", "-n", "--group", "--extra", "-P", "--python")
+        takes = words[0] in (
+            "-u",
+            "-g",
+            "--with",
+            "--package",
+            "--env-file",
+            "-n",
+            "--group",
+            "--extra",
+            "-P",
+            "--python",
+        )
         words = words[2:] if takes and len(words) > 1 else words[1:]
     return words
 

@@ -93,8 +93,13 @@ def summary(findings: Sequence[Finding], files: int) -> str:
     """Return the last line of a text report."""
     if not findings:
         return f"nothing wrong in {files} files"
-    counts = [(sum(one.severity == word for one in findings), word) for word in ("error", "warning", "info")]
-    said = ", ".join(f"{n} {word}{'s' if n > 1 and word != 'info' else ''}" for n, word in counts if n)
+    counts = [
+        (sum(one.severity == word for one in findings), word)
+        for word in ("error", "warning", "info")
+    ]
+    said = ", ".join(
+        f"{n} {word}{'s' if n > 1 and word != 'info' else ''}" for n, word in counts if n
+    )
     fixable = sum(one.fixable for one in findings)
     hint = f"; tidegate doctor --fix can mend {fixable} of them" if fixable else ""
     return f"{said} in {files} files{hint}"

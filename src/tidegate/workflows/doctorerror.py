@@ -23,7 +23,13 @@ class Explanation:
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {"rule": self.rule, "what": self.what, "when": self.when, "matched": self.matched, "here": self.here}
+        return {
+            "rule": self.rule,
+            "what": self.what,
+            "when": self.when,
+            "matched": self.matched,
+            "here": self.here,
+        }
 
 
 def explain(text: str, found: Sequence[Diagnosis]) -> list[Explanation]:
@@ -48,7 +54,10 @@ def lines(explained: Sequence[Explanation]) -> list[str]:
     """Return the explanations for people: what is seen here, or what it can be elsewhere."""
     here = [one for one in explained if one.here]
     if here:
-        return ["This project has what prints that:", *(f"  {one.rule}: {one.what}" for one in here)]
+        return [
+            "This project has what prints that:",
+            *(f"  {one.rule}: {one.what}" for one in here),
+        ]
     if not explained:
         return [
             "No check knows that text.",

@@ -36,7 +36,9 @@ class Plan:
         """Return the plan as people read it; values of secrets are masked."""
         out: list[str] = []
         for path, (old, new) in self.changes.items():
-            for line in difflib.unified_diff(old.splitlines(), new.splitlines(), f"a/{path}", f"b/{path}", lineterm="", n=2):
+            for line in difflib.unified_diff(
+                old.splitlines(), new.splitlines(), f"a/{path}", f"b/{path}", lineterm="", n=2
+            ):
                 out.append(masked(line))
             if old.replace("\r\n", "\n") == new and "\r\n" in old:
                 out.append(f"# {path}: every line ends in LF in place of CR LF")
@@ -62,7 +64,9 @@ def masked(line: str) -> str:
     def hide(match: re.Match[str]) -> str:
         return match[0] if "${" in match[3] else f"{match[1]}{match[2]}***"
 
-    return _IN_URL.sub(lambda m: m[0] if "${" in m[2] else f"{m[1]}***{m[3]}", _SECRET.sub(hide, line))
+    return _IN_URL.sub(
+        lambda m: m[0] if "${" in m[2] else f"{m[1]}***{m[3]}", _SECRET.sub(hide, line)
+    )
 
 
 def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str] = ()) -> Plan:
@@ -84,7 +88,10 @@ def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str
         now = ProjectFiles(project.root, project.asked, project.environ, texts)
         seen = examine(now, None, ignore)
     worse = [one for one in seen if one.rule not in first and one.severity != "info"]
-    out.refused = [f"{one.rule} would appear at {one.problem.place.path}:{one.problem.place.line}" for one in worse]
+    out.refused = [
+        f"{one.rule} would appear at {one.problem.place.path}:{one.problem.place.line}"
+        for one in worse
+    ]
     out.refused += _strayed(project, now, out.touched, "".join(out.changes))
     return out
 
@@ -92,7 +99,9 @@ def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str
 ROUNDS = 5
 
 
-def _gathered(out: Plan, project: ProjectFiles, found: Sequence[Diagnosis]) -> dict[str, list[Edit]]:
+def _gathered(
+    out: Plan, project: ProjectFiles, found: Sequence[Diagnosis]
+) -> dict[str, list[Edit]]:
     """Note modes and commands in the plan; return the edits of texts by file."""
     by_path: dict[str, list[Edit]] = {}
     for one in found:
@@ -113,7 +122,9 @@ def _gathered(out: Plan, project: ProjectFiles, found: Sequence[Diagnosis]) -> d
     return by_path
 
 
-def apply(project: ProjectFiles, plan: Plan, found: Sequence[Diagnosis], ignore: Sequence[str] = ()) -> Mended:
+def apply(
+    project: ProjectFiles, plan: Plan, found: Sequence[Diagnosis], ignore: Sequence[str] = ()
+) -> Mended:
     """Write, look again, compare; everything is put back where the project got worse by it."""
     if plan.refused:
         notes = ["nothing was written: " + "; ".join(plan.refused)]
@@ -123,7 +134,9 @@ def apply(project: ProjectFiles, plan: Plan, found: Sequence[Diagnosis], ignore:
     notes = _commands(project, plan)
     again = ProjectFiles(project.root, project.asked, project.environ)
     left = examine(again, None, ignore)
-    config = [line for stack in again.stacks for line in changed(before.get(stack.files), stack.tree)]
+    config = [
+        line for stack in again.stacks for line in changed(before.get(stack.files), stack.tree)
+    ]
     worse = _worse(found, left) + _strayed(project, again, plan.touched, "".join(plan.changes))
     if worse:
         _put_back(project, ours)
@@ -131,7 +144,9 @@ def apply(project: ProjectFiles, plan: Plan, found: Sequence[Diagnosis], ignore:
         return Mended(project, list(found), [], notes, [])
     notes += [f"Compose configuration: {line}" for line in config]
     keys = {(one.rule, one.problem.place.path) for one in left}
-    wanted = list(dict.fromkeys(rule for rule in plan.rules if rule[0] in {one.rule for one in found}))
+    wanted = list(
+        dict.fromkeys(rule for rule in plan.rules if rule[0] in {one.rule for one in found})
+    )
     mended = [rule for rule in wanted if rule not in keys]
     notes.append(f"mended {len(mended)} of {len(wanted)}")
     return Mended(again, left, mended, notes, config)
@@ -178,7 +193,12 @@ def _commands(project: ProjectFiles, plan: Plan) -> list[str]:
 
 
 def _python(project: ProjectFiles) -> str:
-    for name in (".venv/bin/python", "venv/bin/python", ".venv/Scripts/python.exe", "venv/Scripts/python.exe"):
+    for name in (
+        ".venv/bin/python",
+        "venv/bin/python",
+        ".venv/Scripts/python.exe",
+        "venv/Scripts/python.exe",
+    ):
         if (project.root / name).exists():
             return str(project.root / name)
     return sys.executable
@@ -186,10 +206,16 @@ def _python(project: ProjectFiles) -> str:
 
 def _worse(found: Sequence[Diagnosis], left: Sequence[Diagnosis]) -> list[str]:
     before = {one.rule for one in found}
-    return [f"{one.rule} would appear in {one.problem.place.path}" for one in left if one.rule not in before and one.severity != "info"]
+    return [
+        f"{one.rule} would appear in {one.problem.place.path}"
+        for one in left
+        if one.rule not in before and one.severity != "info"
+    ]
 
 
-def _strayed(project: ProjectFiles, again: ProjectFiles, touched: set[str], paths: str) -> list[str]:
+def _strayed(
+    project: ProjectFiles, again: ProjectFiles, touched: set[str], paths: str
+) -> list[str]:
     """Return what changed in Compose services that no edit touched, and files that broke."""
     broken = {stack.files for stack in project.stacks if stack.problems}
     out = [f"{stack.problems[0][0]} can't be read any more" for stack in again.stacks
@@ -210,8 +236,15 @@ def _touched(project: ProjectFiles, stack: Stack, edits: Sequence[Edit]) -> set[
     out = set()
     for section, items in stack.tree.entries.items():
         for name, item in items.entries.items():
-            spans = [_block(project, items, item), *((one.path, one.start, one.end) for one in _every(item))]
-            if any(path == edit.path and start <= edit.start <= end for path, start, end in spans for edit in edits):
+            spans = [
+                _block(project, items, item),
+                *((one.path, one.start, one.end) for one in _every(item)),
+            ]
+            if any(
+                path == edit.path and start <= edit.start <= end
+                for path, start, end in spans
+                for edit in edits
+            ):
                 out.add(f"{section}.{name}")
     return out
 
@@ -219,13 +252,23 @@ def _touched(project: ProjectFiles, stack: Stack, edits: Sequence[Edit]) -> set[
 def _block(project: ProjectFiles, items: Item, item: Item) -> tuple[str, int, int]:
     """Return the characters from an entry's key to the next entry's, in its own file."""
     text = project.read(item.path) or ""
-    below = [one.key_line for one in items.entries.values() if one.path == item.path and one.key_line > item.key_line]
+    below = [
+        one.key_line
+        for one in items.entries.values()
+        if one.path == item.path and one.key_line > item.key_line
+    ]
     end = line_start(text, min(below)) if below else len(text)
     return item.path, line_start(text, item.key_line or item.line), end
 
 
 def _every(item: Item) -> list[Item]:
-    kids = item.entries.values() if item.entries else item.items if isinstance(item.value, tuple) else ()
+    kids = (
+        item.entries.values()
+        if item.entries
+        else item.items
+        if isinstance(item.value, tuple)
+        else ()
+    )
     return [item, *(deeper for kid in kids for deeper in _every(kid))]
 
 
@@ -243,5 +286,9 @@ def changed(old: Item | None, new: Item) -> list[str]:
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(value, dict) and value:
-        return {k: v for key, one in value.items() for k, v in _flat(one, f"{prefix}.{key}" if prefix else str(key)).items()}
+        return {
+            k: v
+            for key, one in value.items()
+            for k, v in _flat(one, f"{prefix}.{key}" if prefix else str(key)).items()
+        }
     return {prefix: value}

@@ -20,7 +20,11 @@ def gather(project: ProjectFiles) -> Live:
     if not project.stacks:
         return Live(why_not="there is no Compose file, so there is nothing to ask the engine about")
     stack = project.stacks[0]
-    files = [word for name in stack.files for word in ("-f", name)] if project.asked or len(stack.files) > 2 else []
+    files = (
+        [word for name in stack.files for word in ("-f", name)]
+        if project.asked or len(stack.files) > 2
+        else []
+    )
     listed = _docker(project, "compose", *files, "ps", "--all", "--quiet")
     if not listed.ok:
         return Live(why_not=f"the engine can't be asked: {_last(listed.err) or listed.why}")
@@ -64,7 +68,11 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
 
 def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Volume | None:
     """Read PG_VERSION in the data volume with the image's own shell, without network."""
-    mounts = [m for m in one.get("Mounts", []) if m.get("Type") == "volume" and "/postgresql" in m.get("Destination", "")]
+    mounts = [
+        m
+        for m in one.get("Mounts", [])
+        if m.get("Type") == "volume" and "/postgresql" in m.get("Destination", "")
+    ]
     if not mounts:
         return None
     name, target = mounts[0]["Name"], mounts[0]["Destination"]
@@ -74,6 +82,8 @@ def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Vol
         one["Image"], "-c", ask, timeout=60,
     )  # fmt: skip
     lines = result.out.split("\n")
-    version = lines[0].strip() if len(lines) > 1 and lines[0].strip().replace(".", "").isdigit() else ""
+    version = (
+        lines[0].strip() if len(lines) > 1 and lines[0].strip().replace(".", "").isdigit() else ""
+    )
     server = next((line.split()[2] for line in lines if line.startswith("postgres (")), "")
     return Volume(service.name, name, target, version, server)

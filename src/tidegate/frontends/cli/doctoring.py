@@ -35,7 +35,11 @@ def run(glob: Globals, options: Options, environ: Mapping[str, str]) -> int:
             raise UsageProblem(f"there is no Compose file {name} in {root}", "", "correct -f")
     unknown = [rule for rule in options.ignore if rule not in doctor.checks()]
     if unknown:
-        raise UsageProblem(f"doctor has no check {unknown[0]}", "It stands in the ignored ones.", "see docs/reference/checks.md")
+        raise UsageProblem(
+            f"doctor has no check {unknown[0]}",
+            "It stands in the ignored ones.",
+            "see docs/reference/checks.md",
+        )
     project = ProjectFiles(root, tuple(glob.files))
     live = doctorlive.gather(project) if options.live else None
     found = doctor.examine(project, live, options.ignore)
@@ -61,7 +65,9 @@ def _colour(glob: Globals) -> bool:
     return sys.stdout.isatty() and not getattr(glob, "no_color", False)
 
 
-def _explained(glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options) -> int:
+def _explained(
+    glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
+) -> int:
     explained = doctorerror.explain(options.error, found)
     here = [one for one in found if one.rule in {e.rule for e in explained if e.here}]
     if glob.format == "text":
@@ -69,13 +75,20 @@ def _explained(glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis],
         if not here:
             return 0
         print()
-    return _report(glob, project, here, options, {"explains": [one.document() for one in explained]})
+    return _report(
+        glob, project, here, options, {"explains": [one.document() for one in explained]}
+    )
 
 
-def _mended(glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options) -> int:
+def _mended(
+    glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
+) -> int:
     plan = doctorfix.plan(project, found, options.ignore)
     if not plan.changes and not plan.commands:
-        print("tidegate  doctor  nothing here can be mended without a decision of yours", file=sys.stderr)
+        print(
+            "tidegate  doctor  nothing here can be mended without a decision of yours",
+            file=sys.stderr,
+        )
         return _report(glob, project, found, options, {"mended": []})
     print("\n".join(plan.shown()), file=sys.stderr)
     if not options.yes and not _agreed():
@@ -85,7 +98,13 @@ def _mended(glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], op
     for line in result.notes:
         print(f"tidegate  doctor  {line}", file=sys.stderr)
     mended = [{"rule": rule, "path": path} for rule, path in result.mended]
-    return _report(glob, result.project, result.left, options, {"mended": mended, "compose": list(result.config)})
+    return _report(
+        glob,
+        result.project,
+        result.left,
+        options,
+        {"mended": mended, "compose": list(result.config)},
+    )
 
 
 def _agreed() -> bool:

@@ -60,7 +60,9 @@ def _options(root: str, argv: list[str]) -> Options:
     from tidegate import settings
 
     if not Path(root).is_dir():
-        raise UsageProblem(f"{root} is not a folder", "", "name the project's folder with --project DIR")
+        raise UsageProblem(
+            f"{root} is not a folder", "", "name the project's folder with --project DIR"
+        )
     try:
         table = settings.table(root, "doctor")
     except settings.BadSetting as error:
@@ -80,7 +82,9 @@ def _options(root: str, argv: list[str]) -> Options:
         else:
             raise UsageProblem(f"doctor does not take {word}", "", "see tidegate doctor --help")
     if out.fail_on not in SEVERITIES:
-        raise UsageProblem(f"--fail-on is {out.fail_on!r}", "", "use one of: " + ", ".join(SEVERITIES))
+        raise UsageProblem(
+            f"--fail-on is {out.fail_on!r}", "", "use one of: " + ", ".join(SEVERITIES)
+        )
     if out.error == "-":
         out.error = sys.stdin.read()
     return out
