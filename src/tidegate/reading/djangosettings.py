@@ -1,4 +1,4 @@
-"""Django settings without running them: `from .base import *` followed, values where they are literal."""
+"""Django settings without running them: `from .base import *` is followed, literals are read."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Settings:
             text = environ[read.name]
             if text is UNKNOWN:
                 return UNKNOWN
-            if called.endswith(".list") or called.endswith(".tuple"):
+            if called.endswith((".list", ".tuple")):
                 return [one.strip() for one in text.split(",") if one.strip()]
             if called.endswith(".bool"):
                 return text.lower() in ("1", "true", "yes", "on", "y", "t", "ok")

@@ -152,7 +152,7 @@ class Hidden(dict[str, Any]):
 
 
 def loads_settings(project: ProjectFiles, service: Service) -> bool:
-    """Whether a service runs the project's Django: it manages, serves Python, or works on a queue."""
+    """Whether a service runs the project's Django: it manages, serves, or works on a queue."""
     if project.image(service) is None:
         return False
     return any(

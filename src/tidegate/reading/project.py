@@ -33,6 +33,10 @@ SKIPPED = {
     ".ruff_cache", ".pytest_cache", "site-packages", "dist", "build", ".eggs", "bower_components",
     "staticfiles", ".idea", ".vscode", "htmlcov", ".terraform",
 }  # fmt: skip
+_REQUIREMENTS = re.compile(
+    r"(requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
+    r"|(base|prod|production|local|dev|common)\.txt)$"
+)
 LARGEST = 512 * 1024
 _DEPTH = 8
 
@@ -93,7 +97,7 @@ class ProjectFiles:
         return self._texts[path]
 
     def _read(self, path: str) -> str | None:
-        if path.startswith("/") or path.startswith("../"):
+        if path.startswith(("/", "../")):
             return None
         full = self.root / path
         try:
@@ -189,7 +193,7 @@ class ProjectFiles:
 
     @cached_property
     def images(self) -> tuple[Image, ...]:
-        """Every image that a service builds; the Dockerfiles that no service names come by themselves."""
+        """Every image that a service builds; without services, that of each Dockerfile."""
         found = [image for one in self.services if (image := self.image(one)) is not None]
         named = {image.path for image in found}
         for path in self.dockerfiles:
@@ -309,7 +313,7 @@ class ProjectFiles:
         return self._settings[key]
 
     def settings_for(self, service: Service | None) -> Settings | None:
-        """Return the settings that a service's variables and image choose; None where it has none."""
+        """Return the settings that a service's variables and image choose, if it has some."""
         found = self._settings_for(service)
         if service is None or found is None:
             return found
@@ -361,13 +365,13 @@ class ProjectFiles:
         """The packages that the project installs."""
         found = [
             path for path in self.paths
-            if path.count("/") <= 2 and re.match(r"(requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock|(base|prod|production|local|dev|common)\.txt)$", posixpath.basename(path))
+            if path.count("/") <= 2 and _REQUIREMENTS.match(posixpath.basename(path))
         ]  # fmt: skip
         return requirements.read(found, self.read)
 
     @cached_property
     def python(self) -> tuple[pycode.Module, ...]:
-        """The project's own Python files that name what checks look for, tests and migrations left out."""
+        """The project's own Python files that name what checks look for, without tests."""
         out = []
         for path in self.paths:
             parts = path.split("/")

@@ -1,4 +1,4 @@
-"""Python files read by their syntax alone: module-level names, and what they take from the environment."""
+"""Python files by their syntax alone: module-level names, and what they take from outside."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read(text: str, path: str) -> Module:
     module = Module(path, text, tree)
     for statement, conditional in statements(tree.body, False):
         module.assigned += _assignments(statement, path, conditional)
-        module.reads += [one for one in _reads(statement, path, not conditional)]
+        module.reads += _reads(statement, path, not conditional)
     return module
 
 
@@ -144,8 +144,10 @@ def env_read(node: ast.AST, path: str = "") -> EnvRead | None:
     return None
 
 
-_TYPES = ("str", "bool", "int", "float", "list", "tuple", "dict", "json", "url", "db", "db_url",
-          "cache", "cache_url", "email", "email_url", "search_url", "path", "bytes", "read_env")  # fmt: skip
+_TYPES = (
+    "str", "bool", "int", "float", "list", "tuple", "dict", "json", "url", "db", "db_url", "cache",
+    "cache_url", "email", "email_url", "search_url", "path", "bytes", "read_env",
+)  # fmt: skip
 
 
 def dotted(node: ast.AST) -> str:

@@ -262,10 +262,11 @@ class _Teller:
             target = command_place if passes and command else place
             for act in self.tell(expanded, target, command, command_place, depth + 1):
                 deeper = act.command.inside or act.script != script
-                mine = act if (deeper and act.script) else replace(
-                    act, command=_as_run(act, one), place=act.place if act.place != target else target,
-                    script=script, through_shell=through or "script",
-                )  # fmt: skip
+                mine = act
+                if not (deeper and act.script):
+                    shell_name = through or "script"
+                    run = _as_run(act, one)
+                    mine = replace(act, command=run, script=script, through_shell=shell_name)
                 if one.inside and mine is act:
                     mine = replace(
                         act, command=replace(act.command, inside=one.inside + act.command.inside)

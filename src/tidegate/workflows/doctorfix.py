@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -163,7 +162,7 @@ def _written(project: ProjectFiles, plan: Plan) -> dict[str, tuple[str | None, i
         full = project.root / path
         mode = full.stat().st_mode
         before.setdefault(path, (project.read(path), mode))
-        os.chmod(full, mode | 0o111)
+        full.chmod(mode | 0o111)
     return before
 
 
@@ -174,7 +173,7 @@ def _put_back(project: ProjectFiles, before: dict[str, tuple[str | None, int]]) 
             full.unlink()
         else:
             full.write_text(text, encoding="utf-8", newline="")
-            os.chmod(full, mode)
+            full.chmod(mode)
 
 
 def _commands(project: ProjectFiles, plan: Plan) -> list[str]:
@@ -273,7 +272,7 @@ def _every(item: Item) -> list[Item]:
 
 
 def changed(old: Item | None, new: Item) -> list[str]:
-    """Return the values of a Compose configuration that differ, as `services.web.restart changed`."""
+    """Return the values of a Compose configuration that differ: `services.web.restart changed`."""
     left, right = _flat(old.plain() if old is not None else {}), _flat(new.plain())
     out = []
     for key in sorted({*left, *right}):

@@ -35,8 +35,11 @@ def gather(project: ProjectFiles) -> Live:
     described = json.loads(found.out) if found.ok else []
     containers = tuple(_container(project, one) for one in described)
     services = {one.name: one for one in project.services if one.stack is stack}
-    volumes = [_volume(project, services[name], one) for one in described
-               if (name := _label(one, "service")) in services and facts.is_postgres(services[name])]  # fmt: skip
+    volumes = []
+    for one in described:
+        service = services.get(_label(one, "service"))
+        if service is not None and facts.is_postgres(service):
+            volumes.append(_volume(project, service, one))
     return Live(containers, tuple(one for one in volumes if one is not None))
 
 
@@ -59,11 +62,18 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
     said: Sequence[dict[str, Any]] = health.get("Log") or []
     logs = _docker(project, "logs", "--tail", str(LINES), one["Id"])
     return Container(
-        _label(one, "service"), one["Name"].lstrip("/"), state["Status"], int(state["ExitCode"]),
-        int(one.get("RestartCount", 0)), bool(state.get("OOMKilled")), str(health.get("Status", "")),
-        str(said[-1].get("Output", "")).strip() if said else "", int(one["HostConfig"].get("Memory", 0)),
-        logs.out + logs.err, str(one["Config"].get("Image", "")),
-    )  # fmt: skip
+        service=_label(one, "service"),
+        name=one["Name"].lstrip("/"),
+        state=state["Status"],
+        exit_code=int(state["ExitCode"]),
+        restarts=int(one.get("RestartCount", 0)),
+        oom_killed=bool(state.get("OOMKilled")),
+        health=str(health.get("Status", "")),
+        health_said=str(said[-1].get("Output", "")).strip() if said else "",
+        memory_limit=int(one["HostConfig"].get("Memory", 0)),
+        log=logs.out + logs.err,
+        image=str(one["Config"].get("Image", "")),
+    )
 
 
 def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Volume | None:
@@ -76,11 +86,10 @@ def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Vol
     if not mounts:
         return None
     name, target = mounts[0]["Name"], mounts[0]["Destination"]
-    ask = "cat /tidegate/PG_VERSION /tidegate/*/PG_VERSION /tidegate/*/*/PG_VERSION 2>/dev/null | head -n 1; postgres --version"
-    result = _docker(
-        project, "run", "--rm", "--network", "none", "--entrypoint", "sh", "-v", f"{name}:/tidegate:ro",
-        one["Image"], "-c", ask, timeout=60,
-    )  # fmt: skip
+    files = " ".join(f"/tidegate/{depth}PG_VERSION" for depth in ("", "*/", "*/*/"))
+    ask = f"cat {files} 2>/dev/null | head -n 1; postgres --version"
+    box = ("run", "--rm", "--network", "none", "--entrypoint", "sh", "-v", f"{name}:/tidegate:ro")
+    result = _docker(project, *box, one["Image"], "-c", ask, timeout=60)
     lines = result.out.split("\n")
     version = (
         lines[0].strip() if len(lines) > 1 and lines[0].strip().replace(".", "").isdigit() else ""
