@@ -58,7 +58,10 @@ def test_doctor_names_it_and_mends_it(rule: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rule", parts())
 def test_it_fails_before_and_runs_after(
-    rule: str, docker: Callable[..., str], project_name: str, tmp_path: Path  # noqa: F811
+    rule: str,
+    docker: Callable[..., str],
+    project_name: str,
+    tmp_path: Path,
 ) -> None:
     """Before the mend the engine prints what the check predicts; after it, the stack gets healthy."""
     written(tmp_path, parts()[rule])

@@ -48,11 +48,17 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 continue
             pattern = _ignored(project, image, posixpath.basename(path))
             why = f"{image.ignore.path} leaves it out" if pattern else "nothing copies or mounts it"
-            also = Place(image.ignore.path, pattern) if pattern else Place(image.path, image.stage.line)
+            also = (
+                Place(image.ignore.path, pattern)
+                if pattern
+                else Place(image.path, image.stage.line)
+            )
             yield Problem(
                 place,
                 f"{service.name} starts with {path}, and {why}.",
-                "take the pattern out" if pattern else f"add COPY . {image.workdir} to {image.path}",
+                "take the pattern out"
+                if pattern
+                else f"add COPY . {image.workdir} to {image.path}",
                 (also,),
             )
 
@@ -73,7 +79,9 @@ def _may_be_made(image: Image, path: str) -> bool:
     name = posixpath.basename(path)
     unknown = any(one.instruction.flag("from") or "*" in one.source for one in image.copies)
     archives = any(one.instruction.name == "ADD" for one in image.copies)
-    brought = re.search(r"git clone|curl|wget|unzip|\btar\b|django-admin|cp |mv |ln ", image.run_words())
+    brought = re.search(
+        r"git clone|curl|wget|unzip|\btar\b|django-admin|cp |mv |ln ", image.run_words()
+    )
     official = image.base.split(":")[0] in ("python", "debian", "ubuntu", "alpine")
     return unknown or archives or bool(brought) or name in image.run_words() or not official
 

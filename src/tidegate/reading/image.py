@@ -224,7 +224,7 @@ class Builder:
             image.volumes.append((image.absolute(self.expand(image, path)), one))
 
     def _on_run(self, image: Image, one: Instruction) -> None:
-        text = shlex.join(one.words) if one.words else one.text
+        text = shlex.join(one.words) if one.words else one.shell
         if one.heredocs and text.strip().startswith("<<"):
             text = one.heredocs[0]
         strict = any(
@@ -284,6 +284,9 @@ class Builder:
         image.copies.append(
             Copy("", where, False, one, order, one.flag("chmod"), one.flag("chown"))
         )
+        if found is not None and found.source in self.is_dir:
+            image.copies.append(Copy(found.source, target, False, one, order, found.mode))
+            return
         if found is not None and found.source:
             image.copies.append(Copy(found.source, where, False, one, order, found.mode))
             return

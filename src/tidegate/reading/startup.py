@@ -116,10 +116,10 @@ def _argv(
     entry_place = command_place = nowhere
     shell_form = False
     if image is not None and image.entrypoint is not None:
-        entry, shell_form = _form(image.entrypoint.words, image.entrypoint.text, image.shell_words)
+        entry, shell_form = _form(image.entrypoint.words, image.entrypoint.shell, image.shell_words)
         entry_place = Place(image.path, image.entrypoint.line)
     if image is not None and image.cmd is not None and not shell_form:
-        command, shell_form = _form(image.cmd.words, image.cmd.text, image.shell_words)
+        command, shell_form = _form(image.cmd.words, image.cmd.shell, image.shell_words)
         command_place = Place(image.path, image.cmd.line)
     if service is not None:
         own = service.words("entrypoint")

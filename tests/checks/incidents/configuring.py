@@ -11,10 +11,13 @@ POSTGRES = "services:\n  db:\n    image: {}\n    environment:\n      POSTGRES_PA
 INCIDENTS = (
     Incident(
         "a password is cut at its dollar",
-        "FATAL:  password authentication failed for user \"paperless\"",
+        'FATAL:  password authentication failed for user "paperless"',
         "dollar-cuts-value",
         ".env:1",
-        {".env": "DB_PASSWORD=abc$defg\n", "compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      DB_PASSWORD: ${DB_PASSWORD}\n"},
+        {
+            ".env": "DB_PASSWORD=abc$defg\n",
+            "compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      DB_PASSWORD: ${DB_PASSWORD}\n",
+        },
         {".env": "DB_PASSWORD='abc$defg'\n"},
     ),
     Incident(
@@ -22,15 +25,23 @@ INCIDENTS = (
         'The "m3a" variable is not set. Defaulting to a blank string.',
         "dollar-cuts-value",
         "compose.yaml:5",
-        {"compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      KEY_PASSWORD: x9$m3a\n"},
-        {"compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      KEY_PASSWORD: x9$$m3a\n"},
+        {
+            "compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      KEY_PASSWORD: x9$m3a\n"
+        },
+        {
+            "compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      KEY_PASSWORD: x9$$m3a\n"
+        },
     ),
     Incident(
         "an escaped password stops set_main_option",
         "ValueError: invalid interpolation syntax in 'postgresql+psycopg://postgres:myPass%3D@db' at position 73",
         "percent-in-alembic-url",
         "migrations/env.py:6",
-        {"alembic.ini": INI, "migrations/env.py": ENV_PY.format("url"), ".env": "DATABASE_URL=postgresql+psycopg://postgres:myPass%3D@db/app\n"},
+        {
+            "alembic.ini": INI,
+            "migrations/env.py": ENV_PY.format("url"),
+            ".env": "DATABASE_URL=postgresql+psycopg://postgres:myPass%3D@db/app\n",
+        },
         {"migrations/env.py": ENV_PY.format('url.replace("%", "%%")')},
     ),
     Incident(
@@ -38,7 +49,10 @@ INCIDENTS = (
         "configparser: invalid interpolation syntax in 'postgresql://u:a%40b@db/x'",
         "percent-in-alembic-url",
         "alembic.ini:3",
-        {"alembic.ini": INI + "sqlalchemy.url = postgresql://u:a%40b@db/x\n", "migrations/env.py": "\n"},
+        {
+            "alembic.ini": INI + "sqlalchemy.url = postgresql://u:a%40b@db/x\n",
+            "migrations/env.py": "\n",
+        },
         {"alembic.ini": INI + "sqlalchemy.url = postgresql://u:a%%40b@db/x\n"},
     ),
     Incident(
@@ -59,8 +73,17 @@ INCIDENTS = (
         'connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused',
         "localhost-in-container",
         "compose.yaml:5",
-        {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://u:p@localhost:5432/app\n" + DB},
-        {"compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://u:p@db:5432/app\n" + DB},
+        {
+            "Dockerfile": DOCKERFILE,
+            "compose.yaml": BUILT
+            + "    environment:\n      DATABASE_URL: postgres://u:p@localhost:5432/app\n"
+            + DB,
+        },
+        {
+            "compose.yaml": BUILT
+            + "    environment:\n      DATABASE_URL: postgres://u:p@db:5432/app\n"
+            + DB
+        },
     ),
     Incident(
         "the settings' default is localhost, and nothing says otherwise",
@@ -80,15 +103,25 @@ INCIDENTS = (
         "kombu: Error 111 connecting to localhost:6379. Connection refused.",
         "localhost-in-container",
         "compose.yaml:5",
-        {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      CELERY_BROKER_URL: redis://localhost:6379/0\n  redis:\n    image: redis:7\n"},
-        {"compose.yaml": BUILT + "    environment:\n      CELERY_BROKER_URL: redis://redis:6379/0\n  redis:\n    image: redis:7\n"},
+        {
+            "Dockerfile": DOCKERFILE,
+            "compose.yaml": BUILT
+            + "    environment:\n      CELERY_BROKER_URL: redis://localhost:6379/0\n  redis:\n    image: redis:7\n",
+        },
+        {
+            "compose.yaml": BUILT
+            + "    environment:\n      CELERY_BROKER_URL: redis://redis:6379/0\n  redis:\n    image: redis:7\n"
+        },
     ),
     Incident(
         "the .env file does not reach the container",
         "Error: Database is uninitialized and superuser password is not specified.",
         "database-password-missing",
         "compose.yaml:3",
-        {".env": "POSTGRES_PASSWORD=x\n", "compose.yaml": "services:\n  db:\n    image: postgres:16\n"},
+        {
+            ".env": "POSTGRES_PASSWORD=x\n",
+            "compose.yaml": "services:\n  db:\n    image: postgres:16\n",
+        },
         {"compose.yaml": "services:\n  db:\n    image: postgres:16\n    env_file: .env\n"},
     ),
     Incident(
@@ -135,7 +168,11 @@ INCIDENTS = (
         "postgres-18-mount",
         "compose.yaml:7",
         {"compose.yaml": POSTGRES.format("postgres:18.1-alpine", "/var/lib/postgresql/data")},
-        {"compose.yaml": POSTGRES.format("postgres:18.1-alpine", "/var/lib/postgresql/data").replace("PASSWORD: x", "PASSWORD: x\n      PGDATA: /var/lib/postgresql/data/pgdata")},
+        {
+            "compose.yaml": POSTGRES.format(
+                "postgres:18.1-alpine", "/var/lib/postgresql/data"
+            ).replace("PASSWORD: x", "PASSWORD: x\n      PGDATA: /var/lib/postgresql/data/pgdata")
+        },
     ),
     Incident(
         "two containers on one SQLite file",
@@ -148,14 +185,23 @@ INCIDENTS = (
             + "    environment:\n      DB: sqlite:////data/app.db\n    volumes: [data:/data]\n  jobs:\n    build: .\n    command: python jobs.py\n    environment:\n      DB: sqlite:////data/app.db\n    volumes: [data:/data]\nvolumes:\n  data:\n",
             "jobs.py": "",
         },
-        {"compose.yaml": BUILT + "    environment:\n      DB: sqlite:////data/app.db\n    volumes: [data:/data]\nvolumes:\n  data:\n"},
+        {
+            "compose.yaml": BUILT
+            + "    environment:\n      DB: sqlite:////data/app.db\n    volumes: [data:/data]\nvolumes:\n  data:\n"
+        },
     ),
     Incident(
         "the rows are gone after the next build",
         "sqlite3.OperationalError: no such table: app_item",
         "sqlite-not-on-volume",
         "compose.yaml:5",
-        {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: sqlite:///db.sqlite3\n"},
-        {"compose.yaml": BUILT + "    environment:\n      DATABASE_URL: sqlite:////data/db.sqlite3\n    volumes: [data:/data]\nvolumes:\n  data:\n"},
+        {
+            "Dockerfile": DOCKERFILE,
+            "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: sqlite:///db.sqlite3\n",
+        },
+        {
+            "compose.yaml": BUILT
+            + "    environment:\n      DATABASE_URL: sqlite:////data/db.sqlite3\n    volumes: [data:/data]\nvolumes:\n  data:\n"
+        },
     ),
 )
