@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.test_examples import CHECKS, seen, written
-from checks.test_predicted_errors import docker, matched, project_name  # noqa: F401  (fixtures)
+from checks.test_check_examples import CHECKS, seen, written
+from checks.test_predicted_errors import matched
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "four-faults-at-the-start.md"
 FILE = re.compile(r"^`([^`\n]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ import pytest
 
 from checks.incidents import configuring, entering, serving, starting
 from checks.incidents.base import Incident
-from checks.test_examples import seen, written
+from checks.test_check_examples import seen, written
 from tidegate.workflows import doctor, doctorerror
 
 INCIDENTS = [*starting.INCIDENTS, *entering.INCIDENTS, *configuring.INCIDENTS, *serving.INCIDENTS]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.test_examples import FILE_CHECKS, written
+from checks.test_check_examples import FILE_CHECKS, written
 from tidegate.reading.project import ProjectFiles
 from tidegate.workflows import doctor, doctorfix
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.test_examples import FILE_CHECKS, written
+from checks.test_check_examples import FILE_CHECKS, written
 
 BAD = FILE_CHECKS["database-host-unknown"].BAD
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from checks.test_predicted_errors import docker  # noqa: F401  (a fixture)
 from tidegate.reading.live import Container, Live, Volume
 from tidegate.reading.project import ProjectFiles
 from tidegate.workflows import doctor, doctorlive
@@ -52,7 +51,7 @@ WANTED = {
 
 
 @pytest.fixture
-def running(docker: Callable[..., str], tmp_path: Path) -> Iterator[Path]:  # noqa: F811
+def running(docker: Callable[..., str], tmp_path: Path) -> Iterator[Path]:
     name = f"doctor-{uuid.uuid4().hex[:10]}"
     (tmp_path / "compose.yaml").write_text(COMPOSE.format(name=name))
     docker("compose", "up", "--detach", cwd=tmp_path)
