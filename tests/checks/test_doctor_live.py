@@ -94,6 +94,43 @@ def test_the_engine_is_asked(running: Path) -> None:
     assert said["volume-of-another-version"].problem.place.line == 22
 
 
+SERVER = """
+name: {name}
+services:
+  db:
+    image: postgres:15
+    command: postgres -c max_connections=6 -c superuser_reserved_connections=3
+    environment:
+      POSTGRES_PASSWORD: shop
+"""
+
+
+def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -> None:
+    """An invalid index, a statement behind a lock, and connections that run out."""
+    name = f"doctor-{uuid.uuid4().hex[:10]}"
+    (tmp_path / "compose.yaml").write_text(SERVER.format(name=name))
+    docker("compose", "up", "--detach", cwd=tmp_path)
+    psql = ("compose", "exec", "-T", "db", "psql", "-h", "127.0.0.1", "-U", "postgres", "-c")
+    behind = ("compose", "exec", "-d", "db", "psql", "-U", "postgres", "-c")
+    try:
+        end = time.monotonic() + 60
+        while "CREATE TABLE" not in docker(*psql, "CREATE TABLE a (id int)", cwd=tmp_path):
+            assert time.monotonic() < end
+            time.sleep(0.5)
+        docker(*psql, "INSERT INTO a VALUES (1), (1)", cwd=tmp_path)
+        docker(*psql, "CREATE UNIQUE INDEX CONCURRENTLY a_idx ON a (id)", cwd=tmp_path)
+        docker(*behind, "BEGIN; LOCK a; SELECT pg_sleep(120)", cwd=tmp_path)
+        docker(*behind, "ALTER TABLE a ADD b int", cwd=tmp_path)
+        wanted = {"invalid-index", "statement-waits-for-lock", "connections-used-up"}
+        found: set[str] = set()
+        while not found >= wanted and time.monotonic() < end:
+            project = ProjectFiles(tmp_path)
+            found = {one.rule for one in doctor.examine(project, doctorlive.gather(project))}
+        assert found >= wanted
+    finally:
+        docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
+
+
 def container(**values: object) -> Container:
     base = {"service": "web", "name": "shop-web-1", "state": "running", "exit_code": 0, "restarts": 0,
             "oom_killed": False, "health": "", "health_said": "", "memory_limit": 0, "log": ""}  # fmt: skip

@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from checks.engine import remove
 from checks.test_check_examples import CHECKS, seen, written
 from checks.test_predicted_errors import matched
 
@@ -56,27 +59,45 @@ def test_doctor_names_it_and_mends_it(rule: str, tmp_path: Path) -> None:
     assert "nothing wrong" in done.stdout
 
 
+@pytest.fixture(scope="session")
+def tried(
+    docker: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[tuple[str, int, str]]]]:
+    """Run the four projects beside each other: what is printed, how --fix ends, what runs then."""
+    with ThreadPoolExecutor(4) as pool:
+        yield {
+            rule: pool.submit(before_and_after, docker, rule, tmp_path_factory.mktemp("fault"))
+            for rule in parts()
+        }
+
+
+def before_and_after(docker: Callable[..., str], rule: str, folder: Path) -> tuple[str, int, str]:
+    written(folder, parts()[rule])
+    name = f"doctor-{uuid.uuid4().hex[:10]}"
+    compose = ("compose", "-p", name)
+    try:
+        printed = docker(*compose, "build", "web", cwd=folder)
+        if rule != "database-needed-at-build":
+            printed = docker(*compose, "up", "--detach", cwd=folder)
+            end = time.monotonic() + 60
+            while not matched(rule, printed) and time.monotonic() < end:
+                printed += docker(*compose, "logs", "--no-color", "web", cwd=folder)
+                time.sleep(0.5)
+        docker(*compose, "down", "--volumes", "--timeout", "0", cwd=folder)
+        done = fix(folder)
+        docker(*compose, "up", "--build", "--detach", "--wait", cwd=folder)
+        states = docker(*compose, "ps", "--format", "{{.Service}} {{.Health}}", cwd=folder)
+        return printed, done.returncode, states
+    finally:
+        remove(docker, name, folder)
+
+
 @pytest.mark.parametrize("rule", parts())
 def test_it_fails_before_and_runs_after(
-    rule: str,
-    docker: Callable[..., str],
-    project_name: str,
-    tmp_path: Path,
+    rule: str, tried: dict[str, Future[tuple[str, int, str]]]
 ) -> None:
     """Before the mend the engine prints what the check predicts; after it, the stack gets healthy."""
-    written(tmp_path, parts()[rule])
-    compose = ("compose", "-p", project_name)
-    printed = docker(*compose, "build", "web", cwd=tmp_path)
-    if rule != "database-needed-at-build":
-        printed = docker(*compose, "up", "--detach", cwd=tmp_path)
-        end = time.monotonic() + 40
-        while not matched(rule, printed) and time.monotonic() < end:
-            printed += docker(*compose, "logs", "--no-color", "web", cwd=tmp_path)
-            time.sleep(0.5)
+    printed, code, states = tried[rule].result()
     assert matched(rule, printed), printed[-1500:]
-    docker(*compose, "down", "--volumes", "--timeout", "0", cwd=tmp_path)
-    done = fix(tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    printed = docker(*compose, "up", "--build", "--detach", "--wait", cwd=tmp_path)
-    states = docker(*compose, "ps", "--format", "{{.Service}} {{.Health}}", cwd=tmp_path)
-    assert sorted(states.split("\n")[:2]) == ["db healthy", "web healthy"], printed[-1500:] + states
+    assert code == 0
+    assert sorted(states.split("\n")[:2]) == ["db healthy", "web healthy"], states

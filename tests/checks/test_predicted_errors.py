@@ -214,11 +214,14 @@ CASES = (
         {
             "Dockerfile": APP + 'CMD ["python", "manage.py", "migrate"]\n',
             "manage.py": MANAGE,
-            "site_/settings.py": SETTINGS
+            "site_/settings.py": ON_POSTGRES
             + 'INSTALLED_APPS = ["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.messages", "users"]\nAUTH_USER_MODEL = "users.User"\nSILENCED_SYSTEM_CHECKS = ["admin.E403", "admin.E408", "admin.E409", "admin.E410"]\n',
             "users/__init__.py": "",
             "users/models.py": "from django.contrib.auth.models import AbstractUser\n\n\nclass User(AbstractUser):\n    pass\n",
-            "compose.yaml": WEB,
+            "compose.yaml": WEB
+            + "    depends_on: {db: {condition: service_healthy}}\n"
+            + DB
+            + HEALTHY,
         },
     ),
     Case(

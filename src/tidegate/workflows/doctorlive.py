@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate import process
 from tidegate.reading import facts
-from tidegate.reading.live import Container, Live, Volume
+from tidegate.reading.live import Container, Live, Server, Volume
 from tidegate.reading.project import ProjectFiles
 from tidegate.reading.service import Service
 
@@ -35,12 +35,56 @@ def gather(project: ProjectFiles) -> Live:
     described = json.loads(found.out) if found.ok else []
     containers = tuple(_container(project, one) for one in described)
     services = {one.name: one for one in project.services if one.stack is stack}
-    volumes = []
+    volumes, servers = [], []
     for one in described:
         service = services.get(_label(one, "service"))
         if service is not None and facts.is_postgres(service):
             volumes.append(_volume(project, service, one))
-    return Live(containers, tuple(one for one in volumes if one is not None))
+            servers.append(_server(project, service, one))
+    return Live(
+        containers,
+        tuple(one for one in volumes if one is not None),
+        tuple(one for one in servers if one is not None),
+    )
+
+
+_ASK = """
+SELECT json_build_object(
+  'in_recovery', pg_is_in_recovery(),
+  'read_only', current_setting('default_transaction_read_only') = 'on',
+  'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+  'max_connections', current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int,
+  'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]')
+    FROM pg_index WHERE NOT indisvalid),
+  'waiting', (SELECT coalesce(json_agg(json_build_array(
+      extract(epoch FROM now() - state_change)::int,
+      array_to_string(pg_blocking_pids(pid), ' '), left(query, 60))), '[]')
+    FROM pg_stat_activity WHERE wait_event_type = 'Lock'))
+"""
+
+
+def _server(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Server | None:
+    """Ask a running server over its own socket, as the user that its image made."""
+    if one["State"]["Status"] != "running":
+        return None
+    psql = (
+        'psql -At -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
+    )
+    result = _docker(project, "exec", one["Id"], "sh", "-c", psql + ' -c "$0"', _ASK)
+    try:
+        found = json.loads(result.out)
+    except ValueError:
+        return None
+    return Server(
+        service.name,
+        found["in_recovery"],
+        found["read_only"],
+        found["connections"],
+        found["max_connections"],
+        tuple(found["invalid_indexes"]),
+        tuple((int(seconds), str(who), str(text)) for seconds, who, text in found["waiting"]),
+    )
 
 
 def _docker(project: ProjectFiles, *argv: str, timeout: float = 30.0) -> process.Result:
