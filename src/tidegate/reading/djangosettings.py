@@ -6,6 +6,7 @@ import ast
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tidegate.reading import pycode
@@ -81,10 +82,18 @@ class Settings:
 
     def path_of(self, node: ast.AST) -> str:
         """Return the file in which a node stands."""
-        for module in self.modules:
-            if module.tree is not None and any(one is node for one in ast.walk(module.tree)):
-                return module.path
-        return self.path
+        return self._file_names.get(id(node), self.path)
+
+    @cached_property
+    def _file_names(self) -> dict[int, str]:
+        """Each `__file__` of the modules, by its node."""
+        return {
+            id(node): module.path
+            for module in self.modules
+            if "__file__" in module.text and module.tree is not None
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Name) and node.id == "__file__"
+        }
 
     def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, Any]) -> Any:
         called = pycode.dotted(node.func) if isinstance(node, ast.Call) else ""

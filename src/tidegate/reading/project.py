@@ -61,6 +61,7 @@ class ProjectFiles:
         self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, str, str], Image | None] = {}
         self._starts: dict[int, Start] = {}
+        self._revisions: dict[str, list[migrations.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
 
     @cached_property
@@ -356,6 +357,11 @@ class ProjectFiles:
 
     def revisions(self, one: alembicfiles.Alembic) -> list[migrations.Migration]:
         """Return an environment's revisions."""
+        if one.folder not in self._revisions:
+            self._revisions[one.folder] = self._read_revisions(one)
+        return self._revisions[one.folder]
+
+    def _read_revisions(self, one: alembicfiles.Alembic) -> list[migrations.Migration]:
         folder = posixpath.join(one.folder, "versions") + "/"
         wanted = [path for path in self.paths if path.startswith(folder) and path.endswith(".py")]
         return migrations.alembic(wanted, {path: self.read(path) or "" for path in wanted})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 UNKNOWN = object()
@@ -37,26 +38,37 @@ class Assigned:
 
 @dataclass
 class Module:
-    """A parsed file: None where it has a syntax error of this Python."""
+    """A file, parsed when it is asked for."""
 
     path: str
     text: str
-    tree: ast.Module | None
-    assigned: list[Assigned] = field(default_factory=list)
-    reads: list[EnvRead] = field(default_factory=list)
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The syntax; None where it has an error for this Python."""
+        try:
+            return ast.parse(self.text)
+        except (SyntaxError, ValueError):
+            return None
+
+    @cached_property
+    def assigned(self) -> list[Assigned]:
+        """The assignments that run at import."""
+        return [found for one, maybe in self._run for found in _assignments(one, self.path, maybe)]
+
+    @cached_property
+    def reads(self) -> list[EnvRead]:
+        """The environment variables that are read at import."""
+        return [found for one, maybe in self._run for found in _reads(one, self.path, not maybe)]
+
+    @property
+    def _run(self) -> Iterator[tuple[ast.stmt, bool]]:
+        return statements(self.tree.body if self.tree is not None else [], False)
 
 
 def read(text: str, path: str) -> Module:
-    """Parse a file. Never raises."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return Module(path, text, None)
-    module = Module(path, text, tree)
-    for statement, conditional in statements(tree.body, False):
-        module.assigned += _assignments(statement, path, conditional)
-        module.reads += _reads(statement, path, not conditional)
-    return module
+    """Return a file to be parsed. Never raises."""
+    return Module(path, text)
 
 
 def statements(body: list[ast.stmt], conditional: bool) -> Iterator[tuple[ast.stmt, bool]]:
