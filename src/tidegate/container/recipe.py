@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from tidegate.container.asking import Answer, ask, made_up_value, warm_up
+from tidegate.container.asking import Answer, ask, warm_up
 from tidegate.contracts.framework import Project
 
 FIELDS = ("host", "port", "user", "password", "name")
@@ -61,7 +61,7 @@ def learn(project: Project, environ: Mapping[str, str], first: Answer) -> Learne
     `first` is what they answer under `environ`, with what they insist on made up.
     """
     warm_up(first)
-    made_up = {name: made_up_value(name) for name in first.made_up}
+    made_up = first.made_up
     variables, shape_variables = _sort_out(project, {**environ, **made_up}, first)
     if len(variables) > MOST:
         return Learned(why=f"{len(variables)} variables take part in the login; at most {MOST}")
@@ -95,8 +95,8 @@ def _sort_out(
     """
     names = _candidates(first)
     bare = {name: value for name, value in environ.items() if name not in names}
-    for name in ask(project, bare, make_up=True).made_up:
-        bare[name] = environ.get(name) or made_up_value(name)
+    for name, value in ask(project, bare, make_up=True).made_up.items():
+        bare[name] = environ.get(name) or value
     plain = ask(project, bare)
     moves, shapes, sound = [], [], []
     for name in names:
