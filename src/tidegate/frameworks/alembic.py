@@ -201,6 +201,7 @@ class AlembicProject:
             script = _script(config)
 
             def upgrade(rev: Any, context: Any) -> Iterable[Any]:
+                _refuse_other_table(connection, context, script)
                 for step in script._upgrade_revs(target or "heads", rev):
                     applying.start(step.revision.revision, _is_atomic(step.revision, context))
                     yield step
@@ -281,6 +282,22 @@ def _step(revision: Any) -> Step:
     )
 
 
+def _refuse_other_table(connection: Connection, context: Any, script: Any) -> None:
+    """Refuse to apply what we would not see as applied: the level is kept in another table."""
+    table, schema = context.version_table, context.version_table_schema or ""
+    if (table, schema) == (connection.version_table, connection.version_schema):
+        return
+    raise UsageProblem(
+        f"{Path(script.dir, 'env.py')} keeps the level in {'.'.join(filter(None, (schema, table)))}"
+        f", and its text says {connection.version_table}",
+        "tidegate reads version_table and version_table_schema off the text of env.py, where they "
+        "are plain strings, or names of such at the top of the file. Nothing was applied.",
+        f'write version_table="{table}"'
+        + (f', version_table_schema="{schema}"' if schema else "")
+        + " in both calls of context.configure()",
+    )
+
+
 def _resolved(revision: Any) -> Iterable[str]:
     return getattr(revision, "_resolved_dependencies", ()) or ()
 
@@ -292,11 +309,17 @@ def version_table(env: Path) -> tuple[str, str]:
         tree = ast.parse(env.read_text("utf-8"))
     except (OSError, SyntaxError):
         return found["version_table"], found["version_table_schema"]
+    names: dict[str, ast.expr] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            names[statement.targets[0].id] = statement.value
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         for keyword in node.keywords:
             value = keyword.value
+            if isinstance(value, ast.Name):
+                value = names.get(value.id, value)
             if keyword.arg in found and isinstance(value, ast.Constant):
                 found[keyword.arg] = str(value.value or "")
     return found["version_table"], found["version_table_schema"]
