@@ -129,7 +129,7 @@ def test_squash_on_a_half_database(tree: Tree, database: Database):
 
 
 def test_squash_on_a_half_database_without_the_old_files(tree: Tree, database: Database):
-    """Where the files of the rest are gone nothing is applied, as Django would go on behind a gap."""
+    """Where the files of the rest are gone, nothing is applied behind the gap."""
     django(tree, database, "shop")
     history(tree, 2)
     tree.boot()

@@ -36,7 +36,7 @@ class Recipe:
 
     `fields` maps a field to ("const", value), ("env", variable), or, for all of them at once,
     {"url": ("url", variable)}, where a "plain-url" is one without percent signs, and "-or-file"
-    behind it says that SQLite's URLs are read as well. `vendor`, `driver` and `options` are constant.
+    behind it says that SQLite's URLs are read as well. `vendor` and `options` are constant.
     """
 
     alias: str

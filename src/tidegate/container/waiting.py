@@ -79,8 +79,8 @@ def wait_for(
     """Wait for all; the outcomes are in the order of `dependencies`.
 
     `deadline` is a value of `time.monotonic`; however late it is, each is looked at for
-    `FIRST_LOOK`: the outcome then says what there is. `on_change(name, reason, seconds)` is called in the
-    caller's thread, and only when a dependency's reason differs from the one before. The first
+    `FIRST_LOOK`: the outcome then says what there is. `on_change(name, reason, seconds)` is called
+    in the caller's thread, and only when a dependency's reason has changed. The first
     `Permanent` ends the wait for all. Setting `stop` ends it within about 50 ms (after the attempt
     in flight, when there is one dependency only); a signal handler may set it.
     """
