@@ -313,6 +313,7 @@ def _listening(
         on_start=on_start,
         on_done=on_done,
         opened=opened if raising.connection.vendor == "postgresql" else None,
+        interruptible=raising.signals.on_stop.append,
         redirect=election.redirect,
         lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
     )

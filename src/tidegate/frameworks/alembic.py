@@ -396,6 +396,9 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
         if applying.opened and connection.vendor == "postgresql":
             applying.opened(_runner(session))
             session.commit()
+        if applying.interruptible and connection.vendor == "sqlite":
+            plain = getattr(session, "driver_connection", session)  # aiosqlite's own
+            applying.interruptible(getattr(plain, "_conn", plain).interrupt)
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))

@@ -163,6 +163,8 @@ class DjangoProject:
         def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
             if applying.opened and connection.alias == database.alias:
                 applying.opened(_runner(connection))
+            if applying.interruptible and connection.vendor == "sqlite":
+                applying.interruptible(connection.connection.interrupt)
 
         app = get_commands()["migrate"]
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
