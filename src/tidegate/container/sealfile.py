@@ -54,7 +54,10 @@ def seal_path(root: str, environ: Mapping[str, str]) -> str:
 
 
 def read(path: str) -> Head | None:
-    """Read a seal; None when there is none, or one of another format."""
+    """Read a seal; None when there is none, one of another format, or a part of one.
+
+    The brace that ends the body is the only one at the start of a line.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -65,7 +68,7 @@ def read(path: str) -> Head | None:
     for line in head.split("\n"):
         key, *columns = line.split("\t")
         rows.setdefault(key, []).append(columns)
-    if rows.get("tidegate-seal") != [[FORMAT]] or not body:
+    if rows.get("tidegate-seal") != [[FORMAT]] or body[-3:] != "\n}\n":
         return None
     return Head(path, rows, body)
 
