@@ -280,3 +280,24 @@ def test_first_migration_of_an_app(tidegate: Runner, make_project: MakeProject, 
     done = boot(tidegate, project, database.environ)
     assert done.code == 0, done.said
     assert "crate" in database.tables()
+
+
+@pytest.mark.parametrize("password", ["pla1n-pa55", "per%cent"])
+def test_settings_that_do_not_unquote(
+    password: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """Settings that leave a URL's escapes as they are: fast without any, by the settings with."""
+    project, database = make_project("django"), fresh("newest")
+    assert database.server
+    file = project.root / "config" / "settings.py"
+    file.write_text(file.read_text().replace("import unquote", "import quote").replace(
+        "unquote(_url.password or \"\")", "_url.password"
+    ).replace("unquote(_url.username)", "_url.username"))  # fmt: skip
+    seal(tidegate, project)
+    role = f"plain_{len(password)}"
+    database.server.sql(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{password}'")
+    env = {"DATABASE_URL": database.url.replace("postgres:s3cret", f"{role}:{password}")}
+    assert boot(tidegate, project, env).code == 0
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, again.out) == (0, "app started\n"), again.said
+    assert bool(imported(again)) == ("%" in password)

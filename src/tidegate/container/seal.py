@@ -16,7 +16,7 @@ from pathlib import Path
 from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
-from tidegate.container.asking import ask, made_up_value
+from tidegate.container.asking import ask
 from tidegate.container.recipe import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.contracts.framework import Project
@@ -24,7 +24,7 @@ from tidegate.errors import UsageProblem
 from tidegate.model.level import heads, judge
 from tidegate.model.step import Step
 
-ENV_FILES = (".env", ".env.local")
+ENV_FILES = (".env", ".env.local", ".flaskenv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,7 @@ def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
             "make the import work without a server at build time; see the error above",
         )
     learned = learn(project, environ, first)
-    for name in first.made_up:
-        os.environ[name] = made_up_value(name)
+    os.environ.update(first.made_up)
     return learned
 
 

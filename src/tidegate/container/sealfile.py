@@ -211,10 +211,12 @@ def login(head: Head, alias: str, environ: Mapping[str, str]) -> dict[str, str] 
 def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[str, str] | str:
     out = {"vendor": vendor}
     for key, kind, source in zip(columns[::3], columns[1::3], columns[2::3], strict=True):
-        if kind in ("url", "url-or-file"):
+        if kind not in ("env", "const"):
             value = environ[source]
             plain = "?" not in value and "," not in value
-            if plain and kind == "url-or-file" and value[:11] == "sqlite:////" and "%" not in value:
+            if kind[:5] == "plain" and "%" in value:
+                return f"the settings take {source} with a percent sign in a way of their own"
+            if plain and kind[-5:] == "-file" and value[:11] == "sqlite:////" and "%" not in value:
                 return {"vendor": "sqlite", "name": value[10:]}
             if not plain or value[:8] != "postgres":
                 return f"{source} is of a form that only the settings themselves can read"
