@@ -263,6 +263,27 @@ def test_gap_is_refused(tidegate: Runner, make_project: MakeProject):
     assert not (project.root / "tidegate.seal").exists()
 
 
+def test_first_migration_of_an_app(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """The first migration of an app that had none at the sealing is seen, and applied."""
+    project, database = make_project("django"), fresh("newest")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(settings.read_text().replace('"shop"', '"shop", "depot"'))
+    (project.root / "depot").mkdir()
+    (project.root / "depot" / "__init__.py").touch()
+    seal(tidegate, project)
+    assert boot(tidegate, project, database.environ).code == 0
+    folder = project.root / "depot" / "migrations"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "0001_initial.py").write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        '    operations = [migrations.RunSQL("CREATE TABLE crate (id integer)")]\n'
+    )
+    done = boot(tidegate, project, database.environ)
+    assert done.code == 0, done.said
+    assert "crate" in database.tables()
+
+
 @pytest.mark.parametrize("password", ["pla1n-pa55", "per%cent"])
 def test_settings_that_do_not_unquote(
     password: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh

@@ -47,6 +47,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
     _refuse_gaps(steps)
     static = project.static_files()
     watched = _watched(root, project, steps, learned)
+    by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
     rows: list[tuple[str, ...]] = [
         ("version", __version__),
@@ -57,6 +58,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
+        ("quick", "names" if by_name else "times", sealfile.signature(watched, not by_name)),
         *(("variable", name) for name in learned.variables),
         *(("alias", one.alias) for one in connections),
         *_logins(learned),
@@ -113,6 +115,7 @@ def _watched(
     root: Path, project: Project, steps: Mapping[str, Sequence[Step]], learned: Learned
 ) -> list[str]:
     folders = {os.path.dirname(step.path) for some in steps.values() for step in some if step.path}
+    folders |= set(project.step_folders())
     files = set(learned.files)
     if "ALEMBIC_CONFIG" in project.identity():
         files.add(project.identity()["ALEMBIC_CONFIG"])
@@ -120,6 +123,7 @@ def _watched(
     for name in (*ENV_FILES, "manage.py", "pyproject.toml", "tidegate.toml"):
         files.add(str(root / name))
     inside = {path for path in files if os.path.exists(path)}
+    folders -= {path for path in folders if os.path.isfile(path)}
     return sorted(folders | {path for path in inside if os.path.dirname(path) not in folders})
 
 

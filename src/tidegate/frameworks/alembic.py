@@ -67,6 +67,7 @@ class AlembicProject:
     """A source tree with an Alembic environment; an ini section is a database's alias."""
 
     framework = "alembic"
+    ids_are_file_names = False
 
     def __init__(self, root: Path, config_file: Path, flask: bool = False) -> None:
         self.root = root
@@ -184,6 +185,16 @@ class AlembicProject:
         with self._config(alias) as config:
             script = _script(config)
             return [_step(revision) for revision in reversed(list(script.walk_revisions()))]
+
+    def step_folders(self) -> list[str]:
+        """Return the version locations of every section."""
+        out = []
+        for alias in self.sections():
+            with self._config(alias) as config:
+                script = _script(config)
+                places = getattr(script, "_version_locations", None) or [script.versions]
+                out += [os.path.abspath(path) for path in places]
+        return out
 
     def recorded_sql(self, connection: Connection) -> str:
         """Alembic records heads only."""
