@@ -115,7 +115,10 @@ class _Look:
         from tidegate.databases import pgwire
 
         try:
-            wire = pgwire.connect(_params(fields, self.environ), PATIENCE)
+            params = _params(fields, self.environ)
+            wire = pgwire.connect(params, PATIENCE)
+            if params.hosts[0][0][:1] == "/" and _is_temporary(wire):
+                return "the server only initialises its volume"
             version = wire.parameters.get("server_version", "")
             try:
                 rows = wire.query(self.expected[3], PATIENCE)
@@ -164,6 +167,12 @@ def _params(fields: dict[str, str], environ: Mapping[str, str]) -> Params:
         )  # fmt: skip
     params.application_name = pglocks.own_name()
     return params
+
+
+def _is_temporary(wire: pgwire.Connection) -> bool:
+    from tidegate.databases import pginit
+
+    return pginit.is_temporary(wire.query)
 
 
 def _ask_sqlite(path: str, head: sealfile.Head, expected: list[str]) -> str:

@@ -698,10 +698,13 @@ def _pg_host(host: str, port: int) -> str:
 
 
 def _probe_postgresql(params: Params, hosts: str, timeout: float) -> str:
-    from tidegate.databases import pgstates, pgwire
+    from tidegate.databases import pginit, pgstates, pgwire
 
     try:
         connection = pgwire.connect(params, timeout)
+        if params.hosts[0][0][:1] == "/" and pginit.is_temporary(connection.query):
+            connection.close()
+            raise Transient(pginit.REASON)
     except pgwire.PgError as error:
         said = str(error).replace(params.password, "***") if params.password else str(error)
         raise pgstates.explain(

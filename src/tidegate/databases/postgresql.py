@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tidegate.contracts.database import Rows, Session, TableMissing
-from tidegate.databases import pgwire
+from tidegate.databases import pginit, pgwire
 from tidegate.databases.pglocks import (
     DEATH_BOUNDS,
     FENCE,
@@ -49,13 +49,37 @@ class PostgreSQL:
 
     def probe(self, timeout: float) -> str:
         """Log in, ask one query; return name and version."""
-        session = self.session(timeout)
         try:
+            session = self.session(timeout)
+        except Permanent:
+            if self._is_being_made(timeout):
+                raise Transient(pginit.REASON) from None
+            raise
+        try:
+            if pginit.is_temporary(session.query):
+                raise Transient(pginit.REASON)
             rows = session.query("SELECT pg_is_in_recovery(), current_setting('server_version')")
             in_recovery, version = rows[0]
             return f"PostgreSQL {version}{', a standby' if in_recovery == 't' else ''}"
         finally:
             session.close()
+
+    def _is_being_made(self, timeout: float) -> bool:
+        """Return whether the database isn't there because its server is just being initialised."""
+        from dataclasses import replace
+
+        try:
+            if self.params().hosts[0][0][:1] != "/":
+                return False  # TCP doesn't reach the server that does this
+            session = PostgreSQL(replace(self.connection, name="postgres"), self._environ).session(
+                timeout
+            )
+            try:
+                return pginit.is_temporary(session.query)
+            finally:
+                session.close()
+        except (Transient, Permanent, pgwire.BadUrl, pgwire.Unsupported):
+            return False
 
     def session(self, timeout: float) -> Session:
         """Log in; speaks the protocol itself, or through the app's driver where it can't."""
