@@ -225,13 +225,15 @@ def test_recorded_but_not_the_seals(tidegate: Runner, project: SmallProject, fre
     assert "elsewhere" in done.err
 
 
-@pytest.mark.parametrize("damage", ["", "tidegate-seal\t99\n\n{}", "half"])
+@pytest.mark.parametrize("damage", ["", "tidegate-seal\t99\n\n{}", "head", "body", "end"])
 def test_damaged_seal(damage: str, tidegate: Runner, project: SmallProject, fresh: Fresh):
     """An empty, foreign or cut-off seal is as good as none."""
     database = fresh("newest")
     path = seal(tidegate, project)
     text = path.read_text()
-    path.write_text(text[: len(text) // 2] if damage == "half" else damage)
+    head = text.index("\n\n")
+    cuts = {"head": head // 2, "body": (head + len(text)) // 2, "end": len(text) - 1}
+    path.write_text(text[: cuts[damage]] if damage in cuts else damage)
     done = boot(tidegate, project, database.environ)
     assert (done.code, done.out) == (0, "app started\n"), done.said
     assert database.tables() == ["made_1", "made_2"]

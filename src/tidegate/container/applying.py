@@ -25,6 +25,7 @@ from tidegate.errors import (
     Stopped,
     TidegateError,
 )
+from tidegate.model import words
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
@@ -73,7 +74,7 @@ def _raise_once(raising: Raising) -> Verdict:
     try:
         while True:
             verdict = raising.gate.level(raising.connection, session)
-            if not verdict.pending:
+            if not verdict.to_do:
                 return verdict
             if election is None:
                 election = patiently(
@@ -88,7 +89,7 @@ def _raise_once(raising: Raising) -> Verdict:
                 raise ElectionNotWon(
                     f"another process still migrates database {raising.connection.alias} after "
                     f"{raising.settings['timeout']} s: {holder}",
-                    f"{len(verdict.pending)} steps are pending; this process changed nothing.",
+                    f"{words.pending(len(verdict.pending))}; this process changed nothing.",
                     "look at that process, or give more time with --timeout",
                 )
             raising.signals.event.wait(pause * random.uniform(0.5, 1.0))
@@ -117,8 +118,8 @@ def _wait_once(raising: Raising) -> Verdict:
                 raise ElectionNotWon(
                     f"nobody brought database {raising.connection.alias} up to date within "
                     f"{raising.settings['timeout']} s",
-                    f"{len(verdict.pending)} steps are pending ({names}); this process waits for "
-                    "the schema and never migrates (--when-behind wait).",
+                    f"{words.pending(len(verdict.pending))} ({names}); this process waits for the "
+                    "schema and never migrates (--when-behind wait).",
                     "start the service that migrates, or run `tidegate migrate`",
                 )
             raising.signals.event.wait(pause * random.uniform(0.5, 1.0))
@@ -153,7 +154,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
             "look for it in pg_stat_activity and end it as its owner: pg_terminate_backend(pid)",
         )
     verdict = raising.gate.level(raising.connection, session)
-    if not verdict.pending:
+    if not verdict.to_do:
         return verdict
     _refuse_unmade_backup(raising)
     lost: list[str] = []
@@ -162,13 +163,19 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
         lost.append(reason)
         election.cancel()
 
-    report.stage("elect", alias, f"this process migrates: {len(verdict.pending)} steps pending")
+    report.stage("elect", alias, f"this process migrates: {_task(verdict)}")
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
         return _written_down(raising, election, verdict, lost)
     finally:
         raising.signals.on_stop.remove(election.cancel)
+
+
+def _task(verdict: Verdict) -> str:
+    if verdict.pending:
+        return f"{words.counted(len(verdict.pending), 'step')} pending"
+    return f"{', '.join(verdict.unrecorded)} to be written down as applied"
 
 
 def _refuse_unmade_backup(raising: Raising) -> None:
@@ -206,8 +213,8 @@ def _written_down(
     after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
-            f"{connection.alias} still lacks {len(after.pending)} steps after the framework said "
-            "that it was done",
+            f"{connection.alias} still lacks {words.counted(len(after.pending), 'step')} after the "
+            "framework said that it was done",
             f"Pending: {', '.join(after.pending[:5])}.",
             "see `tidegate status`",
         )
@@ -314,6 +321,7 @@ def _listening(
         on_start=on_start,
         on_done=on_done,
         opened=opened if raising.connection.vendor == "postgresql" else None,
+        interruptible=raising.signals.on_stop.append,
         redirect=election.redirect,
         lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
     )

@@ -217,7 +217,7 @@ class SQLiteElection:
         """Nothing to tie: a SQLite session dies with its process."""
 
     def cancel(self) -> None:
-        """SQLite runs inside this process: the signal's handler stops it between statements."""
+        """Nothing: SQLite runs inside this process, and its sessions are interrupted there."""
 
     def release(self) -> None:
         """Unlock; the file stays, as removing it would let two processes lock two files."""

@@ -129,12 +129,12 @@ class AlembicProject:
         finally:
             os.chdir(before)
 
-    def _files(self) -> dict[str, str]:
+    def _files(self) -> dict[str, Any]:
         """Return Config's arguments: the ini, or the pyproject.toml, or both as the CLI does."""
         toml = self.config_file.with_name("pyproject.toml")
         if self.config_file.suffix == ".toml":
             toml = self.config_file
-        files = {} if self.config_file == toml else {"file_": str(self.config_file)}
+        files: dict[str, Any] = {} if self.config_file == toml else {"file_": str(self.config_file)}
         if not _has_table(toml):
             return files
         from alembic import __version__
@@ -153,8 +153,7 @@ class AlembicProject:
     def _flask_app(self) -> Iterator[Any]:
         """Find the app as the `flask` command does: its .env files, FLASK_APP, app.py, wsgi.py."""
         if self._app is None:
-            from flask import cli
-
+            cli: Any = importlib.import_module("flask.cli")
             if importlib.util.find_spec("dotenv") and cli.get_load_dotenv():
                 cli.load_dotenv()
             self._app = cli.ScriptInfo(os.environ.get("FLASK_APP") or None).load_app()
@@ -408,6 +407,9 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
         if applying.opened and connection.vendor == "postgresql":
             applying.opened(_runner(session))
             session.commit()
+        if applying.interruptible and connection.vendor == "sqlite":
+            plain = getattr(session, "driver_connection", session)  # aiosqlite's own
+            applying.interruptible(getattr(plain, "_conn", plain).interrupt)
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))

@@ -177,10 +177,13 @@ class DjangoProject:
 
         database = connections[connection.alias]
         _redirect(database.settings_dict, applying.redirect)
+        _refuse_half_squash(database)
 
         def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
             if applying.opened and connection.alias == database.alias:
                 applying.opened(_runner(connection))
+            if applying.interruptible and connection.vendor == "sqlite":
+                applying.interruptible(connection.connection.interrupt)
 
         app = get_commands()["migrate"]
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
@@ -292,6 +295,33 @@ def _runner(connection: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
             return cursor.fetchall() if cursor.description else []
 
     return run
+
+
+def _refuse_half_squash(database: Any) -> None:
+    """Refuse a squash of which a part is applied where the files of the rest are gone.
+
+    Django would leave out the squash and what it lacks, and go on behind it.
+    """
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.recorder import MigrationRecorder
+
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    disk = loader.disk_migrations or {}
+    if not any(migration.replaces for migration in disk.values()):
+        return
+    applied = set(MigrationRecorder(database).applied_migrations())
+    for key, migration in disk.items():
+        olds = set(migration.replaces)
+        lost = sorted(olds - applied - disk.keys())
+        if lost and olds & applied and key not in applied:
+            raise UsageProblem(
+                f"{'.'.join(key)} replaces {'.'.join(lost[0])}, which this database lacks and the "
+                "code no longer has",
+                "Other steps that it replaces are applied, so the squash as a whole can't be. "
+                "Nothing was changed.",
+                "bring this database up to date with a release that still has the replaced files",
+            )
 
 
 def _progress(command: Any, database: Any, applying: Applying) -> Callable[..., None]:

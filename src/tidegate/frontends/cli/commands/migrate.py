@@ -21,6 +21,7 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.errors import PolicyRefused, UsageProblem
 from tidegate.model.connection import Connection
+from tidegate.model.words import counted
 
 OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "databases", "framework")
 
@@ -69,9 +70,9 @@ def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None
     if target:
         _refuse_backwards(gate, connection, target, verdict.applied)
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals, target)
-    after = raise_level(raising) if verdict.pending else verdict
+    after = raise_level(raising) if verdict.to_do else verdict
     fresh = len(after.applied) - len(verdict.applied)
-    text = f"{after.state}; {fresh} steps applied by this command or meanwhile"
+    text = f"{after.state}; {counted(fresh, 'step')} applied by this command or meanwhile"
     one.report.stage("migrate", connection.alias, text, time.monotonic() - began)
 
 
