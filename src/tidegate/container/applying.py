@@ -312,16 +312,15 @@ def _listening(
         seconds[step] = took
         raising.report.stage("migrate", step, f"done ({len(seconds)} of {total})", took, step=step)
 
-    def opened(run: Any) -> None:
-        election.fence(run)
-        if budget:
+    def opened(run: Any, cut: Callable[[], None]) -> None:
+        election.fence(run, cut)
+        if budget and raising.connection.vendor == "postgresql":
             run(f"SET lock_timeout = {int(budget * 1000)}")
 
     return Applying(
         on_start=on_start,
         on_done=on_done,
-        opened=opened if raising.connection.vendor == "postgresql" else None,
-        interruptible=raising.signals.on_stop.append,
+        opened=opened,
         redirect=election.redirect,
         lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
     )

@@ -137,7 +137,7 @@ def _sealed_connections(
         if "url" in fields:
             from tidegate.container.recipe import split_url
 
-            fields = {"vendor": fields["vendor"], **split_url(fields["url"])}
+            fields = {**fields, **split_url(fields["url"])}
         table, schema = head.parsed()["tables"][alias]
         out.append(
             Connection(
@@ -148,7 +148,7 @@ def _sealed_connections(
                 user=fields.get("user", ""),
                 password=Secret(fields.get("password", "")),
                 name=fields.get("name", ""),
-                options=head.parsed()["options"][alias],
+                options={k[7:]: v for k, v in fields.items() if k[:7] == "option:"},
                 version_table=table,
                 version_schema=schema,
             )

@@ -21,6 +21,8 @@ class StaticFiles:
     storage: str = ""
 
 
+CONNECT_LIMIT = 10  # seconds for a driver's login while steps are applied; some wait for ever
+
 Run = Callable[[str], Sequence[tuple[object, ...]]]
 
 
@@ -28,10 +30,9 @@ Run = Callable[[str], Sequence[tuple[object, ...]]]
 class Applying:
     """What a framework tells while it applies, and what it keeps for the error message.
 
-    `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run)` for
-    each new session, with a function that runs SQL on that very session, in autocommit.
-    `interruptible(interrupt)` is called for each new session of a database that runs inside this
-    process, with a function that stops its statement from another thread.
+    `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run, cut)`
+    for each new session, with a function that runs SQL on that very session, in autocommit, and
+    one that makes its running statement fail from another thread, without asking the server.
     `redirect` are login fields that replace the project's own (a way round a pooler).
     `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
     `atomic` whether the database takes a failed step back by itself.
@@ -39,8 +40,7 @@ class Applying:
 
     on_start: Callable[[str], None]
     on_done: Callable[[str, float], None]
-    opened: Callable[[Run], None] | None = None
-    interruptible: Callable[[Callable[[], None]], None] | None = None
+    opened: Callable[[Run, Callable[[], None]], None] | None = None
     redirect: Mapping[str, str] = field(default_factory=dict)
     lock_timeout: float = 0.0
     step: str = ""

@@ -37,6 +37,7 @@ VENDOR = "postgresql"
 
 HEARTBEAT = 2.0  # seconds between two signs of life
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
+SILENCE = 12.0  # seconds without an answer: the server has ended our session by now
 GRACE = 3.0  # seconds that a dead holder's session gets to end by itself
 
 
@@ -297,6 +298,7 @@ class PostgreSQLElection:
         self._timeout = timeout
         self._guard = threading.Lock()
         self._pids: list[int] = []
+        self._cuts: list[Callable[[], None]] = []
         self._won = False
         self._beat: threading.Thread | None = None
         self._ended = threading.Event()
@@ -381,7 +383,7 @@ class PostgreSQLElection:
 
     def _query(self, sql: str) -> Rows:
         with self._guard:
-            return self._session.query(sql)
+            return self._session.query(sql, SILENCE)
 
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Beat: an idle session of a frozen holder is ended by the server after IDLE_LIMIT."""
@@ -396,14 +398,16 @@ class PostgreSQLElection:
             except (Transient, Permanent) as error:
                 if self._ended.is_set():
                     return
-                if self._win_back() is False:
-                    on_lost(str(error))
+                again = self._win_back()
+                silent = isinstance(error.__cause__, TimeoutError)
+                if again is False or (again is None and silent):
+                    on_lost(f"no answer for {SILENCE:.0f} s" if silent else str(error))
                     return
 
     def _win_back(self) -> bool | None:
         """After a cut connection: win anew. None while the server can't be reached at all.
 
-        As long as it can't, no other process can win either.
+        When it refuses, no other process can win either; when it is silent, another may.
         """
         try:
             with self._guard:
@@ -425,7 +429,9 @@ class PostgreSQLElection:
             return bool(self._win_back())
         return self._won
 
-    def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
+    def fence(
+        self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
+    ) -> None:
         """Hold the fence on a session that changes the schema, and bound its death."""
         if not self._won:
             raise ElectionNotWon(
@@ -435,17 +441,23 @@ class PostgreSQLElection:
             )
         run(f"SELECT pg_advisory_lock_shared({FENCE[0]}, {FENCE[1]})")
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
+        self._cuts.append(cut)
         run(set_known(DEATH_BOUNDS))
 
     def cancel(self) -> None:
-        """Cancel the running statement of each fenced session, over a connection of its own."""
+        """Cancel the running statement of each fenced session, over a connection of its own.
+
+        Where the server does not answer, the sessions are cut at this end: their statements, if
+        they still run, are for whoever wins next to end.
+        """
         try:
             session = self._database._wire(2.0, "tidegate cancel")
             for pid in self._pids:
                 session.query(f"SELECT pg_cancel_backend({pid})")
             session.close()
         except (Transient, Permanent):
-            pass  # the server is gone, and the statement with it
+            for cut in self._cuts:
+                cut()
 
     def release(self) -> None:
         """Let go by ending the connection: the server frees its locks."""

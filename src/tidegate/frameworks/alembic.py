@@ -13,13 +13,15 @@ from configparser import ConfigParser, Error
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import ancestors
+from tidegate.model.sessions import cutter
 from tidegate.model.step import Step
 
 VENDORS = {"postgresql": "postgresql", "sqlite": "sqlite"}
+LIMITS = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "asyncpg": "timeout"}
 NOT_DATABASES = ("logger", "handler", "formatter", "post_write_hooks")
 
 
@@ -393,6 +395,8 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
     from sqlalchemy.pool import Pool
 
     def redirect(dialect: Any, record: Any, args: Any, fields: Any) -> None:
+        if dialect.driver in LIMITS:
+            fields.setdefault(LIMITS[dialect.driver], CONNECT_LIMIT)
         if applying.redirect and str(fields.get("host") or "") == connection.host:
             name = "dbname" if "dbname" in fields else "database"
             fields.update(
@@ -404,12 +408,10 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
             fields[name] = applying.redirect["name"]
 
     def opened(session: Any, record: Any) -> None:
-        if applying.opened and connection.vendor == "postgresql":
-            applying.opened(_runner(session))
+        if applying.opened:
+            applying.opened(_runner(session), cutter(session))
+        if connection.vendor == "postgresql":
             session.commit()
-        if applying.interruptible and connection.vendor == "sqlite":
-            plain = getattr(session, "driver_connection", session)  # aiosqlite's own
-            applying.interruptible(getattr(plain, "_conn", plain).interrupt)
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))

@@ -11,9 +11,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
+from tidegate.model.sessions import cutter
 from tidegate.model.step import Step
 
 SETTINGS_LINE = re.compile(
@@ -177,13 +178,13 @@ class DjangoProject:
 
         database = connections[connection.alias]
         _redirect(database.settings_dict, applying.redirect)
+        if connection.vendor == "postgresql":
+            database.settings_dict["OPTIONS"].setdefault("connect_timeout", CONNECT_LIMIT)
         _refuse_half_squash(database)
 
         def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
             if applying.opened and connection.alias == database.alias:
-                applying.opened(_runner(connection))
-            if applying.interruptible and connection.vendor == "sqlite":
-                applying.interruptible(connection.connection.interrupt)
+                applying.opened(_runner(connection), cutter(connection.connection))
 
         app = get_commands()["migrate"]
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
