@@ -84,7 +84,13 @@ class DjangoReplay:
         reversible = _reversible(call)
         for change, subject in handler(self, call, app, record):
             yield Operation(
-                change, call.span, said, transaction, reversible=reversible, subject=subject, **flags
+                change,
+                call.span,
+                said,
+                transaction,
+                reversible=reversible,
+                subject=subject,
+                **flags,
             )
 
     def _separate(
@@ -408,7 +414,7 @@ def _add_constraint(self: DjangoReplay, call: Call, app: str, record: Record) ->
     constraint = self.models.constraint(model, made) if isinstance(made, Call) else None
     if constraint is None or not isinstance(made, Call):
         yield Opaque("operation", "the constraint is of a class that is not known"), model.name
-    elif "condition" in made.kwargs and constraint.kind == "unique" or made.args:
+    elif ("condition" in made.kwargs and constraint.kind == "unique") or made.args:
         columns = constraint.columns
         partial = "condition" in made.kwargs
         index = Index(constraint.name, columns, unique=True, where=partial)
@@ -439,8 +445,8 @@ def _index_together(self: DjangoReplay, call: Call, app: str, record: Record) ->
 def _together(self: DjangoReplay, call: Call, app: str, key: str) -> Parts:
     model = self.models.get(app, name_of(_arg(call, 0, "name")))
     value = _arg(call, 1, key)
-    before = {one: None for one in together(model.options.get(key))}
-    after = {one: None for one in together(value)}
+    before = dict.fromkeys(together(model.options.get(key)))
+    after = dict.fromkeys(together(value))
     self.models.put(model._replace(options={**model.options, key: value}))
     for gone in before:
         if gone not in after:
@@ -531,13 +537,6 @@ _HANDLERS: dict[str, Callable[[DjangoReplay, Call, str, Record], Parts]] = {
     "AlterConstraint": _nothing,
     "ValidateConstraint": _validate,
     "RunPython": _run_python,
-    **{
-        name: _extension
-        for name in (
-            "CreateExtension", "BloomExtension", "BtreeGinExtension", "BtreeGistExtension",
-            "CITextExtension", "CryptoExtension", "HStoreExtension", "TrigramExtension",
-            "UnaccentExtension", "CreateCollation", "RemoveCollation", "VectorExtension",
-        )
-    },
+    **dict.fromkeys(("CreateExtension", "BloomExtension", "BtreeGinExtension", "BtreeGistExtension", "CITextExtension", "CryptoExtension", "HStoreExtension", "TrigramExtension", "UnaccentExtension", "CreateCollation", "RemoveCollation", "VectorExtension"), _extension),
 }  # fmt: skip
 _BY_ENDING = ("RunSQL", *sorted(_HANDLERS, key=len, reverse=True))

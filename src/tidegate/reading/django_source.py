@@ -31,9 +31,7 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
         line = getattr(error, "lineno", 1) or 1
         return Record("django", own, path, problem=f"line {line}: {error.args[0]}")
     found = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.name == "Migration"
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Migration"
     ]
     if not found:
         return None

@@ -153,7 +153,9 @@ class Models(Lookup):
         target = target_of(field, model.app, model.name, self.user)
         other = target.rpartition(".")[2]
         mine = model.name.lower()
-        names = (f"from_{mine}_id", f"to_{mine}_id") if other == mine else (mine + "_id", other + "_id")  # noqa: E501
+        names = (
+            (f"from_{mine}_id", f"to_{mine}_id") if other == mine else (mine + "_id", other + "_id")
+        )
         columns = (
             Column("id", "bigint", False, primary_key=True, identity=True),
             Column(names[0], "", False, index=True, reference=Reference(model.table)),

@@ -240,6 +240,8 @@ def _attribute(node: ast.Attribute, scope: Scope) -> Any:
     receiver = evaluate(node.value, scope)
     if isinstance(receiver, Call):
         return Ref(f"{receiver.name}().{node.attr}")
+    if isinstance(receiver, Ref):
+        return Ref(f"{receiver.name}.{node.attr}")
     return Unknown("attribute")
 
 
