@@ -183,6 +183,9 @@ def _add_column(self: AlembicReplay, said: Said) -> Changes:
         return
     name = _table(said, table)
     yield AddColumn(name, column)
+    if column.reference is not None:  # Alembic sends it as a statement of its own
+        key = Constraint("foreign-key", "", (column.name,), column.reference)
+        yield AddConstraint(name, key, "the column's ForeignKey")
     if column.unique:
         yield AddConstraint(name, Constraint("unique", "", (column.name,)), "unique=True")
     if column.index:
