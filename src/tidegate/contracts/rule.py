@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.model.finding import Place
-from tidegate.model.operation import AddColumn, Constraint, Operation, Span
+from tidegate.model.operation import Constraint, Operation, Span
 from tidegate.model.schema import Table
 
 POSTGRESQL = ("postgresql",)
@@ -28,9 +28,10 @@ class Example(NamedTuple):
 
     `bad` and `good` are what stands in `operations = [...]` (Django) or in `upgrade()` (Alembic);
     text that holds a line `# --- next file` is several migrations; what stands before a line
-    `# --- operations` is the module's; a line `# atomic = False` is Django's attribute. They are applied to a database that holds
-    the tables of the documentation's shop (`SHOP`), after what `before` does. `line` is where the
-    finding stands, from 1 within `bad`.
+    `# --- operations` is the module's; what follows a line `# --- downgrade` is Alembic's way back;
+    a line `# atomic = False` is Django's attribute. They are applied to a database that holds the
+    tables of `SHOP`, after what `before` does. `line` is where the finding stands, from 1 within
+    `bad`; 0 is the head of the class or function.
     """
 
     framework: str
@@ -206,22 +207,9 @@ class RuleModule(Protocol):
     RULE: Rule
 
 
-def is_new_column(step: StepView, before: Moment) -> bool:
-    """Whether an operation's column was added earlier in the same step."""
-    change = before.change
-    name = getattr(change, "column", "")
-    for one in step.moments:
-        if one is before:
-            return False
-        if isinstance(one.change, AddColumn) and one.change.table == change.table:
-            if one.change.column.name == name:
-                return True
-    return False
-
-
 # The tables of every rule's example: what the test database holds before `before` is applied.
 SHOP = {
-    "django": '''\
+    "django": """\
 migrations.CreateModel("Customer", [
     ("id", models.BigAutoField(primary_key=True)),
     ("email", models.CharField(max_length=200)),
@@ -236,8 +224,8 @@ migrations.CreateModel("Order", [
     ("placed", models.DateTimeField(null=True)),
 ]),
 migrations.AddIndex("Order", models.Index(fields=["placed"], name="order_placed_idx")),
-''',
-    "alembic": '''\
+""",
+    "alembic": """\
 op.create_table("customer",
     sa.Column("id", sa.BigInteger(), primary_key=True),
     sa.Column("email", sa.String(200), nullable=False),
@@ -253,5 +241,5 @@ op.create_table("orders",
 )
 op.create_index("orders_customer_idx", "orders", ["customer_id"])
 op.create_index("orders_placed_idx", "orders", ["placed"])
-''',
+""",
 }

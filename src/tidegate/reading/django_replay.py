@@ -537,6 +537,11 @@ _HANDLERS: dict[str, Callable[[DjangoReplay, Call, str, Record], Parts]] = {
     "AlterConstraint": _nothing,
     "ValidateConstraint": _validate,
     "RunPython": _run_python,
-    **dict.fromkeys(("CreateExtension", "BloomExtension", "BtreeGinExtension", "BtreeGistExtension", "CITextExtension", "CryptoExtension", "HStoreExtension", "TrigramExtension", "UnaccentExtension", "CreateCollation", "RemoveCollation", "VectorExtension"), _extension),
-}  # fmt: skip
+}
+_EXTENSIONS = (
+    "CreateExtension", "BloomExtension", "BtreeGinExtension", "BtreeGistExtension",
+    "CITextExtension", "CryptoExtension", "HStoreExtension", "TrigramExtension",
+    "UnaccentExtension", "CreateCollation", "RemoveCollation", "VectorExtension",
+)  # fmt: skip
+_HANDLERS.update(dict.fromkeys(_EXTENSIONS, _extension))
 _BY_ENDING = ("RunSQL", *sorted(_HANDLERS, key=len, reverse=True))

@@ -42,10 +42,12 @@ class Models(Lookup):
         self.all.pop(f"{model.app}.{model.name}".lower(), None)
 
     def table(self, target: str) -> str:
+        """Return the table of `app.model`."""
         found = self.all.get(target)
         return found.table if found else target.replace(".", "_").lstrip("?_")
 
     def key(self, target: str) -> Column | None:
+        """Return the primary key of `app.model`."""
         found = self.all.get(target)
         if found is None:
             return Column("id", "")

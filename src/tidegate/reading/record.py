@@ -24,12 +24,16 @@ class Said(NamedTuple):
 
 
 class Allowed(NamedTuple):
-    """A suppression comment: `# tidegate: allow RULE, RULE: the reason`."""
+    """A suppression comment: `# tidegate: allow RULE, RULE: the reason`.
+
+    `line` is where it stands; `about` the line of code that it is about: its own, or the next
+    one where it stands alone.
+    """
 
     line: int
     rules: tuple[str, ...]
     reason: str
-    alone: bool  # on a line of its own: it is about the next line of code
+    about: int
 
 
 class Record(NamedTuple):
@@ -59,10 +63,13 @@ def suppressions(source: str) -> tuple[Allowed, ...]:
     if "tidegate:" not in source:
         return ()
     found = []
-    for number, line in enumerate(source.splitlines(), 1):
+    lines = source.splitlines()
+    for number, line in enumerate(lines, 1):
         match = ALLOW.search(line)
         if match:
             rules = tuple(word.strip() for word in match.group(1).split(",") if word.strip())
-            alone = line.lstrip().startswith("#")
-            found.append(Allowed(number, rules, (match.group(2) or "").strip(), alone))
+            about = number
+            while about <= len(lines) and lines[about - 1].strip()[:1] in ("#", ""):
+                about += 1
+            found.append(Allowed(number, rules, (match.group(2) or "").strip(), about))
     return tuple(found)

@@ -317,8 +317,8 @@ def _binary(node: ast.BinOp, scope: Scope) -> Any:
             except (TypeError, ValueError, KeyError):
                 return Unknown("format")
         return Unknown("a text put together from data", left)
-    if isinstance(node.op, ast.Mult) and isinstance(left, int) and isinstance(right, int):
-        return left * right
+    if isinstance(node.op, ast.Mult) and isinstance(left, int | str) and isinstance(right, int):
+        return left * right if abs(right) < LIMIT else Unknown("expression")
     return Unknown("expression")
 
 

@@ -109,9 +109,7 @@ class Chain:
         }  # fmt: skip
         return GraphView(self.framework, nodes, self.vendor)
 
-    def views(
-        self, wanted: frozenset[str], fresh: frozenset[str], until: int | None = None
-    ) -> Iterator[StepView]:
+    def views(self, wanted: frozenset[str], fresh: frozenset[str]) -> Iterator[StepView]:
         """Replay the chain and yield a view of each step in `wanted`."""
         schema = Schema()
         replay: Any = (
@@ -132,23 +130,17 @@ class Chain:
                 schema.apply(_known_before(operation, schema), record.id)
 
     def _bare(self, record: Record, fresh: frozenset[str]) -> StepView:
-        view = StepView(
-            record.id, record.framework, record.path, self.vendor, self.version, fresh
-        )
+        view = StepView(record.id, record.framework, record.path, self.vendor, self.version, fresh)
         view.atomic, view.initial, view.title = record.atomic, record.initial, record.title
         view.needs, view.replaces = self.needs.get(record.id, ()), record.replaces
         view.backward_state, view.problem = record.backward_state, record.problem
         view.backward_title = record.settings.get("downgrade", record.title)
         return view
 
-    def _view(
-        self, record: Record, schema: Schema, replay: Any, fresh: frozenset[str]
-    ) -> StepView:
+    def _view(self, record: Record, schema: Schema, replay: Any, fresh: frozenset[str]) -> StepView:
         view = self._bare(record, fresh)
         for operation in replay.operations(record):
             known = _known_before(operation, schema)
-            if known is None:
-                continue
             view.moments.append(
                 Moment(
                     known, dict(schema.tables), dict(schema.types), dict(schema.types_made_in), view

@@ -69,6 +69,7 @@ def _dropped_again(moment: Moment) -> bool:
         if one is moment:
             after = True
         elif after and isinstance(one.change, AlterColumn) and one.change.default == "":
-            if (one.change.table, one.change.column) == (change.table, change.column.name):
+            same = (one.change.table, one.change.column) == (change.table, change.column.name)
+            if same:
                 return True
     return False

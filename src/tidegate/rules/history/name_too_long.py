@@ -25,13 +25,13 @@ RULE = Rule(
     examples=(
         Example(
             "django",
-            bad='migrations.RunSQL("CREATE TABLE shop_' + "x" * 60 + ' (id int)", "SELECT 1"),',
-            good='migrations.RunSQL("CREATE TABLE shop_' + "x" * 50 + ' (id int)", "SELECT 1"),',
+            bad='migrations.AddField("order", "a", models.TextField(null=True, db_column="a" * 64)),',
+            good='migrations.AddField("order", "a", models.TextField(null=True, db_column="a" * 63)),',
         ),
         Example(
             "alembic",
-            bad='op.execute("CREATE TABLE ' + "x" * 66 + ' (id int)")',
-            good='op.execute("CREATE TABLE ' + "x" * 50 + ' (id int)")',
+            bad='op.add_column("orders", sa.Column("a" * 64, sa.Text()))',
+            good='op.add_column("orders", sa.Column("a" * 63, sa.Text()))',
         ),
     ),
 )

@@ -62,7 +62,7 @@ def _committed(moment: Moment) -> bool:
     for one in moment.step.moments:
         if one is moment:
             return False
-        if isinstance(one.change, Statement) and one.change.verb == "transaction":
-            if one.change.detail == "commit":
-                return True
+        ended = isinstance(one.change, Statement) and one.change.verb == "transaction"
+        if ended and one.change.detail == "commit":
+            return True
     return False
