@@ -112,7 +112,12 @@ class Moment:
         return found or (self.tables.get(name.rpartition(".")[2]) if "." in name else None)
 
     def is_old(self, name: str) -> bool:
-        """Whether the running release may have the table: it was not made under review."""
+        """Whether the running release may have the table: it was not made under review.
+
+        A squashed migration runs only where nothing of what it replaces has run: on new databases.
+        """
+        if self.step.squashed:
+            return False
         found = self.table(name)
         return found is None or not self.step.is_fresh(found.made_in)
 
@@ -144,7 +149,7 @@ class StepView:
 
     __slots__ = (
         "atomic", "backward", "backward_state", "backward_title", "down", "framework", "fresh",
-        "id", "initial", "moments", "needs", "path", "problem", "replaces", "server", "source",
+        "id", "initial", "last", "moments", "needs", "path", "problem", "replaces", "squashed",
         "title", "vendor", "version",
     )  # fmt: skip
 
@@ -167,6 +172,8 @@ class StepView:
         self.backward_state = "done"
         self.backward_title = Span(1, 1, 1, 1)
         self.problem = ""
+        self.squashed = False
+        self.last = False  # nothing depends on it
 
     def is_fresh(self, step: str) -> bool:
         """Whether a step belongs to the release under review."""

@@ -43,7 +43,7 @@ class Column(NamedTuple):
     code_default: str = ""
     primary_key: bool = False
     unique: bool = False
-    index: bool = False
+    indexed: bool = False
     reference: Reference | None = None
     generated: str = ""  # stored, virtual
     identity: bool = False  # serial, identity, auto-increment
@@ -146,7 +146,7 @@ class AddIndex(NamedTuple):
     """An index is built. `why` names what asks for it where nobody wrote an index."""
 
     table: str
-    index: Index
+    made: Index
     why: str = ""
     if_not_exists: bool = False
 

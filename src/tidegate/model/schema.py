@@ -99,7 +99,7 @@ class Schema:
 def _create(schema: Schema, change: CreateTable, step: str, operation: Operation) -> None:
     indexes = {one.name: one for one in change.indexes}
     for column in change.columns:
-        if column.index and not column.unique:
+        if column.indexed and not column.unique:
             name = f"{change.table}_{column.name}_idx"
             indexes[name] = Index(name, (column.name,))
     schema.put(
@@ -201,10 +201,10 @@ def _add_index(schema: Schema, change: AddIndex, step: str, operation: Operation
     if not change.table:
         return
     found = schema.known(change.table)
-    name = change.index.name or "_".join([found.name, *change.index.columns, "idx"])
+    name = change.made.name or "_".join([found.name, *change.made.columns, "idx"])
     schema.put(
         found._replace(
-            indexes={**found.indexes, name: change.index},
+            indexes={**found.indexes, name: change.made},
             added_in={**found.added_in, name: step},
         )
     )

@@ -125,7 +125,7 @@ def column_of(value: Any, vendor: str = "postgresql") -> Column | None:
         code_default="constant" if kwargs.get("default") is not None else "",
         primary_key=key,
         unique=kwargs.get("unique") is True,
-        index=kwargs.get("index") is True,
+        indexed=kwargs.get("index") is True,
         identity=key and type in ("integer", "bigint", "smallint")
         and kwargs.get("autoincrement", True) is not False,
         enum=values,

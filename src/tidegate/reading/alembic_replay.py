@@ -188,7 +188,7 @@ def _add_column(self: AlembicReplay, said: Said) -> Changes:
         yield AddConstraint(name, key, "the column's ForeignKey")
     if column.unique:
         yield AddConstraint(name, Constraint("unique", "", (column.name,)), "unique=True")
-    if column.index:
+    if column.indexed:
         yield AddIndex(name, Index(f"ix_{name}_{column.name}", (column.name,)), "index=True")
 
 
@@ -257,8 +257,7 @@ def _drop_index(self: AlembicReplay, said: Said) -> Changes:
 
 def _create_unique(self: AlembicReplay, said: Said) -> Changes:
     name, table, columns = _args(said, "constraint_name", "table_name", "columns")
-    made = Constraint("unique", name_of(name), names_of(columns),
-                      using_index=name_of(said.kwargs.get("postgresql_using_index", "")))  # fmt: skip
+    made = Constraint("unique", name_of(name), names_of(columns))
     yield AddConstraint(_table(said, table), made)
 
 
@@ -325,6 +324,8 @@ def _construct(value: Call) -> Change | None:
     while isinstance(root, Call):
         names.append(root.last)
         first = root
+        if root.last in ("table", "Table"):
+            break
         if root.receiver is None and "." in root.name:
             root = root.name.rpartition(".")[0]
             break
@@ -377,6 +378,10 @@ def _create_all(self: AlembicReplay, said: Said) -> Changes:
     yield Opaque("create_all", "it makes the tables of models, as they are when it runs")
 
 
+def _code(self: AlembicReplay, said: Said) -> Changes:
+    yield Opaque("the function", "it works through code that is not one of Alembic's operations")
+
+
 _HANDLERS: dict[str, Callable[[AlembicReplay, Said], Changes]] = {
     "create_table": _create_table,
     "drop_table": _drop_table,
@@ -400,6 +405,7 @@ _HANDLERS: dict[str, Callable[[AlembicReplay, Said], Changes]] = {
     "enum_drop": _enum_drop,
     "foreign_call": _foreign,
     "create_all": _create_all,
+    "code": _code,
     "create_table_comment": _comment,
     "drop_table_comment": _comment,
 }

@@ -61,6 +61,8 @@ def read(source: str, path: str, name: str) -> Record | None:
         return None
     upgrade, downgrade = scope.function("upgrade"), scope.function("downgrade")
     forward = _Follower(scope).run(upgrade)
+    if upgrade is not None and not forward and not _is_trivial(upgrade):
+        forward.append(Said("code", (), {}, _title(upgrade)))
     going_back = _Follower(scope)
     backward = going_back.run(downgrade)
     return Record(
@@ -100,6 +102,15 @@ def _state(function: ast.FunctionDef | None, said: Sequence[Said], raises: bool)
     if raises and not said:
         return "raises"
     return "done" if said else "empty"
+
+
+def _is_trivial(function: ast.FunctionDef) -> bool:
+    """Whether a function does nothing: a docstring, `pass`, `...`."""
+    return all(
+        isinstance(node, ast.Pass | ast.Return)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
 
 
 def _outside(function: ast.FunctionDef | None, scope: Scope) -> tuple[Trait, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tidegate.model.operation import Column, Reference
@@ -29,11 +29,13 @@ LENGTHS = {"CharField": 0, "EmailField": 254, "SlugField": 50, "URLField": 200,
 AUTO = ("AutoField", "BigAutoField", "SmallAutoField")
 RELATIONS = ("ForeignKey", "OneToOneField", "ParentalKey")
 MANY = ("ManyToManyField", "ParentalManyToManyField")
-NOT_IN_DATABASE = {
+NOT_COMPARED = {  # by Django's schema editor: any other difference makes it alter the field
     "blank", "choices", "editable", "error_messages", "help_text", "limit_choices_to", "on_delete",
-    "related_name", "related_query_name", "validators", "verbose_name", "db_column", "default",
-    "auto_now", "auto_now_add", "upload_to", "storage", "serialize", "parent_link", "swappable",
-    "encoder", "decoder", "unpack_ipv4", "to_field", "width_field", "height_field", "path",
+    "related_name", "related_query_name", "validators", "verbose_name", "db_column",
+}  # fmt: skip
+NOT_IN_DATABASE = NOT_COMPARED | {
+    "default", "auto_now", "auto_now_add", "upload_to", "storage", "serialize", "parent_link",
+    "swappable", "encoder", "decoder", "unpack_ipv4", "width_field", "height_field", "path",
     "unique_for_date", "unique_for_month", "unique_for_year", "auto_created", "allow_unicode",
 }  # fmt: skip
 CHECKED = ("PositiveIntegerField", "PositiveSmallIntegerField", "PositiveBigIntegerField")
@@ -67,7 +69,8 @@ def is_column(field: Any) -> bool:
     """Whether the field has a column of its own."""
     if not isinstance(field, Call):
         return False
-    return field.last not in (*MANY, "GenericRelation", "GenericForeignKey", "CompositePrimaryKey")
+    known = (*MANY, "GenericRelation", "GenericForeignKey", "CompositePrimaryKey")
+    return field.last not in known and not field.last.endswith(("Manager", "Relation"))
 
 
 def column_of(name: str, field: Call, target: str, lookup: Lookup) -> Column:
@@ -89,7 +92,7 @@ def column_of(name: str, field: Call, target: str, lookup: Lookup) -> Column:
         code_default=_effective_default(field),
         primary_key=key,
         unique=unique and not key,
-        index=index is True and not unique and not key,
+        indexed=index is True and not unique and not key,
         identity=field.last in AUTO,
         check=field.last in CHECKED,
         collation=str(kwargs.get("db_collation") or ""),
@@ -125,7 +128,8 @@ def _effective_default(field: Call) -> str:
     kwargs = field.kwargs
     if "default" in kwargs:
         return code_default(kwargs["default"], True)
-    empty = kwargs.get("blank") is True and field.last in (*LENGTHS, "TextField", "BinaryField")
+    texts = field.last in (*LENGTHS, "TextField", "BinaryField") or type_of(field, None)[:1] == "?"
+    empty = kwargs.get("blank") is True and texts  # a class that is not known may be one of texts
     if kwargs.get("null") is not True and empty:
         return "constant"
     dated = kwargs.get("auto_now") is True or kwargs.get("auto_now_add") is True
@@ -166,12 +170,14 @@ def type_of(field: Call, key: Column | None) -> str:
     return "?" + name
 
 
-def same_in_database(old: Call, new: Call) -> bool:
-    """Whether the schema editor would send nothing for the change from `old` to `new`."""
+def same_in_database(old: Call, new: Call, ignored: Collection[str]) -> bool:
+    """Whether nothing but what is `ignored` is different. `to` is for the caller to compare."""
 
     def shape(field: Call) -> tuple[Any, ...]:
-        kept = {key: value for key, value in field.kwargs.items() if key not in NOT_IN_DATABASE}
-        return (_bare(field.args), _bare(kept))
+        kept = {key: value for key, value in field.kwargs.items() if key not in ignored}
+        related = field.last in RELATIONS or "to" in field.kwargs
+        kept.pop("to", None)
+        return (_bare(() if related else field.args), _bare(kept))
 
     return old.name.rpartition(".")[2] == new.name.rpartition(".")[2] and shape(old) == shape(new)
 

@@ -31,7 +31,13 @@ from tidegate.model.operation import (
 )
 from tidegate.model.schema import Schema
 from tidegate.reading import sql
-from tidegate.reading.django_fields import MANY, is_column, same_in_database
+from tidegate.reading.django_fields import (
+    MANY,
+    NOT_COMPARED,
+    NOT_IN_DATABASE,
+    is_column,
+    same_in_database,
+)
 from tidegate.reading.django_state import Model, Models, fields_of, name_of, together
 from tidegate.reading.record import Record
 from tidegate.reading.values import Call, Ref, Unknown, is_made
@@ -271,7 +277,7 @@ def _add_field(self: DjangoReplay, call: Call, app: str, record: Record) -> Part
 def _of_new_column(table: str, column: Column, subject: str) -> Parts:
     if column.unique:
         yield AddConstraint(table, Constraint("unique", "", (column.name,)), "unique=True"), subject
-    if column.index:
+    if column.indexed:
         why = "the foreign key" if column.reference else "db_index=True"
         yield AddIndex(table, Index(f"{table}_{column.name}_idx", (column.name,)), why), subject
 
@@ -348,7 +354,7 @@ def _alter_field(self: DjangoReplay, call: Call, app: str, record: Record) -> Pa
 
 def _altered(table: str, old: Call, new: Call, before: Column, after: Column, who: str) -> Parts:
     sent = 0
-    same = same_in_database(old, new)
+    same = same_in_database(old, new, NOT_IN_DATABASE)
     unknown = before.type.startswith("?") or after.type.startswith("?")
     type = after.type if before.type != after.type and not (unknown and same) else None
     if before.collation != after.collation:
@@ -368,21 +374,31 @@ def _altered(table: str, old: Call, new: Call, before: Column, after: Column, wh
     elif before.unique and not after.unique:
         sent += 1
         yield DropConstraint(table, f"{table}_{after.name}_unique", "unique"), who
-    if after.index and not before.index and not before.unique:
+    if after.indexed and not before.indexed and not before.unique:
         sent += 1
         why = "the foreign key" if after.reference else "db_index=True"
         yield AddIndex(table, Index(f"{table}_{after.name}_idx", (after.name,)), why), who
-    elif before.index and not after.index and not after.unique:
+    elif before.indexed and not after.indexed and not after.unique:
         sent += 1
         yield DropIndex(table, f"{table}_{after.name}_idx", why="db_index=False"), who
     was = before.reference is not None and before.reference.enforced
-    if after.reference is not None and after.reference.enforced and (not was or not same):
+    points_elsewhere = before.reference and after.reference and _elsewhere(before, after, old, new)
+    altered = points_elsewhere or not same_in_database(old, new, NOT_COMPARED)
+    if after.reference is not None and after.reference.enforced and (not was or altered):
         key = Constraint("foreign-key", "", (after.name,), after.reference)
         sent += 1
         why = "Django drops the old one and adds it again" if was else "the foreign key"
         yield AddConstraint(table, key, why), who
     if not sent:
         yield Nothing("field", table, after.name), who
+
+
+def _elsewhere(before: Column, after: Column, old: Call, new: Call) -> bool:
+    """Whether a foreign key points to another table; not, where a target can't be told."""
+    told = all(isinstance(one.kwargs.get("to", ""), str | Ref) for one in (old, new))
+    assert before.reference is not None
+    assert after.reference is not None
+    return told and before.reference.table != after.reference.table
 
 
 def _add_index(self: DjangoReplay, call: Call, app: str, record: Record) -> Parts:

@@ -160,8 +160,8 @@ class Models(Lookup):
         )
         columns = (
             Column("id", "bigint", False, primary_key=True, identity=True),
-            Column(names[0], "", False, index=True, reference=Reference(model.table)),
-            Column(names[1], "", False, index=True, reference=Reference(self.table(target))),
+            Column(names[0], "", False, indexed=True, reference=Reference(model.table)),
+            Column(names[1], "", False, indexed=True, reference=Reference(self.table(target))),
         )
         return CreateTable(table, columns, (Constraint("unique", "", names),))
 

@@ -343,7 +343,7 @@ def _subscript(node: ast.Subscript, scope: Scope) -> Any:
     value, key = evaluate(node.value, scope), evaluate(node.slice, scope)
     if isinstance(value, dict | list | tuple) and not is_made(value) and not is_made(key):
         try:
-            return value[key]  # type: ignore[index]
+            return value[key]
         except (KeyError, IndexError, TypeError):
             return Unknown("subscript")
     return Unknown("subscript")

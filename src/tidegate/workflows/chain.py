@@ -95,6 +95,7 @@ class Chain:
         self.user = user
         self.needs, self.lost = resolved(records)
         self.skipped = superseded(records)
+        self.needed = {need for needs in self.needs.values() for need in needs}
         self.order = in_order(records, self.needs)
         self.records = {one.id: one for one in records}
 
@@ -134,6 +135,8 @@ class Chain:
         view.atomic, view.initial, view.title = record.atomic, record.initial, record.title
         view.needs, view.replaces = self.needs.get(record.id, ()), record.replaces
         view.backward_state, view.problem = record.backward_state, record.problem
+        view.squashed = bool(record.replaces)
+        view.last = record.id not in self.needed
         view.backward_title = record.settings.get("downgrade", record.title)
         return view
 

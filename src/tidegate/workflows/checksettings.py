@@ -30,7 +30,7 @@ USER = re.compile(r"""^AUTH_USER_MODEL\s*(?::\s*\w+\s*)?=\s*["']([\w.]+)["']""",
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """What a review goes by. `rules` maps a rule to off, true or a severity; `paths` globs to it."""
+    """What a review goes by. `rules` maps rules to off, on or a severity; `paths` globs to such."""
 
     database: str = "postgresql"
     version: int = 0

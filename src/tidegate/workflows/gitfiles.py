@@ -28,8 +28,8 @@ def changed_since(root: str, revision: str) -> tuple[set[str], set[str]]:
         said = (listed.err.strip().splitlines() or [listed.why or "git failed"])[-1]
         raise UsageProblem(
             f"git can't compare with {revision}: {said}",
-            "--since needs a git work tree and a revision that is there; CI often fetches one commit "
-            "alone.",
+            "--since needs a git work tree, and a revision that is there: CI often fetches one "
+            "commit alone.",
             "fetch the revision first, in CI with fetch-depth: 0",
         )
     words = [word for word in listed.out.split("\0") if word]

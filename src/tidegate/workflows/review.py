@@ -218,7 +218,7 @@ def _of_chain(
             cache.put("step " + keys[id], kept[id])
     whole = hashlib.sha256("".join(sorted(keys.values())).encode()).hexdigest()
     name = f"graph {whole} {sorted(edited.items())}"
-    graph = cache.get(name)
+    graph: list[Finding] | None = cache.get(name)
     if graph is None:
         from tidegate.workflows.asking import ask_graph
 

@@ -42,7 +42,7 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
     if isinstance(change, AddIndex):
-        name = "" if change.why else change.index.name
+        name = "" if change.why else change.made.name
     elif isinstance(change, AddConstraint):
         name = change.constraint.name
     elif isinstance(change, RenameTable | RenameColumn):

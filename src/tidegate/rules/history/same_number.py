@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tidegate.contracts.rule import GraphView, Hazard, Node, Rule
 
-RULE = Rule("info")
+RULE = Rule("info", opt_in=True)
 
 
 def examine_graph(graph: GraphView) -> Iterator[Hazard]:

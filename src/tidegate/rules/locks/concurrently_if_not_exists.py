@@ -51,9 +51,9 @@ migrations.RunSQL(
 def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
-    if not (change.if_not_exists and change.index.concurrently):
+    if not (change.if_not_exists and change.made.concurrently):
         return
-    name = change.index.name or "the index"
+    name = change.made.name or "the index"
     yield Hazard(
         f"a second attempt finds {name} INVALID from the first, takes it for done, and "
         f"{change.table} keeps an index that no query can use",

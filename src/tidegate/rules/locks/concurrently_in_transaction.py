@@ -43,7 +43,7 @@ def examine(moment: Moment) -> Iterator[Hazard]:
         named = change.detail == "concurrently" and change.verb in ("reindex", "detach-partition")
         what = change.verb.replace("-", " ").upper()
     else:
-        named = change.index.concurrently if isinstance(change, AddIndex) else change.concurrently
+        named = change.made.concurrently if isinstance(change, AddIndex) else change.concurrently
         what = "CREATE INDEX" if isinstance(change, AddIndex) else "DROP INDEX"
     if not named or moment.operation.transaction == 0 or _committed(moment):
         return

@@ -55,7 +55,7 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
 
 def _indexes(change: object, table: str, columns: tuple[str, ...]) -> bool:
     if isinstance(change, AddIndex) and change.table == table:
-        return change.index.columns[: len(columns)] == columns
+        return change.made.columns[: len(columns)] == columns
     unique = isinstance(change, AddConstraint) and change.table == table
     return (
         unique

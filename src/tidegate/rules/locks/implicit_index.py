@@ -48,7 +48,7 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     change = moment.change
     if not change.why or change.why == "the unique constraint" or not moment.is_old(change.table):
         return
-    column = ", ".join(change.index.columns)
+    column = ", ".join(change.made.columns)
     yield Hazard(
         f"{change.why} of {moment.operation.subject or column} builds an index on {change.table} "
         f"({column}) without CONCURRENTLY, in the transaction that holds the table's lock",

@@ -42,9 +42,9 @@ AddIndexConcurrently("order", models.Index(fields=["total"], name="order_total")
 def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
-    if change.index.concurrently or change.why or not moment.is_old(change.table):
+    if change.made.concurrently or change.why or not moment.is_old(change.table):
         return
-    name = change.index.name or "the index"
+    name = change.made.name or "the index"
     yield Hazard(
         f"building {name} on {change.table} makes every write to {change.table} wait until "
         "the whole table has been read",

@@ -66,8 +66,8 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
     if isinstance(change, AddIndex):
-        one = Constraint("unique", change.index.name, change.index.columns)
-        if change.why != "the unique constraint" or not change.index.unique:
+        one = Constraint("unique", change.made.name, change.made.columns)
+        if change.why != "the unique constraint" or not change.made.unique:
             return
     else:
         one = change.constraint
