@@ -61,7 +61,7 @@ class Rule(NamedTuple):
     until: int = 0
     companions: tuple[str, ...] = ()
     opt_in: bool = False
-    fix: str = ""  # "safe", "unsafe": `check --fix` can rewrite it
+    fixable: bool = False  # `check --fix` rewrites it, where the file allows
     state_only: bool = False  # asked about what only the framework believes, as well
 
 

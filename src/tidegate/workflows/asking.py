@@ -14,21 +14,34 @@ from tidegate.workflows.rulebook import Known, all_rules
 def ask_step(step: StepView, settings: CheckSettings) -> list[Finding]:
     """Return what the rules say about one step."""
     found: dict[tuple[object, ...], Finding] = {}
-    active = [one for one in all_rules() if _holds(one, step, settings)]
-    by_kind: dict[type, list[Known]] = {}
-    for one in active:
-        if one.examine is not None:
-            for kind in one.rule.on:
-                by_kind.setdefault(kind, []).append(one)
+    by_kind, whole = _active(step, settings)
     for moment in step.moments:
         for one in by_kind.get(type(moment.change), ()):
             if moment.operation.state_only and not one.rule.state_only:
                 continue
             _take(found, one, step, one.examine(moment) if one.examine else (), settings, moment)
-    for one in active:
+    for one in whole:
         if one.examine_step is not None:
             _take(found, one, step, one.examine_step(step), settings, None)
     return list(found.values())
+
+
+Active = tuple[dict[type, list[Known]], list[Known]]
+_asked: dict[tuple[object, ...], Active] = {}
+
+
+def _active(step: StepView, settings: CheckSettings) -> Active:
+    """Return the rules in force for a step: by kind of change, and those for whole steps."""
+    path = step.path if settings.paths else ""
+    key = (settings.key(), step.vendor, step.version, path)
+    if key not in _asked:
+        active = [one for one in all_rules() if _holds(one, step, settings)]
+        by_kind: dict[type, list[Known]] = {}
+        for one in active:
+            for kind in one.rule.on if one.examine is not None else ():
+                by_kind.setdefault(kind, []).append(one)
+        _asked[key] = (by_kind, [one for one in active if one.examine_step is not None])
+    return _asked[key]
 
 
 def _holds(one: Known, step: StepView, settings: CheckSettings) -> bool:
@@ -76,7 +89,7 @@ def _finding(
         message=hazard.message,
         remedy=hazard.remedy,
         step=step,
-        fixable=one.rule.fix == "safe" and not maybe,
+        fixable=one.rule.fixable and not maybe,
         confidence=confidence,
         also=hazard.also,
     )

@@ -7,7 +7,6 @@ from tidegate.workflows.rulebook import OWN, Known, all_rules, get
 
 FRAMEWORKS = {"django": "Django", "alembic": "Alembic"}
 VENDORS = {"postgresql": "PostgreSQL", "mysql": "MySQL and MariaDB", "sqlite": "SQLite"}
-FIXES = {"safe": "`tidegate check --fix`", "unsafe": "`tidegate check --fix --unsafe`"}
 FAMILIES = {
     "locks": "Locks, scans and rewrites",
     "compatibility": "The release that still runs",
@@ -58,7 +57,7 @@ def _facts(one: Known) -> str:
     if rule.opt_in:
         said.append("off until the settings name it")
     line = ", ".join(said) + "."
-    return line + (f"\nRewritten by {FIXES[rule.fix]}." if rule.fix else "")
+    return line + ("\nRewritten by `tidegate check --fix`." if rule.fixable else "")
 
 
 def _example(example: Example) -> list[str]:

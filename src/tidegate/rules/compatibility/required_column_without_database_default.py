@@ -18,7 +18,6 @@ from tidegate.model.operation import AddColumn, AlterColumn
 RULE = Rule(
     "error",
     on=(AddColumn,),
-    fix="safe",
     examples=(
         Example(
             "django",

@@ -26,7 +26,7 @@ from tidegate.model.operation import (
 RULE = Rule(
     "warning",
     on=(Code, Data, Statement, Opaque, AddColumn, DropColumn, AlterColumn, AddIndex, CreateTable),
-    fix="safe",
+    fixable=True,
     examples=(
         Example(
             "django",

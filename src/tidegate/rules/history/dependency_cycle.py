@@ -17,12 +17,18 @@ def examine_graph(graph: GraphView) -> Iterator[Hazard]:
     left = {
         one.id: {need for need in one.needs if need in graph.nodes} for one in graph.nodes.values()
     }
-    changed = True
-    while changed:
-        free = [key for key, needs in left.items() if not needs & set(left)]
-        changed = bool(free)
-        for key in free:
-            del left[key]
+    users_of: dict[str, list[str]] = {}
+    for key, needs in left.items():
+        for need in needs:
+            users_of.setdefault(need, []).append(key)
+    free = [key for key, needs in left.items() if not needs]
+    while free:
+        done = free.pop()
+        del left[done]
+        for user in users_of.get(done, []):
+            left[user].discard(done)
+            if not left[user]:
+                free.append(user)
     users = {need for needs in left.values() for need in needs}
     circle = sorted(set(left) & users)
     if circle:

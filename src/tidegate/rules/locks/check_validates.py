@@ -18,7 +18,7 @@ RULE = Rule(
     "error",
     on=(AddConstraint,),
     vendors=POSTGRESQL,
-    fix="safe",
+    fixable=True,
     companions=("stricter-than-old-writes",),
     examples=(
         Example(

@@ -16,7 +16,7 @@ RULE = Rule(
     "error",
     on=(AddIndex, DropIndex, Statement),
     vendors=POSTGRESQL,
-    fix="safe",
+    fixable=True,
     examples=(
         Example(
             "django",

@@ -18,7 +18,7 @@ RULE = Rule(
     "error",
     on=(AddConstraint,),
     vendors=POSTGRESQL,
-    fix="safe",
+    fixable=True,
     examples=(
         Example(
             "django",

@@ -17,7 +17,7 @@ RULE = Rule(
     "warning",
     on=(DropIndex,),
     vendors=POSTGRESQL,
-    fix="safe",
+    fixable=True,
     examples=(
         Example(
             "django",

@@ -21,7 +21,7 @@ RULE = Rule(
     "error",
     on=(AddIndex,),
     vendors=POSTGRESQL,
-    fix="safe",
+    fixable=True,
     examples=(
         Example(
             "django",

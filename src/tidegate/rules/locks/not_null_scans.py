@@ -18,7 +18,6 @@ RULE = Rule(
     "error",
     on=(AlterColumn,),
     vendors=POSTGRESQL,
-    fix="unsafe",
     companions=("null-forbidden",),
     examples=(
         Example(

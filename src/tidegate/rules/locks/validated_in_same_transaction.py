@@ -16,7 +16,6 @@ RULE = Rule(
     "error",
     on=(ValidateConstraint,),
     vendors=POSTGRESQL,
-    fix="safe",
     companions=("stricter-than-old-writes",),
     examples=(
         Example(

@@ -1,7 +1,7 @@
 """Review migrations: what they lock, rewrite, lose, and break for the running release.
 
 usage: tidegate check [PATH …] [--since REVISION] [--pending] [--fail-on error|warning|info]
-                      [--fix [--unsafe]] [--write-baseline] [--no-baseline]
+                      [--fix] [--write-baseline] [--no-baseline]
                       [--database postgresql|mysql|sqlite] [--format FORMAT]
 
 Reads Django's migrations and Alembic's revisions as source, without a database and without
@@ -11,7 +11,7 @@ importing the project. With nothing named it reviews every migration of the proj
   --since REVISION  what is new or changed since a git revision (from where the branches part)
   --pending         what the database has not applied yet; asks the database
   --fail-on LEVEL   exit with 1 when a finding is at least this grave (default: error)
-  --fix             rewrite what can be rewritten safely; --unsafe: also what changes more than form
+  --fix             rewrite the files where that is safe, then review what is left
   --write-baseline  accept the findings of now: from then on only new ones count
   --no-baseline     leave the baseline out of account
   --database NAME   the database the migrations are for, where the project's files don't tell
@@ -39,7 +39,7 @@ from tidegate.model.finding import SEVERITIES
 
 VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database"}
 SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
-            "--unsafe": "unsafe", "--no-baseline": "no_baseline"}  # fmt: skip
+            "--no-baseline": "no_baseline"}  # fmt: skip
 
 
 @dataclass
@@ -54,7 +54,6 @@ class Asked:
     write_baseline: bool = False
     no_baseline: bool = False
     fix: bool = False
-    unsafe: bool = False
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
@@ -77,7 +76,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if asked.fix:
             from tidegate.workflows.fixing import fix
 
-            for line in fix(glob.root, asked.paths, asked.since, steps, asked.unsafe, environ):
+            for line in fix(glob.root, asked.paths, asked.since, steps, asked.database, environ):
                 report.stage("fix", "", line)
         found = review(
             glob.root,
@@ -135,8 +134,6 @@ def parse(argv: list[str]) -> Asked:
         raise UsageProblem(
             f"--fail-on is {asked.fail_on!r}", "", "use one of: " + ", ".join(reversed(SEVERITIES))
         )
-    if asked.unsafe and not asked.fix:
-        raise UsageProblem("--unsafe goes with --fix", "", "write --fix --unsafe")
     return asked
 
 

@@ -54,6 +54,6 @@ def _document(one: object) -> dict[str, object]:
         "severity": one.rule.severity,
         "confidence": one.rule.confidence,
         "databases": list(one.rule.vendors) or ["postgresql", "mysql", "sqlite"],
-        "fix": one.rule.fix,
+        "fixable": one.rule.fixable,
         "title": one.title,
     }
