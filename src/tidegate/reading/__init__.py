@@ -1,1 +1,1 @@
-"""Reads migrations as source, without importing them, into operations with the state before."""
+"""Readers of migrations and of the files around an app: from text to values, with their lines."""
