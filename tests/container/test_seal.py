@@ -259,3 +259,45 @@ def test_gap_is_refused(tidegate: Runner, make_project: MakeProject):
     assert done.code == 2, done.said
     assert project.ids[0] in done.err
     assert not (project.root / "tidegate.seal").exists()
+
+
+def test_first_migration_of_an_app(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """The first migration of an app that had none at the sealing is seen, and applied."""
+    project, database = make_project("django"), fresh("newest")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(settings.read_text().replace('"shop"', '"shop", "depot"'))
+    (project.root / "depot").mkdir()
+    (project.root / "depot" / "__init__.py").touch()
+    seal(tidegate, project)
+    assert boot(tidegate, project, database.environ).code == 0
+    folder = project.root / "depot" / "migrations"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "0001_initial.py").write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        '    operations = [migrations.RunSQL("CREATE TABLE crate (id integer)")]\n'
+    )
+    done = boot(tidegate, project, database.environ)
+    assert done.code == 0, done.said
+    assert "crate" in database.tables()
+
+
+@pytest.mark.parametrize("password", ["pla1n-pa55", "per%cent"])
+def test_settings_that_do_not_unquote(
+    password: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """Settings that leave a URL's escapes as they are: fast without any, by the settings with."""
+    project, database = make_project("django"), fresh("newest")
+    assert database.server
+    file = project.root / "config" / "settings.py"
+    file.write_text(file.read_text().replace("import unquote", "import quote").replace(
+        "unquote(_url.password or \"\")", "_url.password"
+    ).replace("unquote(_url.username)", "_url.username"))  # fmt: skip
+    seal(tidegate, project)
+    role = f"plain_{len(password)}"
+    database.server.sql(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{password}'")
+    env = {"DATABASE_URL": database.url.replace("postgres:s3cret", f"{role}:{password}")}
+    assert boot(tidegate, project, env).code == 0
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, again.out) == (0, "app started\n"), again.said
+    assert bool(imported(again)) == ("%" in password)

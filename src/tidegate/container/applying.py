@@ -46,11 +46,17 @@ class Raising:
     report: Report
     signals: Signals
     target: str = ""
+    held: object = None  # a connection on which the election is won already
 
     @property
     def left(self) -> float:
         """Seconds that one attempt to connect may take."""
         return max(0.5, min(5.0, self.deadline - time.monotonic()))
+
+    def taken(self) -> object:
+        """Return the connection that has won, once: after a restart of the server it is dead."""
+        held, self.held = self.held, None
+        return held
 
 
 def raise_level(raising: Raising) -> Verdict:
@@ -70,7 +76,9 @@ def _raise_once(raising: Raising) -> Verdict:
             if not verdict.pending:
                 return verdict
             if election is None:
-                election = patiently(raising, lambda: database.election(raising.left))
+                election = patiently(
+                    raising, lambda: database.election(raising.left, raising.taken())
+                )
             if election.try_win():
                 return _leading(raising, election, session)
             if announced != (holder := election.holder()) and holder != "nobody":

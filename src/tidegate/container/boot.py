@@ -9,8 +9,9 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tidegate.container import static
 from tidegate.container.applying import Raising, patiently, raise_level, wait_level
@@ -40,6 +41,7 @@ class Boot:
     report: Report
     signals: Signals
     began: float
+    held: dict[str, Any] = field(default_factory=dict)  # connections that have won, by alias
 
     @property
     def deadline(self) -> float:
@@ -122,7 +124,10 @@ def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]
 def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     """Do what the policy says for the state that one database is in."""
     began = time.monotonic()
-    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals)
+    held = one.held.pop(connection.alias, None)
+    raising = Raising(
+        gate, connection, one.settings, one.deadline, one.report, one.signals, held=held
+    )
     verdict: Verdict = patiently(raising, lambda: gate.standing(connection))
     state = verdict.state
     if state in ("ahead", "diverged") and one.settings["when_ahead"] == "fail":
@@ -140,6 +145,8 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
         )
     if verdict.pending:
         verdict = _when_behind(one, raising, verdict)
+    elif held is not None:
+        held.close()
     one.report.stage(
         "gate", connection.alias, _summed_up(verdict), time.monotonic() - began,
         state=verdict.state,

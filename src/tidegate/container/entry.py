@@ -84,12 +84,15 @@ def run_boot(glob: Globals, argv: list[str], began: float, environ: Mapping[str,
         report.error([f"boot has no --format {glob.format}", "  next: use text or jsonl"], 2)
         return 2
     _quiet_end()
-    why = attempt(glob.root, argv, report, began)
+    held: dict[str, object] = {}
+    why = attempt(glob.root, argv, report, began, held)
     if glob.verbose:
         report.stage("gate", "", f"the long way: {why}")
     from tidegate.container.running import guarded
 
-    return guarded(report, lambda signals: _long_way(glob, argv, began, environ, report, signals))
+    return guarded(
+        report, lambda signals: _long_way(glob, argv, began, environ, report, signals, held)
+    )
 
 
 def _quiet_end() -> None:
@@ -110,6 +113,7 @@ def _long_way(
     environ: Mapping[str, str],
     report: Report,
     signals: object,
+    held: dict[str, object],
 ) -> int:
     from pathlib import Path
 
@@ -126,7 +130,7 @@ def _long_way(
             "write it after two dashes: tidegate boot -- gunicorn project.wsgi",
         )
     assert isinstance(signals, Signals)
-    one = Boot(Path(glob.root), environ, settings, report, signals, began)
+    one = Boot(Path(glob.root), environ, settings, report, signals, began, held)
     boot(one, rest[1:])
     sys.stdout.flush()
     start(one, rest[1:])

@@ -16,7 +16,7 @@ from pathlib import Path
 from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
-from tidegate.container.asking import ask, made_up_value
+from tidegate.container.asking import ask
 from tidegate.container.recipe import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.contracts.framework import Project
@@ -24,7 +24,7 @@ from tidegate.errors import UsageProblem
 from tidegate.model.level import heads, judge
 from tidegate.model.step import Step
 
-ENV_FILES = (".env", ".env.local")
+ENV_FILES = (".env", ".env.local", ".flaskenv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
     _refuse_gaps(steps)
     static = project.static_files()
     watched = _watched(root, project, steps, learned)
+    by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
     rows: list[tuple[str, ...]] = [
         ("version", __version__),
@@ -57,6 +58,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
+        ("quick", "names" if by_name else "times", sealfile.signature(watched, not by_name)),
         *(("variable", name) for name in learned.variables),
         *(("alias", one.alias) for one in connections),
         *_logins(learned),
@@ -91,8 +93,7 @@ def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
             "make the import work without a server at build time; see the error above",
         )
     learned = learn(project, environ, first)
-    for name in first.made_up:
-        os.environ[name] = made_up_value(name)
+    os.environ.update(first.made_up)
     return learned
 
 
@@ -114,6 +115,7 @@ def _watched(
     root: Path, project: Project, steps: Mapping[str, Sequence[Step]], learned: Learned
 ) -> list[str]:
     folders = {os.path.dirname(step.path) for some in steps.values() for step in some if step.path}
+    folders |= set(project.step_folders())
     files = set(learned.files)
     if "ALEMBIC_CONFIG" in project.identity():
         files.add(project.identity()["ALEMBIC_CONFIG"])
@@ -121,6 +123,7 @@ def _watched(
     for name in (*ENV_FILES, "manage.py", "pyproject.toml", "tidegate.toml"):
         files.add(str(root / name))
     inside = {path for path in files if os.path.exists(path)}
+    folders -= {path for path in folders if os.path.isfile(path)}
     return sorted(folders | {path for path in inside if os.path.dirname(path) not in folders})
 
 

@@ -77,5 +77,5 @@ class Database(Protocol):
     def session(self, timeout: float) -> Session:
         """Open a session. Raises as `probe`."""
 
-    def election(self, timeout: float) -> Election:
-        """Open the election for this database; it is not yet won."""
+    def election(self, timeout: float, held: object = None) -> Election:
+        """Open the election for this database; `held` is a connection that has won it already."""

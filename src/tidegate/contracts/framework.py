@@ -85,12 +85,16 @@ class Project(Protocol):
 
     framework: str
     root: Path
+    ids_are_file_names: bool  # or an edit of a file can change which steps there are
 
     def connections(self) -> list[Connection]:
         """Return the databases to gate, the main one first; loads the settings."""
 
     def steps(self, alias: str) -> list[Step]:
         """Return every step of the code for that database; loads the framework."""
+
+    def step_folders(self) -> list[str]:
+        """Return every folder that steps are read from, also those that don't exist yet."""
 
     def recorded_sql(self, connection: Connection) -> str:
         """Return the SELECT whose rows, as text, say what is applied."""

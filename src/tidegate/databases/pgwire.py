@@ -110,6 +110,21 @@ class Connection:
             self._cancel()
             raise
 
+    def heard(self, seconds: float) -> bool:
+        """Wait up to `seconds` for a notification; the session holds nothing meanwhile."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                kind, body = self._receive(deadline)
+            except TimeoutError:  # what came of a message so far stays in the buffer
+                return False
+            if kind == b"A":
+                return True
+            if kind == b"E":
+                self._drop()
+                raise _error(body)
+            self._common(kind, body)
+
     def _query(self, sql: bytes, deadline: float | None) -> list[Row]:
         self._send(b"Q", sql + b"\0", deadline)
         rows: list[Row] = []

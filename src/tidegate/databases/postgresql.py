@@ -10,8 +10,6 @@ free, and ends what keeps it (https://www.postgresql.org/docs/current/explicit-l
 from __future__ import annotations
 
 import importlib
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,16 @@ from typing import Any
 
 from tidegate.contracts.database import Rows, Session, TableMissing
 from tidegate.databases import pgwire
+from tidegate.databases.pglocks import (
+    DEATH_BOUNDS,
+    FENCE,
+    HOLDER,
+    LET_GO,
+    TRY_LOCK,
+    holder_name,
+    own_name,
+    set_known,
+)
 from tidegate.databases.pgstates import explain
 from tidegate.errors import ElectionNotWon
 from tidegate.model.connection import Connection, Secret
@@ -27,35 +35,9 @@ from tidegate.model.readiness import Permanent, Transient
 
 VENDOR = "postgresql"
 
-LOCK = (0x7469_6465, 1)  # "tide": the election
-FENCE = (0x7469_6465, 2)
-
 HEARTBEAT = 2.0  # seconds between two signs of life
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
 GRACE = 3.0  # seconds that a dead holder's session gets to end by itself
-
-# All of these may be set by any user (context `user`); names a server lacks are left out.
-# tcp_user_timeout is what frees the lock when the host is gone while a result is on its way.
-DEATH_BOUNDS = {
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "2",
-    "tcp_user_timeout": "6000",
-    "client_connection_check_interval": "2s",
-}
-
-
-def set_known(settings: Mapping[str, str]) -> str:
-    """Return SQL that sets those of `settings` that this server has."""
-    pairs = ", ".join(
-        f"({pgwire.quote_literal(name)}, {pgwire.quote_literal(value)})"
-        for name, value in settings.items()
-    )
-    return (
-        "SELECT set_config(wanted.name, wanted.value, false) "
-        f"FROM (VALUES {pairs}) AS wanted(name, value) "
-        "JOIN pg_catalog.pg_settings USING (name)"
-    )
 
 
 class PostgreSQL:
@@ -120,10 +102,13 @@ class PostgreSQL:
     def _explained(self, error: pgwire.PgError) -> Transient | Permanent:
         return explained(error, self.connection)
 
-    def election(self, timeout: float) -> PostgreSQLElection:
-        """Open the election's own connection, to TIDEGATE_DIRECT_URL when a pooler is between."""
-        direct = self.direct()
-        return PostgreSQLElection(direct, timeout)
+    def election(self, timeout: float, held: object = None) -> PostgreSQLElection:
+        """Open the election's own connection, to TIDEGATE_DIRECT_URL when a pooler is between.
+
+        `held` is the fast path's connection, when it has won already.
+        """
+        won = Wire(held, self.connection) if isinstance(held, pgwire.Connection) else None
+        return PostgreSQLElection(self.direct(), timeout, won)
 
     def direct(self) -> PostgreSQL:
         """Return this database reached without the pooler, when the environment names a way.
@@ -283,7 +268,7 @@ def _text(value: object) -> str | None:
 class PostgreSQLElection:
     """The right to change one PostgreSQL database's level."""
 
-    def __init__(self, database: PostgreSQL, timeout: float) -> None:
+    def __init__(self, database: PostgreSQL, timeout: float, won: Wire | None = None) -> None:
         self._database = database
         self._timeout = timeout
         self._guard = threading.Lock()
@@ -291,7 +276,7 @@ class PostgreSQLElection:
         self._won = False
         self._beat: threading.Thread | None = None
         self._ended = threading.Event()
-        self._session = self._open()
+        self._session = self._ready(won) if won else self._open()
 
     @property
     def redirect(self) -> Mapping[str, str]:
@@ -306,8 +291,7 @@ class PostgreSQLElection:
         }
 
     def _open(self) -> Wire | Driver:
-        name = f"tidegate {socket.gethostname()} {os.getpid()}"[:63]
-        session = self._database._wire(self._timeout, name)
+        session = self._database._wire(self._timeout, own_name())
         rows = session.query("SELECT pg_backend_pid()")
         if session.login_pid and rows[0][0] != str(session.login_pid):
             session.close()
@@ -318,13 +302,16 @@ class PostgreSQLElection:
                 "set TIDEGATE_DIRECT_URL=postgresql://user:password@server:5432/name to reach "
                 "the server directly; the app keeps its pooled address",
             )
+        return self._ready(session)
+
+    def _ready(self, session: Wire | Driver) -> Wire | Driver:
         session.query(set_known(DEATH_BOUNDS))
         return session
 
     def try_win(self) -> bool:
         """Try once; a winner then makes sure that no dead holder's session still runs."""
         try:
-            rows = self._session.query(f"SELECT pg_try_advisory_lock({LOCK[0]}, {LOCK[1]})")
+            rows = self._session.query(f"SELECT {TRY_LOCK}")
         except Transient:
             self._session.close()
             self._session = self._open()
@@ -362,19 +349,7 @@ class PostgreSQLElection:
 
     def holder(self) -> str:
         """Name the process that holds the election, by what it called itself."""
-        rows = self._query(
-            "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a "
-            f"USING (pid) WHERE l.locktype = 'advisory' AND l.classid = {LOCK[0]} "
-            f"AND l.objid = {LOCK[1]} AND l.granted AND l.database = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"
-        )
-        if not rows:
-            return "nobody"
-        name, pid = rows[0]
-        words = (name or "").split()
-        if len(words) == 3 and words[0] == "tidegate":
-            return f"{words[1]} (process {words[2]}, server process {pid})"
-        return f"server process {pid}"
+        return holder_name(list(self._query(HOLDER)))
 
     def query(self, sql: str) -> Rows:
         """Run SQL on the election's own session; the ledger writes through it."""
@@ -451,7 +426,15 @@ class PostgreSQLElection:
     def release(self) -> None:
         """Let go by ending the connection: the server frees its locks."""
         self._ended.set()
-        self._won = False
+        if self._won:
+            self._won = False
+            if self._guard.acquire(timeout=1.0):  # else the beat hangs at a server that is gone
+                try:
+                    self._session.query(LET_GO, 1.0)
+                except (Transient, Permanent):
+                    pass  # its end frees the locks, and those in line look by themselves
+                finally:
+                    self._guard.release()
         self._session.close()
 
 

@@ -49,7 +49,7 @@ class SQLite:
         """Open the file for reading; never creates it."""
         return SQLiteSession(self, timeout)
 
-    def election(self, timeout: float) -> SQLiteElection:
+    def election(self, timeout: float, held: object = None) -> SQLiteElection:
         """Open the lock file; it is not yet locked."""
         return SQLiteElection(self)
 

@@ -41,6 +41,7 @@ class DjangoProject:
     """A Django source tree and the settings module it runs with."""
 
     framework = "django"
+    ids_are_file_names = True
 
     def __init__(self, root: Path, settings: str) -> None:
         self.root = root
@@ -122,6 +123,24 @@ class DjangoProject:
             self._step(migration, firsts, loader.disk_migrations)
             for migration in loader.disk_migrations.values()
         ]
+
+    def step_folders(self) -> list[str]:
+        """Return each app's migrations package: an app without one may get it later."""
+        self.load()
+        from importlib.util import find_spec
+
+        from django.apps import apps
+        from django.db.migrations.loader import MigrationLoader
+
+        out = []
+        for app in apps.get_app_configs():
+            module, explicit = MigrationLoader.migrations_module(app.label)
+            spec = find_spec(module) if module else None
+            if spec and spec.submodule_search_locations:
+                out += [os.path.abspath(path) for path in spec.submodule_search_locations]
+            elif module and not explicit:
+                out.append(os.path.join(app.path, "migrations"))
+        return out
 
     def _step(self, migration: Any, firsts: Mapping[str, str], disk: Mapping[Any, Any]) -> Step:
         own = f"{migration.app_label}.{migration.name}"
