@@ -6,7 +6,6 @@ may run them (https://www.postgresql.org/docs/current/catalogs.html).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 Run = Callable[[str], Sequence[Sequence[object]]]
@@ -153,11 +152,6 @@ def lines(run: Run) -> list[str]:
         f"{kind} {name}: {' '.join(str(definition or '').split())}".rstrip(" :")
         for kind, name, definition in rows
     )
-
-
-def digest(lines: Sequence[str]) -> str:
-    """Return a short digest of a listing."""
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def sizes(run: Run) -> dict[str, dict[str, int]]:

@@ -52,7 +52,7 @@ def _look(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Rehear
     root = Path(job["root"])
     project: Project = discovery.find_project(root, os.environ, job.get("framework", ""))
     rehearsal = Rehearsal(project, emit)
-    for one in project.connections():
+    for one in rehearsal.connections:
         emit({"event": "connection", "alias": one.alias, "vendor": one.vendor, "host": one.host,
               "port": one.port, "user": one.user, "password": one.password.reveal(),
               "name": one.name, "options": one.options, "version_table": one.version_table,

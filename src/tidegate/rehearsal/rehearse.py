@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidegate.contracts.framework import Applying, Project
-from tidegate.databases import pgschema
+from tidegate.databases import pgschema, sqliteschema
 from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
@@ -39,6 +39,7 @@ class Rehearsal:
         else:
             raise TypeError(f"no rehearsal for {project.framework}")
         self.runs.prepare()
+        self.connections: list[Connection] = project.connections()
         self.release: Release | None = None
         self.vendor = ""
         self._side: Any = None
@@ -48,7 +49,7 @@ class Rehearsal:
         """Send the project to the scratch database."""
         self.scratch = Scratch.from_job(job["scratch"])
         self.vendor = self.scratch.vendor
-        self.connection = _connection(job["alias"], self.project)
+        self.connection = next(one for one in self.connections if one.alias == job["alias"])
         if self.vendor == "postgresql":
             keep_others_read_only()
             self._side = self.scratch.connect()
@@ -214,32 +215,11 @@ class Rehearsal:
         return sorted(set(gone))
 
 
-def _connection(alias: str, project: Project) -> Connection:
-    return next(one for one in project.connections() if one.alias == alias)
-
-
 def _sqlite_lines(path: str) -> list[str]:
     import sqlite3
 
     file = sqlite3.connect(path)
     try:
-        rows = file.execute(
-            "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-        lines = [f"{kind} {name}: {' '.join(str(sql).split())}" for kind, name, _, sql in rows
-                 if kind != "table"]  # fmt: skip
-        for kind, name, _, _ in rows:
-            if kind != "table" or name.startswith("tidegate_"):
-                continue
-            lines.append(f"table {name}:")
-            for column, word, notnull, default, pk in file.execute(
-                f"SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{name}')"
-            ):
-                marks = [word, "NOT NULL" if notnull else "", f"DEFAULT {default}" if default
-                         else "", "PRIMARY KEY" if pk else ""]  # fmt: skip
-                lines.append(f"column {name}.{column}: {' '.join(m for m in marks if m)}")
-            for row in file.execute(f"PRAGMA foreign_key_list('{name}')"):
-                lines.append(f"foreign key {name}.{row[3]}: {row[2]}.{row[4]} {row[5]} {row[6]}")
+        return sqliteschema.lines(lambda sql: file.execute(sql).fetchall())
     finally:
         file.close()
-    return sorted(lines)

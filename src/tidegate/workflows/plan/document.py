@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tidegate._version import __version__
 from tidegate.databases import pgschema
 from tidegate.model.finding import Finding, Findings, in_order
-from tidegate.model.step import Step
+from tidegate.model.plan import basis, fingerprint
 from tidegate.workflows.plan.impact import summary
 from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
 from tidegate.workflows.plan.story import Outcome
 from tidegate.workflows.plan.traced import StepTrace
-
-
-def basis(
-    steps: Sequence[Step], applied: Iterable[str], schema: Sequence[str], target: str
-) -> dict[str, str]:
-    """Return what a plan stands on, each part as a digest. A plan is stale when one has moved."""
-    code = "\n".join(f"{one.id} {one.digest}" for one in steps)
-    return {
-        "steps": _digest(code),
-        "level": _digest("\n".join(sorted(applied))),
-        "schema": pgschema.digest(schema),
-        "target": _digest(target) if target else "",
-    }
-
-
-def fingerprint(parts: dict[str, str]) -> str:
-    """Return the plan's name."""
-    return _digest(json.dumps(parts, sort_keys=True))[:12]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def findings(outcome: Outcome) -> Findings:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.model.finding import Finding, Place
+from tidegate.model.finding import SEVERITIES, Finding, Place
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import (
     BLOCKS_WRITES,
@@ -143,7 +143,7 @@ def _after_exclusive(step: StepTrace, case: Case) -> Iterator[Finding]:
             told.add(key)
             yield Finding(
                 "statement-after-exclusive-lock",
-                "warning" if case.sizes is None or work == "writes rows" else "error",
+                _severity_of_work(statement, case),
                 case.place(step, statement),
                 f"{_operation(statement)} {work} while its transaction still holds ACCESS "
                 f"EXCLUSIVE on {key[1]}: reads and writes of {key[1]} wait until the step ends",
@@ -154,6 +154,13 @@ def _after_exclusive(step: StepTrace, case: Case) -> Iterator[Finding]:
         for lock in statement["locks"]:
             if lock["mode"] == "ACCESS EXCLUSIVE" and lock["kind"] == "table":
                 taken.setdefault((statement["transaction"], lock["was"]), statement)
+
+
+def _severity_of_work(statement: Event, case: Case) -> str:
+    found = impacts(statement, case.sizes)
+    if not found:
+        return "warning"
+    return max((one.severity for one in found), key=SEVERITIES.index)
 
 
 def _known_rows(case: Case, table: str) -> bool:

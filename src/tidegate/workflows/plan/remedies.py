@@ -62,7 +62,7 @@ def _inside(sql: str) -> str:
 
 def _model(statement: Event) -> str:
     """Return the model that Django's own description names last."""
-    words = re.findall(r"(?:on model|of model|on|to|from) (\w+)", statement["describe"])
+    words = re.findall(r"(?:on model|of model|on|to|from) (\w+)", statement["describe"].split(" (")[0])
     return words[-1] if words else "<model>"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate import discovery
 from tidegate.contracts.database import Session, TableMissing
-from tidegate.databases import pgparams, pgschema, pgwire
+from tidegate.databases import pgparams, pgschema, pgwire, sqliteschema
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.process import Command, run
@@ -97,17 +97,14 @@ def _recorded(session: Session, sql: str) -> list[tuple[str, ...]]:
 def _look_at_file(connection: Connection, recorded_sql: str, environ: Mapping[str, str]) -> Target:
     session = discovery.database(connection, environ).session(5.0)
     try:
-        rows = session.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT "
-                             "LIKE 'sqlite_%' AND name NOT LIKE 'tidegate_%'")  # fmt: skip
-        sizes = {}
-        for (name,) in rows:
-            count = int(session.query(f'SELECT count(*) FROM "{name}"')[0][0] or 0)
-            sizes[str(name)] = {"rows": count, "bytes": count * 100, "index_bytes": 0}
-        schema = [" ".join(str(row[0]).split()) for row in session.query(
-            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'tidegate_%' "
-            "ORDER BY name")]  # fmt: skip
-        return Target(connection, "", f"file {connection.name}", schema, sizes,
-                      _recorded(session, recorded_sql))  # fmt: skip
+        return Target(
+            connection,
+            "",
+            f"file {connection.name}",
+            sqliteschema.lines(session.query),
+            sqliteschema.sizes(session.query),
+            _recorded(session, recorded_sql),
+        )
     finally:
         session.close()
 
