@@ -179,10 +179,18 @@ class PostgresProbe:
             self.side.query(sql)
         self.since = 0
         self.known: Mapping[int, tuple[str, str, str, int, int]] = {}
+        self._nodes: dict[int, int] = {}
 
     def begin(self) -> None:
         """Note which relations there are: those that come later are nobody's yet."""
         self.known = pgschema.as_mapping(self.side.query(pgschema.RELATIONS))
+
+    def refresh(self, session: AppSession | None) -> None:
+        """Note the file of each relation, as the session sees it: earlier steps made new ones."""
+        own = session is not None and session.status != "failed"
+        rows = session.run(pgschema.RELATIONS) if session and own else self.side.query(
+            pgschema.RELATIONS)  # fmt: skip
+        self._nodes = {oid: one[3] for oid, one in pgschema.as_mapping(rows).items()}
 
     def may_wrap(self, sql: str) -> bool:
         """Whether a statement in autocommit may be put into a transaction of its own."""
@@ -207,6 +215,8 @@ class PostgresProbe:
         if seen:
             self.since = seen[-1].id
         relations = {row[0]: self._relation(row) for row in found["relations"] or []}
+        if before:
+            self._nodes.update({oid: one.node for oid, one in relations.items()})
         return Snapshot(relations, found["wal"] or 0, found["transaction"] or "", seen,
                         {row[0]: tuple(row[1:]) for row in found["counts"] or []})  # fmt: skip
 
@@ -228,7 +238,7 @@ class PostgresProbe:
         """Return the file node that a relation had."""
         if oid in before.relations:
             return before.relations[oid].node
-        return self.known[oid][3] if oid in self.known else 0
+        return self._nodes.get(oid, 0)
 
     def relation(self, oid: int) -> Relation | None:
         """Return a relation that was there before."""

@@ -91,6 +91,7 @@ class Rehearsal:
                 self.emit({"event": "release", "statements": len(self.release.statements),
                            "from": "models" if self.release.models else "schema"})  # fmt: skip
             atomic[step] = applying.atomic
+            tracer.session = session if session.raw is not None else None
             tracer.begin(step)
 
         def on_done(step: str, seconds: float) -> None:

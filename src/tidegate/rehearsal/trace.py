@@ -21,6 +21,7 @@ CONTROL = re.compile(
 CATALOGUE = re.compile(r"\bpg_catalog\b|\bpg_class\b|\binformation_schema\b|\bsqlite_master\b|"
                        r"^\s*PRAGMA\b|\bpg_type\b|\bpg_attribute\b", re.I)  # fmt: skip
 BOOKS = re.compile(r'"?(django_migrations|alembic_version)"?', re.I)
+BUILDS = re.compile(r"^\s*(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX|CLUSTER|VACUUM\b.*\bFULL)", re.I)
 SAME = 20  # times that one statement of one place is looked at closely; then it is only counted
 NOT_IN_A_TRANSACTION = ("25001", "2D000", "25P01")
 HELD_FROM = "ROW SHARE"  # weaker locks are held by every reader, and not worth a line
@@ -60,6 +61,8 @@ class Tracer:
         """A step begins."""
         self.step, self.on, self._last = step, True, None
         self._counts, self.touched, self.everything_touched = {}, set(), False
+        if self.probe is not None:
+            self.probe.refresh(self.session)
 
     def finish(self) -> None:
         """The step has ended: tell what was only counted, and what no hook saw."""
@@ -169,7 +172,7 @@ class Tracer:
         after = self._look()
         if before is not None and after is not None:
             record.wal = after.wal - before.wal
-        if "INDEX" in record.sql.upper() and "CREATE" in record.sql.upper():
+        if BUILDS.search(record.sql):  # its counters are the server's own already
             record.scans = sorted(
                 {lock["relation"] for lock in record.locks if lock["kind"] == "table"}
             )
@@ -234,7 +237,8 @@ class Tracer:
             return
         name = self._old(now.oid)
         # DROP takes the file away as well: a rewrite puts another in its place.
-        if now.node and now.node != self.probe.node_before(now.oid, before):
+        old = self.probe.node_before(now.oid, before)
+        if now.node and old and now.node != old:
             record.rewrites.append(name)
         scans, read, ins, upd, dele = (
             a - b for a, b in zip(now.counts, before.counted(now.oid), strict=True)

@@ -72,6 +72,8 @@ class Impact:
 
 def impacts(statement: Event, sizes: Sizes | None) -> list[Impact]:
     """Return the work of one statement on tables of the target. `sizes` None: not known."""
+    if statement["sql"].lstrip()[:8].upper() == "TRUNCATE":
+        return []  # it gives the table a new file, and reads nothing of the old
     modes = strongest(statement)
     out = []
     rewritten = [name for name in statement["rewrites"] if _is_table(name, statement)]
