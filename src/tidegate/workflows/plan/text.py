@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.model.finding import Findings
+from tidegate.workflows.plan.impact import STRENGTH
 
 
 def story(found: Findings) -> str:
@@ -51,11 +52,13 @@ def _step(step: dict[str, Any]) -> list[str]:
 
 def strong(locks: list[dict[str, Any]]) -> dict[str, str]:
     """Return the locks worth reading: on tables, more than a reader's or writer's own."""
-    weak = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE")
     out: dict[str, str] = {}
     for lock in locks:
-        if lock["mode"] not in weak and lock["kind"] != "index":
-            out[lock["relation"]] = lock["mode"]
+        name, mode = lock["relation"], lock["mode"]
+        if mode in STRENGTH[:3] or lock["kind"] == "index":
+            continue
+        if name not in out or STRENGTH.index(mode) > STRENGTH.index(out[name]):
+            out[name] = mode
     return out
 
 

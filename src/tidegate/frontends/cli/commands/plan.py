@@ -44,19 +44,25 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         fail_on, out = given.pop("fail_on", "error"), given.pop("out", "")
         if fail_on not in (*SEVERITIES, "never"):
             raise UsageProblem(f"--fail-on is {fail_on!r}", "", "use error, warning, info or never")
-        reporter = discovery.reporter(glob.format)  # a wrong --format is told before the work
+        if glob.format != "markdown":  # its table of steps is a plan's own
+            discovery.reporter(glob.format)  # a wrong --format is told before the work
         request = Request(Path(glob.root), dict(environ), **given)
         found = findings(rehearse(request, lambda text: report.stage("plan", "", text)))
         if out:
             _write(out, found)
-        print(rendered(glob, found, reporter.render(found, _coloured(glob, environ))))
+        print(rendered(glob, found, _coloured(glob, environ)))
         return 1 if fail_on != "never" and found.at_least(fail_on) else 0
 
     return guarded(report, work)
 
 
-def rendered(glob: Globals, found: Findings, text: str) -> str:
+def rendered(glob: Globals, found: Findings, colour: bool) -> str:
     """Return the report; as text, the story of the steps comes before the findings."""
+    if glob.format == "markdown":
+        from tidegate.workflows.plan import markdown
+
+        return markdown.render(found)
+    text = discovery.reporter(glob.format).render(found, colour)
     if glob.format != "text":
         return text
     from tidegate.workflows.plan.text import story
