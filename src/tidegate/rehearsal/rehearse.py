@@ -17,7 +17,7 @@ from tidegate.model.connection import Connection
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
 from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
-from tidegate.rehearsal.session import AppSession
+from tidegate.rehearsal.session import AppSession, SideSession
 from tidegate.rehearsal.trace import Tracer
 from tidegate.rehearsal.with_alembic import AlembicRehearsal
 from tidegate.rehearsal.with_django import DjangoRehearsal
@@ -87,7 +87,8 @@ class Rehearsal:
         def on_start(step: str) -> None:
             session = self.runs.session(connection)
             if self.release is None and session.raw is not None:
-                self.release = Release(session, shapes)
+                side = SideSession(self._side) if self._side is not None else session
+                self.release = Release(side, shapes)
                 self.emit({"event": "release", "statements": len(self.release.statements),
                            "from": "models" if self.release.models else "schema"})  # fmt: skip
             atomic[step] = applying.atomic

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tidegate.databases import pgschema
-from tidegate.rehearsal.session import AppSession
+from tidegate.rehearsal.session import AppSession, SideSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ _BIG = {"smallint": "32767", "integer": "2147483647", "bigint": "922337203685477
 class Release:
     """The statements of the deployed release, and which of them the schema still takes."""
 
-    def __init__(self, session: AppSession, shapes: Sequence[Shape]) -> None:
-        self._session = session
+    def __init__(self, session: AppSession | SideSession, shapes: Sequence[Shape]) -> None:
+        self._session: AppSession | SideSession = session
         self._broken: set[Statement] = set()
         columns = dict(_postgres(session) if session.vendor == "postgresql" else _sqlite(session))
         self.models = bool(shapes)
@@ -86,10 +86,29 @@ class Release:
             known = _find(shape, columns)
             if known is None or shape.table in _BOOKS:
                 continue
-            for forms in _statements(shape, {one.name: one for one in known}, self._session):
+            every = list(
+                _statements(shape, {one.name: one for one in known}, self._session.vendor)
+            )
+            if self._all_good([forms[0] for forms in every]):
+                self.statements += [forms[0] for forms in every]
+                continue
+            for forms in every:
                 good = next((one for one in forms if not self._try(one)), None)
                 if good is not None:
                     self.statements.append(good)
+
+    def _all_good(self, statements: Sequence[Statement]) -> bool:
+        """Try several at once, where the session takes several in one message."""
+        if not isinstance(self._session, SideSession):
+            return False
+        back = "ROLLBACK TO SAVEPOINT tidegate_probe"
+        run = self._session.run
+        try:
+            run("SAVEPOINT tidegate_probe; " + "; ".join(f"{s.sql}; {back}" for s in statements))
+        except Exception:
+            run(back)
+            return False
+        return True
 
     def _try(self, one: Statement) -> str:
         """Run it in a savepoint and take it back; return the error, or an empty string."""
@@ -151,7 +170,7 @@ def _reflected(key: tuple[str, str], found: Sequence[Column]) -> Shape:
 
 
 def _statements(
-    shape: Shape, columns: dict[str, Column], session: AppSession
+    shape: Shape, columns: dict[str, Column], vendor: str
 ) -> Iterator[list[Statement]]:
     """Yield each statement, with weaker forms of it behind."""
     name = f'"{shape.table}"' if not shape.schema else f'"{shape.schema}"."{shape.table}"'
@@ -170,7 +189,7 @@ def _statements(
         values = ", ".join(fill(one) for one in writes)
         sql = f"INSERT INTO {name} ({listed}) VALUES ({values})"
         forms = [make("INSERT", sql)]
-        if session.vendor == "postgresql":
+        if vendor == "postgresql":
             forms.append(make("INSERT", sql, "replica"))
         yield [*forms, structural]
     if not writes:
@@ -226,7 +245,7 @@ def _number(kind: str) -> str:
     return f"{whole}.{'9' * scale}" if scale else whole
 
 
-def _postgres(session: AppSession) -> Iterator[tuple[tuple[str, str], list[Column]]]:
+def _postgres(session: AppSession | SideSession) -> Iterator[tuple[tuple[str, str], list[Column]]]:
     tables: dict[tuple[str, str], list[Column]] = {}
     for schema, table, name, kind, category, nullable, length, label, filled in session.run(
         _COLUMNS
@@ -245,7 +264,7 @@ def _postgres(session: AppSession) -> Iterator[tuple[tuple[str, str], list[Colum
     yield from tables.items()
 
 
-def _sqlite(session: AppSession) -> Iterator[tuple[tuple[str, str], list[Column]]]:
+def _sqlite(session: AppSession | SideSession) -> Iterator[tuple[tuple[str, str], list[Column]]]:
     names = session.run(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     )

@@ -75,3 +75,30 @@ class AppSession:
             work()  # the driver opens a transaction by itself
         finally:
             self.raw.rollback()
+
+
+class SideSession:
+    """A connection of our own, in the shape of the app's: for questions about what is committed."""
+
+    vendor = "postgresql"
+
+    def __init__(self, wire: Any) -> None:
+        self.raw = wire
+
+    def run(self, sql: str) -> Rows:
+        """Run one or several statements; the rows of the last one that has any."""
+        rows: Rows = self.raw.query(sql)
+        return rows
+
+    @property
+    def status(self) -> str:
+        """As `AppSession.status`."""
+        return {"I": "idle", "E": "failed"}.get(self.raw.status, "open")
+
+    def aside(self, work: Callable[[], None]) -> None:
+        """Do `work` and take it all back."""
+        self.run("BEGIN")
+        try:
+            work()
+        finally:
+            self.run("ROLLBACK")

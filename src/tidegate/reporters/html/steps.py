@@ -8,7 +8,8 @@ from typing import Any
 
 from tidegate.model.finding import Finding
 
-WEAK = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE")
+STRENGTH = ("SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
+            "ACCESS EXCLUSIVE")  # fmt: skip
 
 
 def steps(plan: dict[str, Any], findings: Sequence[Finding]) -> str:
@@ -54,13 +55,7 @@ def _badges(step: dict[str, Any]) -> str:
 
 
 def _row(one: dict[str, Any]) -> str:
-    locks = ", ".join(
-        dict.fromkeys(
-            f"{lock['mode']} {lock['relation']}"
-            for lock in one["locks"]
-            if lock["mode"] not in WEAK and lock["kind"] != "index"
-        )
-    )
+    locks = ", ".join(f"{mode} {name}" for name, mode in strongest(one["locks"]).items())
     sql = " ".join(one["sql"].split())
     count = f" × {one['count']}" if one["count"] > 1 else ""
     blind = f'<br><span class="soft">{escape(one["blind"])}</span>' if one["blind"] else ""
@@ -69,6 +64,18 @@ def _row(one: dict[str, Any]) -> str:
         f'<td class="number">{one["seconds"] * 1000:.1f} ms</td><td>{escape(locks)}</td>'
         f'<td>{escape(one["impact"])}</td><td class="number">{one["line"] or ""}</td></tr>'
     )
+
+
+def strongest(locks: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return each table's strongest lock; what every reader and writer takes is left out."""
+    out: dict[str, str] = {}
+    for lock in locks:
+        name, mode = lock["relation"], lock["mode"]
+        if mode not in STRENGTH or lock["kind"] == "index":
+            continue
+        if name not in out or STRENGTH.index(mode) > STRENGTH.index(out[name]):
+            out[name] = mode
+    return out
 
 
 def difference(plan: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 LEFT, TOP, ROW = 190, 46, 30  # pixels
-FULL, NARROW, WIDE = 1060, 22, 72  # of the page, and of one statement
+FULL, NARROW, WIDE = 1030, 22, 72  # of the page, and of one statement
 BLOCKING = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE")
 
 

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,15 +124,27 @@ def rehearse(request: Request, say: Say) -> Outcome:
         if not pending:
             return outcome
         say(f"rehearsing {len(pending)} steps of {project.framework} on a scratch database")
+        dumped = _dumping(found)
         with _scratch(request, connection, found) as (server, place):
             clock.note("scratch")
             outcome.engine = f"PostgreSQL {server.version}" if server else "SQLite"
             inside.ask("point", lambda event: None, alias=connection.alias, scratch=place)
-            _fill(outcome, server, place, recorded_sql, inside, clock)
+            _fill(outcome, server, place, recorded_sql, inside, clock, dumped)
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
                        pending=[one.id for one in pending])  # fmt: skip
             clock.note("rehearsal")
     return outcome
+
+
+def _dumping(found: target.Target | None) -> Future[str] | None:
+    """Begin to dump the target's schema: it goes on while the scratch server starts."""
+    if found is None or found.connection.vendor != "postgresql":
+        return None
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(target.dump, found, programs.nearest(found.major))
+    finally:
+        pool.shutdown(wait=False)
 
 
 class Clock:
@@ -270,10 +283,11 @@ def _fill(
     recorded_sql: str,
     inside: Runner,
     clock: Clock,
+    dumped: Future[str] | None,
 ) -> None:
     """Bring the scratch database to the deployed level: from the target, or from the steps."""
-    if server is not None and outcome.target is not None:
-        sql = target.dump(outcome.target, server.programs)
+    if server is not None and outcome.target is not None and dumped is not None:
+        sql = dumped.result()
         clock.note("dump")
         outcome.not_restored = target.restore(server, place["name"], outcome.target, sql)
         target.record(server, place["name"], outcome.target, recorded_sql)
