@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -121,3 +121,79 @@ def _end(child: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+
+
+class Talk:
+    """A command that is spoken with, line by line; its stderr goes to `heard`.
+
+    Use it as a context manager: at the end the command is asked to stop, then made to.
+    """
+
+    def __init__(self, command: Command, heard: Callable[[str], None] | None = None) -> None:
+        self.command = command
+        self.why = ""
+        self.errors: list[str] = []
+        self._heard = heard
+        try:
+            self._child: subprocess.Popen[str] | None = subprocess.Popen(
+                command.argv,
+                cwd=command.cwd or None,
+                env={**os.environ, **command.environ},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            self._child, self.why = None, error.strerror or str(error)
+            return
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Talk:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self.end()
+
+    def _drain(self) -> None:
+        assert self._child is not None and self._child.stderr is not None
+        for text in self._child.stderr:
+            line = redacted(text.rstrip("\r\n"), self.command.secrets)
+            self.errors = [*self.errors[-200:], line]
+            if self._heard is not None:
+                self._heard(line)
+
+    def say(self, line: str) -> None:
+        """Write one line to it; that it has gone shows when it is listened to."""
+        if self._child is None or self._child.stdin is None:
+            return
+        try:
+            self._child.stdin.write(line + "\n")
+            self._child.stdin.flush()
+        except OSError:
+            pass
+
+    def lines(self) -> Iterator[str]:
+        """Yield what it prints, up to its end."""
+        if self._child is not None and self._child.stdout is not None:
+            for text in self._child.stdout:
+                yield text.rstrip("\r\n")
+
+    def end(self) -> int | None:
+        """Close its input, wait a moment, then end it; return its exit code."""
+        child = self._child
+        if child is None:
+            return None
+        try:
+            if child.stdin is not None:
+                child.stdin.close()
+        except OSError:
+            pass
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            _end(child)
+        self._reader.join(2)
+        return child.returncode

@@ -48,6 +48,8 @@ class Raising:
     signals: Signals
     target: str = ""
     held: object = None  # a connection on which the election is won already
+    plan: str = ""  # the fingerprint of the plan that is applied, for the ledger
+    check: Callable[[Verdict, Session], None] | None = None  # asked by the winner, before all
 
     @property
     def left(self) -> float:
@@ -156,6 +158,8 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     verdict = raising.gate.level(raising.connection, session)
     if not verdict.to_do:
         return verdict
+    if raising.check is not None:
+        raising.check(verdict, session)
     _refuse_unmade_backup(raising)
     lost: list[str] = []
 
@@ -195,7 +199,7 @@ def _written_down(
     book = ledger.Ledger(
         election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
     )
-    book.begin(" ".join(before.pending)[:2000])
+    book.begin(raising.plan or " ".join(before.pending)[:2000])
     seconds: dict[str, float] = {}
     began = time.monotonic()
     state, message = "failed", ""
