@@ -27,8 +27,8 @@ def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:
         raise _raised(done, done.out.splitlines()[-3:]) from None
 
 
-def migrate(command: Command, timeout: float, tell: Teller, stop: Callable[[], None]) -> None:
-    """Run `migrate` in a container and tell its stages. A signal stops the container itself."""
+def work(command: Command, timeout: float, tell: Teller, stop: Callable[[], None]) -> None:
+    """Run a verb of the inside and tell its stages. A signal stops the container itself."""
     said: list[Mapping[str, Any]] = []
 
     def line(text: str) -> None:

@@ -234,6 +234,11 @@ def ask(one: Update) -> list[str]:
         return ["what the command above lists as pending"]
     with one.stage("status"):
         found = insiding.status(command)
+        if any(database["state"] == "unreachable" for database in found["databases"]):
+            # The inside's own wait knows what will come and what never will, and says which.
+            waiting = one.target.inside(("--format", "jsonl", "wait"))
+            insiding.work(waiting, one.target.number("timeout"), one.tell, _nothing)
+            found = insiding.status(command)
     pending: list[str] = []
     for database in found["databases"]:
         refuse_unreachable(database)
@@ -250,6 +255,10 @@ def ask(one: Update) -> list[str]:
                 f"{', '.join(database['unknown'][:5])}; it may be older than what ran before"
             )
     return pending
+
+
+def _nothing() -> None:
+    """A one-off container that only waits needs no stopping of its own."""
 
 
 def refuse_unreachable(database: Mapping[str, Any]) -> None:
@@ -278,7 +287,7 @@ def migrate(one: Update, pending: Sequence[str]) -> None:
         one.show(command.shown())
         return
     with one.stage("migrate"):
-        insiding.migrate(
+        insiding.work(
             command,
             one.target.number("migrate_timeout"),
             one.tell,
