@@ -221,7 +221,9 @@ class Stack:
             "--filter", f"label=com.docker.compose.service={service}",
             "--filter", "label=com.docker.compose.oneoff=False",
         ).split()  # fmt: skip
-        found: list[dict[str, Any]] = json.loads(docker("inspect", *ids)) if ids else []
+        # What has vanished since it was listed is left out.
+        out = docker("inspect", *ids, check=False) if ids else ""
+        found: list[dict[str, Any]] = json.loads(out or "[]")
         return found
 
     def ids(self, service: str = "web") -> set[str]:

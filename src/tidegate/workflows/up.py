@@ -373,7 +373,8 @@ def verify(one: Update) -> None:
         ill = _settled(one, one.services, one.target.number("settle"))
         if ill:
             raise _unwell(one, ill, "the new release is not well")
-        why = answers(one.verify_url, 30) if one.verify_url else ""
+        patience = min(30.0, one.target.number("timeout"))
+        why = answers(one.verify_url, patience) if one.verify_url else ""
         if why:
             raise UpdateUndone("the new release is not well", f"{one.verify_url} {why}")
     one.tell.stage(
