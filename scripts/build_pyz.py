@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from tidegate.targets.archive import write  # noqa: E402  (the path comes first)
+from tidegate.targets.archive import write
 
 if __name__ == "__main__":
     print(write(Path(sys.argv[1] if len(sys.argv) > 1 else "dist/tidegate-boot.pyz")))

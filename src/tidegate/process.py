@@ -40,13 +40,14 @@ def run(
     stdin: str | None = None,
     line: Callable[[str], None] | None = None,
     apart: bool = False,
+    keep: bool = True,
 ) -> Result:
     """Run `command` to its end and return how it ended; never raises for what the command did.
 
     `timeout` in seconds. `line` gets every line of its stderr and stdout as it comes (both are
     drained side by side, so neither can block the other). A command that runs out of time is
     terminated, then killed. `apart` keeps a Ctrl-C at the terminal from the command: it reaches us
-    alone, and we decide how the command ends.
+    alone, and we decide how the command ends. Without `keep` the output goes to `line` alone.
     """
     try:
         child = subprocess.Popen(
@@ -68,7 +69,8 @@ def run(
         stream = child.stdout if name == "out" else child.stderr
         assert stream is not None
         for text in stream:
-            kept[name].append(text)
+            if keep:
+                kept[name].append(text)
             if line is not None:
                 line(redacted(text.rstrip("\r\n"), command.secrets))
 

@@ -74,7 +74,7 @@ print("serving RELEASE", flush=True)
 import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 http.server.HTTPServer(("", 8000), Answer).serve_forever()
 """
-DOCKERFILE = f"FROM {BASE}\nCOPY . .\nCMD [\"python\", \"serve.py\"]\n"
+DOCKERFILE = f'FROM {BASE}\nCOPY . .\nCMD ["python", "serve.py"]\n'
 SLOW_HEALTH = """
     healthcheck:
       test: ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000')"]
@@ -231,7 +231,9 @@ class Stack:
 
     def served(self, service: str = "web") -> str:
         """What the running app answers, asked from inside its container."""
-        code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000').read().decode())"
+        code = (
+            "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000').read().decode())"
+        )
         (one, *_) = self.containers(service)
         return docker("exec", one["Id"], "python", "-c", code)
 

@@ -100,11 +100,15 @@ class Target(Protocol):
     backend: str
     migrator: str  # the service whose container migrates: the backend, or one made for it
     database: str
+    source: str  # the host's folder with manage.py or alembic.ini
     told: tuple[Told, ...]
     secrets: tuple[str, ...]
 
     def number(self, key: str) -> float:
         """Return a setting that is a number."""
+
+    def reach(self) -> None:
+        """Raise NotReady unless what runs the services answers."""
 
     def check(self) -> list[str]:
         """Look whether an update can begin; return what to warn of. Raises what forbids it."""
@@ -114,6 +118,15 @@ class Target(Protocol):
 
     def image_id(self, reference: str) -> str:
         """Return the id of an image, or an empty string."""
+
+    def image_age(self, reference: str) -> str:
+        """Return when an image was made, or an empty string."""
+
+    def workdir(self) -> str:
+        """Return the folder in the image where the backend's code lies."""
+
+    def image_path(self) -> str:
+        """Return PATH as the backend's image sets it."""
 
     def digests(self) -> Mapping[str, str]:
         """Return what `Container.config` would be for each service if it were made now."""

@@ -35,6 +35,4 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
 def windows_line(argv: Sequence[str]) -> str:
     """Return the line that PowerShell reads as `argv`: single quotes keep everything as it is."""
     plain = re.compile(r"[\w./\\:=,+%-]+").fullmatch
-    return " ".join(
-        word if plain(word) else "'" + word.replace("'", "''") + "'" for word in argv
-    )
+    return " ".join(word if plain(word) else "'" + word.replace("'", "''") + "'" for word in argv)

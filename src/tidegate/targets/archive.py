@@ -11,7 +11,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "process.py", "mcp.py")
+OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "process.py")
+CLI = ("__init__.py", "main.py", "handover.py")  # of the front end; the rest is the outside's
 VERBS = ("__init__.py", "boot.py", "migrate.py", "seal.py", "status.py", "wait.py")  # the inside's
 MAIN = "from tidegate.__main__ import entry\n\nentry()\n"
 
@@ -23,10 +24,14 @@ def members() -> Iterator[tuple[str, bytes]]:
         inner = path.relative_to(package)
         if "__pycache__" in inner.parts or inner.parts[0] in OUTSIDE:
             continue
-        if inner.parts[:3] == ("frontends", "cli", "commands") and inner.name not in VERBS:
+        if inner.parts[0] == "frontends" and inner.name not in _front_end(inner.parts):
             continue
         yield f"tidegate/{inner.as_posix()}", path.read_bytes()
     yield "__main__.py", MAIN.encode()
+
+
+def _front_end(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return {2: ("__init__.py",), 3: CLI}.get(len(parts), VERBS)
 
 
 def content() -> bytes:

@@ -6,6 +6,7 @@ asked of the engine (labels, inspect), never read out of text meant for people.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -365,7 +366,8 @@ def _container(raw: Mapping[str, Any]) -> Container:
 def _health_words(state: Mapping[str, Any]) -> str:
     """Return why the container didn't start, or what its health check last said."""
     checks = (state.get("Health") or {}).get("Log") or []
-    last = next((one for one in reversed(checks) if one.get("ExitCode")), {})
+    failed = [one for one in checks if one.get("ExitCode")]
+    last: Mapping[str, Any] = failed[-1] if failed else {}
     return str(state.get("Error") or last.get("Output") or "").strip()
 
 
@@ -467,7 +469,7 @@ def _first_generation() -> bool:
 def _from_yaml(words: Words) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Return the configuration through a YAML library: version 1 has no JSON."""
     try:
-        import yaml
+        yaml: Any = importlib.import_module("yaml")
     except ImportError:
         raise UsageProblem(
             "docker-compose is version 1, which gives its configuration as YAML only",

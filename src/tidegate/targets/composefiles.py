@@ -41,9 +41,7 @@ class Files:
 
 def signs(root: Path) -> bool:
     """Return whether there is any Compose file about; costs a look at a few folders."""
-    return bool(
-        _own(root) or _named(root) or any(_in_folders(root).values()) or _elsewhere(root)
-    )
+    return bool(_own(root) or _named(root) or any(_in_folders(root).values()) or _elsewhere(root))
 
 
 def find(root: Path, asked: Asked, values: Values, environ: Mapping[str, str]) -> Files | None:
@@ -76,8 +74,8 @@ def _environment(root: Path, name: str, values: Values) -> Files:
     found = {**_elsewhere(root), **_named(root)}
     names = (name, *MEANT.get(name, ()))
     for wanted in names:
-        for path, own in found.items():
-            if own == wanted:
+        for path, label in found.items():
+            if label == wanted:
                 folder = Path(path).parent
                 base = tuple(str((folder / one).as_posix()) for one in _own(root / folder)[:1])
                 return Files((path,), (), f"named for {wanted}", base=base)

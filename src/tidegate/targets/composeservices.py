@@ -66,7 +66,7 @@ def _service(
 def _needs(raw: Mapping[str, Any]) -> dict[str, str]:
     needs = raw.get("depends_on") or {}
     if isinstance(needs, list):
-        return {name: "service_started" for name in needs}
+        return dict.fromkeys(needs, "service_started")
     return {name: str(how.get("condition", "")) for name, how in needs.items()}
 
 

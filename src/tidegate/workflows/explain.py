@@ -1,4 +1,4 @@
-"""Known last words of a server, explained. They add a line for people; nothing is decided by them."""
+"""Known last words of servers, explained: a line for people; nothing is decided by them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ KNOWN = (
         r"password authentication failed|Access denied for user",
         "A database's volume keeps the password of its first start: changing it in the env file "
         "changes the app alone. Put the old one back, or alter the role in the database.",
+    ),
+    (
+        r"DuplicateTable|DuplicateColumn|DuplicateObject|already exists \\(42|"
+        r"(table|relation|column) .*already exists",
+        "The database holds what the step would make: it was made by hand or by another tool, and "
+        "no migration is recorded for it. Compare it with the step, then record the step without "
+        "running it: manage.py migrate --fake APP NAME, or alembic stamp REVISION.",
     ),
     (
         r"No space left on device",

@@ -11,6 +11,7 @@ from tidegate.contracts.target import Target, Teller
 from tidegate.errors import Stopped, TidegateError
 from tidegate.model.command import Command
 from tidegate.process import Result, run
+from tidegate.workflows.explain import explained
 
 MARK = "tidegate  error "
 
@@ -85,6 +86,7 @@ def _raised(done: Result, lines: list[str]) -> TidegateError:
     what = texts[0] if texts[:at] else done.why or "the command in the container failed"
     meaning = "\n".join(texts[1:at])
     advice = "\n".join([text.removeprefix("next:").strip() for text in texts[at:]])
+    meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
     kind = KINDS.get(done.code or 0)
     if kind is None:
         more = f"`{done.command.shown()}` ended with {done.code}{done.why and ': ' + done.why}."

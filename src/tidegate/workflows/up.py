@@ -19,8 +19,9 @@ from tidegate.model.command import Command
 from tidegate.process import Result, run
 from tidegate.workflows import insiding
 from tidegate.workflows.explain import explained
+from tidegate.workflows.standing import needs
 from tidegate.workflows.upstate import Release, State
-from tidegate.workflows.verify import Ill, answers, look, settle
+from tidegate.workflows.verify import Ill, answers, settle
 
 CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
 
@@ -52,7 +53,9 @@ class Update:
             return Result(command, 0, "", "")
         return run(command, timeout, line=self.line if aloud else None, apart=True)
 
-    def must(self, command: Command, what: str, timeout: float = 600.0, aloud: bool = False) -> None:
+    def must(
+        self, command: Command, what: str, timeout: float = 600.0, aloud: bool = False
+    ) -> None:
         """Run a command that has to succeed."""
         done = self.do(command, timeout, aloud)
         if not done.ok:
@@ -194,13 +197,9 @@ def build(one: Update) -> None:
 
 def provide(one: Update) -> None:
     """Start what the migration needs and what does not run; nothing is replaced."""
-    by_name = {service.name: service for service in one.target.services}
-    needed = [
-        by_name[name]
-        for name in _below(by_name, one.target.migrator) | _below(by_name, one.target.backend)
-        if not by_name[name].code and not by_name[name].once
-    ]
-    needed = [service for service in one.target.services if service in needed]
+    names = {each.name for start in (one.target.migrator, one.target.backend)
+             for each in needs(one.target, start)}  # fmt: skip
+    needed = [each for each in one.target.services if each.name in names]
     up_now = {each.service for each in one.target.containers() if each.up}
     absent = [service.name for service in needed if service.name not in up_now]
     if absent:
@@ -212,18 +211,6 @@ def provide(one: Update) -> None:
         ill = _settled(one, needed, 0)
         if ill:
             raise _unwell(one, ill, "what the migration needs does not run")
-
-
-def _below(by_name: Mapping[str, Service], name: str) -> set[str]:
-    """Return the names of everything that a service needs, directly or not."""
-    out: set[str] = set()
-    waiting = list(by_name[name].needs) if name in by_name else []
-    while waiting:
-        next = waiting.pop()
-        if next in by_name and next not in out:
-            out.add(next)
-            waiting += by_name[next].needs
-    return out
 
 
 def ask(one: Update) -> list[str]:
@@ -377,9 +364,7 @@ def verify(one: Update) -> None:
         why = answers(one.verify_url, patience) if one.verify_url else ""
         if why:
             raise UpdateUndone("the new release is not well", f"{one.verify_url} {why}")
-    one.tell.stage(
-        "verify", "", f"{len(one.services)} services are well", one.seconds["verify"]
-    )
+    one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
 
 
 def _settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[Ill, ...]:
@@ -433,6 +418,3 @@ def document(one: Update, outcome: str) -> dict[str, Any]:
         ],
         "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
     }  # fmt: skip
-
-
-__all__ = ["Update", "look", "release_of", "up"]
