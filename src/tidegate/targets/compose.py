@@ -314,6 +314,7 @@ class ComposeProject:
             entrypoint=self.values.text("python"),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
+            environ=("PYTHONDONTWRITEBYTECODE=1",),
             label=words[-1] if words else "inside",
         )
 

@@ -52,6 +52,7 @@ class Making:
     mounts: dict[str, str] = field(default_factory=dict)
     python: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
+    stands: dict[str, Any] = field(default_factory=dict)
 
     @property
     def django(self) -> bool:
@@ -68,10 +69,15 @@ class Making:
         )  # fmt: skip
 
     def status(self) -> dict[str, Any]:
-        """Return where the databases stand for the host's code."""
+        """Return where the databases stand for the host's code; asked once."""
+        if not self.stands:
+            self.stands = self._status()
+        return self.stands
+
+    def _status(self) -> dict[str, Any]:
         if self.target is None:
-            here = ("--project", str(self.folder), "--format", "json", "status", "--local")
-            argv = (sys.executable, "-m", "tidegate", *here)
+            words = ("--project", str(self.folder), "--format", "json")
+            argv = (sys.executable, "-m", "tidegate", *words, "status", "--local")
             return insiding.status(Command(argv, environ=self._packages()))
         words = ("--format", "json", "status")
         return insiding.status(
@@ -95,6 +101,14 @@ class Making:
 
 
 ROOT = "0:0"
+# Autogenerate drops every table that no model declares: it must not see the ledger's.
+UNSEEN = (
+    "import sys; from sqlalchemy.engine.reflection import Inspector; "
+    "every = Inspector.get_table_names; "
+    "Inspector.get_table_names = lambda self, *a, **k: "
+    "[name for name in every(self, *a, **k) if not name.startswith('tidegate_')]; "
+    "from alembic.config import main; main(sys.argv[1:])"
+)
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -111,10 +125,10 @@ def through(target: Target, tell: Teller) -> Making:
     workdir = target.workdir()
     mounts = {workdir: str(folder)}
     user = _owner(folder)
-    for one in target.image_path().split(":"):
+    for place in target.image_path().split(":"):
         # An environment below the code's folder would be hidden with it: keep the image's own.
-        if one.startswith(workdir.rstrip("/") + "/"):
-            mounts[one.removesuffix("/bin")] = ""
+        if place.startswith(workdir.rstrip("/") + "/"):
+            mounts[place.removesuffix("/bin")] = ""
     one = Making(folder, tell, target, user, mounts)
     if user and any(each["vendor"] == "sqlite" for each in one.status()["databases"]):
         one.user = ROOT  # the database's file belongs to the app's user, and only root is both
@@ -183,8 +197,9 @@ def _words(one: Making, wanted: Wanted) -> list[str]:
     message = ["-m", wanted.message] if wanted.message else []
     if wanted.merge:
         return ["-m", "alembic", "merge", *message, "heads"]
-    auto = [] if wanted.empty else ["--autogenerate"]
-    return ["-m", "alembic", "revision", *auto, *message]
+    if wanted.empty:
+        return ["-m", "alembic", "revision", *message]
+    return ["-c", UNSEEN, "revision", "--autogenerate", *message]
 
 
 def sql(one: Making, path: Path) -> list[str]:
