@@ -24,7 +24,7 @@ SLOW = "migrations.RunPython(lambda *_: __import__('time').sleep(3))"
 def test_a_crash_loop_without_a_health_check(stack: Make, code: str) -> None:
     """It is seen as a failure, and the previous image runs again: exit 8."""
     one = stack().django()
-    one.up()
+    one.up("--settle", "0")
     before = one.containers()[0]["Image"]
     one.release("two", code)
     done = exited(one, ["up"], 8)
@@ -40,7 +40,7 @@ def test_a_crash_loop_without_a_health_check(stack: Make, code: str) -> None:
 def test_a_release_that_fails_its_health_check(stack: Make, code: str) -> None:
     """The previous image runs again, healthy: exit 8."""
     one = stack().django(extra=SLOW_HEALTH)
-    one.up()
+    one.up("--settle", "0")
     one.release("two", code)
     done = exited(one, ["up"], 8)
     assert "the previous release is running again" in done.err
@@ -51,7 +51,7 @@ def test_a_release_that_fails_its_health_check(stack: Make, code: str) -> None:
 def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
     """Exit 5; the old container never stopped, its image has its name, the good step stays."""
     one = stack().django()
-    one.up()
+    one.up("--settle", "0")
     before = one.containers()[0]
     one.release("two").migration("0002_email", COLUMN)
     one.migration("0003_broken", BROKEN, "0002_email")
@@ -69,7 +69,7 @@ def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
 def test_the_previous_configuration_comes_back_too(stack: Make) -> None:
     """A new configuration that breaks the app is undone, although its files have changed."""
     one = stack().django(extra="    environment: {MODE: old}\n")
-    one.up()
+    one.up("--settle", "0")
     one.release("two", CRASH)
     text = (one.folder / "compose.yaml").read_text().replace("MODE: old", "MODE: new")
     one.write({"compose.yaml": text})
@@ -89,7 +89,7 @@ def test_a_first_start_that_fails(stack: Make) -> None:
 def test_a_url_that_does_not_answer_undoes_the_update(stack: Make) -> None:
     """`--verify URL` is part of the new release's being well."""
     one = stack().django()
-    one.up()
+    one.up("--settle", "0")
     one.release("two")
     done = exited(one, ["up", "--timeout", "3", "--verify", "http://127.0.0.1:9/health"], 8)
     assert "http://127.0.0.1:9/health did not answer" in done.err
@@ -124,7 +124,7 @@ def test_killed_and_run_again(stack: Make, moment: str) -> None:
 def test_killed_after_replacing_then_a_release_that_fails(stack: Make) -> None:
     """The release to go back to is the one before the killed update, not what that one left."""
     one = stack().django()
-    one.up()
+    one.up("--settle", "0")
     one.release("two", CRASH)
     first = one.start("up", "--settle", "30")
     first.until("replace web", 60)
@@ -154,7 +154,7 @@ def test_ctrl_c(stack: Make, moment: str) -> None:
 def test_a_stopped_database_is_started(stack: Make) -> None:
     """The update says so, starts it, and goes on."""
     one = stack().django(COMPOSE_PG)
-    one.up()
+    one.up("--settle", "0")
     one.compose("stop", "-t", "1", "db")
     one.release("two")
     done = one.up()
@@ -165,7 +165,7 @@ def test_a_stopped_database_is_started(stack: Make) -> None:
 def test_an_old_volume_with_another_password(stack: Make) -> None:
     """Exit 4 before anything is replaced, with what the volume has to do with it."""
     one = stack().django(COMPOSE_PG)
-    one.up()
+    one.up("--settle", "0")
     one.write({".env": f"POSTGRES_PASSWORD={PASSWORD}-new\n"}).release("two")
     done = exited(one, ["up"], 4)
     assert "keeps the password of its first start" in done.err
@@ -175,7 +175,7 @@ def test_an_old_volume_with_another_password(stack: Make) -> None:
 def test_the_database_goes_away_during_the_migration(stack: Make) -> None:
     """A restart of the server in the middle of a step is survived."""
     one = stack().django(COMPOSE_PG)
-    one.up()
+    one.up("--settle", "0")
     one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
     first = one.start("up")
     first.until("shop.0002_slow: applying", 60)
@@ -201,7 +201,7 @@ def test_a_missing_variable(stack: Make) -> None:
 def test_a_build_that_fails(stack: Make) -> None:
     """Exit 8: the previous release still runs, untouched."""
     one = stack().django()
-    one.up()
+    one.up("--settle", "0")
     before = one.ids()
     one.write({"Dockerfile": (one.folder / "Dockerfile").read_text() + "RUN false\n"})
     done = exited(one, ["up"], 8)
@@ -220,7 +220,7 @@ def test_no_engine(stack: Make) -> None:
 def test_a_mount_that_hides_the_code(stack: Make) -> None:
     """Exit 8 or 9 and a word on the mount: the file is in the image, and not in the container."""
     one = stack().django()
-    one.up()
+    one.up("--settle", "0")
     one.write({"empty/keep": ""})
     text = (one.folder / "compose.yaml").read_text()
     one.write({"compose.yaml": text.replace('"data:/data"]', '"data:/data", "./empty:/app"]')})

@@ -16,7 +16,7 @@ KNOWN = (
         "changes the app alone. Put the old one back, or alter the role in the database.",
     ),
     (
-        r"DuplicateTable|DuplicateColumn|DuplicateObject|already exists \\(42|"
+        r"DuplicateTable|DuplicateColumn|DuplicateObject|already exists \(42|"
         r"(table|relation|column) .*already exists",
         "The database holds what the step would make: it was made by hand or by another tool, and "
         "no migration is recorded for it. Compare it with the step, then record the step without "

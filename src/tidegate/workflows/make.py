@@ -79,9 +79,9 @@ class Making:
             words = ("--project", str(self.folder), "--format", "json")
             argv = (sys.executable, "-m", "tidegate", *words, "status", "--local")
             return insiding.status(Command(argv, environ=self._packages()))
-        words = ("--format", "json", "status")
+        asking = ("--format", "json", "status")
         return insiding.status(
-            self.target.inside(words, self.target.backend, mounts=self.mounts, user=self.user)
+            self.target.inside(asking, self.target.backend, mounts=self.mounts, user=self.user)
         )
 
     def own(self, paths: Sequence[Path]) -> None:

@@ -16,14 +16,14 @@ def status(target: Target) -> dict[str, Any]:
     """Return the document of `status`: services, databases, and what to do next."""
     target.reach()
     seen = target.containers()
-    image = image_of(target, target.migrator)
+    image = image_of(target, target.backend)
     databases: list[dict[str, Any]] = []
     framework, why = "", ""
     if not target.image_id(image):
         why = f"the image {image} is not built yet"
     else:
         try:
-            found = insiding.status(target.inside(("--format", "json", "status")))
+            found = insiding.status(target.inside(("--format", "json", "status"), target.backend))
             databases = found["databases"]
             framework = found["project"]["framework"]
         except TidegateError as error:
@@ -100,8 +100,9 @@ def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> No
     """Make sure that a one-off container of `service` can start: its image, and what it needs."""
     target.reach()
     one = next(each for each in target.services if each.name == service)
-    if one.built and not target.image_id(one.image):
-        tell.stage("build", service, f"the image {one.image} is not built yet")
+    stale = _stale(target, one)
+    if one.built and stale:
+        tell.stage("build", service, f"the image {one.image} {stale}")
         done = run(target.building([service]), 3600, line=line, apart=True)
         if not done.ok:
             raise NotReady("the build failed", "\n".join(done.err.splitlines()[-8:]))
@@ -118,6 +119,17 @@ def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> No
     ill = settle(target.containers, needed, _restarts(target.containers()), 0, timeout, _ignored)
     if ill:
         raise NotReady(f"{ill[0].service} {ill[0].what}", "", f"tidegate logs {ill[0].service}")
+
+
+def _stale(target: Target, service: Service) -> str:
+    """Return why a service's image has to be built before its code can be run."""
+    if not target.image_id(service.image):
+        return "is not built yet"
+    backend = image_of(target, target.backend)
+    if service.name == target.backend or service.image == backend:
+        return ""
+    older = target.image_age(service.image) < target.image_age(backend)
+    return f"is older than that of {target.backend}" if older else ""
 
 
 def _ignored(ill: object) -> None:
