@@ -34,7 +34,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("uv"):
         argv = ["uv", "build", "--wheel", "-q", "-o", str(folder), str(ROOT)]
     else:
-        argv = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", str(folder), str(ROOT)]
+        argv = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "-q",
+            "-w",
+            str(folder),
+            str(ROOT),
+        ]
     subprocess.run(argv, check=True, timeout=120, capture_output=True)
     return folder
 
@@ -46,7 +56,8 @@ def example(one: Stack, name: str, services: list[str], wheels: Path) -> Stack:
     compose = re.sub(r"^name: .*\n", "", compose, flags=re.MULTILINE)
     compose = compose.replace("image: taskboard:", f"image: {one.name}:")
     more = "".join(
-        f"  {each}:\n    build: {{additional_contexts: {{wheels: {wheels}}}}}\n" for each in services
+        f"  {each}:\n    build: {{additional_contexts: {{wheels: {wheels}}}}}\n"
+        for each in services
     )
     return one.write({
         "compose.yaml": f"name: {one.name}\n{compose}",

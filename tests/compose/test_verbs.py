@@ -19,9 +19,7 @@ EMAIL = "    email = models.EmailField(default='')\n"
 
 
 @pytest.fixture(scope="module")
-def running(
-    engine: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
+def running(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One project with PostgreSQL that runs; its host files belong to another user."""
     folder = tmp_path_factory.mktemp("verbs")
     (folder / "runs").mkdir()

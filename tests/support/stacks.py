@@ -187,8 +187,8 @@ class Stack:
 
     @property
     def environ(self) -> dict[str, str]:
-        mine = {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT")
-                if name in os.environ}  # fmt: skip
+        names = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT")
+        mine = {name: os.environ[name] for name in names if name in os.environ}
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return {
             **mine, "PATH": path, "HOME": str(self.shared),

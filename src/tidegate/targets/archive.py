@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import sys
 import tempfile
 import zipfile
@@ -48,9 +47,9 @@ def write(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(content())
-    os.chmod(file.name, 0o755)
-    os.replace(file.name, path)
-    return path
+    made = Path(file.name)
+    made.chmod(0o755)
+    return made.replace(path)
 
 
 def cached(environ: Mapping[str, str]) -> Path:

@@ -15,7 +15,7 @@ ARCHIVE = "/tidegate-boot.pyz"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How every command of one project begins. `compose` is `docker compose` or `docker-compose`."""
+    """How every command of a project begins. `compose` is `docker compose` or `docker-compose`."""
 
     compose: tuple[str, ...]
     root: Path

@@ -398,7 +398,7 @@ def keep(one: Update) -> dict[str, Any]:
 
 def _superseded(kept: Sequence[str], most: int) -> list[str]:
     """Return the names of kept images of all but the last releases."""
-    stamps = sorted({name.rpartition("-")[2] for name in kept})
+    stamps = sorted({stamp for name in kept if (stamp := name.rpartition("-")[2]).isdigit()})
     gone = set(stamps[: max(0, len(stamps) - most)])
     return [name for name in kept if name.rpartition("-")[2] in gone]
 
