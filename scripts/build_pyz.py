@@ -13,7 +13,10 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "tidegate"
 OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "process.py")
-VERBS = ("boot", "migrate", "seal", "status", "wait")  # the inside's
+VERBS = (
+    "backup", "boot", "health", "history", "migrate",
+    "restore", "rollback", "seal", "status", "wait",
+)  # fmt: skip  # the inside's
 
 
 def build(output: Path) -> Path:

@@ -127,7 +127,13 @@ def _long_way(
         )
     assert isinstance(signals, Signals)
     one = Boot(Path(glob.root), environ, settings, report, signals, began)
-    boot(one, rest[1:])
+    if settings["startup_port"]:
+        from tidegate.container.health.starting import answering_on
+
+        with answering_on(int(settings["startup_port"]), report, environ):
+            boot(one, rest[1:])
+    else:
+        boot(one, rest[1:])
     sys.stdout.flush()
     start(one, rest[1:])
     return 0

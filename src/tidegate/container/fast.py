@@ -44,7 +44,7 @@ def attempt(root: str, argv: list[str], report: Report, began: float) -> str:  #
         return why
     for (alias,) in head.all("alias"):
         at = time.monotonic()
-        version = _is_current(head, alias, environ)
+        version = is_current(head, alias, environ)
         if version[0] != "=":
             return version
         took = time.monotonic() - at
@@ -65,10 +65,11 @@ BOOT = (
     "wait_for",
     "timeout",
     "lock_timeout",
+    "startup_port",
 )
 
 
-def _is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
+def is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
     """Return "=" and the server's version when current, else why that isn't known."""
     fields = sealfile.login(head, alias, environ)
     if isinstance(fields, str):

@@ -7,6 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
 
@@ -40,6 +41,7 @@ class Report:
         self.quiet = quiet
         self.secrets: tuple[str, ...] = ()
         self.seconds: dict[str, float] = {}
+        self.listeners: list[Callable[[str, str, str], None]] = []
         self._out = out
 
     def stage(
@@ -48,6 +50,8 @@ class Report:
         """Say one line, and count the seconds to the stage."""
         if seconds is not None:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        for tell in self.listeners:
+            tell(stage, subject, text)
         if self.form == "jsonl":
             self._json({"stage": stage, "subject": subject, "text": text, **more}, seconds)
         elif not self.quiet:
