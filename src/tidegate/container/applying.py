@@ -28,10 +28,19 @@ from tidegate.errors import (
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqltext import without_values
+from tidegate.model.step import Step
 
 POLL = (0.05, 0.4)  # seconds between two looks of a waiter: from, to; with jitter
 LOCK_REFUSED = "55P03"
 SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
+OWN_LOCKS = (  # the strong ones on the user's own relations
+    "SELECT DISTINCT mode, relation::regclass::text FROM pg_locks WHERE locktype = 'relation' "
+    "AND pid = pg_backend_pid() AND granted AND relation >= 16384 AND mode IN "
+    "('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', "
+    "'AccessExclusiveLock') AND relation IN (SELECT oid FROM pg_class WHERE relkind IN "
+    "('r', 'p', 'm', 'f'))"
+)
 RESTARTS = 3  # times that a server going away in the middle of a step is waited out
 
 
@@ -180,12 +189,16 @@ def _written_down(
     book = ledger.Ledger(
         election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
     )
-    book.begin(" ".join(before.pending)[:2000])
-    seconds: dict[str, float] = {}
+    records: dict[str, ledger.Record] = {}
+    book.begin(
+        " ".join(before.pending)[:2000],
+        fingerprint=gate.fingerprint(connection.alias, before.pending),
+        level_before=gate.recorded_digest(connection.alias),
+    )
     began = time.monotonic()
     state, message = "failed", ""
     try:
-        _apply(raising, election, seconds, before, lost)
+        _apply(raising, election, records, before, lost)
         state = "done"
     except Stopped as stop:
         message = f"stopped by signal {stop.signum}"
@@ -194,7 +207,7 @@ def _written_down(
         message = masked(error.what, raising.report.secrets)
         raise
     finally:
-        _close_book(raising, book, (state, message), began, seconds)
+        _close_book(raising, book, (state, message), began, records)
     after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
@@ -211,19 +224,16 @@ def _close_book(
     book: ledger.Ledger,
     outcome: tuple[str, str],
     began: float,
-    seconds: Mapping[str, float],
+    records: Mapping[str, ledger.Record],
 ) -> None:
     """Write the end of the run; what can't be written must not hide why it ended."""
     try:
         applied = _standing(raising).applied
     except (Transient, Permanent):
         return  # the server is gone: the next holder closes this run as abandoned
-    fresh = [
-        (step, seconds.get(step.id, 0.0))
-        for step in raising.gate.steps(raising.connection.alias)
-        if step.id in seconds and step.id in applied
-    ]
-    book.end(outcome[0], time.monotonic() - began, fresh, outcome[1])
+    fresh = [record for id, record in records.items() if id in applied]
+    after = raising.gate.recorded_digest(raising.connection.alias)
+    book.end(outcome[0], time.monotonic() - began, fresh, outcome[1], after)
     if book.off:
         raising.report.warn(f"the ledger was not written: {book.off}")
 
@@ -231,15 +241,16 @@ def _close_book(
 def _apply(
     raising: Raising,
     election: Election,
-    seconds: dict[str, float],
+    records: dict[str, ledger.Record],
     before: Verdict,
     lost: list[str],
 ) -> None:
     """Apply; ask again for a refused lock, and go on after a server that went away."""
     restarts = 0
     pause = 0.2
+    retries: dict[str, int] = {}
     while True:
-        applying = _listening(raising, election, seconds, len(before.pending))
+        applying = _listening(raising, election, (records, retries), len(before.pending))
         try:
             raising.gate.project.apply(raising.connection, raising.target, applying)
             return
@@ -260,6 +271,7 @@ def _apply(
             state = sqlstate(error)
             late = time.monotonic() + pause > raising.deadline
             if state == LOCK_REFUSED and applying.atomic and not late:
+                retries[applying.step] = retries.get(applying.step, 0) + 1
                 raising.report.stage(
                     "migrate", applying.step, "a lock was not free in time; released, asking again"
                 )
@@ -286,29 +298,40 @@ def _hold_again(raising: Raising, election: Election) -> None:
 
 
 def _listening(
-    raising: Raising, election: Election, seconds: dict[str, float], total: int
+    raising: Raising,
+    election: Election,
+    kept: tuple[dict[str, ledger.Record], dict[str, int]],
+    total: int,
 ) -> Applying:
     budget = float(raising.settings["lock_timeout"])
+    records, retries = kept
+    known = {step.id: step for step in raising.gate.steps(raising.connection.alias)}
+    secrets = raising.report.secrets
 
     def on_start(step: str) -> None:
         raising.report.stage("migrate", step, "applying", step=step)
 
     def on_done(step: str, took: float) -> None:
-        seconds[step] = took
-        raising.report.stage("migrate", step, f"done ({len(seconds)} of {total})", took, step=step)
+        said = [(masked(without_values(sql), secrets), t) for sql, t in applying.statements]
+        records[step] = ledger.Record(
+            known.get(step, Step(step)), took, said, applying.locks, retries.get(step, 0)
+        )
+        raising.report.stage("migrate", step, f"done ({len(records)} of {total})", took, step=step)
 
     def opened(run: Any) -> None:
         election.fence(run)
         if budget:
             run(f"SET lock_timeout = {int(budget * 1000)}")
 
-    return Applying(
+    applying = Applying(
         on_start=on_start,
         on_done=on_done,
         opened=opened if raising.connection.vendor == "postgresql" else None,
         redirect=election.redirect,
         lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
+        ask_locks=OWN_LOCKS if raising.connection.vendor == "postgresql" else "",
     )
+    return applying
 
 
 def sqlstate(error: BaseException) -> str:

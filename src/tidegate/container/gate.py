@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from tidegate import discovery
@@ -51,6 +52,18 @@ class Gate:
             return self.level(connection, session)
         finally:
             session.close()
+
+    def fingerprint(self, alias: str, pending: Sequence[str]) -> str:
+        """Return a short name for these steps, by their code, on the level that was last read."""
+        digests = {step.id: step.digest for step in self.steps(alias)}
+        text = "\n".join([self.recorded_digest(alias), *(f"{i} {digests.get(i)}" for i in pending)])
+        return sha256(text.encode()).hexdigest()[:16]
+
+    def recorded_digest(self, alias: str) -> str:
+        """Return a short name for the framework's own rows, as they were last read."""
+        rows = sorted(self._seen[alias][0]) if alias in self._seen else []
+        text = ",".join(".".join(row) for row in rows)
+        return f"{len(rows)}:{sha256(text.encode()).hexdigest()[:16]}"
 
     def level(
         self, connection: Connection, session: Session, timeout: float | None = None

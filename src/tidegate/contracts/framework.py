@@ -22,6 +22,7 @@ class StaticFiles:
 
 
 Run = Callable[[str], Sequence[tuple[object, ...]]]
+DDL = ("ALTER", "CREATE", "DROP", "LOCK", "TRUNCATE")
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class Applying:
     each new session, with a function that runs SQL on that very session, in autocommit.
     `redirect` are login fields that replace the project's own (a way round a pooler).
     `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
-    `atomic` whether the database takes a failed step back by itself.
+    `atomic` whether the database takes a failed step back by itself. `statements` are those of
+    the running step that ended well, with their seconds, and `locks` what they held (PostgreSQL).
     """
 
     on_start: Callable[[str], None]
@@ -45,10 +47,15 @@ class Applying:
     failing: str = ""
     atomic: bool = True
     started: float = 0.0
+    began: float = 0.0
+    statements: list[tuple[str, float]] = field(default_factory=list)
+    locks: list[tuple[str, str]] = field(default_factory=list)
+    ask_locks: str = ""
 
     def start(self, step: str, atomic: bool) -> None:
         """Note that `step` begins."""
         self.step, self.atomic, self.statement, self.failing = step, atomic, "", ""
+        self.statements, self.locks = [], []
         self.started = time.monotonic()
         self.on_start(step)
 
@@ -66,10 +73,18 @@ class Applying:
         timeout (https://www.postgresql.org/docs/current/sql-createindex.html).
         """
         self.statement = sql
+        self.began = time.monotonic()
         if not self.lock_timeout or "CONCURRENTLY" not in sql.upper():
             return False
         run("SET lock_timeout = 0")
         return True
+
+    def done(self, sql: str, run: Run) -> None:
+        """Note that the statement ended well, and which locks its transaction now holds."""
+        self.statements.append((sql, time.monotonic() - self.began))
+        if self.ask_locks and sql.upper().lstrip().startswith(DDL):
+            found = {(str(mode), str(name)) for mode, name in run(self.ask_locks)}
+            self.locks += sorted(found - set(self.locks))
 
     def failed(self, sql: str) -> None:
         """Note the first statement that raised: what is sent after it is clean-up."""

@@ -319,6 +319,7 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
         context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))
 
     def sent(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        applying.done(sql, _runner(_session(conn)))
         if context._tidegate_restore:
             applying.sent(_runner(_session(conn)))
 

@@ -299,6 +299,7 @@ def _watch(applying: Applying) -> Callable[..., Any]:
         except Exception:
             applying.failed(str(sql))
             raise
+        applying.done(str(sql), run)
         if restore:
             applying.sent(run)
         return result
