@@ -20,7 +20,6 @@ from tidegate.contracts.database import Election, Session
 from tidegate.contracts.framework import Applying
 from tidegate.errors import (
     ElectionNotWon,
-    PolicyRefused,
     StepFailed,
     Stopped,
     TidegateError,
@@ -156,7 +155,6 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     verdict = raising.gate.level(raising.connection, session)
     if not verdict.pending:
         return verdict
-    _refuse_unmade_backup(raising)
     lost: list[str] = []
 
     def on_lost(reason: str) -> None:
@@ -167,22 +165,27 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
-        return _written_down(raising, election, verdict, lost)
+        receipt = _backed_up(raising)
+        return _written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)
 
 
-def _refuse_unmade_backup(raising: Raising) -> None:
-    if raising.settings["backup"] == "always":
-        raise PolicyRefused(
-            "a backup before migrating was asked for, and this version can't make one",
-            "Nothing was applied.",
-            "make the backup yourself, and set AUTO_BACKUP=false (--backup never)",
-        )
+def _backed_up(raising: Raising) -> str:
+    """Make the backup that was asked for; return its receipt as JSON. Nothing is applied yet."""
+    if raising.settings["backup"] != "always":
+        return ""
+    from json import dumps
+
+    from tidegate.container.backup.making import make, policy
+
+    gate = raising.gate
+    chosen = policy(gate.project.root, gate.environ, {})
+    return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
 
 
 def _written_down(
-    raising: Raising, election: Election, before: Verdict, lost: list[str]
+    raising: Raising, election: Election, before: Verdict, lost: list[str], receipt: str = ""
 ) -> Verdict:
     """Apply under a run in the ledger; the run's steps are those that the database has after."""
     gate, connection = raising.gate, raising.connection
@@ -194,6 +197,7 @@ def _written_down(
         " ".join(before.pending)[:2000],
         fingerprint=gate.fingerprint(connection.alias, before.pending),
         level_before=gate.recorded_digest(connection.alias),
+        backup=receipt,
     )
     began = time.monotonic()
     state, message = "failed", ""

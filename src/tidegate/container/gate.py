@@ -59,9 +59,13 @@ class Gate:
         text = "\n".join([self.recorded_digest(alias), *(f"{i} {digests.get(i)}" for i in pending)])
         return sha256(text.encode()).hexdigest()[:16]
 
+    def recorded_rows(self, alias: str) -> list[tuple[str, ...]]:
+        """Return the framework's own rows, as they were last read, sorted."""
+        return sorted(self._seen[alias][0]) if alias in self._seen else []
+
     def recorded_digest(self, alias: str) -> str:
         """Return a short name for the framework's own rows, as they were last read."""
-        rows = sorted(self._seen[alias][0]) if alias in self._seen else []
+        rows = self.recorded_rows(alias)
         text = ",".join(".".join(row) for row in rows)
         return f"{len(rows)}:{sha256(text.encode()).hexdigest()[:16]}"
 

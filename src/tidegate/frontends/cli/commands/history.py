@@ -21,6 +21,7 @@ from tidegate.container.history import History, read
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
+from tidegate.container.words import split
 from tidegate.errors import UsageProblem
 
 FILTERS = ("state", "kind", "step", "by", "limit")
@@ -31,10 +32,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:
-        filters, wanted, rest = _split([word for word in argv if word != "--verify"])
-        settings, more = settings_for(glob.root, environ, rest, ("databases", "framework"))
-        if more:
-            raise UsageProblem(f"history does not take {more[0]}", "", "tidegate history --help")
+        filters, words, rest = split(argv, FILTERS, ("verify",), 1)
+        wanted = words[0] if words else ""
+        settings, _ = settings_for(glob.root, environ, rest, ("databases", "framework"))
+        if not filters.setdefault("limit", "20").isdecimal():
+            raise UsageProblem(f"--limit is {filters['limit']!r}", "", "give a number, such as 20")
         gate = open_gate(Path(glob.root), environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
         found = []
@@ -47,7 +49,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         shown = [(one, _chosen(one.runs, filters, wanted)) for one in found]
         if wanted and not any(runs for _, runs in shown):
             raise UsageProblem(f"there is no run {wanted}", "", "see the runs: tidegate history")
-        verify = "--verify" in argv
+        verify = "verify" in filters
         if glob.format == "json":
             print(json.dumps(_document(shown), indent=2))
         else:
@@ -55,29 +57,6 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         return 1 if verify and any(one.broken for one in found) else 0
 
     return guarded(report, work)
-
-
-def _split(argv: Sequence[str]) -> tuple[dict[str, str], str, list[str]]:
-    """Return the filters, the run asked for, and what is left."""
-    filters: dict[str, str] = {"limit": "20"}
-    wanted, rest, words = "", [], list(argv)
-    while words:
-        word = words.pop(0)
-        name, equals, value = word[2:].partition("=")
-        if word.startswith("--") and name in FILTERS:
-            if not equals and not words:
-                raise UsageProblem(f"--{name} has no value", "", f"write --{name} VALUE")
-            filters[name] = value if equals else words.pop(0)
-        elif word.startswith("--"):
-            rest += [word] if equals else [word, *words[:1]]
-            words = words if equals else words[1:]
-        elif not wanted:
-            wanted = word
-        else:
-            rest.append(word)
-    if not filters["limit"].isdecimal():
-        raise UsageProblem(f"--limit is {filters['limit']!r}", "", "give a number, such as 20")
-    return filters, wanted, rest
 
 
 def _chosen(
