@@ -20,6 +20,7 @@ from tidegate.contracts.database import Election, Session
 from tidegate.contracts.framework import Applying
 from tidegate.errors import (
     ElectionNotWon,
+    PolicyRefused,
     StepFailed,
     Stopped,
     TidegateError,
@@ -54,6 +55,8 @@ class Raising:
     report: Report
     signals: Signals
     target: str = ""
+    again: bool = False
+    """Whether steps that were rolled back may be applied again: a person asked for it."""
 
     @property
     def left(self) -> float:
@@ -155,6 +158,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     verdict = raising.gate.level(raising.connection, session)
     if not verdict.pending:
         return verdict
+    _refuse_rolled_back(raising, election, verdict)
     lost: list[str] = []
 
     def on_lost(reason: str) -> None:
@@ -165,13 +169,26 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
-        receipt = _backed_up(raising)
+        receipt = backed_up(raising)
         return _written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)
 
 
-def _backed_up(raising: Raising) -> str:
+def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) -> None:
+    alias = raising.connection.alias
+    digests = {step.id: step.digest for step in raising.gate.steps(alias)}
+    pending = {id: digests.get(id, "") for id in verdict.pending}
+    why = "" if raising.again else ledger.held_back(election.query, alias, pending)
+    if why:
+        raise PolicyRefused(
+            f"{len(verdict.pending)} steps of {alias} are not applied by a start: {why}",
+            "A start of the newer release would undo the rollback. Nothing was applied.",
+            "start the older image; to apply them all the same: tidegate migrate",
+        )
+
+
+def backed_up(raising: Raising) -> str:
     """Make the backup that was asked for; return its receipt as JSON. Nothing is applied yet."""
     if raising.settings["backup"] != "always":
         return ""

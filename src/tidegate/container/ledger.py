@@ -262,6 +262,33 @@ def recorded(query: Query) -> dict[str, str]:
     return out
 
 
+def held_back(query: Query, alias: str, pending: Mapping[str, str]) -> str:
+    """Say why a start must not apply these steps (id → digest) by itself; empty when it may.
+
+    A replica of the release that was rolled back, or restored away, would else do it again at its
+    next start. A step whose file has changed since is another step.
+    """
+    try:
+        rows = query(
+            "SELECT s.step, s.digest, s.state, r.number FROM tidegate_step s JOIN tidegate_run r "
+            f"ON r.id = s.run WHERE r.database = {literal(alias)} ORDER BY s.finished"
+        )
+        last = query(
+            "SELECT kind, number FROM tidegate_run WHERE number IS NOT NULL "
+            f"AND database = {literal(alias)} ORDER BY number DESC LIMIT 1"
+        )
+    except Unwritten:
+        return ""
+    newest = {str(step): (digest or "", state, number) for step, digest, state, number in rows}
+    for step, digest in pending.items():
+        known, state, number = newest.get(step, ("", "", ""))
+        if state == "undone" and known == digest:
+            return f"{step} was rolled back by run {number}"
+    if last and last[0][0] == "restore":
+        return f"the database was restored to before them by run {last[0][1]}"
+    return ""
+
+
 def edited(steps: Sequence[Step], digests: Mapping[str, str]) -> list[str]:
     """Return the steps whose file is not the one that was applied."""
     return [s.id for s in steps if digests.get(s.id) and s.digest and digests[s.id] != s.digest]

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tidegate.model.connection import Connection
 from tidegate.model.step import Step
+from tidegate.model.undoing import Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,18 @@ class Project(Protocol):
 
     def apply(self, connection: Connection, target: str, applying: Applying) -> None:
         """Apply the pending steps through the framework's own executor, in this process."""
+
+    def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
+        """Say of each step what undoing it does; loads the framework, touches no database."""
+
+    def undo(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        remaining: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Undo these steps, in this order; `remaining` are those that stay applied."""
 
     def static_files(self) -> StaticFiles | None:
         """Return what is collected, or None when the project collects nothing."""

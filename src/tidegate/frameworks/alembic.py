@@ -17,6 +17,7 @@ from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import ancestors
 from tidegate.model.step import Step
+from tidegate.model.undoing import Undo, loses
 
 VENDORS = {"postgresql": "postgresql", "sqlite": "sqlite"}
 
@@ -162,6 +163,39 @@ class AlembicProject:
             with _listening(connection, applying):
                 _run_env(config, script, upgrade, target or "heads")
 
+    def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
+        """Read each revision's downgrade function."""
+        return [_undo_of(step) for step in steps]
+
+    def undo(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        remaining: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Run env.py as `alembic downgrade` does, and listen."""
+        needed = {need for step in remaining for need in step.needs}
+        heads = [step.id for step in remaining if step.id not in needed]
+        if len(heads) > 1:
+            raise UsageProblem(
+                f"after this {len(heads)} heads would remain: {', '.join(heads)}",
+                "Alembic can only go down to one named revision at a time.",
+                "undo it by Alembic itself: alembic downgrade",
+            )
+        target = heads[0] if heads else "base"
+        with self._config(connection.alias) as config:
+            script = _script(config)
+
+            def downgrade(rev: Any, context: Any) -> Iterable[Any]:
+                for step in script._downgrade_revs(target, rev):
+                    applying.start(step.revision.revision, _is_atomic(step.revision, context))
+                    yield step
+                    applying.finish()
+
+            with _listening(connection, applying):
+                _run_env(config, script, downgrade, target)
+
     def static_files(self) -> StaticFiles | None:
         """Alembic knows no static files."""
         return None
@@ -174,6 +208,51 @@ class AlembicProject:
 def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
     """Return the recorded heads and all that they need."""
     return ancestors(steps, [row[0] for row in rows])
+
+
+def _undo_of(step: Step) -> Undo:
+    """Say what a revision's downgrade does, as far as its calls tell."""
+    tree = ast.parse(Path(step.path).read_text("utf-8", "replace"))
+    bodies = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    up, down = bodies.get("upgrade"), bodies.get("downgrade")
+    if up is None or not _does_something(up):
+        return Undo(step.id)
+    if down is None or not _does_something(down):
+        return Undo(step.id, "its downgrade does nothing")
+    if any(isinstance(node, ast.Raise) for node in down.body):
+        return Undo(step.id, "its downgrade raises an error")
+    tables: list[str] = []
+    columns: list[tuple[str, str]] = []
+    hidden: list[str] = []
+    for node in ast.walk(down):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        name, texts = node.func.attr, [_text(one) for one in node.args]
+        if name == "drop_table":
+            tables.append(texts[0] if texts else "?")
+        elif name == "drop_column" and len(texts) > 1:
+            columns.append((texts[0], texts[1]))
+        elif name == "execute":
+            sql = texts[0] if texts else "?"
+            hidden += [sql] if sql == "?" or loses(sql) else []
+        elif name in ("drop_column", "get_bind", "bulk_insert", "run_sync", "batch_alter_table"):
+            hidden.append(f"{name} in {step.path}")
+    return Undo(step.id, "", tuple(tables), tuple(columns), tuple(hidden))
+
+
+def _does_something(function: ast.FunctionDef) -> bool:
+    return any(
+        not isinstance(node, ast.Pass)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _text(node: ast.expr) -> str:
+    """Return a literal's text; "?" where it is made by code."""
+    if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute | ast.Name):
+        return _text(node.args[0])  # op.f("…"), sa.text("…")
+    return str(node.value) if isinstance(node, ast.Constant) else "?"
 
 
 def _script(config: Any) -> Any:

@@ -52,7 +52,9 @@ def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None
     verdict = gate.standing(connection)
     if target:
         _refuse_backwards(gate, connection, target, verdict.applied)
-    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals, target)
+    raising = Raising(
+        gate, connection, one.settings, one.deadline, one.report, one.signals, target, again=True
+    )
     after = raise_level(raising) if verdict.pending else verdict
     fresh = len(after.applied) - len(verdict.applied)
     text = f"{after.state}; {fresh} steps applied by this command or meanwhile"
