@@ -89,7 +89,9 @@ def run_boot(glob: Globals, argv: list[str], began: float, environ: Mapping[str,
         report.stage("gate", "", f"the long way: {why}")
     from tidegate.container.running import guarded
 
-    return guarded(report, lambda signals: _long_way(glob, argv, began, environ, report, signals))
+    return guarded(
+        report, lambda signals: _long_way(glob, argv, began, environ, report, signals), "boot"
+    )
 
 
 def _quiet_end() -> None:
@@ -134,6 +136,8 @@ def _long_way(
             boot(one, rest[1:])
     else:
         boot(one, rest[1:])
+    for tell in report.listeners:
+        getattr(tell, "write", lambda code: None)(0)
     sys.stdout.flush()
     start(one, rest[1:])
     return 0

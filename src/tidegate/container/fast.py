@@ -48,13 +48,25 @@ def attempt(root: str, argv: list[str], report: Report, began: float) -> str:  #
         if version[0] != "=":
             return version
         took = time.monotonic() - at
+        report.current.append(alias)
         report.stage("gate", alias, f"current, {version[1:]}", took)
     why = _static_unchanged(head, chosen)
     if why:
         return why
     command = rest[1:]
+    if environ.get("TIDEGATE_METRICS_DIR"):
+        _measured(report)
     report.summary(command, time.monotonic() - began)
     become(command, dict(environ))
+
+
+def _measured(report: Report) -> None:
+    from tidegate.container.metrics import Metrics
+
+    metrics = Metrics("boot", report, os.environ)
+    for alias in report.current:
+        metrics("gate", alias, "", None, {"state": "current"})
+    metrics.write(0)
 
 
 BOOT = (

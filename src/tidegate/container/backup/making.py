@@ -94,10 +94,7 @@ def make(
     except BaseException:
         shutil.rmtree(backup.path, ignore_errors=True)
         raise
-    report.stage("verify", alias, _proved(backup, chosen.verify), time.monotonic() - at)
-    for gone in _retire(chosen, alias, backup):
-        report.stage("backup", alias, f"removed {gone}: older than what is kept")
-    return {
+    receipt = {
         "path": str(backup.path),
         "created": backup.manifest["created"],
         "bytes": backup.bytes,
@@ -107,6 +104,11 @@ def make(
         "tool": backup.manifest["tool"],
         "seconds": round(time.monotonic() - began, 3),
     }
+    proved = _proved(backup, chosen.verify)
+    report.stage("verify", alias, proved, time.monotonic() - at, receipt=receipt)
+    for gone in _retire(chosen, alias, backup):
+        report.stage("backup", alias, f"removed {gone}: older than what is kept")
+    return receipt
 
 
 def _prepare(folder: Path, report: Report) -> None:

@@ -28,7 +28,9 @@ class Stage:
         self._began = time.monotonic()
         self._at = ("start", "", "")
 
-    def __call__(self, stage: str, subject: str, text: str) -> None:
+    def __call__(
+        self, stage: str, subject: str, text: str, seconds: float | None, more: Mapping[str, object]
+    ) -> None:
         """Note the stage."""
         self._at = (stage, subject, text)
 

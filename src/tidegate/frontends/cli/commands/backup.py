@@ -62,4 +62,4 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             print("\n".join(str(receipt["path"]) for receipt in receipts))
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, "backup")

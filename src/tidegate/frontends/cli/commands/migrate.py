@@ -44,7 +44,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             _migrate(one, gate, connection, target)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, "migrate")
 
 
 def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None:
@@ -58,7 +58,7 @@ def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None
     after = raise_level(raising) if verdict.pending else verdict
     fresh = len(after.applied) - len(verdict.applied)
     text = f"{after.state}; {fresh} steps applied by this command or meanwhile"
-    one.report.stage("migrate", connection.alias, text, time.monotonic() - began)
+    one.report.stage("migrate", connection.alias, text, time.monotonic() - began, state=after.state)
 
 
 def _refuse_backwards(

@@ -50,7 +50,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         print(done.kept or done.name)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, "restore")
 
 
 def _elsewhere(

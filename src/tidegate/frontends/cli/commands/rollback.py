@@ -68,7 +68,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         )
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, "rollback")
 
 
 def _go(raising: Raising, planning: Planning, found: Plan, own: Mapping[str, str]) -> None:
