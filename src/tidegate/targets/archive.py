@@ -10,9 +10,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "process.py")
+OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "reading", "process.py")
 CLI = ("__init__.py", "main.py", "handover.py")  # of the front end; the rest is the outside's
-VERBS = ("__init__.py", "boot.py", "migrate.py", "seal.py", "status.py", "wait.py")  # the inside's
+VERBS = (
+    "__init__.py", "backup.py", "boot.py", "health.py", "history.py", "migrate.py", "restore.py",
+    "rollback.py", "seal.py", "status.py", "wait.py",
+)  # fmt: skip  # the inside's
 MAIN = "from tidegate.__main__ import entry\n\nentry()\n"
 
 

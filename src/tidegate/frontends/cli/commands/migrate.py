@@ -53,7 +53,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             _migrate(one, gate, connection, target)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, "migrate")
 
 
 def _knowing(gate: Gate, target: str) -> list[Connection]:
@@ -76,11 +76,13 @@ def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None
     verdict = gate.standing(connection)
     if target:
         _refuse_backwards(gate, connection, target, verdict.applied)
-    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals, target)
+    raising = Raising(
+        gate, connection, one.settings, one.deadline, one.report, one.signals, target, again=True
+    )
     after = raise_level(raising) if verdict.to_do else verdict
     fresh = len(after.applied) - len(verdict.applied)
     text = f"{after.state}; {counted(fresh, 'step')} applied by this command or meanwhile"
-    one.report.stage("migrate", connection.alias, text, time.monotonic() - began)
+    one.report.stage("migrate", connection.alias, text, time.monotonic() - began, state=after.state)
 
 
 def _refuse_backwards(
