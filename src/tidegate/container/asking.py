@@ -25,50 +25,60 @@ class Answer:
     """What the settings said.
 
     `connections` as dictionaries; `shape` is text over all that decides which migrations there
-    are; `reads` the variables looked at; `made_up` those that had to be invented; `iterated`
-    whether the whole environment was walked (pydantic does); `files` the project's own modules
-    that were imported, `libraries` the modules of others that these brought along.
+    are; `reads` the variables looked at; `made_up` what had to be invented; `iterated` whether
+    the whole environment was walked (pydantic does); `files` the project's own modules that were
+    imported, `libraries` the modules of others that these brought along.
     """
 
     connections: list[dict[str, Any]] = field(default_factory=list)
     shape: str = ""
     reads: list[str] = field(default_factory=list)
-    made_up: list[str] = field(default_factory=list)
+    made_up: dict[str, str] = field(default_factory=dict)
     iterated: bool = False
     files: list[str] = field(default_factory=list)
     libraries: list[str] = field(default_factory=list)
     error: str = ""
 
 
-def made_up_value(name: str) -> str:
-    """Return a value of the right form for a required variable that is not set at build time."""
+def made_up_values(name: str) -> tuple[str, ...]:
+    """Return values for a required variable that isn't set, the likeliest form first."""
     upper = name.upper()
-    if any(word in upper for word in ("DATABASE", "SQL", "POSTGRES", "PG", "DB_U", "DSN")) and any(
-        word in upper for word in ("URL", "URI", "DSN")
-    ):
-        return "postgresql://seal:seal@seal.invalid:5432/seal"
-    if "URL" in upper or "URI" in upper or "BROKER" in upper:
-        return "redis://seal.invalid:6379/0"
+    database = "postgresql://seal:seal@seal.invalid:5432/seal"
+    word = "made-up-while-sealing-0123456789abcdefghijklmnopqrstuvwxyz"
+    other = "https://seal@seal.invalid/1"
+    if any(part in upper for part in ("REDIS", "BROKER", "CELERY", "CACHE", "AMQP", "RABBIT")):
+        return ("redis://seal.invalid:6379/0", database, other, word)
+    if any(part in upper for part in ("URL", "URI", "DSN")):
+        return (database, other, "redis://seal.invalid:6379/0", word)
     if "PORT" in upper or upper.endswith(("_ID", "_TIMEOUT", "_AGE", "_SIZE")):
-        return "5432"
-    return "made-up-while-sealing-" + "0123456789abcdefghijklmnopqrstuvwxyz"
+        return ("5432", word, "true")
+    return (word, "5432", "true", database, "{}")
 
 
 def ask(project: Project, environ: Mapping[str, str], make_up: bool = False) -> Answer:
     """Return what the project says under `environ`.
 
-    With `make_up`, required variables that are not set are invented, one after the other.
+    With `make_up`, required variables that are not set are invented, one after the other; when
+    the settings don't accept the last one's form, it is given another.
     """
     given = dict(environ)
-    made_up: list[str] = []
+    made_up: dict[str, str] = {}
+    forms: list[str] = []
+    last, refused = "", ""
     for _ in range(RETRIES):
-        answer, missing = _in_child(project, given)
-        if not make_up or not answer.error or not missing or all(name in given for name in missing):
+        answer, missing = _in_child(project, {**given, **made_up})
+        if not make_up or not answer.error:
             return replace(answer, made_up=made_up)
-        for name in missing:
-            if name not in given:
-                given[name] = made_up_value(name)
-                made_up.append(name)
+        fresh = [name for name in missing if name not in given and name not in made_up]
+        for last in fresh:
+            made_up[last], *forms = made_up_values(last)
+            refused = ""
+        if fresh:
+            continue
+        refused = refused or answer.error  # of the likeliest form: what a person can use
+        if not forms:
+            return replace(answer, made_up=made_up, error=refused)
+        made_up[last] = forms.pop(0)
     return Answer(error="the settings ask for more variables than can be made up")
 
 
@@ -97,7 +107,7 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
         silence = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(silence, fd)
-        watch = watch_environ(environ)
+        watch = watch_environ(environ, str(project.root.resolve()))
         before = set(sys.modules)
         answer, missing = Answer(error="interrupted"), []
         try:
@@ -173,17 +183,33 @@ def _named_by_pydantic(error: BaseException) -> list[str]:
 
 
 class Watch:
-    """What was looked up in the environment."""
+    """What was looked up in the environment; `missing` only where the project's own code asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str = "") -> None:
         self.reads: set[str] = set()
         self.missing: list[str] = []
         self.iterated = False
+        self._root = root + os.sep
+
+    def lacks(self, name: str) -> None:
+        """Note a variable that isn't there, unless a library asked for its own ends."""
+        if self._is_asked_by_project():
+            self.missing.append(name)
+
+    def _is_asked_by_project(self) -> bool:
+        """Walk the callers up to one of the project's files, or to an import that it began."""
+        frame = sys._getframe(2)
+        while frame is not None and "importlib" not in frame.f_code.co_filename:
+            path = os.path.realpath(frame.f_code.co_filename)
+            if path.startswith(self._root) and "site-packages" not in path:
+                return True
+            frame = frame.f_back  # type: ignore[assignment]
+        return False
 
 
-def watch_environ(environ: Mapping[str, str]) -> Watch:
+def watch_environ(environ: Mapping[str, str], root: str) -> Watch:
     """Put `environ` in place of this process's environment and record every look-up."""
-    watch = Watch()
+    watch = Watch(root)
     for name in list(os.environ):
         if name not in environ:
             del os.environ[name]
@@ -196,7 +222,7 @@ def watch_environ(environ: Mapping[str, str]) -> Watch:
             try:
                 return str(kind.__getitem__(self, name))
             except KeyError:
-                watch.missing.append(name)
+                watch.lacks(name)
                 raise
 
         def get(self, name: str, default: Any = None) -> Any:
@@ -204,14 +230,14 @@ def watch_environ(environ: Mapping[str, str]) -> Watch:
             try:
                 return kind.__getitem__(self, name)
             except KeyError:
-                watch.missing.append(name)
+                watch.lacks(name)
                 return default
 
         def __contains__(self, name: object) -> bool:
             watch.reads.add(str(name))
             there = kind.__contains__(self, name)
             if not there:
-                watch.missing.append(str(name))
+                watch.lacks(str(name))
             return bool(there)
 
         def __iter__(self) -> Any:

@@ -84,12 +84,15 @@ def run_boot(glob: Globals, argv: list[str], began: float, environ: Mapping[str,
         report.error([f"boot has no --format {glob.format}", "  next: use text or jsonl"], 2)
         return 2
     _quiet_end()
-    why = attempt(glob.root, argv, report, began)
+    held: dict[str, object] = {}
+    why = attempt(glob.root, argv, report, began, held)
     if glob.verbose:
         report.stage("gate", "", f"the long way: {why}")
     from tidegate.container.running import guarded
 
-    return guarded(report, lambda signals: _long_way(glob, argv, began, environ, report, signals))
+    return guarded(
+        report, lambda signals: _long_way(glob, argv, began, environ, report, signals, held), "boot"
+    )
 
 
 def _quiet_end() -> None:
@@ -110,6 +113,7 @@ def _long_way(
     environ: Mapping[str, str],
     report: Report,
     signals: object,
+    held: dict[str, object],
 ) -> int:
     from pathlib import Path
 
@@ -126,8 +130,16 @@ def _long_way(
             "write it after two dashes: tidegate boot -- gunicorn project.wsgi",
         )
     assert isinstance(signals, Signals)
-    one = Boot(Path(glob.root), environ, settings, report, signals, began)
-    boot(one, rest[1:])
+    one = Boot(Path(glob.root), environ, settings, report, signals, began, held)
+    if settings["startup_port"]:
+        from tidegate.container.health.starting import answering_on
+
+        with answering_on(int(settings["startup_port"]), report, environ):
+            boot(one, rest[1:])
+    else:
+        boot(one, rest[1:])
+    for tell in report.listeners:
+        getattr(tell, "write", lambda code: None)(0)
     sys.stdout.flush()
     start(one, rest[1:])
     return 0

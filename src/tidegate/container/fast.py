@@ -20,11 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
+    from tidegate.databases import pgwire
+    from tidegate.databases.pgwire import Params
+
 PATIENCE = 2.0  # seconds; a server that takes longer is the long way's business
+LAST_WORDS = 1.0  # seconds before the deadline that the long way gets to say what is wrong
 
 
-def attempt(root: str, argv: list[str], report: Report, began: float) -> str:  # noqa: RET503
-    """Become the command if nothing is to be done; else return why the long way is needed."""
+def attempt(  # noqa: RET503
+    root: str, argv: list[str], report: Report, began: float, held: dict[str, object]
+) -> str:
+    """Become the command if nothing is to be done; else return why the long way is needed.
+
+    `held` gets the connections, by alias, on which this process has won the election.
+    """
     environ = os.environ
     head = sealfile.read(sealfile.seal_path(root, environ))
     if head is None:
@@ -44,17 +53,30 @@ def attempt(root: str, argv: list[str], report: Report, began: float) -> str:  #
         return why
     for (alias,) in head.all("alias"):
         at = time.monotonic()
-        version = _is_current(head, alias, environ)
+        one = _Look(head, alias, environ, chosen, report, began, held)
+        version = one.is_current()
         if version[0] != "=":
             return version
         took = time.monotonic() - at
+        report.current.append(alias)
         report.stage("gate", alias, f"current, {version[1:]}", took)
     why = _static_unchanged(head, chosen)
     if why:
         return why
     command = rest[1:]
+    if environ.get("TIDEGATE_METRICS_DIR"):
+        _measured(report)
     report.summary(command, time.monotonic() - began)
     become(command, dict(environ))
+
+
+def _measured(report: Report) -> None:
+    from tidegate.container.metrics import Metrics
+
+    metrics = Metrics("boot", report, os.environ)
+    for alias in report.current:
+        metrics("gate", alias, "", None, {"state": "current"})
+    metrics.write(0)
 
 
 BOOT = (
@@ -65,45 +87,121 @@ BOOT = (
     "wait_for",
     "timeout",
     "lock_timeout",
+    "startup_port",
 )
 
 
-def _is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
-    """Return "=" and the server's version when current, else why that isn't known."""
-    fields = sealfile.login(head, alias, environ)
-    if isinstance(fields, str):
-        return fields
-    row = next(columns for columns in head.all("expect") if columns[0] == alias)
-    if fields["vendor"] == "postgresql":
-        return _ask_postgresql(fields, row, environ)
-    if fields["vendor"] == "sqlite":
-        return _ask_sqlite(fields.get("name", ""), head, row)
-    return f"no fast path for {fields['vendor']}"
+class _Look:
+    """The look at one database. Answers are "=" and the server's version, or why not that."""
+
+    def __init__(
+        self,
+        head: sealfile.Head,
+        alias: str,
+        environ: Mapping[str, str],
+        chosen: Mapping[str, str],
+        report: Report,
+        began: float,
+        held: dict[str, object],
+    ) -> None:
+        self.head = head
+        self.alias = alias
+        self.environ = environ
+        self.chosen = chosen
+        self.report = report
+        self.began = began
+        self.held = held
+        self.expected = next(row for row in head.all("expect") if row[0] == alias)
+
+    def is_current(self) -> str:
+        """Log in as the seal says, and ask."""
+        fields = sealfile.login(self.head, self.alias, self.environ)
+        if isinstance(fields, str):
+            return fields
+        if fields["vendor"] == "postgresql":
+            return self._ask_postgresql(fields)
+        if fields["vendor"] == "sqlite":
+            return _ask_sqlite(fields.get("name", ""), self.head, self.expected)
+        return f"no fast path for {fields['vendor']}"
+
+    def _ask_postgresql(self, fields: dict[str, str]) -> str:
+        from tidegate.databases import pgwire
+
+        try:
+            params = _params(fields, self.environ)
+            wire = pgwire.connect(params, PATIENCE)
+            if params.hosts[0][0][:1] == "/" and _is_temporary(wire):
+                return "the server only initialises its volume"
+            version = wire.parameters.get("server_version", "")
+            try:
+                rows = wire.query(self.expected[3], PATIENCE)
+            except pgwire.PgError as error:
+                if error.sqlstate != "42P01":  # no such table: nothing was applied yet
+                    raise
+                rows = []
+            why = "" if rows == [(self.expected[1], self.expected[2])] else self._wait(wire)
+            if self.alias not in self.held:
+                wire.close()
+        except Exception as error:  # whatever it is, the long way classifies and says it
+            return f"{type(error).__name__}"
+        return why or f"=PostgreSQL {version}"
+
+    def _wait(self, wire: pgwire.Connection) -> str:
+        """Stand in line, where waiting may bring the level; return why not, or nothing."""
+        policy = self.chosen["when_behind"]
+        if policy not in ("migrate", "wait") or _has_direct_url(self.environ):
+            return "the recorded steps are not exactly those of the seal"
+        from tidegate.container import line
+
+        deadline = self.began + float(self.chosen["timeout"]) - LAST_WORDS
+        standing = line.Line(wire, self.head, self.expected, self.report)
+        why = standing.stand(policy == "migrate", deadline)
+        if why == line.WON:
+            self.held[self.alias] = wire
+        return "" if why == line.CURRENT else why
 
 
-def _ask_postgresql(fields: dict[str, str], expected: list[str], environ: Mapping[str, str]) -> str:
-    from tidegate.databases import pgwire
+def is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
+    """Return "=" and the server's version when current, else why that isn't known; never waits."""
+    chosen = {"when_behind": "serve"}
+    return _Look(head, alias, environ, chosen, Report("text", quiet=True), 0.0, {}).is_current()
 
-    try:
-        if "url" in fields:
-            params = pgwire.params_from_url(fields["url"], environ)
-        else:
-            given = {k[7:]: v for k, v in fields.items() if k[:7] == "option:"}
-            get = fields.get
-            params = pgwire.params_from_fields(
-                get("host", ""), get("port", ""), get("user", ""), get("password", ""),
-                get("name", ""), given, environ,
-            )  # fmt: skip
-        params.application_name = params.application_name or "tidegate"
-        wire = pgwire.connect(params, PATIENCE)
-        rows = wire.query(expected[3], PATIENCE)
-        version = wire.parameters.get("server_version", "")
-        wire.close()
-    except Exception as error:  # whatever it is, the long way classifies and says it
-        return f"{type(error).__name__}"
-    if rows[0] != (expected[1], expected[2]):
-        return "the recorded steps are not exactly those of the seal"
-    return f"=PostgreSQL {version}"
+
+def _has_direct_url(environ: Mapping[str, str]) -> bool:
+    return any(name[:19] == "TIDEGATE_DIRECT_URL" for name in environ)
+
+
+def _params(fields: dict[str, str], environ: Mapping[str, str]) -> Params:
+    """Return the login; its name is what `pg_stat_activity` shows, and names a holder."""
+    from tidegate.databases import pglocks, pgwire
+
+    given = {k[7:]: v for k, v in fields.items() if k[:7] == "option:"}
+    if "url" in fields:
+        query = "&".join(f"{key}={_quoted(value)}" for key, value in given.items())
+        url = f"{fields['url']}?{query}" if query else fields["url"]
+        params = pgwire.params_from_url(url, environ)
+    else:
+        get = fields.get
+        params = pgwire.params_from_fields(
+            get("host", ""), get("port", ""), get("user", ""), get("password", ""),
+            get("name", ""), given, environ,
+        )  # fmt: skip
+    params.application_name = pglocks.own_name()
+    return params
+
+
+def _is_temporary(wire: pgwire.Connection) -> bool:
+    from tidegate.databases import pginit
+
+    return pginit.is_temporary(wire.query)
+
+
+def _quoted(text: str) -> str:
+    """Return `text` percent-encoded for a URL's query; urllib costs milliseconds."""
+    return "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 else f"%{byte:02X}"
+        for byte in text.encode()
+    )
 
 
 def _ask_sqlite(path: str, head: sealfile.Head, expected: list[str]) -> str:

@@ -16,15 +16,15 @@ from pathlib import Path
 from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
-from tidegate.container.asking import ask, made_up_value
-from tidegate.container.recipe import Learned, learn
+from tidegate.container.asking import ask
+from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.contracts.framework import Project
 from tidegate.errors import UsageProblem
 from tidegate.model.level import heads, judge
 from tidegate.model.step import Step
 
-ENV_FILES = (".env", ".env.local")
+ENV_FILES = (".env", ".env.local", ".flaskenv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
     _refuse_gaps(steps)
     static = project.static_files()
     watched = _watched(root, project, steps, learned)
+    by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
     rows: list[tuple[str, ...]] = [
         ("version", __version__),
@@ -57,7 +58,9 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
+        ("quick", "names" if by_name else "times", sealfile.signature(watched, not by_name)),
         *(("variable", name) for name in learned.variables),
+        *(("switch", name) for name in learned.switches),
         *(("alias", one.alias) for one in connections),
         *_logins(learned),
         *_expected(project, connections, steps),
@@ -71,7 +74,6 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
         "files": sealfile.digests(watched),
         "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
-        "options": {one.alias: one.options for one in connections},
     }
     path = sealfile.seal_path(str(root), environ)
     sealfile.write(path, rows, body)
@@ -91,8 +93,7 @@ def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
             "make the import work without a server at build time; see the error above",
         )
     learned = learn(project, environ, first)
-    for name in first.made_up:
-        os.environ[name] = made_up_value(name)
+    os.environ.update(first.made_up)
     return learned
 
 
@@ -114,6 +115,7 @@ def _watched(
     root: Path, project: Project, steps: Mapping[str, Sequence[Step]], learned: Learned
 ) -> list[str]:
     folders = {os.path.dirname(step.path) for some in steps.values() for step in some if step.path}
+    folders |= set(project.step_folders())
     files = set(learned.files)
     if "ALEMBIC_CONFIG" in project.identity():
         files.add(project.identity()["ALEMBIC_CONFIG"])
@@ -121,6 +123,7 @@ def _watched(
     for name in (*ENV_FILES, "manage.py", "pyproject.toml", "tidegate.toml"):
         files.add(str(root / name))
     inside = {path for path in files if os.path.exists(path)}
+    folders -= {path for path in folders if os.path.isfile(path)}
     return sorted(folders | {path for path in inside if os.path.dirname(path) not in folders})
 
 
@@ -137,7 +140,7 @@ def _digest(value: str | None) -> str:
 
 
 def _logins(learned: Learned) -> list[tuple[str, ...]]:
-    """One line a recipe. Options that the fast path would have to read end it there."""
+    """One line a recipe."""
     rows = []
     for recipe in learned.recipes:
         columns: list[str] = []

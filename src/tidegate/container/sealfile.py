@@ -15,22 +15,31 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = "tidegate.seal"
-FORMAT = "2"
+FORMAT = "3"
+END = b"\n}\n"  # of a body that was written to its end
 
 
 class Head:
     """The seal's head: `rows` maps a key to its lines, each split into columns."""
 
-    __slots__ = ("_parsed", "body", "path", "rows")
+    __slots__ = ("_body", "_parsed", "path", "rows")
 
-    def __init__(self, path: str, rows: dict[str, list[list[str]]], body: str) -> None:
+    def __init__(self, path: str, rows: dict[str, list[list[str]]]) -> None:
         self.path = path
         self.rows = rows
-        self.body = body
+        self._body: str | None = None
         self._parsed: dict[str, Any] | None = None
 
+    @property
+    def body(self) -> str:
+        """The body as it stands, read when it is first needed."""
+        if self._body is None:
+            with open(self.path, encoding="utf-8") as file:
+                self._body = file.read().partition("\n\n")[2]
+        return self._body
+
     def parsed(self) -> dict[str, Any]:
-        """Return the body, read when it is first needed."""
+        """Return the body's values."""
         if self._parsed is None:
             import json
 
@@ -54,26 +63,31 @@ def seal_path(root: str, environ: Mapping[str, str]) -> str:
 
 
 def read(path: str) -> Head | None:
-    """Read a seal; None when there is none, or one of another format."""
+    """Read a seal's head; None when there is none, or one of another format, or a part of one."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            raw = file.read(1 << 16)
+            while b"\n\n" not in raw and (more := file.read(1 << 16)):
+                raw += more
+            file.seek(-len(END), os.SEEK_END)
+            whole = file.read() == END
+        text = raw.partition(b"\n\n")[0].decode()
     except (OSError, UnicodeDecodeError):
         return None
-    head, _, body = text.partition("\n\n")
     rows: dict[str, list[list[str]]] = {}
-    for line in head.split("\n"):
+    for line in text.split("\n"):
         key, *columns = line.split("\t")
         rows.setdefault(key, []).append(columns)
-    if rows.get("tidegate-seal") != [[FORMAT]] or not body:
+    if rows.get("tidegate-seal") != [[FORMAT]] or not whole:
         return None
-    return Head(path, rows, body)
+    return Head(path, rows)
 
 
-def signature(paths: Iterable[str]) -> str:
-    """Return a digest over names, sizes and times of the migration files below `paths`.
+def signature(paths: Iterable[str], times: bool = True) -> str:
+    """Return a digest over the names, sizes and times of the migration files below `paths`.
 
-    Times in whole seconds: what an image layer keeps. A folder that is gone counts as such.
+    Without `times`, of the files in folders the names alone. Times in whole seconds: what an
+    image layer keeps. What is gone, or not there yet, counts as such.
     """
     try:
         from _hashlib import openssl_sha256 as sha256
@@ -83,28 +97,43 @@ def signature(paths: Iterable[str]) -> str:
     for path in paths:
         parts.append(path)
         try:
-            if not os.path.isdir(path):
-                found = os.stat(path)
-                parts.append(f"{found.st_size} {int(found.st_mtime)}")
-                continue
-            with os.scandir(path) as entries:
-                lines = []
-                for entry in entries:
-                    if entry.name[-3:] == ".py":
-                        found = entry.stat()
-                        lines.append(f"{entry.name} {found.st_size} {int(found.st_mtime)}")
-            lines.sort()
-            parts += lines
+            names = sorted(name for name in os.listdir(path) if name[-3:] == ".py")
+        except NotADirectoryError:
+            parts += _sizes_and_times(path, [""])
         except OSError:
             parts.append("gone")
+        else:
+            parts += _sizes_and_times(path, names) if times else names
     return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _sizes_and_times(path: str, names: list[str]) -> list[str]:
+    """Return one line a file; from the folder's own descriptor, which is a third faster."""
+    try:
+        if names == [""]:
+            found = os.stat(path)
+            return [f"{found.st_size} {int(found.st_mtime)}"]
+        folder = os.open(path, os.O_RDONLY)
+    except OSError:
+        return ["gone"]
+    out = []
+    try:
+        for name in names:
+            found = os.stat(name, dir_fd=folder)
+            out.append(f"{name} {found[6]} {found[8]}")
+    except OSError:
+        out.append("gone")
+    finally:
+        os.close(folder)
+    return out
 
 
 def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
     """Return why the seal does not speak for the code and settings of now; empty when it does.
 
-    `quick` compares names, sizes and times only; otherwise a difference there is looked into by
-    content, as a copy of an image may come with other times.
+    `quick` is enough to say that a database with all sealed steps is current: the names of the
+    steps' files where those are the steps' ids (Django), else their sizes and times too. Without
+    it a difference is looked into by content, as a copy of an image may come with other times.
     """
     for name, value, origin in head.all("config"):
         now = environ.get(name) or (value if origin == "default" else "")
@@ -117,10 +146,12 @@ def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
         if os.path.exists(path):
             return f"{path} was not there when the image was sealed"
     watched = [path for (path,) in head.all("watch")]
+    if quick:
+        times, digest = head.all("quick")[0]
+        same = signature(watched, times == "times") == digest
+        return "" if same else "files have other names, times or sizes than at the sealing"
     if signature(watched) == head.one("signature"):
         return ""
-    if quick:
-        return "files have other times or sizes than when the image was sealed"
     return _by_content(head, watched)
 
 
@@ -170,20 +201,34 @@ def login(head: Head, alias: str, environ: Mapping[str, str]) -> dict[str, str] 
     if not lines:
         return head.one("why") or "the seal has no recipe for the login"
     variables = [name for (name,) in head.all("variable")]
-    present = ",".join(name for name in variables if name in environ)
+    switches = [name for (name,) in head.all("switch")]
+    present = ",".join(
+        f"{name}={environ[name]}" if name in switches else name
+        for name in variables
+        if name in environ
+    )
     for _, vendor, pattern, *columns in lines:
         if pattern == present:
             return _cook(vendor, columns, environ)
-    return f"the seal knows no login for this set of variables: {present or 'none'}"
+    shown = ", ".join(name for name in variables if name in environ)
+    return f"the seal knows no login for these variables as they are: {shown or 'none'}"
 
 
 def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[str, str] | str:
     out = {"vendor": vendor}
     for key, kind, source in zip(columns[::3], columns[1::3], columns[2::3], strict=True):
-        if kind in ("url", "url-or-file"):
+        if kind == "file":
+            try:
+                with open(environ[source], encoding="utf-8") as file:
+                    out[key] = file.read().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                return f"{source}: {error}"
+        elif kind not in ("env", "const"):
             value = environ[source]
             plain = "?" not in value and "," not in value
-            if plain and kind == "url-or-file" and value[:11] == "sqlite:////" and "%" not in value:
+            if kind[:5] == "plain" and "%" in value:
+                return f"the settings take {source} with a percent sign in a way of their own"
+            if plain and kind[-5:] == "-file" and value[:11] == "sqlite:////" and "%" not in value:
                 return {"vendor": "sqlite", "name": value[10:]}
             if not plain or value[:8] != "postgres":
                 return f"{source} is of a form that only the settings themselves can read"

@@ -10,15 +10,23 @@ free, and ends what keeps it (https://www.postgresql.org/docs/current/explicit-l
 from __future__ import annotations
 
 import importlib
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tidegate.contracts.database import Rows, Session, TableMissing
-from tidegate.databases import pgwire
+from tidegate.databases import pginit, pgwire
+from tidegate.databases.pglocks import (
+    DEATH_BOUNDS,
+    FENCE,
+    HOLDER,
+    LET_GO,
+    TRY_LOCK,
+    holder_name,
+    own_name,
+    set_known,
+)
 from tidegate.databases.pgstates import explain
 from tidegate.errors import ElectionNotWon
 from tidegate.model.connection import Connection, Secret
@@ -27,35 +35,10 @@ from tidegate.model.readiness import Permanent, Transient
 
 VENDOR = "postgresql"
 
-LOCK = (0x7469_6465, 1)  # "tide": the election
-FENCE = (0x7469_6465, 2)
-
 HEARTBEAT = 2.0  # seconds between two signs of life
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
+SILENCE = 12.0  # seconds without an answer: the server has ended our session by now
 GRACE = 3.0  # seconds that a dead holder's session gets to end by itself
-
-# All of these may be set by any user (context `user`); names a server lacks are left out.
-# tcp_user_timeout is what frees the lock when the host is gone while a result is on its way.
-DEATH_BOUNDS = {
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "2",
-    "tcp_user_timeout": "6000",
-    "client_connection_check_interval": "2s",
-}
-
-
-def set_known(settings: Mapping[str, str]) -> str:
-    """Return SQL that sets those of `settings` that this server has."""
-    pairs = ", ".join(
-        f"({pgwire.quote_literal(name)}, {pgwire.quote_literal(value)})"
-        for name, value in settings.items()
-    )
-    return (
-        "SELECT set_config(wanted.name, wanted.value, false) "
-        f"FROM (VALUES {pairs}) AS wanted(name, value) "
-        "JOIN pg_catalog.pg_settings USING (name)"
-    )
 
 
 class PostgreSQL:
@@ -67,13 +50,37 @@ class PostgreSQL:
 
     def probe(self, timeout: float) -> str:
         """Log in, ask one query; return name and version."""
-        session = self.session(timeout)
         try:
+            session = self.session(timeout)
+        except Permanent:
+            if self._is_being_made(timeout):
+                raise Transient(pginit.REASON) from None
+            raise
+        try:
+            if pginit.is_temporary(session.query):
+                raise Transient(pginit.REASON)
             rows = session.query("SELECT pg_is_in_recovery(), current_setting('server_version')")
             in_recovery, version = rows[0]
             return f"PostgreSQL {version}{', a standby' if in_recovery == 't' else ''}"
         finally:
             session.close()
+
+    def _is_being_made(self, timeout: float) -> bool:
+        """Return whether the database isn't there because its server is just being initialised."""
+        from dataclasses import replace
+
+        try:
+            if self.params().hosts[0][0][:1] != "/":
+                return False  # TCP doesn't reach the server that does this
+            session = PostgreSQL(replace(self.connection, name="postgres"), self._environ).session(
+                timeout
+            )
+            try:
+                return pginit.is_temporary(session.query)
+            finally:
+                session.close()
+        except (Transient, Permanent, pgwire.BadUrl, pgwire.Unsupported):
+            return False
 
     def session(self, timeout: float) -> Session:
         """Log in; speaks the protocol itself, or through the app's driver where it can't."""
@@ -120,10 +127,13 @@ class PostgreSQL:
     def _explained(self, error: pgwire.PgError) -> Transient | Permanent:
         return explained(error, self.connection)
 
-    def election(self, timeout: float) -> PostgreSQLElection:
-        """Open the election's own connection, to TIDEGATE_DIRECT_URL when a pooler is between."""
-        direct = self.direct()
-        return PostgreSQLElection(direct, timeout)
+    def election(self, timeout: float, held: object = None) -> PostgreSQLElection:
+        """Open the election's own connection, to TIDEGATE_DIRECT_URL when a pooler is between.
+
+        `held` is the fast path's connection, when it has won already.
+        """
+        won = Wire(held, self.connection) if isinstance(held, pgwire.Connection) else None
+        return PostgreSQLElection(self.direct(), timeout, won)
 
     def direct(self) -> PostgreSQL:
         """Return this database reached without the pooler, when the environment names a way.
@@ -283,15 +293,16 @@ def _text(value: object) -> str | None:
 class PostgreSQLElection:
     """The right to change one PostgreSQL database's level."""
 
-    def __init__(self, database: PostgreSQL, timeout: float) -> None:
+    def __init__(self, database: PostgreSQL, timeout: float, won: Wire | None = None) -> None:
         self._database = database
         self._timeout = timeout
         self._guard = threading.Lock()
         self._pids: list[int] = []
+        self._cuts: list[Callable[[], None]] = []
         self._won = False
         self._beat: threading.Thread | None = None
         self._ended = threading.Event()
-        self._session = self._open()
+        self._session = self._ready(won) if won else self._open()
 
     @property
     def redirect(self) -> Mapping[str, str]:
@@ -306,8 +317,7 @@ class PostgreSQLElection:
         }
 
     def _open(self) -> Wire | Driver:
-        name = f"tidegate {socket.gethostname()} {os.getpid()}"[:63]
-        session = self._database._wire(self._timeout, name)
+        session = self._database._wire(self._timeout, own_name())
         rows = session.query("SELECT pg_backend_pid()")
         if session.login_pid and rows[0][0] != str(session.login_pid):
             session.close()
@@ -318,13 +328,16 @@ class PostgreSQLElection:
                 "set TIDEGATE_DIRECT_URL=postgresql://user:password@server:5432/name to reach "
                 "the server directly; the app keeps its pooled address",
             )
+        return self._ready(session)
+
+    def _ready(self, session: Wire | Driver) -> Wire | Driver:
         session.query(set_known(DEATH_BOUNDS))
         return session
 
     def try_win(self) -> bool:
         """Try once; a winner then makes sure that no dead holder's session still runs."""
         try:
-            rows = self._session.query(f"SELECT pg_try_advisory_lock({LOCK[0]}, {LOCK[1]})")
+            rows = self._session.query(f"SELECT {TRY_LOCK}")
         except Transient:
             self._session.close()
             self._session = self._open()
@@ -362,19 +375,7 @@ class PostgreSQLElection:
 
     def holder(self) -> str:
         """Name the process that holds the election, by what it called itself."""
-        rows = self._query(
-            "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a "
-            f"USING (pid) WHERE l.locktype = 'advisory' AND l.classid = {LOCK[0]} "
-            f"AND l.objid = {LOCK[1]} AND l.granted AND l.database = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"
-        )
-        if not rows:
-            return "nobody"
-        name, pid = rows[0]
-        words = (name or "").split()
-        if len(words) == 3 and words[0] == "tidegate":
-            return f"{words[1]} (process {words[2]}, server process {pid})"
-        return f"server process {pid}"
+        return holder_name(list(self._query(HOLDER)))
 
     def query(self, sql: str) -> Rows:
         """Run SQL on the election's own session; the ledger writes through it."""
@@ -382,7 +383,7 @@ class PostgreSQLElection:
 
     def _query(self, sql: str) -> Rows:
         with self._guard:
-            return self._session.query(sql)
+            return self._session.query(sql, SILENCE)
 
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Beat: an idle session of a frozen holder is ended by the server after IDLE_LIMIT."""
@@ -397,14 +398,16 @@ class PostgreSQLElection:
             except (Transient, Permanent) as error:
                 if self._ended.is_set():
                     return
-                if self._win_back() is False:
-                    on_lost(str(error))
+                again = self._win_back()
+                silent = isinstance(error.__cause__, TimeoutError)
+                if again is False or (again is None and silent):
+                    on_lost(f"no answer for {SILENCE:.0f} s" if silent else str(error))
                     return
 
     def _win_back(self) -> bool | None:
         """After a cut connection: win anew. None while the server can't be reached at all.
 
-        As long as it can't, no other process can win either.
+        When it refuses, no other process can win either; when it is silent, another may.
         """
         try:
             with self._guard:
@@ -426,7 +429,9 @@ class PostgreSQLElection:
             return bool(self._win_back())
         return self._won
 
-    def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
+    def fence(
+        self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
+    ) -> None:
         """Hold the fence on a session that changes the schema, and bound its death."""
         if not self._won:
             raise ElectionNotWon(
@@ -436,22 +441,36 @@ class PostgreSQLElection:
             )
         run(f"SELECT pg_advisory_lock_shared({FENCE[0]}, {FENCE[1]})")
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
+        self._cuts.append(cut)
         run(set_known(DEATH_BOUNDS))
 
     def cancel(self) -> None:
-        """Cancel the running statement of each fenced session, over a connection of its own."""
+        """Cancel the running statement of each fenced session, over a connection of its own.
+
+        Where the server does not answer, the sessions are cut at this end: their statements, if
+        they still run, are for whoever wins next to end.
+        """
         try:
             session = self._database._wire(2.0, "tidegate cancel")
             for pid in self._pids:
                 session.query(f"SELECT pg_cancel_backend({pid})")
             session.close()
         except (Transient, Permanent):
-            pass  # the server is gone, and the statement with it
+            for cut in self._cuts:
+                cut()
 
     def release(self) -> None:
         """Let go by ending the connection: the server frees its locks."""
         self._ended.set()
-        self._won = False
+        if self._won:
+            self._won = False
+            if self._guard.acquire(timeout=1.0):  # else the beat hangs at a server that is gone
+                try:
+                    self._session.query(LET_GO, 1.0)
+                except (Transient, Permanent):
+                    pass  # its end frees the locks, and those in line look by themselves
+                finally:
+                    self._guard.release()
         self._session.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,17 @@ from configparser import ConfigParser, Error
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import ancestors
+from tidegate.model.sessions import cutter
 from tidegate.model.step import Step
+from tidegate.model.undoing import Undo, loses
 
 VENDORS = {"postgresql": "postgresql", "sqlite": "sqlite"}
+LIMITS = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "asyncpg": "timeout"}
+NOT_DATABASES = ("logger", "handler", "formatter", "post_write_hooks")
 
 
 def find(root: Path, environ: Mapping[str, str]) -> AlembicProject | None:
@@ -30,13 +35,26 @@ def find(root: Path, environ: Mapping[str, str]) -> AlembicProject | None:
     for folder in folders:
         ini = folder / "alembic.ini"
         if ini.is_file():
-            env = folder / "env.py"
+            env = folder / "env.py"  # beside its ini: a folder that Flask-Migrate made
             flask = env.is_file() and "current_app" in env.read_text("utf-8", "replace")
-            return AlembicProject(root if folder.name == "migrations" else folder, ini, flask)
+            return AlembicProject(root if env.is_file() else folder, ini, flask)
         toml = folder / "pyproject.toml"
-        if toml.is_file() and "[tool.alembic]" in toml.read_text("utf-8", "replace"):
+        if _has_table(toml):
             return AlembicProject(folder, toml)
     return None
+
+
+def _has_table(toml: Path) -> bool:
+    """Return whether a pyproject.toml has `[tool.alembic]`, which Alembic reads since 1.16."""
+    if not toml.is_file() or "alembic" not in toml.read_text("utf-8", "replace"):
+        return False
+    import tomllib
+
+    try:
+        found = tomllib.loads(toml.read_text("utf-8"))
+    except ValueError:
+        return False
+    return "alembic" in found.get("tool", {})
 
 
 class Asked(BaseException):
@@ -52,21 +70,26 @@ class AlembicProject:
     """A source tree with an Alembic environment; an ini section is a database's alias."""
 
     framework = "alembic"
+    ids_are_file_names = False
 
     def __init__(self, root: Path, config_file: Path, flask: bool = False) -> None:
         self.root = root
         self.config_file = config_file
         self.flask = flask
+        self._app: Any = None
 
     def identity(self) -> dict[str, str]:
         """The configuration file is what makes this configuration."""
         return {"ALEMBIC_CONFIG": str(self.config_file)}
 
     def sections(self) -> list[str]:
-        """Return `alembic` and every other ini section with a script_location of its own."""
+        """Return every ini section with a script_location of its own, else `alembic`.
+
+        Where only `[DEFAULT]` has one, each section that isn't about logging or hooks counts.
+        """
         if self.config_file.suffix == ".toml":
             return ["alembic"]
-        parser = ConfigParser(interpolation=None)
+        parser = ConfigParser(interpolation=None, default_section="(none)")
         try:
             parser.read(self.config_file, encoding="utf-8")
         except Error as error:
@@ -76,7 +99,9 @@ class AlembicProject:
                 "correct the line that is named",
             ) from None
         named = [name for name in parser.sections() if parser.has_option(name, "script_location")]
-        return named or ["alembic"]
+        if named == ["DEFAULT"]:
+            named = [name for name in parser.sections() if not name.startswith(NOT_DATABASES)]
+        return [name for name in named if name != "DEFAULT"] or ["alembic"]
 
     @contextlib.contextmanager
     def _config(self, alias: str) -> Iterator[Any]:
@@ -97,21 +122,46 @@ class AlembicProject:
             if self.flask:
                 with self._flask_app() as app:
                     folder = str(self.config_file.parent)
-                    yield app.extensions["migrate"].migrate.get_config(folder)
-            elif self.config_file.suffix == ".toml":
-                yield Config(toml_file=str(self.config_file))
+                    config = app.extensions["migrate"].migrate.get_config(folder)
+                    _refuse_several(config, bool(app.config.get("SQLALCHEMY_BINDS")))
+                    yield config
             else:
-                yield Config(str(self.config_file), ini_section=alias)
+                config = Config(**self._files(), ini_section=alias)
+                _refuse_several(config, bool(config.get_main_option("databases")))
+                yield config
         finally:
             os.chdir(before)
 
+    def _files(self) -> dict[str, Any]:
+        """Return Config's arguments: the ini, or the pyproject.toml, or both as the CLI does."""
+        toml = self.config_file.with_name("pyproject.toml")
+        if self.config_file.suffix == ".toml":
+            toml = self.config_file
+        files: dict[str, Any] = {} if self.config_file == toml else {"file_": str(self.config_file)}
+        if not _has_table(toml):
+            return files
+        from alembic import __version__
+
+        if tuple(map(int, __version__.split(".")[:2])) >= (1, 16):
+            return {**files, "toml_file": str(toml)}
+        if files:
+            return files
+        raise UsageProblem(
+            f"{toml} has [tool.alembic], and Alembic {__version__} does not read it",
+            "Alembic reads its settings from pyproject.toml since 1.16.",
+            "upgrade Alembic, or write an alembic.ini",
+        )
+
     @contextlib.contextmanager
     def _flask_app(self) -> Iterator[Any]:
-        from flask.cli import ScriptInfo
-
-        app = ScriptInfo().load_app()
-        with app.app_context():
-            yield app
+        """Find the app as the `flask` command does: its .env files, FLASK_APP, app.py, wsgi.py."""
+        if self._app is None:
+            cli: Any = importlib.import_module("flask.cli")
+            if importlib.util.find_spec("dotenv") and cli.get_load_dotenv():
+                cli.load_dotenv()
+            self._app = cli.ScriptInfo(os.environ.get("FLASK_APP") or None).load_app()
+        with self._app.app_context():
+            yield self._app
 
     def connections(self) -> list[Connection]:
         """Run each section's env.py up to its connect, and read the login off it."""
@@ -139,6 +189,16 @@ class AlembicProject:
             script = _script(config)
             return [_step(revision) for revision in reversed(list(script.walk_revisions()))]
 
+    def step_folders(self) -> list[str]:
+        """Return the version locations of every section."""
+        out = []
+        for alias in self.sections():
+            with self._config(alias) as config:
+                script = _script(config)
+                places = getattr(script, "_version_locations", None) or [script.versions]
+                out += [os.path.abspath(path) for path in places]
+        return out
+
     def recorded_sql(self, connection: Connection) -> str:
         """Alembic records heads only."""
         schema = f'"{connection.version_schema}".' if connection.version_schema else ""
@@ -154,6 +214,7 @@ class AlembicProject:
             script = _script(config)
 
             def upgrade(rev: Any, context: Any) -> Iterable[Any]:
+                _refuse_other_table(connection, context, script)
                 for step in script._upgrade_revs(target or "heads", rev):
                     applying.start(step.revision.revision, _is_atomic(step.revision, context))
                     yield step
@@ -161,6 +222,39 @@ class AlembicProject:
 
             with _listening(connection, applying):
                 _run_env(config, script, upgrade, target or "heads")
+
+    def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
+        """Read each revision's downgrade function."""
+        return [_undo_of(step) for step in steps]
+
+    def undo(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        remaining: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Run env.py as `alembic downgrade` does, and listen."""
+        needed = {need for step in remaining for need in step.needs}
+        heads = [step.id for step in remaining if step.id not in needed]
+        if len(heads) > 1:
+            raise UsageProblem(
+                f"after this {len(heads)} heads would remain: {', '.join(heads)}",
+                "Alembic can only go down to one named revision at a time.",
+                "undo it by Alembic itself: alembic downgrade",
+            )
+        target = heads[0] if heads else "base"
+        with self._config(connection.alias) as config:
+            script = _script(config)
+
+            def downgrade(rev: Any, context: Any) -> Iterable[Any]:
+                for step in script._downgrade_revs(target, rev):
+                    applying.start(step.revision.revision, _is_atomic(step.revision, context))
+                    yield step
+                    applying.finish()
+
+            with _listening(connection, applying):
+                _run_env(config, script, downgrade, target)
 
     def static_files(self) -> StaticFiles | None:
         """Alembic knows no static files."""
@@ -174,6 +268,64 @@ class AlembicProject:
 def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
     """Return the recorded heads and all that they need."""
     return ancestors(steps, [row[0] for row in rows])
+
+
+def _refuse_several(config: Any, more: bool) -> None:
+    """Refuse an env.py that goes through several databases: we would look at the first only."""
+    env = Path(config.get_main_option("script_location") or "", "env.py")
+    text = env.read_text("utf-8", "replace") if more and env.is_file() else ""
+    if "engine_name=" in text.replace(" ", ""):
+        raise UsageProblem(
+            f"{env} serves several databases (Alembic's or Flask-Migrate's `multidb`)",
+            "Only the first that it connects to could be looked at, so nothing was changed.",
+            "give each database an ini section and a script_location of its own, with an env.py "
+            "for that one",
+        )
+
+
+def _undo_of(step: Step) -> Undo:
+    """Say what a revision's downgrade does, as far as its calls tell."""
+    tree = ast.parse(Path(step.path).read_text("utf-8", "replace"))
+    bodies = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    up, down = bodies.get("upgrade"), bodies.get("downgrade")
+    if up is None or not _does_something(up):
+        return Undo(step.id)
+    if down is None or not _does_something(down):
+        return Undo(step.id, "its downgrade does nothing")
+    if any(isinstance(node, ast.Raise) for node in down.body):
+        return Undo(step.id, "its downgrade raises an error")
+    tables: list[str] = []
+    columns: list[tuple[str, str]] = []
+    hidden: list[str] = []
+    for node in ast.walk(down):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        name, texts = node.func.attr, [_text(one) for one in node.args]
+        if name == "drop_table":
+            tables.append(texts[0] if texts else "?")
+        elif name == "drop_column" and len(texts) > 1:
+            columns.append((texts[0], texts[1]))
+        elif name == "execute":
+            sql = texts[0] if texts else "?"
+            hidden += [sql] if sql == "?" or loses(sql) else []
+        elif name in ("drop_column", "get_bind", "bulk_insert", "run_sync", "batch_alter_table"):
+            hidden.append(f"{name} in {step.path}")
+    return Undo(step.id, "", tuple(tables), tuple(columns), tuple(hidden))
+
+
+def _does_something(function: ast.FunctionDef) -> bool:
+    return any(
+        not isinstance(node, ast.Pass)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _text(node: ast.expr) -> str:
+    """Return a literal's text; "?" where it is made by code."""
+    if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute | ast.Name):
+        return _text(node.args[0])  # op.f("…"), sa.text("…")
+    return str(node.value) if isinstance(node, ast.Constant) else "?"
 
 
 def _script(config: Any) -> Any:
@@ -221,6 +373,22 @@ def _step(revision: Any) -> Step:
     )
 
 
+def _refuse_other_table(connection: Connection, context: Any, script: Any) -> None:
+    """Refuse to apply what we would not see as applied: the level is kept in another table."""
+    table, schema = context.version_table, context.version_table_schema or ""
+    if (table, schema) == (connection.version_table, connection.version_schema):
+        return
+    raise UsageProblem(
+        f"{Path(script.dir, 'env.py')} keeps the level in {'.'.join(filter(None, (schema, table)))}"
+        f", and its text says {connection.version_table}",
+        "tidegate reads version_table and version_table_schema off the text of env.py, where they "
+        "are plain strings, or names of such at the top of the file. Nothing was applied.",
+        f'write version_table="{table}"'
+        + (f', version_table_schema="{schema}"' if schema else "")
+        + " in both calls of context.configure()",
+    )
+
+
 def _resolved(revision: Any) -> Iterable[str]:
     return getattr(revision, "_resolved_dependencies", ()) or ()
 
@@ -232,11 +400,17 @@ def version_table(env: Path) -> tuple[str, str]:
         tree = ast.parse(env.read_text("utf-8"))
     except (OSError, SyntaxError):
         return found["version_table"], found["version_table_schema"]
+    names: dict[str, ast.expr] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            names[statement.targets[0].id] = statement.value
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         for keyword in node.keywords:
             value = keyword.value
+            if isinstance(value, ast.Name):
+                value = names.get(value.id, value)
             if keyword.arg in found and isinstance(value, ast.Constant):
                 found[keyword.arg] = str(value.value or "")
     return found["version_table"], found["version_table_schema"]
@@ -300,6 +474,8 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
     from sqlalchemy.pool import Pool
 
     def redirect(dialect: Any, record: Any, args: Any, fields: Any) -> None:
+        if dialect.driver in LIMITS:
+            fields.setdefault(LIMITS[dialect.driver], CONNECT_LIMIT)
         if applying.redirect and str(fields.get("host") or "") == connection.host:
             name = "dbname" if "dbname" in fields else "database"
             fields.update(
@@ -311,14 +487,16 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
             fields[name] = applying.redirect["name"]
 
     def opened(session: Any, record: Any) -> None:
-        if applying.opened and connection.vendor == "postgresql":
-            applying.opened(_runner(session))
+        if applying.opened:
+            applying.opened(_runner(session), cutter(session))
+        if connection.vendor == "postgresql":
             session.commit()
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))
 
     def sent(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        applying.done(sql, _runner(_session(conn)))
         if context._tidegate_restore:
             applying.sent(_runner(_session(conn)))
 

@@ -1,1 +1,1 @@
-"""Readers of the files around an app: each from text to values that keep their lines."""
+"""Readers of migrations and of the files around an app: from text to values, with their lines."""

@@ -1,0 +1,76 @@
+"""A person's word for exactly one plan.
+
+On a terminal, or in a pipeline that a person started, the fingerprint itself is the word. Where a
+coding agent's marks are in the environment it is not enough: the agent may have read it off the
+plan. Then a record is asked for that `tidegate approve` writes on a terminal; it holds once, and
+for an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from tidegate.container.planned import Plan
+from tidegate.errors import PolicyRefused
+
+# Set by the agents themselves for what they run. Their absence proves nothing; they only tighten.
+AGENTS = ("AI_AGENT", "AGENT", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CODEX_SANDBOX",
+          "CURSOR_AGENT", "GEMINI_CLI", "OPENCODE", "AUGMENT_AGENT", "GOOSE_TERMINAL")  # fmt: skip
+HOLDS = 3600.0  # seconds
+
+
+def agent(environ: Mapping[str, str]) -> str:
+    """Return the mark of a coding agent in the environment, or nothing."""
+    return next((name for name in AGENTS if environ.get(name)), "")
+
+
+def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> None:
+    """Raise PolicyRefused unless a person has said yes to exactly this plan."""
+    if not plan.needs_approval:
+        return
+    steps = ", ".join(plan.needs_approval)
+    if given != plan.fingerprint:
+        wrong = f"{given} is not the fingerprint of this plan." if given else ""
+        raise PolicyRefused(
+            f"the plan {plan.fingerprint} takes data away, or can't be taken back: {steps}",
+            f"{wrong}\nNothing was applied.".strip(),
+            f"look at it, then: tidegate apply PLAN --approve {plan.fingerprint}",
+        )
+    mark = agent(environ)
+    if mark and not spend(plan.fingerprint, environ):
+        raise PolicyRefused(
+            f"the plan {plan.fingerprint} needs a person's word, and {mark} says that a coding "
+            "agent runs this",
+            "An agent can ask for an approval, and can't give it to itself. Nothing was applied.",
+            f"a person types, on a terminal of their own: tidegate approve {plan.fingerprint}",
+        )
+
+
+def _file(fingerprint: str, environ: Mapping[str, str]) -> str:
+    state = environ.get("XDG_STATE_HOME") or environ.get("LOCALAPPDATA") or os.path.join(
+        environ.get("HOME") or os.path.expanduser("~"), ".local", "state")  # fmt: skip
+    safe = "".join(c for c in fingerprint if c.isalnum())
+    return os.path.join(state, "tidegate", f"approval-{safe}")
+
+
+def record(fingerprint: str, environ: Mapping[str, str]) -> str:
+    """Write the record; return its path."""
+    path = _file(fingerprint, environ)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{time.time():.0f}\n")
+    return path
+
+
+def spend(fingerprint: str, environ: Mapping[str, str]) -> bool:
+    """Use the record up; return whether there was one that still holds."""
+    path = _file(fingerprint, environ)
+    try:
+        with open(path, encoding="utf-8") as file:
+            written = float(file.read() or 0)
+        os.remove(path)
+    except (OSError, ValueError):
+        return False
+    return 0 <= time.time() - written <= HOLDS

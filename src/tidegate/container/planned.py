@@ -1,0 +1,142 @@
+"""A plan at the database that it was made for: is it still what it was, and was it approved?
+
+Asked by the winner of the election, before anything is applied. A run of the same plan that died
+is gone on with: what it has applied is taken as part of the plan, by the ledger's word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.container.ledger import literal
+from tidegate.contracts.database import Session, TableMissing
+from tidegate.databases import pgschema, sqliteschema
+from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.model.connection import Connection
+from tidegate.model.level import Verdict
+from tidegate.model.plan import basis, fingerprint
+from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.step import Step
+
+AGAIN = "make it again: tidegate plan -o FILE"
+MOVED = {
+    "steps": "the code of the steps",
+    "level": "the steps that the database has",
+    "schema": "the database's schema",
+    "target": "the database itself: the plan was made for another one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan's document, as far as applying it needs it."""
+
+    fingerprint: str
+    database: str
+    parts: Mapping[str, str]
+    steps: tuple[str, ...]
+    digests: Mapping[str, str]
+    needs_approval: tuple[str, ...]
+
+
+def read(path: str) -> Plan:
+    """Read a plan's file. Raises UsageProblem when it is not one, or was edited."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            raw: dict[str, Any] = json.load(file)
+        plan = Plan(
+            raw["plan"],
+            raw["database"],
+            dict(raw["basis"]),
+            tuple(step["id"] for step in raw["steps"]),
+            {step["id"]: step["digest"] for step in raw["steps"]},
+            tuple(raw["needs_approval"]),
+        )
+    except OSError as error:
+        raise UsageProblem(f"{path} can't be read: {error.strerror}", "", AGAIN) from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageProblem(f"{path} is not a plan of tidegate", "", AGAIN) from None
+    told = [Step(one, digest=plan.digests[one]) for one in plan.steps]
+    ours = basis(told, (), (), "")["steps"]
+    if fingerprint(plan.parts) != plan.fingerprint or ours != plan.parts.get("steps"):
+        raise UsageProblem(
+            f"{path} was changed by hand: its fingerprint is not that of its contents",
+            "A plan is applied as it was rehearsed, or not at all.",
+            AGAIN,
+        )
+    return plan
+
+
+def refuse_stale(
+    plan: Plan, steps: Sequence[Step], connection: Connection, verdict: Verdict, session: Session
+) -> None:
+    """Raise PolicyRefused, naming what has moved since the plan was made."""
+    done = [one for one in plan.steps if one in verdict.applied]
+    resumed = bool(done) and _began(plan, session)
+    moved = _moved(plan, steps, connection, verdict, session, resumed)
+    if moved:
+        raise PolicyRefused(
+            f"the plan {plan.fingerprint} is stale for database {connection.alias}",
+            "\n".join(["what moved:", *moved, "Nothing was applied."]),
+            AGAIN,
+        )
+
+
+def _moved(
+    plan: Plan,
+    steps: Sequence[Step],
+    connection: Connection,
+    verdict: Verdict,
+    session: Session,
+    resumed: bool,
+) -> list[str]:
+    by_id = {one.id: one for one in steps}
+    ours = [by_id.get(one, Step(one)) for one in plan.steps]
+    below = verdict.applied - set(plan.steps) if resumed else verdict.applied
+    schema, target = standing(connection, session)
+    now = basis(ours, below, schema, target)
+    parts = [part for part in ("steps", "level", "schema", "target") if now[part] !=
+             plan.parts.get(part, "")]  # fmt: skip
+    if resumed and "schema" in parts:
+        parts.remove("schema")  # what the plan's own steps have changed
+    if not plan.parts.get("target"):
+        return ["- the plan was made without its database: make it with --against"]
+    lines = [f"- {MOVED[part]}{_detail(part, plan, by_id, verdict, resumed)}" for part in parts]
+    more = [one for one in verdict.pending if one not in plan.steps]
+    if more:
+        lines.append(f"- steps that the plan doesn't know are pending: {', '.join(more[:5])}")
+    return lines
+
+
+def _detail(
+    part: str, plan: Plan, by_id: Mapping[str, Step], verdict: Verdict, resumed: bool
+) -> str:
+    if part == "steps":
+        edited = [one for one in plan.steps
+                  if one not in by_id or by_id[one].digest != plan.digests[one]]  # fmt: skip
+        return f": {', '.join(edited[:5])}"
+    if part == "level" and not resumed:
+        done = [one for one in plan.steps if one in verdict.applied]
+        return f": {', '.join(done[:5])} applied meanwhile" if done else ""
+    return ""
+
+
+def _began(plan: Plan, session: Session) -> bool:
+    """Whether a run of this very plan is in the ledger."""
+    try:
+        rows = session.query(
+            f"SELECT count(*) FROM tidegate_run WHERE plan = {literal(plan.fingerprint)}"
+        )
+    except (TableMissing, Transient, Permanent):
+        return False
+    return str(rows[0][0]) != "0"
+
+
+def standing(connection: Connection, session: Session) -> tuple[list[str], str]:
+    """Return the database's objects and its own identity."""
+    if connection.vendor == "sqlite":
+        return sqliteschema.lines(session.query), f"file {connection.name}"
+    return pgschema.lines(session.query), pgschema.identity(session.query)

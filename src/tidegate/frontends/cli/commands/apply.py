@@ -1,0 +1,99 @@
+"""Apply a plan: exactly the steps that were rehearsed, to exactly the database they were meant for.
+
+usage: tidegate apply PLAN [--approve FINGERPRINT] [--timeout SECONDS] [--lock-timeout SECONDS]
+
+PLAN is the file that `tidegate plan -o` wrote. When the steps' code, the database's level, its
+schema or the database itself has moved since, nothing is applied (exit code 6). Steps that take
+data away, or can't be taken back, need --approve with the plan's fingerprint; --approve - reads it
+from standard input.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tidegate.container import approval, planned
+from tidegate.container.applying import Raising, raise_level
+from tidegate.container.boot import Boot, wait
+from tidegate.container.entry import Globals
+from tidegate.container.gate import Gate, open_gate
+from tidegate.container.report import Report
+from tidegate.container.running import guarded, settings_for
+from tidegate.container.signals import Signals
+from tidegate.contracts.database import Session
+from tidegate.errors import UsageProblem
+from tidegate.model.connection import Connection
+from tidegate.model.level import Verdict
+
+OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "framework")
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        given, rest = _approve(list(argv))
+        path = next((word for word in rest[:1] if not word.startswith("-")), "")
+        settings, more = settings_for(glob.root, environ, rest[1:] if path else rest, OPTIONS)
+        path, more = (path, more) if path else ("".join(more[:1]), more[1:])
+        if not path or more:
+            raise UsageProblem(
+                f"apply does not take {more[0]}" if more else "apply needs a plan",
+                "It is the file that `tidegate plan -o FILE` writes.",
+                "tidegate apply FILE",
+            )
+        plan = planned.read(path)
+        approval.refuse_unapproved(plan, given, environ)
+        one = Boot(Path(glob.root), environ, {**settings, "databases": plan.database}, report,
+                   signals, began)  # fmt: skip
+        gate = open_gate(one.root, environ, one.settings)
+        report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        wait(one, gate)
+        _apply(one, gate, gate.connections[0], plan)
+        return 0
+
+    return guarded(report, work)
+
+
+def _approve(argv: list[str]) -> tuple[str, list[str]]:
+    """Take `--approve` out of argv."""
+    for index, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        if flag != "--approve":
+            continue
+        rest = argv[:index] + argv[index + 1 :]
+        if not equals:
+            if index >= len(rest):
+                raise UsageProblem("--approve has no value", "", "write --approve FINGERPRINT")
+            value = rest.pop(index)
+        return (sys.stdin.readline().strip() if value == "-" else value), rest
+    return "", argv
+
+
+def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> None:
+    began = time.monotonic()
+    steps = gate.steps(connection.alias)
+
+    def check(verdict: Verdict, session: Session) -> None:
+        planned.refuse_stale(plan, steps, connection, verdict, session)
+
+    verdict = gate.standing(connection)
+    if not verdict.pending and all(step in verdict.applied for step in plan.steps):
+        one.report.stage("apply", connection.alias, f"plan {plan.fingerprint} is applied already")
+        return
+    if not verdict.pending:
+        session = gate.database(connection).session(5.0)
+        try:
+            check(verdict, session)
+        finally:
+            session.close()
+    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals,
+                      plan=plan.fingerprint, check=check)  # fmt: skip
+    after = raise_level(raising)
+    fresh = sum(step in after.applied for step in plan.steps)
+    text = f"plan {plan.fingerprint}: {fresh} of {len(plan.steps)} steps are applied"
+    one.report.stage("apply", connection.alias, text, time.monotonic() - began)

@@ -1,0 +1,102 @@
+"""Run the pending steps on a scratch database, and say what they would do to the real one.
+
+usage: tidegate plan [--database ALIAS] [--against URL] [--from STEP,... | --since GIT_REF]
+                     [--scratch URL] [--python PATH] [--fail-on error|warning|info|never]
+                     [-o FILE] [--format text|json|markdown|html]
+
+Without --against the target is the project's own database. It is only read: its schema is dumped,
+its statistics say how large the tables are. --from names the deployed steps instead (`zero`: an
+empty database), --since a commit whose steps are deployed; the scratch is then built from the
+migrations. --scratch names a PostgreSQL server to rehearse on in place of the embedded one, which
+needs the extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for `tidegate apply`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tidegate import discovery
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.container.running import guarded
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
+from tidegate.model.finding import SEVERITIES, Findings
+
+FLAGS = {"--database": "database", "--against": "against", "--from": "start", "--since": "since",
+         "--scratch": "server", "--python": "python", "--framework": "framework",
+         "--fail-on": "fail_on", "-o": "out", "--output": "out"}  # fmt: skip
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        from tidegate.workflows.plan.document import findings
+        from tidegate.workflows.plan.story import Request, rehearse
+
+        given = flags(argv, FLAGS, "plan")
+        fail_on, out = given.pop("fail_on", "error"), given.pop("out", "")
+        if fail_on not in (*SEVERITIES, "never"):
+            raise UsageProblem(f"--fail-on is {fail_on!r}", "", "use error, warning, info or never")
+        if glob.format != "markdown":  # its table of steps is a plan's own
+            discovery.reporter(glob.format)  # a wrong --format is told before the work
+        request = Request(Path(glob.root), dict(environ), **given)
+        found = findings(rehearse(request, lambda text: report.stage("plan", "", text)))
+        if out:
+            _write(out, found)
+        print(rendered(glob, found, _coloured(glob, environ)))
+        return 1 if fail_on != "never" and found.at_least(fail_on) else 0
+
+    return guarded(report, work)
+
+
+def rendered(glob: Globals, found: Findings, colour: bool) -> str:
+    """Return the report; as text, the story of the steps comes before the findings."""
+    if glob.format == "markdown":
+        from tidegate.workflows.plan import markdown
+
+        return markdown.render(found)
+    text = discovery.reporter(glob.format).render(found, colour)
+    if glob.format != "text":
+        return text
+    from tidegate.workflows.plan.text import story
+
+    return "\n\n".join(part for part in (story(found), text) if part)
+
+
+def flags(argv: Sequence[str], known: Mapping[str, str], verb: str) -> dict[str, str]:
+    """Return the flags of a verb by their names. Raises UsageProblem for another word."""
+    out: dict[str, str] = {}
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        flag, equals, value = word.partition("=")
+        if flag not in known:
+            raise UsageProblem(f"{verb} does not take {word}", "", f"tidegate {verb} --help")
+        if not equals:
+            if not words:
+                raise UsageProblem(f"{flag} has no value", "", f"write {flag} VALUE")
+            value = words.pop(0)
+        out[known[flag]] = value
+    return out
+
+
+def _write(path: str, found: Findings) -> None:
+    document = {"findings": [one.document() for one in found.findings], **found.extra}
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2)
+            file.write("\n")
+    except OSError as error:
+        raise UsageProblem(f"{path} can't be written: {error.strerror}", "", "") from None
+
+
+def _coloured(glob: Globals, environ: Mapping[str, str]) -> bool:
+    plain = glob.no_color or environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain and os.name != "nt"

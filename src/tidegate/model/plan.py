@@ -1,0 +1,37 @@
+"""What a plan stands on: four digests, and the fingerprint that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from tidegate.model.step import Step
+
+PARTS = ("steps", "level", "schema", "target")
+
+
+def basis(
+    steps: Sequence[Step], applied: Iterable[str], schema: Sequence[str], target: str
+) -> dict[str, str]:
+    """Return what a plan stands on, each part as a digest. A plan is stale when one has moved.
+
+    `steps` are the planned ones in their order, `applied` the ids of the level below them,
+    `schema` the database's objects as lines, `target` what the server says it is.
+    """
+    return {
+        "steps": digest("\n".join(f"{one.id} {one.digest}" for one in steps)),
+        "level": digest("\n".join(sorted(applied))),
+        "schema": digest("\n".join(schema)),
+        "target": digest(target) if target else "",
+    }
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """Return the name of the plan that stands on `parts`."""
+    return digest(json.dumps({name: parts.get(name, "") for name in PARTS}, sort_keys=True))[:12]
+
+
+def digest(text: str) -> str:
+    """Return a short digest."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

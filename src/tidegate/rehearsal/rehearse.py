@@ -1,0 +1,227 @@
+"""The rehearsal: build the level, go up traced, down, up again; the release is tried at each step.
+
+The story is `perform`. Everything that is learned goes out as events; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tidegate.contracts.framework import Applying, Project
+from tidegate.databases import pgschema, sqliteschema
+from tidegate.frameworks.alembic import AlembicProject
+from tidegate.frameworks.django import DjangoProject
+from tidegate.model.connection import Connection
+from tidegate.rehearsal.pgprobe import PostgresProbe
+from tidegate.rehearsal.release import Release
+from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
+from tidegate.rehearsal.session import AppSession, SideSession
+from tidegate.rehearsal.trace import Tracer
+from tidegate.rehearsal.with_alembic import AlembicRehearsal
+from tidegate.rehearsal.with_django import DjangoRehearsal
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+class Rehearsal:
+    """One project's rehearsal on one scratch database."""
+
+    def __init__(self, project: Project, emit: Emit) -> None:
+        self.project = project
+        self.emit = emit
+        self.runs: DjangoRehearsal | AlembicRehearsal
+        if isinstance(project, DjangoProject):
+            self.runs = DjangoRehearsal(project)
+        elif isinstance(project, AlembicProject):
+            self.runs = AlembicRehearsal(project)
+        else:
+            raise TypeError(f"no rehearsal for {project.framework}")
+        self.runs.prepare()
+        self.connections: list[Connection] = project.connections()
+        self.release: Release | None = None
+        self.vendor = ""
+        self._side: Any = None
+        self._columns: dict[tuple[int, int], tuple[str, str]] = {}
+
+    def point(self, job: dict[str, Any]) -> None:
+        """Send the project to the scratch database."""
+        self.scratch = Scratch.from_job(job["scratch"])
+        self.vendor = self.scratch.vendor
+        self.connection = next(one for one in self.connections if one.alias == job["alias"])
+        if self.vendor == "postgresql":
+            keep_others_read_only()
+            self._side = self.scratch.connect()
+        self.runs.redirect(self.connection, self.scratch)
+
+    def build(self, job: dict[str, Any]) -> None:
+        """Bring the empty scratch database to the deployed level."""
+        began = time.monotonic()
+        self.runs.build(self.connection, job["deployed"])
+        self.emit({"event": "built", "seconds": round(time.monotonic() - began, 3)})
+
+    def perform(self, job: dict[str, Any]) -> None:
+        """Go up, down and up again, and tell everything."""
+        scratch, connection = self.scratch, self.connection
+        base = self._schema("base", scratch)
+        probe = PostgresProbe(scratch.connect) if scratch.vendor == "postgresql" else None
+        tracer = Tracer(self.emit, probe, scratch.vendor, connection.version_table
+                        if self.project.framework == "alembic" else "django_migrations")  # fmt: skip
+        if probe:
+            probe.begin()
+        self._columns = self._columns_now(None)
+        shapes = self.runs.shapes(connection, job["deployed"])
+        if not self._up(connection, tracer, shapes):
+            return
+        top = self._schema("up", scratch)
+        self._round_trip(connection, job["pending"], (base, top), scratch)
+
+    # Up
+
+    def _up(self, connection: Connection, tracer: Tracer, shapes: Sequence[Any]) -> bool:
+        """Apply all that is pending, traced; False where a step failed."""
+        self.runs.tracer = tracer
+        atomic: dict[str, bool] = {}
+
+        def on_start(step: str) -> None:
+            session = self.runs.session(connection)
+            if self.release is None and session.raw is not None:
+                side = SideSession(self._side) if self._side is not None else session
+                self.release = Release(side, shapes)
+                self.emit({"event": "release", "statements": len(self.release.statements),
+                           "from": "models" if self.release.models else "schema"})  # fmt: skip
+            atomic[step] = applying.atomic
+            tracer.session = session if session.raw is not None else None
+            tracer.begin(step)
+
+        def on_done(step: str, seconds: float) -> None:
+            tracer.finish()
+            session = self.runs.session(connection)
+            broken = self._try_release(session, tracer)
+            self.emit({"event": "applied", "step": step, "seconds": round(seconds, 4),
+                       "atomic": atomic.get(step, True), "broken": broken,
+                       "lost": self._lost(session)})  # fmt: skip
+
+        applying = Applying(on_start=on_start, on_done=on_done)
+        try:
+            self.runs.up(connection, applying)
+        except Exception as error:
+            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "up"})  # fmt: skip
+            return False
+        finally:
+            tracer.on = False
+            self.runs.tracer = None
+        return True
+
+    def _try_release(self, session: AppSession, tracer: Tracer) -> list[dict[str, str]]:
+        if self.release is None:
+            return []
+        return self.release.check(session, None if tracer.everything_touched else tracer.touched)
+
+    # Down and up again
+
+    def _round_trip(
+        self,
+        connection: Connection,
+        pending: Sequence[str],
+        schemas: tuple[list[str], list[str]],
+        scratch: Scratch,
+    ) -> None:
+        """Go down as far as it goes, then up again; compare the schema at both ends."""
+        irreversible = self.runs.reversible(pending)
+        self.emit({"event": "irreversible", "steps": irreversible})
+        down: list[str] = []
+        for step in reversed(pending):
+            if step in irreversible:
+                break
+            down.append(step)
+        if not down:
+            return
+        if not self._downwards(connection, down, scratch):
+            return
+        bottom = self._schema("down", scratch)
+        if len(down) == len(pending):
+            self.emit({"event": "compared", "way": "down",
+                       "difference": pgschema.difference(schemas[0], bottom)})  # fmt: skip
+        quiet = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None)
+        try:
+            self.runs.up(connection, quiet)
+        except Exception as error:
+            self.emit({"event": "failed", "step": quiet.step, "sql": quiet.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "again"})  # fmt: skip
+            return
+        again = self._schema("again", scratch)
+        self.emit({"event": "compared", "way": "again",
+                   "difference": pgschema.difference(schemas[1], again)})  # fmt: skip
+
+    def _downwards(self, connection: Connection, down: list[str], scratch: Scratch) -> bool:
+        self._columns = self._columns_now(None)
+
+        def on_done(step: str, seconds: float) -> None:
+            self.emit({"event": "taken-back", "step": step, "seconds": round(seconds, 4),
+                       "lost": self._lost(self.runs.session(connection))})  # fmt: skip
+
+        applying = Applying(on_start=lambda step: None, on_done=on_done)
+        try:
+            self.runs.down(connection, down, applying)
+        except Exception as error:
+            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "down"})  # fmt: skip
+            return False
+        return True
+
+    # What there is
+
+    def _schema(self, when: str, scratch: Scratch) -> list[str]:
+        if self.vendor == "postgresql":
+            lines = pgschema.lines(self._side.query)
+        else:
+            lines = _sqlite_lines(scratch.name)
+        self.emit({"event": "schema", "when": when, "lines": lines})
+        return lines
+
+    def _columns_now(self, session: AppSession | None) -> dict[tuple[int, int], tuple[str, str]]:
+        """Return every column by what doesn't change with its name: PostgreSQL's numbers."""
+        if self.vendor != "postgresql":
+            return {}
+        run = session.run if session is not None else self._side.query
+        found: dict[tuple[int, int], tuple[str, str]] = {}
+        for oid, number, schema, table, column, kind in run(pgschema.COLUMNS):
+            name = f"{pgschema.shown(str(schema), str(table))}.{column}"
+            found[int(str(oid)), int(str(number))] = (name, str(kind))
+        return found
+
+    def _lost(self, session: AppSession) -> list[str]:
+        """Return the tables and columns that are gone since the last look: a rename is not."""
+        if self.vendor != "postgresql" or session.raw is None or session.status == "failed":
+            return []
+        before, now = self._columns, {}
+
+        def look() -> None:
+            now.update(self._columns_now(session))
+
+        session.aside(look)
+        self._columns = now
+        tables = {oid for oid, _ in now}
+        gone = []
+        for (oid, number), (name, _) in before.items():
+            if oid not in tables:
+                gone.append(f"table {name.rpartition('.')[0]}")
+            elif (oid, number) not in now:
+                gone.append(f"column {name}")
+        return sorted(set(gone))
+
+
+def _sqlite_lines(path: str) -> list[str]:
+    import sqlite3
+
+    file = sqlite3.connect(path)
+    try:
+        return sqliteschema.lines(lambda sql: file.execute(sql).fetchall())
+    finally:
+        file.close()

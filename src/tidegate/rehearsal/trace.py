@@ -1,0 +1,372 @@
+"""The tracer: runs each statement of a step between two looks at its session, and tells it.
+
+The framework's hooks call `around`; what it learns goes out as one event a statement.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tidegate.rehearsal.pgprobe import KINDS, MODES, PostgresProbe, Relation, Seen, Snapshot
+from tidegate.rehearsal.record import Record
+from tidegate.rehearsal.session import AppSession
+
+CONTROL = re.compile(
+    r"^\s*(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT|START|END|SHOW|SET(?!\s+CONSTRAINTS))\b", re.I
+)
+CATALOGUE = re.compile(r"\bpg_catalog\b|\bpg_class\b|\binformation_schema\b|\bsqlite_master\b|"
+                       r"^\s*PRAGMA\b|\bpg_type\b|\bpg_attribute\b", re.I)  # fmt: skip
+BOOKS = re.compile(r'"?(django_migrations|alembic_version)"?', re.I)
+BUILDS = re.compile(r"^\s*(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX|CLUSTER|VACUUM\b.*\bFULL)", re.I)
+SAME = 20  # times that one statement of one place is looked at closely; then it is only counted
+NOT_IN_A_TRANSACTION = ("25001", "2D000", "25P01")
+HELD_FROM = "ROW SHARE"  # weaker locks are held by every reader, and not worth a line
+
+
+class Where(Protocol):
+    """Says what caused the statement that runs now."""
+
+    def __call__(self, sql: str) -> tuple[str, str, str, int]:
+        """Return (operation, description, path, line)."""
+
+
+class Tracer:
+    """Follows the steps of one rehearsal."""
+
+    def __init__(
+        self,
+        emit: Callable[[dict[str, Any]], None],
+        probe: PostgresProbe | None,
+        vendor: str,
+        books: str = "",
+    ) -> None:
+        self.emit = emit
+        self.probe = probe
+        self.vendor = vendor
+        self.books = re.compile(re.escape(books), re.I) if books else BOOKS
+        self.step = ""
+        self.on = False
+        self.where: Where = lambda sql: ("", "", "", 0)
+        self.session: AppSession | None = None
+        self._last: Snapshot | None = None
+        self._counts: dict[tuple[str, int], Record] = {}
+        self.touched: set[str] = set()
+        self.everything_touched = False
+
+    def begin(self, step: str) -> None:
+        """A step begins."""
+        self.step, self.on, self._last = step, True, None
+        self._counts, self.touched, self.everything_touched = {}, set(), False
+        if self.probe is not None:
+            self.probe.refresh(self.session)
+
+    def finish(self) -> None:
+        """The step has ended: tell what was only counted, and what no hook saw."""
+        if not self.step:
+            return
+        self.on = False
+        for record in self._counts.values():
+            if record.count > SAME:
+                record.sql = f"(again) {record.sql}"
+                record.count -= SAME
+                self.emit(record.document())
+        if self.probe and self.session is not None:
+            after = self._look()
+            if after is not None:
+                self._unseen(after)
+        self.step = ""
+
+    def around(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
+        """Run one statement, and look at its session before and after it."""
+        self.session = session
+        if not self.on or CONTROL.search(sql) or self.books.search(sql):
+            return execute()
+        operation, describe, path, line = self.where(sql)
+        record = Record(self.step, sql, operation=operation, describe=describe, path=path,
+                        line=line)  # fmt: skip
+        counted = self._counts.setdefault((sql, line), Record(
+            self.step, sql, operation=operation, describe=describe, path=path, line=line,
+            count=0, blind="ran many times: only its first runs were looked at closely"))  # fmt: skip
+        counted.count += 1
+        if counted.count > SAME:
+            return self._timed(counted, execute)
+        return self._closely(session, record, execute)
+
+    def _timed(self, record: Record, execute: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        try:
+            return execute()
+        finally:
+            record.seconds += time.monotonic() - began
+
+    def _closely(self, session: AppSession, record: Record, execute: Callable[[], Any]) -> Any:
+        if self.probe is None:
+            return self._on_sqlite(record, execute)
+        if session.autocommit and session.status == "idle":
+            if self.probe.must_watch(record.sql):
+                return self._watched(session, record, execute)
+            return self._wrapped(session, record, execute)
+        return self._between(session, record, execute)
+
+    def _between(self, session: AppSession, record: Record, execute: Callable[[], Any]) -> Any:
+        assert self.probe is not None
+        before = self._look(before=True)
+        if before is not None:
+            self._unseen(before)
+        began = time.monotonic()
+        try:
+            result = execute()
+        except Exception as error:
+            record.seconds = time.monotonic() - began
+            record.error = _first_line(error)
+            self.emit(record.document())
+            raise
+        record.seconds = time.monotonic() - began
+        after = self._look()
+        if before is not None and after is not None:
+            self._compare(record, before, after)
+        self._last = after
+        self._tell(record)
+        return result
+
+    def _wrapped(self, session: AppSession, record: Record, execute: Callable[[], Any]) -> Any:
+        """Give a statement in autocommit a transaction, so that its locks can still be read."""
+        session.run("BEGIN")
+        try:
+            result = self._between(session, record, execute)
+        except Exception as error:
+            session.run("ROLLBACK")
+            if _sqlstate(error) not in NOT_IN_A_TRANSACTION:
+                raise
+            record.error = ""
+            return self._watched(session, record, execute)
+        session.run("COMMIT")
+        self._last = None
+        return result
+
+    def _watched(self, session: AppSession, record: Record, execute: Callable[[], Any]) -> Any:
+        assert self.probe is not None
+        before = self._look()
+        if before is not None:
+            self._unseen(before)
+        nodes = self.probe.nodes()
+        pid = int(str(session.run("SELECT pg_backend_pid()")[0][0]))
+        began = time.monotonic()
+        try:
+            result, locks = self.probe.watch(record.sql, pid, execute)
+        except Exception as error:
+            record.error = _first_line(error)
+            self.emit(record.document())
+            raise
+        record.seconds = time.monotonic() - began
+        for oid, mode in sorted(locks):
+            self._add_lock(record.locks, self.probe.relation(oid), mode)
+        now = self.probe.nodes()
+        for oid, old in nodes.items():
+            if oid in self.probe.known and oid in now and now[oid][3] != old[3]:
+                record.rewrites.append(self._old(oid))
+        after = self._look()
+        if before is not None and after is not None:
+            record.wal = after.wal - before.wal
+        if BUILDS.search(record.sql):  # its counters are the server's own already
+            record.scans = sorted(
+                {lock["relation"] for lock in record.locks if lock["kind"] == "table"}
+            )
+        self._last = None
+        self._tell(record)
+        return result
+
+    def _on_sqlite(self, record: Record, execute: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        try:
+            result = execute()
+        except Exception as error:
+            record.error = _first_line(error)
+            self.emit(record.document())
+            raise
+        record.seconds = time.monotonic() - began
+        remade = re.search(r'INSERT INTO\s+"?(?:new__|_alembic_tmp_)(\w+)"?', record.sql, re.I)
+        if remade:
+            record.rewrites, record.scans = [remade[1]], [remade[1]]
+        self.everything_touched = True
+        self._tell(record)
+        return result
+
+    def _tell(self, record: Record) -> None:
+        reading = record.sql.lstrip()[:6].upper() in ("SELECT", "WITH", "PRAGMA")
+        if CATALOGUE.search(record.sql) and reading:
+            return
+        for lock in record.locks:
+            self.touched.add(lock["was"])
+        if re.search(r"\b(FUNCTION|PROCEDURE|TYPE|DOMAIN|EXTENSION|TRIGGER|VIEW|SCHEMA|POLICY|"
+                     r"OPERATOR|CAST|DO|EXECUTE)\b", record.sql, re.I):  # fmt: skip
+            self.everything_touched = True
+        self.emit(record.document())
+
+    def _look(self, before: bool = False) -> Snapshot | None:
+        assert self.probe is not None and self.session is not None
+        return self.probe.snapshot(self.session, before)
+
+    def _compare(self, record: Record, before: Snapshot, after: Snapshot) -> None:
+        """Fill in what the statement took, rewrote, scanned and wrote."""
+        assert self.probe is not None
+        record.transaction = after.transaction
+        record.wal = max(0, after.wal - before.wal)
+        for oid, now in sorted(after.relations.items()):
+            was = before.relations.get(oid)
+            for mode in sorted(now.modes - (was.modes if was else frozenset())):
+                self._add_lock(record.locks, now, mode)
+            self._work_on(record, now, before)
+        for one in before.relations.values():
+            for mode in one.modes:
+                if _strength(mode) >= list(MODES.values()).index(HELD_FROM):
+                    self._add_lock(record.held, one, mode)
+        record.held = strongest(record.held)
+        for seen in after.seen:
+            if seen.kind == "rewrite" and seen.relation in self.probe.known:
+                name = self._old(seen.relation)
+                record.rewrites += [name] if name not in record.rewrites else []
+
+    def _work_on(self, record: Record, now: Relation, before: Snapshot) -> None:
+        assert self.probe is not None
+        if now.oid not in self.probe.known:
+            return
+        name = self._old(now.oid)
+        # DROP takes the file away as well: a rewrite puts another in its place.
+        old = self.probe.node_before(now.oid, before)
+        if now.node and old and now.node != old:
+            record.rewrites.append(name)
+        scans, read, ins, upd, dele = (
+            a - b for a, b in zip(now.counts, before.counted(now.oid), strict=True)
+        )
+        table = self.probe.known[now.oid][2] in "rpm"
+        if scans > 0 and table and _scans_for_ddl(record.sql):
+            record.scans.append(name)
+        if read > 0 and table:
+            record.read[name] = read
+        if table and (ins > 0 or upd > 0 or dele > 0):
+            record.written[name] = [max(0, ins), max(0, upd), max(0, dele)]
+        if not table and scans > 0 and now.table in self.probe.known and _validates(record.sql):
+            record.scans.append(self._old(now.table))
+        record.scans = sorted(set(record.scans))
+
+    def _add_lock(self, out: list[dict[str, Any]], relation: Relation | None, mode: str) -> None:
+        assert self.probe is not None
+        if relation is None or relation.oid not in self.probe.known or mode not in MODES:
+            return
+        entry = {
+            "mode": MODES[mode],
+            "relation": relation.shown,
+            "kind": KINDS.get(relation.kind, relation.kind),
+            "was": self._old(relation.oid),
+        }
+        if entry not in out:
+            out.append(entry)
+
+    def _old(self, oid: int) -> str:
+        """Return the name that a relation had when the rehearsal began: the target's name."""
+        assert self.probe is not None
+        old = self.probe.relation(oid)
+        return old.shown if old else f"relation {oid}"
+
+    def _unseen(self, now: Snapshot) -> None:
+        """Tell what ran since the last look without passing a hook."""
+        assert self.probe is not None
+        told: dict[str, Record] = {}
+        for seen in now.seen:
+            record = told.setdefault(seen.query, self._hidden(seen))
+            if seen.kind == "rewrite" and seen.relation in self.probe.known:
+                record.rewrites.append(self._old(seen.relation))
+        for record in told.values():
+            self.emit(record.document())
+        if told:
+            self.everything_touched = True
+            self._last = None
+            return
+        last = self._last
+        if last is None or last.transaction != now.transaction:
+            return
+        for oid, one in now.relations.items():
+            was = last.relations.get(oid)
+            grown = [
+                a - b for a, b in zip(one.counts, was.counts if was else (0,) * 5, strict=True)
+            ]
+            if oid in self.probe.known and any(number > 0 for number in grown[2:]):
+                record = Record(
+                    self.step, "(rows written past the framework: COPY or a raw cursor)",
+                    seen="counters", transaction=now.transaction,
+                    blind="the statement itself can't be seen")  # fmt: skip
+                record.written[self._old(oid)] = [max(0, n) for n in grown[2:]]
+                self._add_modes(record, one, was)
+                self.emit(record.document())
+
+    def _add_modes(self, record: Record, one: Relation, was: Relation | None) -> None:
+        for mode in sorted(one.modes - (was.modes if was else frozenset())):
+            self._add_lock(record.locks, one, mode)
+            self.touched.add(self._old(one.oid))
+
+    def _hidden(self, seen: Seen) -> Record:
+        assert self.probe is not None
+        operation, describe, path, line = self.where("")
+        record = Record(self.step, seen.query, operation=operation, describe=describe, path=path,
+                        line=line, seen="event trigger",
+                        blind="ran past the framework; its time can't be seen")  # fmt: skip
+        held = self._last.relations if self._last else {}
+        for oid, mode in seen.locks:
+            if oid not in held or mode not in held[oid].modes:
+                self._add_lock(record.locks, self.probe.relation(oid), mode)
+        return record
+
+
+def strongest(locks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each relation once, with the strongest lock on it."""
+    order = list(MODES.values())
+    best: dict[str, dict[str, Any]] = {}
+    for lock in locks:
+        known = best.get(lock["relation"])
+        if known is None or order.index(lock["mode"]) > order.index(known["mode"]):
+            best[lock["relation"]] = lock
+    return list(best.values())
+
+
+def _strength(mode: str) -> int:
+    return list(MODES).index(mode) if mode in MODES else -1
+
+
+def _scans_for_ddl(sql: str) -> bool:
+    """Whether a scan is DDL's own: whether DML scans is the planner's choice on real rows."""
+    return bool(re.match(r"\s*(ALTER|CREATE|REINDEX|REFRESH|CLUSTER|VACUUM|DROP)\b", sql, re.I))
+
+
+def _validates(sql: str) -> bool:
+    return bool(re.search(r"\b(FOREIGN\s+KEY|REFERENCES|VALIDATE)\b", sql, re.I))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _sqlstate(error: BaseException) -> str:
+    one: BaseException | None = error
+    while one is not None:
+        for source in (one, getattr(one, "orig", None)):
+            for name in ("sqlstate", "pgcode"):
+                value = getattr(source, name, None)
+                if isinstance(value, str) and value:
+                    return value
+        one = one.__cause__ or one.__context__
+    return ""
+
+
+def frame_line(path: str) -> int:
+    """Return the line of `path` that is being run right now, or 0."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == path:
+            return int(frame.f_lineno)
+        frame = frame.f_back
+    return 0

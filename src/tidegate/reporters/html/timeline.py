@@ -1,0 +1,143 @@
+"""Which table is locked how strongly, by which step, from its statement to the transaction's end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+LEFT, TOP, ROW = 190, 46, 30  # pixels
+FULL, NARROW, WIDE = 1030, 22, 72  # of the page, and of one statement
+BLOCKING = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One lock on one table, over the statements `first` to `last`."""
+
+    table: str
+    mode: str
+    first: int
+    last: int
+    taken_by: str
+
+    @property
+    def colour(self) -> str:
+        """The class of its strength."""
+        if self.mode == "ACCESS EXCLUSIVE":
+            return "ae"
+        return "block" if self.mode in BLOCKING else "weak"
+
+
+def timeline(plan: dict[str, Any]) -> str:
+    """Return the section, or nothing where no table that is there already is locked."""
+    cells, bands = _cells(plan)
+    bars = _bars(cells)
+    tables = list(dict.fromkeys(bar.table for bar in bars))
+    if not tables:
+        return ""
+    cell = max(NARROW, min(WIDE, (FULL - LEFT) // len(cells)))
+    width = LEFT + len(cells) * cell + 20
+    height = TOP + len(tables) * ROW + 8
+    parts = [_band(*band, cell, height) for band in bands]
+    parts += [_label(number, table, width) for number, table in enumerate(tables)]
+    parts += [_bar(bar, tables.index(bar.table), cell) for bar in bars]
+    parts += _marks(cells, tables, cell)
+    return (
+        "<h2>Locks on each table</h2>\n<div class=\"card\"><div class=\"scroll\">"
+        f'<svg width="{width}" height="{height}" role="img" '
+        'aria-label="which step locks which table, and until when">'
+        f"{''.join(parts)}</svg></div>{_legend()}</div>"
+    )
+
+
+def _cells(plan: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[str, int, int]]]:
+    """Return the statements that touch tables, in order, and each step's part of them."""
+    cells: list[dict[str, Any]] = []
+    bands: list[tuple[str, int, int]] = []
+    for step in plan["steps"]:
+        first = len(cells)
+        cells += [one for one in step["statements"] if _tables(one) or one["held"]]
+        if len(cells) > first:
+            bands.append((step["id"], first, len(cells) - 1))
+    return cells, bands
+
+
+def _tables(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    weak = ("ACCESS SHARE", "ROW SHARE")
+    return [lock for lock in statement["locks"]
+            if lock["kind"] in ("table", "materialized view") and lock["mode"] not in weak]  # fmt: skip
+
+
+def _bars(cells: list[dict[str, Any]]) -> list[Bar]:
+    """Return each lock once, strongest last, so that it lies on top."""
+    bars = []
+    for first, statement in enumerate(cells):
+        last = first
+        while statement["transaction"] and last + 1 < len(cells) and (
+            cells[last + 1]["transaction"] == statement["transaction"]
+        ):
+            last += 1
+        for lock in _tables(statement):
+            bars.append(Bar(lock["was"], lock["mode"], first, last, statement["sql"]))
+    order = ("weak", "block", "ae")
+    return sorted(bars, key=lambda bar: order.index(bar.colour))
+
+
+def _band(step: str, first: int, last: int, cell: int, height: int) -> str:
+    x, width = LEFT + first * cell, (last - first + 1) * cell
+    room = max(2, int((width - 6) / 7.4))
+    name = step.split(".")[-1]
+    short = name if len(name) <= room else name[:room].rstrip("_")
+    return (
+        f'<rect class="band" x="{x + 1}" y="20" width="{width - 2}" height="{height - 24}" rx="4"/>'
+        f'<text class="soft" x="{x + 4}" y="36">{escape(short)}'
+        f"<title>{escape(step)}</title></text>"
+    )
+
+
+def _label(number: int, table: str, width: int) -> str:
+    y = TOP + number * ROW
+    shown = table if len(table) < 25 else table[:23] + "…"
+    return (
+        f'<line class="rule-line" x1="0" x2="{width}" y1="{y + ROW}" y2="{y + ROW}"/>'
+        f'<text class="mono" x="0" y="{y + 20}">{escape(shown)}<title>{escape(table)}</title></text>'
+    )
+
+
+def _bar(bar: Bar, row: int, cell: int) -> str:
+    x, y = LEFT + bar.first * cell, TOP + row * ROW
+    width = (bar.last - bar.first + 1) * cell
+    title = f"{bar.mode} on {bar.table}: {' '.join(bar.taken_by.split())[:200]}"
+    return (
+        f'<rect class="{bar.colour}" x="{x + 3}" y="{y + 8}" width="{width - 6}" height="14" '
+        f'rx="3"><title>{escape(title)}</title></rect>'
+    )
+
+
+def _marks(cells: list[dict[str, Any]], tables: list[str], cell: int) -> list[str]:
+    """Return a mark where a statement reads or writes every row."""
+    out = []
+    for number, statement in enumerate(cells):
+        for table in {*statement["scans"], *statement["rewrites"]}:
+            if table not in tables:
+                continue
+            x, y = LEFT + number * cell + cell / 2, TOP + tables.index(table) * ROW + 15
+            word = "writes every row anew" if table in statement["rewrites"] else "reads every row"
+            size = 5 if table in statement["rewrites"] else 3.5
+            out.append(f'<circle class="work" cx="{x}" cy="{y}" r="{size}">'
+                       f"<title>{word} of {escape(table)}</title></circle>")  # fmt: skip
+    return out
+
+
+def _legend() -> str:
+    entries = (("--ae", "ACCESS EXCLUSIVE: reads and writes wait"),
+               ("--block", "SHARE and stronger: writes wait"),
+               ("--weak", "weaker: the app goes on"))  # fmt: skip
+    bars = "".join(f'<span><i style="background:var({name})"></i>{text}</span>'
+                   for name, text in entries)  # fmt: skip
+    return (
+        f'<div class="legend">{bars}<span>○ reads every row, large ○ writes every row anew</span>'
+        "<span>left to right: the statements in their order; a bar ends with its transaction"
+        "</span></div>"
+    )

@@ -1,0 +1,107 @@
+"""The plan as a document: the contract's JSON, and the fingerprint that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidegate._version import __version__
+from tidegate.databases import pgschema
+from tidegate.model.finding import Finding, Findings, in_order
+from tidegate.model.plan import basis, fingerprint
+from tidegate.workflows.plan.impact import summary
+from tidegate.workflows.plan.judge import Case, shown_path
+from tidegate.workflows.plan.judge_steps import of_everything
+from tidegate.workflows.plan.story import Outcome
+from tidegate.workflows.plan.traced import StepTrace
+
+
+def findings(outcome: Outcome) -> Findings:
+    """Judge a rehearsal; return its findings with the plan's document beside them."""
+    sizes = outcome.target.sizes if outcome.target else None
+    case = Case(outcome.project.root, outcome.project.framework, sizes)
+    found = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
+    document = _document(outcome, case, found)
+    return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))
+
+
+def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[str, Any]:
+    rehearsed, target = outcome.rehearsed, outcome.target
+    schema = target.schema if target else rehearsed.schemas.get("base", [])
+    parts = basis(outcome.pending, outcome.applied, schema, target.identity if target else "")
+    same, why = rehearsed.roundtrip
+    up = rehearsed.schemas.get("up")
+    base = rehearsed.schemas.get("base", [])
+    return {
+        "plan": fingerprint(parts),
+        "made_by": f"tidegate {__version__}",
+        "database": outcome.connection.alias,
+        "where": target.connection.shown if target else "",
+        "basis": parts,
+        "level": {"applied": len(outcome.applied), "unknown": list(outcome.unknown)},
+        "steps": [_step(one, case) for one in rehearsed.steps],
+        "needs_approval": [one.id for one in rehearsed.steps
+                           if one.destructive or (one.applied and one.irreversible)],
+        "difference": pgschema.difference(base, up) if up is not None else [],
+        "rehearsal": {
+            "engine": outcome.engine,
+            "source": outcome.source,
+            "roundtrip": same,
+            "why": why,
+            "down_difference": rehearsed.differences.get("down", []),
+            "release": {"statements": rehearsed.release_statements,
+                        "from": rehearsed.release_from},
+            "not_restored": outcome.not_restored,
+            "seconds": outcome.seconds,
+        },
+        "sizes": _sizes(outcome),
+    }  # fmt: skip
+
+
+def _sizes(outcome: Outcome) -> dict[str, Any]:
+    """Return the sizes of the tables that the steps touch."""
+    if outcome.target is None:
+        return {}
+    touched = {lock["was"] for step in outcome.rehearsed.steps for one in step.statements
+               for lock in one["locks"]}  # fmt: skip
+    return {name: size for name, size in sorted(outcome.target.sizes.items()) if name in touched}
+
+
+def _step(step: StepTrace, case: Case) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "path": shown_path(step.path, case.root),
+        "digest": step.digest,
+        "needs": list(step.needs),
+        "reversible": step.reversible,
+        "irreversible": step.irreversible,
+        "compatible": not step.broken,
+        "broken": step.broken,
+        "destructive": step.destructive,
+        "lost": step.lost,
+        "lost_down": step.lost_down,
+        "atomic": step.atomic,
+        "applied": step.applied,
+        "seconds": step.seconds,
+        "statements": [_statement(one, case) for one in step.statements],
+    }
+
+
+def _statement(one: dict[str, Any], case: Case) -> dict[str, Any]:
+    left_out = ("event", "step", "path")
+    out = {key: value for key, value in one.items() if key not in left_out}
+    return {
+        **out,
+        "seconds": round(one["seconds"], 5),
+        "path": shown_path(one["path"], case.root) if one["path"] else "",
+        "impact": summary(one, case.sizes),
+    }
+
+
+def _summary(outcome: Outcome, found: Sequence[Finding]) -> str:
+    if not outcome.pending:
+        return "nothing is pending: there is nothing to plan"
+    errors = sum(one.severity == "error" for one in found)
+    warnings = sum(one.severity == "warning" for one in found)
+    steps = f"{len(outcome.pending)} step{'s' if len(outcome.pending) != 1 else ''}"
+    return f"{steps} rehearsed: {errors} errors, {warnings} warnings"

@@ -1,0 +1,170 @@
+"""Findings of a rehearsal, step by step: the running release, the way back, what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.model.finding import Finding, Place
+from tidegate.workflows.plan import remedies
+from tidegate.workflows.plan.impact import Event, count
+from tidegate.workflows.plan.judge import Case, of_statements
+from tidegate.workflows.plan.traced import Rehearsed, StepTrace, deletes
+
+
+def of_everything(rehearsed: Rehearsed, case: Case, not_restored: list[str]) -> list[Finding]:
+    """Return all findings of one rehearsal."""
+    found: list[Finding] = []
+    for step in rehearsed.steps:
+        if step.applied:
+            found += of_statements(step, case)
+            found += _release(step, rehearsed, case)
+            found += _lost(step, case)
+            found += _way_back(step, rehearsed, case)
+    found += _failed(rehearsed, case)
+    found += _differences(rehearsed, case)
+    found += _restored(not_restored, case)
+    return found
+
+
+def _touching(step: StepTrace, table: str) -> Event | None:
+    """Return the statement that locks the table hardest: where to look."""
+    for statement in reversed(step.statements):
+        if any(lock["was"] == table and lock["mode"] == "ACCESS EXCLUSIVE"
+               for lock in statement["locks"]):  # fmt: skip
+            return statement
+    for statement in step.statements:
+        if any(lock["was"] == table for lock in statement["locks"]):
+            return statement
+    return step.statements[0] if step.statements else None
+
+
+def _release(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
+    """One finding a table whose statements of the running release fail now."""
+    for table in dict.fromkeys(one["table"] for one in step.broken):
+        broken = [one for one in step.broken if one["table"] == table]
+        words = " and ".join((", ".join(one["word"] for one in broken)).rsplit(", ", 1))
+        many = len(broken) > 1
+        first = next((one for one in broken if one["word"] == "INSERT"), broken[0])
+        rule = "running-release-breaks"
+        if _default_dropped(step, table) and "null value in column" in first["error"]:
+            rule = "not-null-default-only-in-code"
+        yield Finding(
+            rule,
+            "error",
+            case.place(step, _touching(step, table)),
+            f"after this step {words} of {first['model']}, as the running release writes "
+            f"{'them' if many else 'it'}, fail{'' if many else 's'} on {table}: {first['error']}",
+            remedies.release(case.framework, first["word"], first["error"]),
+            step.id,
+            confidence="high" if rehearsed.release_from == "models" else "medium",
+        )
+
+
+def _default_dropped(step: StepTrace, table: str) -> bool:
+    return any("DROP DEFAULT" in one["sql"].upper() and table.split(".")[-1] in one["sql"]
+               for one in step.statements)  # fmt: skip
+
+
+def _lost(step: StepTrace, case: Case) -> Iterator[Finding]:
+    """Data that the way up takes away."""
+    for what in step.lost:
+        kind, _, name = what.partition(" ")
+        table = name if kind == "table" else name.rpartition(".")[0]
+        size = (case.sizes or {}).get(table)
+        empty = size is not None and size["rows"] == 0
+        rows = f" of {count(size['rows'])} rows" if size else ""
+        yield Finding(
+            "data-loss",
+            "info" if empty else "warning",
+            case.place(step, _dropping(step, name) or _touching(step, table)),
+            f"this step drops {what}{rows}: the data is gone, and the way down brings back an "
+            "empty one",
+            "keep it for a release after the last code that uses it; have a backup; the plan "
+            "needs --approve",
+            step.id,
+        )
+    for statement in step.statements:
+        if deletes(statement):
+            word = statement["sql"].split(None, 1)[0].upper()
+            yield Finding(
+                "rows-deleted",
+                "warning",
+                case.place(step, statement),
+                f"{word} takes rows away from {', '.join(_tables(statement))}, and the way down "
+                "doesn't bring them back",
+                "have a backup; the plan needs --approve",
+                step.id,
+            )
+
+
+def _tables(statement: Event) -> list[str]:
+    return sorted({one["was"] for one in statement["locks"] if one["kind"] == "table"})
+
+
+def _dropping(step: StepTrace, name: str) -> Event | None:
+    word = name.split(".")[-1]
+    return next((one for one in step.statements
+                 if "DROP" in one["sql"].upper() and word in one["sql"]), None)  # fmt: skip
+
+
+def _way_back(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
+    if step.irreversible:
+        yield Finding(
+            "irreversible-step",
+            "warning",
+            case.place(step),
+            f"{step.id} can't be taken back: {step.irreversible}",
+            "give it a way down (reverse_code, reverse_sql, downgrade()), or have a backup and "
+            "approve the plan with --approve",
+            step.id,
+        )
+
+
+def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
+    rules = {"up": "step-fails", "down": "down-fails", "again": "second-up-fails"}
+    words = {"up": "fails", "down": "fails on the way down",
+             "again": "fails when it is applied again after the way down"}  # fmt: skip
+    for way, event in rehearsed.failures.items():
+        step = rehearsed.step(event["step"])
+        statement = next((one for one in (step.statements if step else []) if one["error"]), None)
+        place = case.place(step, statement) if step else Place("", 0)
+        sql = " ".join(str(event["sql"]).split())[:200]
+        yield Finding(
+            rules[way],
+            "error" if way == "up" else "warning",
+            place,
+            f"{event['step'] or 'the run'} {words[way]}: {event['error'].splitlines()[0]}"
+            + (f" (statement: {sql})" if sql else ""),
+            "correct the step" if way == "up" else "correct the way down, or say that there is "
+            "none",
+            event["step"],
+        )
+
+
+def _differences(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
+    for way, difference in rehearsed.differences.items():
+        if not difference:
+            continue
+        shown = "; ".join(difference[:4]) + (f"; and {len(difference) - 4} more"
+                                             if len(difference) > 4 else "")  # fmt: skip
+        last = rehearsed.steps[-1]
+        when = {"down": "up and down leaves another schema than before",
+                "again": "up, down and up leaves another schema than up alone"}[way]  # fmt: skip
+        yield Finding(
+            "down-differs", "warning", case.place(last),
+            f"going {when}: {shown}",
+            "let the way down undo exactly what the way up did", "" if len(rehearsed.steps) > 1
+            else last.id,
+        )  # fmt: skip
+
+
+def _restored(not_restored: list[str], case: Case) -> Iterator[Finding]:
+    if not_restored:
+        yield Finding(
+            "scratch-incomplete",
+            "warning",
+            Place("", 0),
+            f"{len(not_restored)} objects of the target could not be made on the scratch "
+            f"server, so what depends on them was not rehearsed: {'; '.join(not_restored[:3])}",
+            "name a server that has the same extensions with --scratch URL",
+        )

@@ -1,0 +1,114 @@
+"""The rehearsal's process: started with the project's own Python, spoken with in JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tidegate
+from tidegate.errors import TidegateError, UsageProblem
+from tidegate.process import Command, Talk, run
+
+Event = dict[str, Any]
+
+
+class Refused(TidegateError):
+    """What the other side refused, with its own exit code."""
+
+
+class Runner:
+    """One process of the project's Python, with the inside of tidegate in it."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._lines = talk.lines()
+
+    def ask(self, do: str, on_event: Callable[[Event], None], **job: Any) -> None:
+        """Send one job and hand its events on, up to its end."""
+        self._talk.say(json.dumps({"do": do, **job}))
+        for line in self._lines:
+            event: Event = json.loads(line)
+            kind = event["event"]
+            if kind == "done":
+                return
+            if kind == "refused":
+                error = Refused(event["what"], event["meaning"], event["next"])
+                error.exit_code = int(event["exit_code"])
+                raise error
+            if kind == "broken":
+                raise UsageProblem(
+                    f"the project can't be rehearsed: {event['what']}",
+                    _last_of_project(event["traceback"]),
+                    "correct it; the framework's own commands raise the same",
+                )
+            on_event(event)
+        said = "\n".join(self._talk.errors[-8:]) or self._talk.why
+        raise UsageProblem(
+            "the rehearsal's process ended before its work was done", said,
+            "see that the project's Python can run its own migrate command",
+        )  # fmt: skip
+
+
+def _last_of_project(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("File ")]
+    own = [line for line in lines if "site-packages" not in line and "tidegate" not in line]
+    return (own or lines or [""])[-1]
+
+
+@contextmanager
+def runner(
+    root: Path, python: str, environ: Mapping[str, str], heard: Callable[[str], None] | None
+) -> Iterator[Runner]:
+    """Start the process; end it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tidegate-inside-"))
+    try:
+        more = {**environ, "PYTHONPATH": _path_to_us(folder, environ), "PYTHONUNBUFFERED": "1"}
+        argv = (python, "-m", "tidegate.rehearsal")
+        with Talk(Command(argv, cwd=str(root), environ=more), heard) as talk:
+            if talk.why:
+                raise UsageProblem(
+                    f"{python} can't be started: {talk.why}",
+                    "The steps run in the project's own environment.",
+                    "name its Python with --python PATH",
+                )
+            yield Runner(talk)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path_to_us(folder: Path, environ: Mapping[str, str]) -> str:
+    """Make a folder that holds this package and nothing else of our environment."""
+    package = Path(tidegate.__file__).resolve().parent
+    try:
+        os.symlink(package, folder / "tidegate", target_is_directory=True)
+    except OSError:  # Windows without the right to make links
+        shutil.copytree(package, folder / "tidegate")
+    before = environ.get("PYTHONPATH", "")
+    return str(folder) + (os.pathsep + before if before else "")
+
+
+def project_python(root: Path, given: str, environ: Mapping[str, str]) -> str:
+    """Return the project's Python: named, of the active or its own environment, or ours."""
+    if given:
+        return shutil.which(given) or given
+    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+    folders = [environ.get("VIRTUAL_ENV", ""), str(root / ".venv"), str(root / "venv"),
+               str(root.parent / ".venv")]  # fmt: skip
+    found = [str(Path(one, *inside)) for one in folders if one and Path(one, *inside).exists()]
+    for python in dict.fromkeys([*found, sys.executable]):
+        probe = "import importlib.util as u, sys; " \
+                "sys.exit(not (u.find_spec('django') or u.find_spec('alembic')))"  # fmt: skip
+        if run(Command((python, "-c", probe)), timeout=30.0).ok:
+            return python
+    raise UsageProblem(
+        f"no Python with Django or Alembic was found for {root}",
+        "tidegate looked at the active virtual environment, .venv, venv, and its own.",
+        "name the project's Python with --python PATH",
+    )

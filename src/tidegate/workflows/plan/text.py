@@ -1,0 +1,78 @@
+"""The plan for someone on call: each step, what it does to which table, and what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.model.finding import Findings
+from tidegate.workflows.plan.impact import STRENGTH
+
+
+def story(found: Findings) -> str:
+    """Return the part of the report that comes before the findings."""
+    plan = found.extra
+    if not plan["steps"]:
+        return ""
+    rehearsal = plan["rehearsal"]
+    where = f" for {plan['where']}" if plan["where"] else ""
+    source = "its schema" if rehearsal["source"] == "dump" else "the migrations"
+    lines = [f"plan {plan['plan']} of database {plan['database']}{where}",
+             f"rehearsed on {rehearsal['engine']}, from {source}"]  # fmt: skip
+    for step in plan["steps"]:
+        lines += ["", *_step(step)]
+    lines += ["", *_ending(plan)]
+    return "\n".join(lines)
+
+
+def _step(step: dict[str, Any]) -> list[str]:
+    marks = [] if step["applied"] else ["failed, or not reached"]
+    marks += [] if step["atomic"] else ["not in one transaction"]
+    marks += [] if step["compatible"] else ["the running release breaks"]
+    marks += ["loses data"] if step["destructive"] else []
+    if step["applied"]:
+        marks.append("can be taken back" if step["reversible"] else "the way back was not proved")
+    lines = [f"{step['id']}  ({', '.join(marks)})"]
+    shown = [one for one in step["statements"] if one["impact"] or one["locks"]]
+    for one in shown:
+        sql = " ".join(one["sql"].split())
+        line = f":{one['line']}" if one["line"] else ""
+        lines.append(f"  {one['seconds'] * 1000:7.1f} ms  {sql[:100]}{' …' if len(sql) > 100 else ''}")
+        locks = strong(one["locks"])
+        if one["impact"] or locks:
+            took = ", ".join(f"{mode} {name}" for name, mode in locks.items())
+            lines.append("              " + "; ".join(p for p in (took, one["impact"]) if p) +
+                         (f"  ({step['path'].rsplit('/', 1)[-1]}{line})"))  # fmt: skip
+    rest = len(step["statements"]) - len(shown)
+    if rest:
+        lines.append(f"  and {rest} statements that touch nothing that is there already")
+    if step["lost_down"] and step["reversible"]:
+        lines.append(f"  taking it back drops {', '.join(step['lost_down'])}")
+    return lines
+
+
+def strong(locks: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the locks worth reading: on tables, more than a reader's or writer's own."""
+    out: dict[str, str] = {}
+    for lock in locks:
+        name, mode = lock["relation"], lock["mode"]
+        if mode in STRENGTH[:3] or lock["kind"] == "index":
+            continue
+        if name not in out or STRENGTH.index(mode) > STRENGTH.index(out[name]):
+            out[name] = mode
+    return out
+
+
+def _ending(plan: dict[str, Any]) -> list[str]:
+    rehearsal = plan["rehearsal"]
+    trip = {"same": "up, down and up again: the schema is the same each time",
+            "differs": f"up, down and up again: {rehearsal['why']}",
+            "skipped": f"the way down was not rehearsed: {rehearsal['why']}"}  # fmt: skip
+    lines = [trip[rehearsal["roundtrip"]]]
+    release = rehearsal["release"]
+    if release["statements"]:
+        lines.append(f"running release: {release['statements']} statements tried after each step, "
+                     f"from its {release['from']}")  # fmt: skip
+    if plan["needs_approval"]:
+        lines.append(f"needs approval ({', '.join(plan['needs_approval'])}): "
+                     f"tidegate apply PLAN --approve {plan['plan']}")  # fmt: skip
+    return lines

@@ -1,0 +1,121 @@
+"""What a rehearsal told, put in order: events become steps with their statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.model.step import Step
+
+Event = dict[str, Any]
+
+
+@dataclass(slots=True)
+class StepTrace:
+    """One step, as it was rehearsed."""
+
+    id: str
+    path: str
+    digest: str
+    needs: tuple[str, ...] = ()
+    statements: list[Event] = field(default_factory=list)
+    seconds: float = 0.0
+    atomic: bool = True
+    applied: bool = False
+    broken: list[dict[str, str]] = field(default_factory=list)  # of the running release
+    lost: list[str] = field(default_factory=list)  # on the way up
+    lost_down: list[str] = field(default_factory=list)
+    irreversible: str = ""
+    down_seconds: float | None = None
+
+    @property
+    def reversible(self) -> bool:
+        """Whether the way down was run to its end."""
+        return self.down_seconds is not None and not self.irreversible
+
+    @property
+    def destructive(self) -> bool:
+        """Whether the way up takes data away."""
+        return bool(self.lost) or any(deletes(one) for one in self.statements)
+
+
+def deletes(statement: Event) -> bool:
+    """Whether a statement takes rows away from a table that was there before."""
+    word = statement["sql"].lstrip().split(None, 1)[:1]
+    return bool(word) and word[0].upper() in ("DELETE", "TRUNCATE") and bool(statement["locks"])
+
+
+@dataclass(slots=True)
+class Rehearsed:
+    """All that one rehearsal told."""
+
+    steps: list[StepTrace]
+    schemas: dict[str, list[str]] = field(default_factory=dict)
+    differences: dict[str, list[str]] = field(default_factory=dict)
+    failures: dict[str, Event] = field(default_factory=dict)  # by way: up, down, again
+    release_statements: int = 0
+    release_from: str = ""
+    build_seconds: float = 0.0
+
+    def hear(self, event: Event) -> None:
+        """Take one event in."""
+        kind = event["event"]
+        if kind == "statement":
+            step = self.step(event["step"])
+            if step is not None:
+                step.statements.append(event)
+        elif kind == "applied":
+            self._applied(event)
+        elif kind == "taken-back":
+            step = self.step(event["step"])
+            if step is not None:
+                step.down_seconds, step.lost_down = event["seconds"], event["lost"]
+        elif kind == "schema":
+            self.schemas[event["when"]] = event["lines"]
+        elif kind == "compared":
+            self.differences[event["way"]] = event["difference"]
+        elif kind == "failed":
+            self.failures[event["way"]] = event
+        elif kind == "irreversible":
+            for id, why in event["steps"].items():
+                step = self.step(id)
+                if step is not None:
+                    step.irreversible = why
+        elif kind == "release":
+            self.release_statements = event["statements"]
+            self.release_from = event["from"]
+        elif kind == "built":
+            self.build_seconds = event["seconds"]
+
+    def _applied(self, event: Event) -> None:
+        step = self.step(event["step"])
+        if step is None:
+            return
+        step.seconds, step.atomic, step.applied = event["seconds"], event["atomic"], True
+        step.broken, step.lost = event["broken"], event["lost"]
+
+    def step(self, id: str) -> StepTrace | None:
+        """Return one step's trace."""
+        return next((one for one in self.steps if one.id == id), None)
+
+    @property
+    def roundtrip(self) -> tuple[str, str]:
+        """Return the contract's word (`same`, `differs`, `skipped`) and why."""
+        if "up" in self.failures:
+            return "skipped", f"{self.failures['up']['step']} failed on the way up"
+        for way, words in (("down", "on the way down"), ("again", "on the second way up")):
+            if way in self.failures:
+                return "differs", f"{self.failures[way]['step']} failed {words}"
+        forbidding = [one.id for one in self.steps if one.irreversible]
+        if self.differences.get("down") or self.differences.get("again"):
+            return "differs", "the schema is another one after the way down, or after the second up"
+        if forbidding:
+            return "skipped", f"{', '.join(forbidding)} can't be taken back"
+        if "down" not in self.differences:
+            return "skipped", "nothing was rehearsed"
+        return "same", ""
+
+
+def traces(pending: list[Step]) -> list[StepTrace]:
+    """Return empty traces for the pending steps."""
+    return [StepTrace(one.id, one.path, one.digest, one.needs) for one in pending]
