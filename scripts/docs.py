@@ -121,11 +121,16 @@ def check_part(rule: str, one: Any) -> str:
     parts.append(f"It shows {one.WHEN}:\n\n{block(one.PRINTED)}")
     if hasattr(one, "BAD"):
         parts.append(f"Flagged at `{one.AT}` ({one.SEVERITY}):")
-        parts += [f"`{path}`\n\n{block(text.rstrip())}" for path, text in one.BAD.items() if text]
+        parts += [f"`{path}`\n\n{block(shown(text))}" for path, text in one.BAD.items() if text]
         mended = {path: text for path, text in one.GOOD.items() if one.BAD.get(path) != text}
         parts.append("Mended:")
-        parts += [f"`{path}`\n\n{block(text.rstrip())}" for path, text in mended.items() if text]
+        parts += [f"`{path}`\n\n{block(shown(text))}" for path, text in mended.items() if text]
     return "\n\n".join(parts)
+
+
+def shown(text: str) -> str:
+    """Return an example's text; a carriage return is made visible."""
+    return text.rstrip().replace("\r", "^M")
 
 
 def block(text: str) -> str:
