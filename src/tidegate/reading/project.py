@@ -17,6 +17,7 @@ from tidegate.reading import (
     dockerfile,
     gitattributes,
     ignore,
+    kubernetes,
     migrations,
     pycode,
     requirements,
@@ -151,6 +152,19 @@ class ProjectFiles:
     def siblings(self, service: Service) -> list[Service]:
         """Return the services of the same stack, itself included."""
         return [one for one in self.services if one.stack is service.stack]
+
+    @cached_property
+    def workloads(self) -> tuple[kubernetes.Workload, ...]:
+        """The workloads of Kubernetes manifests."""
+        found = [
+            path
+            for path in self.paths
+            if path.endswith((".yaml", ".yml"))
+            and path not in self.compose_paths
+            and path.count("/") <= 4
+            and not path.startswith(".github/")
+        ]
+        return tuple(kubernetes.load(found, self.read))
 
     # Images
 
