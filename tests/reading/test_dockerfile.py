@@ -107,6 +107,18 @@ def test_dockerignore_takes_files_out(tmp_path: Path) -> None:
     ]
 
 
+def test_patterns(tmp_path: Path) -> None:
+    """`COPY scripts/*.sh /bin/` brings each file that matches, under its own name."""
+    tree = {
+        "Dockerfile": "FROM x\nCOPY scripts/*.sh /bin/\n",
+        "scripts/a.sh": "",
+        "scripts/b.txt": "",
+    }
+    found = image(tmp_path, tree).image_of("Dockerfile")
+    a, b = (found.origin(f"/bin/{name}") for name in ("a.sh", "b.txt")) if found else (None, None)
+    assert (a and a.source, b) == ("scripts/a.sh", None)
+
+
 def test_the_last_copy_wins(tmp_path: Path) -> None:
     """Two COPY of one path: the later one's file is there."""
     tree = {"Dockerfile": "FROM x\nCOPY a.sh /run.sh\nCOPY b.sh /run.sh\n", "a.sh": "", "b.sh": ""}

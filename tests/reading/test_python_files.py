@@ -71,6 +71,14 @@ def test_django_environ_declares_defaults() -> None:
     assert found.value("A") == "x"
 
 
+def test_a_reader_of_the_projects_own_demands_nothing() -> None:
+    """`env("NAME")` is django-environ's only where that is used."""
+    text = "from shop.tools import env\nA = env('A')\n"
+    found = djangosettings.load("s", "", {"s.py": text}.get)
+    assert found is not None
+    assert [one.required for one in found.reads] == [False]
+
+
 def test_alembic_url_calls() -> None:
     """An escaped call is told from a bare one, also through a variable."""
     files = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,8 @@ from typing import Any
 
 from tidegate.reading import pycode
 from tidegate.reading.pycode import UNKNOWN, Assigned, EnvRead
+
+_READER = re.compile(r"\bEnv\(|\bdecouple\b|\benvirons\b|\bFileAwareEnv\(")
 
 
 @dataclass
@@ -181,6 +184,10 @@ def load(module: str, folder: str, read: Callable[[str], str | None]) -> Setting
         return None
     modules: list[pycode.Module] = []
     _gather(path, folder, read, exists, modules, set())
+    if not any(_READER.search(one.text) for one in modules):
+        # `env` and `config` are functions of the project's own: they may have a default inside.
+        for one in modules:
+            one.reads = [replace(r, required=r.required and not r.via) for r in one.reads]
     for one in modules:
         schemed = _scheme(modules)
         one.reads = [

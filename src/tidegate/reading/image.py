@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 import shlex
@@ -130,6 +131,10 @@ def _below(path: str, folder: str) -> str:
 def _source_of(copy: Copy, path: str) -> str | None:
     """Return the host's file that `copy` puts at `path`; "" for content that is no host file."""
     target = posixpath.normpath(copy.target)
+    if "*" in copy.source or "?" in copy.source:
+        name = posixpath.join(posixpath.dirname(copy.source), posixpath.basename(path))
+        matches = posixpath.dirname(path) == target and fnmatch.fnmatch(name, copy.source)
+        return name if matches else None
     if copy.into:
         name = posixpath.basename(copy.source)
         inner = posixpath.join(target, name)
@@ -259,17 +264,11 @@ class Builder:
             where = posixpath.join(target, posixpath.basename(source)) if into else target
             image.copies.append(Copy("", where, False, one, self.order, mode, owner))
         else:
-            for path in self._host_paths(source):
-                folder = path in self.is_dir or path in ("", ".")
-                image.copies.append(
-                    Copy(path, target, into and not folder, one, self.order, mode, owner)
-                )
-
-    def _host_paths(self, source: str) -> list[str]:
-        path = posixpath.normpath(posixpath.join(self.context, source.lstrip("/")))
-        if "*" not in path and "?" not in path:
-            return [path]
-        return [path]  # patterns match files that we look up by name later
+            path = posixpath.normpath(posixpath.join(self.context, source.lstrip("/")))
+            folder = path in self.is_dir or path in ("", ".")
+            image.copies.append(
+                Copy(path, target, into and not folder, one, self.order, mode, owner)
+            )
 
     def _from_stage(
         self, image: Image, one: Instruction, stage: Stage, source: str, target: str, into: bool

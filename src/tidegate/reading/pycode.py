@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ class EnvRead:
     required: bool
     default: Any = UNKNOWN
     certain: bool = True  # it runs on every import
+    via: str = ""  # the reader's name, where it is not os.environ
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _reads(statement: ast.stmt, path: str, certain: bool) -> Iterator[EnvRead]:
         found = env_read(node, path)
         if found is not None:
             sure = certain and id(node) not in lazy
-            yield EnvRead(found.name, path, found.line, found.required, found.default, sure)
+            yield replace(found, certain=sure)
 
 
 def env_read(node: ast.AST, path: str = "") -> EnvRead | None:
@@ -150,9 +151,7 @@ def env_read(node: ast.AST, path: str = "") -> EnvRead | None:
     if head in ("env", "config") and (not tail or tail in _TYPES):
         if head == "config" and tail:
             return None
-        only_named = head == "env" and tail not in ("db", "db_url", "cache", "cache_url")
-        has = default is not None and (not only_named or True)
-        return EnvRead(first.value, path, node.lineno, not has, value)
+        return EnvRead(first.value, path, node.lineno, default is None, value, via=head)
     return None
 
 
