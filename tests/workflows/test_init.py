@@ -223,6 +223,7 @@ def test_what_it_writes_runs(name: str, wheels: Path, tmp_path: Path) -> None:
 def adapted(root: Path, wheels: Path) -> None:
     """Take this tidegate instead of a published one, and the server version that CI has."""
     shutil.copytree(wheels, root / "wheels")
+    (root / "wheels").chmod(0o755)
     text = (root / "Dockerfile").read_text()
     text = text.replace("pip install -r", "pip install --find-links /wheels -r").replace(
         "RUN --mount", "COPY wheels /wheels\nRUN --mount", 1
