@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from checks.incidents import configuring, entering, serving, starting
+from checks.incidents import clustered, configuring, entering, serving, starting
 from checks.incidents.base import Incident
 from checks.test_check_examples import seen, written
 from tidegate.workflows import doctor, doctorerror
 
-INCIDENTS = [*starting.INCIDENTS, *entering.INCIDENTS, *configuring.INCIDENTS, *serving.INCIDENTS]
+INCIDENTS = [
+    *starting.INCIDENTS,
+    *entering.INCIDENTS,
+    *configuring.INCIDENTS,
+    *serving.INCIDENTS,
+    *clustered.INCIDENTS,
+]
 each = pytest.mark.parametrize("incident", INCIDENTS, ids=lambda one: one.name.replace(" ", "-"))
 
 
