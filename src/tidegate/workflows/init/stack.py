@@ -150,7 +150,7 @@ def _worker(found: Found, kind: str) -> list[str]:
     if _needs(found):
         out.append("    depends_on: *needs")
     return [*out, "    healthcheck:", '      test: ["CMD", "tidegate", "health", "--local"]',
-            "      interval: 30s", "      timeout: 10s", "      start_period: 120s"]  # fmt: skip
+            "      interval: 10s", "      timeout: 10s", "      start_period: 120s"]  # fmt: skip
 
 
 def _migrations(found: Found) -> list[str]:
