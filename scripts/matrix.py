@@ -38,14 +38,14 @@ class Combination:
 
 
 COMBINATIONS = (
-    Combination("oldest", "3.11", ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy~=2.0.0",
+    Combination("oldest", "3.11", ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy[asyncio]~=2.0.0",
                                    "psycopg2-binary", "setuptools<81")),
-    Combination("long-term", "3.12", ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy~=2.0.0",
+    Combination("long-term", "3.12", ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy[asyncio]~=2.0.0",
                                       "psycopg[binary]")),
-    Combination("django-6", "3.12", ("django~=6.0.0", "alembic", "sqlalchemy~=2.1.0",
+    Combination("django-6", "3.12", ("django~=6.0.0", "alembic", "sqlalchemy[asyncio]~=2.1.0",
                                      "psycopg2-binary")),
-    Combination("newest", "3.13", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
-    Combination("next-python", "3.14", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
+    Combination("newest", "3.13", ("django", "alembic", "sqlalchemy[asyncio]", "psycopg[binary]")),
+    Combination("next-python", "3.14", ("django", "alembic", "sqlalchemy[asyncio]", "psycopg[binary]")),
 )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def run(one: Combination, wheel: Path, more: list[str]) -> str:
 
 def versions(python: str) -> list[str]:
     """Return what was really installed."""
-    wanted = ("django", "alembic", "sqlalchemy", "psycopg", "psycopg2-binary", "asyncpg")
+    wanted = ("django", "alembic", "sqlalchemy[asyncio]", "psycopg", "psycopg2-binary", "asyncpg")
     frozen = subprocess.run(
         ["uv", "pip", "freeze", "--python", python], capture_output=True, text=True, check=True
     ).stdout.lower()
