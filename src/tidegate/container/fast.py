@@ -58,13 +58,25 @@ def attempt(  # noqa: RET503
         if version[0] != "=":
             return version
         took = time.monotonic() - at
+        report.current.append(alias)
         report.stage("gate", alias, f"current, {version[1:]}", took)
     why = _static_unchanged(head, chosen)
     if why:
         return why
     command = rest[1:]
+    if environ.get("TIDEGATE_METRICS_DIR"):
+        _measured(report)
     report.summary(command, time.monotonic() - began)
     become(command, dict(environ))
+
+
+def _measured(report: Report) -> None:
+    from tidegate.container.metrics import Metrics
+
+    metrics = Metrics("boot", report, os.environ)
+    for alias in report.current:
+        metrics("gate", alias, "", None, {"state": "current"})
+    metrics.write(0)
 
 
 BOOT = (
@@ -75,6 +87,7 @@ BOOT = (
     "wait_for",
     "timeout",
     "lock_timeout",
+    "startup_port",
 )
 
 
@@ -146,6 +159,12 @@ class _Look:
         if why == line.WON:
             self.held[self.alias] = wire
         return "" if why == line.CURRENT else why
+
+
+def is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
+    """Return "=" and the server's version when current, else why that isn't known; never waits."""
+    chosen = {"when_behind": "serve"}
+    return _Look(head, alias, environ, chosen, Report("text", quiet=True), 0.0, {}).is_current()
 
 
 def _has_direct_url(environ: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ class TableMissing(Exception):
 class Session(Protocol):
     """One logged-in connection in autocommit: between two queries it holds nothing."""
 
-    def query(self, sql: str) -> Rows:
+    def query(self, sql: str, timeout: float | None = None) -> Rows:
         """Run SQL; rows as text. Raises TableMissing, Transient or Permanent."""
 
     def close(self) -> None:

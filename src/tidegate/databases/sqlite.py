@@ -118,8 +118,8 @@ class SQLiteSession:
         except sqlite3.Error as error:
             raise Transient(str(error)) from None
 
-    def query(self, sql: str) -> Rows:
-        """Run SQL; a database without a file has no tables."""
+    def query(self, sql: str, timeout: float | None = None) -> Rows:
+        """Run SQL; a database without a file has no tables. The session's own timeout holds."""
         if self._file is None:
             self._open()
         if self._file is None:
