@@ -104,7 +104,7 @@ class Chain:
         nodes = {
             one.id: Node(
                 one.id, one.path, one.title, self.needs[one.id], one.replaces, one.branch_labels,
-                tuple(self.lost.get(one.id, ())),
+                tuple(self.lost.get(one.id, ())), bool(one.problem),
             )
             for one in self.order
         }  # fmt: skip
@@ -136,6 +136,7 @@ class Chain:
         view.needs, view.replaces = self.needs.get(record.id, ()), record.replaces
         view.backward_state, view.problem = record.backward_state, record.problem
         view.squashed = bool(record.replaces)
+        view.empty = not record.forward and not record.problem
         view.last = record.id not in self.needed
         view.backward_title = record.settings.get("downgrade", record.title)
         return view

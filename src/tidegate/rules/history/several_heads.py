@@ -29,7 +29,7 @@ def examine_graph(graph: GraphView) -> Iterator[Hazard]:
     stands = {old: one.id for one in graph.nodes.values() for old in one.replaces}
     needed |= {stands[one] for one in needed if one in stands}
     for one in graph.nodes.values():
-        if one.id in needed or (one.id in squashes and set(one.replaces) & needed):
+        if one.broken or one.id in needed or (one.id in squashes and set(one.replaces) & needed):
             continue
         if one.id in replaced and stands[one.id] in graph.nodes:
             continue
