@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import pickle
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
@@ -50,6 +51,7 @@ def review(
     to all of it.
     """
     environ = os.environ if environ is None else environ
+    root = os.path.abspath(root)
     settings = load(root, database)
     scope = Scope(tuple(paths), since, steps)
     cache = Cache(root, environ)
@@ -212,7 +214,8 @@ def _of_chain(
 
         for id in missing:
             kept[id] = []
-        for view in chain.views(missing, fresh):
+        states = KeptStates(cache, chain, digests) if cache.on else None
+        for view in chain.views(missing, fresh, states):
             kept[view.id] = ask_step(view, settings)
         for id in missing:
             cache.put("step " + keys[id], kept[id])
@@ -228,6 +231,33 @@ def _of_chain(
         paths = {chain.records[id].path for id in inside}
         graph = [one for one in graph if _touches(one, paths)]
     return [one for found in kept.values() for one in found] + graph
+
+
+class KeptStates:
+    """States of the replay near the end of the chain, where most changes are made."""
+
+    FROM_END = (1, 2, 4, 9, 30)
+
+    def __init__(self, cache: Cache, chain: Chain, digests: Mapping[str, str]) -> None:
+        self.cache = cache
+        seed = repr((chain.vendor, chain.user))
+        keys = _keys(chain, digests, seed)
+        self.keys = [keys[one.id] for one in chain.order]
+
+    def nearest(self, number: int) -> tuple[Any, int]:
+        """Return the nearest state before the step of that number."""
+        for back in range(number, max(number - 40, 0), -1):
+            kept = self.cache.get(f"state {self.keys[back - 1]}")
+            if kept is not None:
+                return pickle.loads(kept), back
+        return None, 0
+
+    def offer(self, number: int, replay: Any) -> None:
+        """Keep the state before one of the last steps."""
+        if number and len(self.keys) - number in self.FROM_END:
+            name = f"state {self.keys[number - 1]}"
+            if self.cache.get(name) is None:
+                self.cache.put(name, pickle.dumps(replay, pickle.HIGHEST_PROTOCOL))
 
 
 def _touches(one: Finding, paths: Collection[str]) -> bool:

@@ -83,7 +83,7 @@ def _alembic(root: str, folder: str) -> Iterator[Source]:
 
 def _source(framework: str, group: str, root: str, entry: os.DirEntry[str]) -> Source:
     stat = entry.stat()
-    path = os.path.relpath(entry.path, root).replace(os.sep, "/")
+    path = entry.path[len(root) :].replace(os.sep, "/").lstrip("/")
     return Source(
         framework, group, entry.name[:-3], path, entry.path, stat.st_size, stat.st_mtime_ns
     )

@@ -18,7 +18,9 @@ RULE = Rule("error")
 def examine_graph(graph: GraphView) -> Iterator[Hazard]:
     """Yield what is wrong with the graph."""
     replaced = {old for one in graph.nodes.values() for old in one.replaces}
-    squashes = {one.id for one in graph.nodes.values() if set(one.replaces) & set(graph.nodes)}
+    squashes = {
+        one.id for one in graph.nodes.values() if any(old in graph.nodes for old in one.replaces)
+    }
     groups: dict[str, list[Node]] = {}
     needed = {
         need
