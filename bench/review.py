@@ -196,7 +196,7 @@ def not_null(tables: Tables) -> Step:
     table, name = tables.pick("text")
     tables.columns[table][name] = "text!"
     return Step(
-        f'migrations.AlterField(model_name="item{table}", name="{name}", field=models.TextField()),',
+        f'migrations.AlterField("item{table}", "{name}", models.TextField()),',
         f'op.alter_column("shop_item{table}", "{name}", nullable=False)',
         "not-null-scans",
     )
@@ -310,7 +310,8 @@ def write(steps: list[Step], root: Path) -> dict[str, str]:
             "from django.db import migrations, models\n\n\n"
             "class Migration(migrations.Migration):\n"
             + ("" if step.atomic else "    atomic = False\n")
-            + f"    dependencies = [\n        {need}\n    ]\n\n    operations = [\n        {body}\n    ]\n"
+            + f"    dependencies = [\n        {need}\n    ]\n\n    operations = [\n"
+            + f"        {body}\n    ]\n"
         )
         (shop / f"{number:04d}_step.py").write_text(text)
         labels[f"shop/migrations/{number:04d}_step.py"] = step.label
@@ -366,9 +367,8 @@ def measure(where: Path, labels: dict[str, str]) -> None:
         hit = sum(label in found.get(path, ()) for path in paths)
         print(f"  {label:<42} {hit:>4} of {len(paths)}")
     quiet = [path for path, own in ours.items() if not own]
-    print(
-        f"  {'errors and warnings on harmless files':<42} {sum(grave[p] for p in quiet):>4} of {len(quiet)}"
-    )
+    false = sum(grave[path] for path in quiet)
+    print(f"  {'errors and warnings on harmless files':<42} {false:>4} of {len(quiet)}")
 
 
 def main(argv: list[str]) -> int:
