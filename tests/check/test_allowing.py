@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.gate import Runner
+from support.gate import Database, Runner
 from support.migrations import ORDERS, Django, one, said
+from support.projects import SmallProject
 from tidegate.errors import UsageProblem
 
 DROP = 'migrations.RemoveField("order", "total"),'
@@ -155,3 +157,24 @@ def test_the_cache_changes_nothing_but_the_time(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "cache").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
     assert review(str(tmp_path), environ=environ) == made.check()
+
+
+@pytest.mark.parametrize("which", ["newest", "sqlite"])
+@pytest.mark.parametrize("flavour", ["django", "alembic"])
+def test_pending_asks_the_database(
+    which: str,
+    flavour: str,
+    fresh: Callable[[str], Database],
+    make_project: Callable[..., SmallProject],
+    tidegate: Runner,
+) -> None:
+    """`--pending` reviews what the database has not applied, and nothing when it is current."""
+    project = make_project(flavour, steps=2)
+    database = fresh(which)
+    env = {**database.environ, "TIDEGATE_CACHE": "off"}
+    empty = tidegate("check", "--pending", "--format", "json", cwd=project.root, env=env)
+    assert empty.code in (0, 1), empty.said
+    assert json.loads(empty.out)["checked"] == 2
+    assert tidegate("migrate", cwd=project.root, env=env).code == 0
+    current = tidegate("check", "--pending", "--format", "json", cwd=project.root, env=env)
+    assert (current.code, json.loads(current.out)["checked"]) == (0, 0)

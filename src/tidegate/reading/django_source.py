@@ -48,7 +48,7 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
         atomic=body.get("atomic", True) is not False,
         initial=body.get("initial", False) is True,
         forward=tuple(body.operations),
-        traits=_traits(body.operations, scope),
+        traits=_traits(body.operations, body.scope),
         allowed=suppressions(source),
         title=_title(found[-1]),
     )
