@@ -1,14 +1,14 @@
 """How fast `tidegate check` is, and what it names, on a generated history with labelled hazards.
 
-usage: python bench/review.py [--files N] [--seed N] [--keep DIR] [--peer COMMAND …]
+usage: python bench/review.py [--files N] [--seed N] [--keep DIR] [--zdm PROGRAM]
 
 Writes a Django project and an Alembic environment of N migrations each, state-tracked, so that
 every file would apply to a real server: about half of them harmless, the rest one labelled hazard
 each. Prints the CPU seconds of a cold review, the wall time of a review after one file changed,
 for each label the share that was named, and the findings on harmless files.
 
---peer runs a linter of another kind in the same folder and prints its CPU seconds, such as
---peer zdm check .
+--zdm names the program of the linter zdm (PyPI), which is then run at its defaults in the same
+folders: its CPU seconds, and for each label the files on which it says anything at all.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -348,32 +349,58 @@ def measure(where: Path, labels: dict[str, str]) -> None:
     cache = str(where.parent / f"cache-{where.name}")
     out = timed(command, where, cache)[2]
     path = sorted(where.rglob("*step.py"))[-1]
-    walls, named = [], [*command, path.relative_to(where).as_posix()]
+    warm, named = [], [*command, path.relative_to(where).as_posix()]
     for _ in range(ROUNDS):
         with path.open("a") as file:
             file.write("# changed\n")
-        walls.append(timed(named, where, cache)[1])
-    wall = sorted(walls)[ROUNDS // 2]
-    print(f"{where.name}: cold {cold:.2f} CPU s; one changed file, warm {wall:.3f} s")
+        warm.append(timed(named, where, cache)[:2])
+    cpu, wall = (sorted(times)[ROUNDS // 2] for times in zip(*warm, strict=True))
+    print(
+        f"{where.name}: cold {cold:.2f} CPU s; one changed file, warm {cpu:.2f} CPU s, {wall:.3f} s"
+    )
     found: dict[str, set[str]] = {}
     grave: Counter[str] = Counter()
     for row in json.loads(out)["findings"]:
         found.setdefault(row["path"], set()).add(row["rule"])
         if row["severity"] != "info":
             grave[row["path"]] += 1
+    named_at = {path: set(rules) for path, rules in found.items()}
+    table(where, labels, lambda path, label: label in named_at.get(path, ()))
+    quiet = harmless(where, labels)
+    false = sum(grave[path] for path in quiet)
+    print(f"  {'errors and warnings on harmless files':<42} {false:>4} of {len(quiet)}")
+
+
+def harmless(where: Path, labels: dict[str, str]) -> list[str]:
+    """Return the paths of a project whose label is empty."""
+    return [path for path, own in labels.items() if not own and (where / path).exists()]
+
+
+def table(where: Path, labels: dict[str, str], says: Callable[[str, str], bool]) -> None:
+    """Print for each label the number of files for which `says(path, label)`."""
     ours = {path: label for path, label in labels.items() if (where / path).exists()}
     for label in sorted(set(ours.values()) - {""}):
         paths = [path for path, own in ours.items() if own == label]
-        hit = sum(label in found.get(path, ()) for path in paths)
+        hit = sum(says(path, label) for path in paths)
         print(f"  {label:<42} {hit:>4} of {len(paths)}")
-    quiet = [path for path, own in ours.items() if not own]
-    false = sum(grave[path] for path in quiet)
+
+
+def run_zdm(program: str, where: Path, labels: dict[str, str]) -> None:
+    """Print what zdm costs and on which files it says anything."""
+    cpu, _, out = timed([program, "--output-format", "json", "."], where, "off")
+    rows = json.loads(out)["diagnostics"]
+    said = {row["path"].removeprefix("./") for row in rows}
+    grave = [row["path"].removeprefix("./") for row in rows if row["severity"] != "info"]
+    print(f"zdm on {where.name}: {cpu:.2f} CPU s; files on which it says anything:")
+    table(where, labels, lambda path, label: path in said)
+    quiet = set(harmless(where, labels))
+    false = sum(path in quiet for path in grave)
     print(f"  {'errors and warnings on harmless files':<42} {false:>4} of {len(quiet)}")
 
 
 def main(argv: list[str]) -> int:
     """Run the bench."""
-    files, seed, keep, peer = 1000, 7, "", []
+    files, seed, keep, zdm = 1000, 7, "", ""
     while argv:
         word = argv.pop(0)
         if word == "--files":
@@ -382,8 +409,8 @@ def main(argv: list[str]) -> int:
             seed = int(argv.pop(0))
         elif word == "--keep":
             keep = argv.pop(0)
-        elif word == "--peer":
-            peer, argv = argv, []
+        elif word == "--zdm":
+            zdm = argv.pop(0)
         else:
             print(__doc__)
             return 2
@@ -392,9 +419,8 @@ def main(argv: list[str]) -> int:
         labels = write(history(files, seed), root)
         for name in ("django", "alembic"):
             measure(root / name, labels)
-            if peer:
-                cpu, _, out = timed(peer, root / name, "off")
-                print(f"  {' '.join(peer)}: {cpu:.2f} CPU s, {len(out.splitlines())} lines")
+            if zdm:
+                run_zdm(zdm, root / name, labels)
     finally:
         if not keep:
             shutil.rmtree(root, ignore_errors=True)
