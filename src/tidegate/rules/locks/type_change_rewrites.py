@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from tidegate.contracts.rule import POSTGRESQL, Example, Hazard, Moment, Rule
 from tidegate.model import sqltype
-from tidegate.model.operation import AlterColumn
+from tidegate.model.operation import AlterColumn, Constraint
 
 RULE = Rule(
     "error",
@@ -44,9 +44,18 @@ def examine(moment: Moment) -> Iterator[Hazard]:
         return
     column = f"{change.table}.{change.column}"
     before = change.before.type if change.before else ""
-    what = "rewrite" if change.collation else sqltype.change(before, change.type)
-    if change.using and what != "rewrite":
-        what = "rewrite"
+    what = sqltype.change(before, change.type)
+    if change.using and what in ("same", "free"):
+        what = "rewrite"  # the value is computed anew for each row
+    if change.collation and what in ("same", "free"):
+        if _is_indexed(moment):
+            yield Hazard(
+                f"the new collation of {column} builds its indexes anew under ACCESS EXCLUSIVE: "
+                f"nobody reads or writes {change.table} meanwhile",
+                "drop the indexes CONCURRENTLY first and build them CONCURRENTLY afterwards, or add "
+                "a second column with the collation and move over to it",
+            )
+        return
     remedy = (
         f"add a second column of type {change.type or 'the new type'}, fill it in batches, move "
         "the code over, and drop the old one in a later release"
@@ -66,6 +75,23 @@ def examine(moment: Moment) -> Iterator[Hazard]:
             severity="info",
             confidence="low",
         )
+
+
+def _is_indexed(moment: Moment) -> bool:
+    """Whether an index holds the column."""
+    change = moment.change
+    table = moment.table(change.table)
+    if table is None:
+        return True
+    known = table.columns.get(change.column)
+    if known is not None and (known.unique or known.primary_key or known.indexed):
+        return True
+    held = [*table.indexes.values(), *table.constraints.values()]
+    return any(
+        change.column in one.columns
+        for one in held
+        if not isinstance(one, Constraint) or one.kind in ("unique", "primary-key", "exclude")
+    )
 
 
 def _framework_only(before: str, after: str) -> bool:
