@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from tidegate.contracts.rule import POSTGRESQL, Example, Hazard, Moment, Rule
 from tidegate.model import sqltype
-from tidegate.model.operation import AlterColumn, Constraint
+from tidegate.model.operation import AlterColumn
 
 RULE = Rule(
     "error",
@@ -86,12 +86,11 @@ def _is_indexed(moment: Moment) -> bool:
     known = table.columns.get(change.column)
     if known is not None and (known.unique or known.primary_key or known.indexed):
         return True
-    held = [*table.indexes.values(), *table.constraints.values()]
-    return any(
-        change.column in one.columns
-        for one in held
-        if not isinstance(one, Constraint) or one.kind in ("unique", "primary-key", "exclude")
-    )
+    if any(change.column in one.columns for one in table.indexes.values()):
+        return True
+    keys = ("unique", "primary-key", "exclude")
+    held = [one for one in table.constraints.values() if one.kind in keys]
+    return any(change.column in one.columns for one in held)
 
 
 def _framework_only(before: str, after: str) -> bool:
