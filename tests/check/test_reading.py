@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.migrations import ORDERS, Alembic, Django, one, said
+from tidegate.errors import UsageProblem
 
 pytest.importorskip("pgparse")
 CREATE = 'op.create_table("orders", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("total", sa.Integer()))'  # noqa: E501
@@ -124,3 +125,32 @@ def test_mysql_is_read_in_its_own_dialect(tmp_path: Path) -> None:
     project.add("a2", 'op.execute("ALTER TABLE orders MODIFY COLUMN total BIGINT")', "a1")
     project.add("a3", ADD, "a2")
     assert said(project.check()) == ["mysql-table-copied"]
+
+
+def test_an_operation_of_a_class_of_the_file_is_taken_for_its_base(tmp_path: Path) -> None:
+    """What it derives from is judged, with less confidence."""
+    project = Django(tmp_path)
+    project.add("0001_initial", ORDERS)
+    head = "\n\nclass DropField(migrations.RemoveField):\n    pass\n"
+    project.add("0002_own", 'DropField("order", "total"),', head=head)
+    assert one(project.check(), "column-dropped").confidence == "medium"
+
+
+def test_two_projects_in_one_repository_are_two_chains(tmp_path: Path) -> None:
+    """Apps of the same label below two manage.py don't meet."""
+    project = Django(tmp_path)
+    for home in ("front", "back"):
+        project.add("0001_initial", ORDERS, app=f"{home}/shop", needs=[("auth", "0001_initial")])
+        (tmp_path / home / "manage.py").write_text("", "utf-8")
+    project.add("0002_index", 'migrations.AddField("order", "a", models.TextField(null=True)),',
+                app="back/shop", needs=[("shop", "0001_initial")])  # fmt: skip
+    found = project.check()
+    assert said(found, "info") == []
+    assert found.extra["checked"] == 3
+
+
+def test_a_folder_without_migrations_is_refused(tmp_path: Path) -> None:
+    """A review of nothing never passes as one of something."""
+    with pytest.raises(UsageProblem) as raised:
+        Django(tmp_path).check()
+    assert "no Django migration" in raised.value.what

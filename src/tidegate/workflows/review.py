@@ -56,6 +56,12 @@ def review(
     scope = Scope(tuple(paths), since, steps)
     cache = Cache(root, environ)
     found = _read_all(root, settings, cache)
+    if not found:
+        raise UsageProblem(
+            f"no Django migration and no Alembic revision was found below {root}",
+            "tidegate looks for folders called migrations, and for env.py beside script.py.mako.",
+            "run it in the project's folder, or name that with --project DIR",
+        )
     wanted, edited = _wanted(root, found, scope)
     kept: list[Finding] = []
     for pair in _chains(found, settings):
@@ -178,8 +184,14 @@ def _chains(
     found: Sequence[tuple[Record, tuple[Source, str]]], settings: CheckSettings
 ) -> list[tuple[Chain, dict[str, str]]]:
     groups: dict[str, list[tuple[Record, str]]] = {}
+    folders: dict[tuple[str, str], str] = {}
     for record, (source, digest) in found:
-        name = "django" if source.framework == "django" else "alembic " + source.group
+        name = "alembic " + source.group
+        if source.framework == "django":
+            folder = source.path.rpartition("/")[0]
+            first = folders.setdefault((source.home, source.group), folder)
+            # two apps of one label can't be of one project: the second is a chain of its own
+            name = f"django {source.home}" + (f" {folder}" if folder != first else "")
         groups.setdefault(name, []).append((record, digest))
     out = []
     for members in groups.values():
