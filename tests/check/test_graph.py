@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.migrations import ORDERS, Alembic, Django, one, said
+from tidegate.workflows.review import Standing
 
 ADD = 'migrations.AddField("order", "{}", models.TextField(null=True)),'
 
@@ -94,3 +95,23 @@ def git(root: Path, *words: str) -> None:
 def commit(root: Path) -> None:
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "a step")
+
+
+def test_a_database_tells_what_was_edited_lost_or_overtaken(tmp_path: Path) -> None:
+    """Applied steps that changed or have no file, and pending ones that others overtook."""
+    project = Django(tmp_path)
+    project.add("0001_initial", ORDERS)
+    project.add("0002_late", ADD.format("a"), needs=[("shop", "0001_initial")])
+    project.add("0003_done", ADD.format("b"), needs=[("shop", "0002_late")])
+    standing = Standing(
+        pending=frozenset({"shop.0002_late"}),
+        applied=frozenset({"shop.0001_initial", "shop.0003_done", "auth.0001_initial"}),
+        gone=("shop.0002_gone", "elsewhere.0001_initial"),
+        edited=frozenset({"shop.0001_initial"}),
+    )
+    found = project.check(standing=standing)
+    assert sorted(said(found)) == ["applied-but-gone", "edited-since", "out-of-order"]
+    assert "has applied shop.0002_gone" in one(found, "applied-but-gone").message
+    assert one(found, "out-of-order").step == "shop.0002_late"
+    assert "when it was applied" in one(found, "edited-since").message
+    assert found.extra["checked"] == 1

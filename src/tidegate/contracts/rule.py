@@ -193,6 +193,8 @@ class GraphView(NamedTuple):
     framework: str
     nodes: dict[str, Node]
     vendor: str = ""
+    applied: frozenset[str] = frozenset()  # where the database was asked
+    gone: tuple[str, ...] = ()  # applied, and no file
 
 
 class Node(NamedTuple):

@@ -21,12 +21,22 @@ from tidegate.workflows.sources import Source
 from tidegate.workflows.suppressing import suppressed
 
 
+class Standing(NamedTuple):
+    """What the databases say: what is pending, applied, applied without a file, and edited."""
+
+    pending: frozenset[str] = frozenset()
+    applied: frozenset[str] = frozenset()
+    gone: tuple[str, ...] = ()
+    edited: frozenset[str] = frozenset()
+
+
 class Scope(NamedTuple):
     """What is to be reviewed. Nothing said: every migration of the project."""
 
     paths: tuple[str, ...] = ()
     since: str = ""
     steps: Collection[str] | None = None
+    standing: Standing = Standing()
 
     @property
     def narrow(self) -> bool:
@@ -40,20 +50,23 @@ def review(
     *,
     since: str = "",
     steps: Collection[str] | None = None,
+    standing: Standing | None = None,
     database: str = "",
     environ: Mapping[str, str] | None = None,
     use_baseline: bool = True,
 ) -> Findings:
     """Review the migrations of the project at `root` and return what there is to say.
 
-    `paths` names files or folders, `since` a git revision, `steps` step ids; with none of them
-    every migration is reviewed. What is named counts as one release: tables that it makes are new
-    to all of it.
+    `paths` names files or folders, `since` a git revision, `steps` step ids, `standing` what the
+    databases have applied; with none of them every migration is reviewed. What is named counts as
+    one release: tables that it makes are new to all of it.
     """
     environ = os.environ if environ is None else environ
     root = os.path.abspath(root)
     settings = load(root, database)
-    scope = Scope(tuple(paths), since, steps)
+    if standing is not None:
+        steps = standing.pending if steps is None else steps
+    scope = Scope(tuple(paths), since, steps, standing or Standing())
     cache = Cache(root, environ)
     found = _read_all(root, settings, cache)
     if not found:
@@ -151,7 +164,10 @@ def _wanted(
 
         new, changed = changed_since(root, scope.since)
         wanted &= new | changed
-        edited = dict.fromkeys(every & changed, scope.since)
+        edited = dict.fromkeys(every & changed, f"at {scope.since}")
+    for record, _ in found:
+        if record.id in scope.standing.edited:
+            edited[record.path] = "when it was applied"
     if scope.paths:
         wanted &= _named(root, scope.paths, every)
     if scope.steps is not None:
@@ -233,13 +249,17 @@ def _of_chain(
             cache.put("step " + keys[id], kept[id])
     whole = hashlib.sha256("".join(sorted(keys.values())).encode()).hexdigest()
     name = f"graph {whole} {sorted(edited.items())}"
+    graph_view = chain.graph()._replace(applied=scope.standing.applied, gone=scope.standing.gone)
+    if scope.standing.applied:
+        name += hashlib.sha256(repr(sorted(scope.standing.applied)).encode()).hexdigest()
+        name += repr(scope.standing.gone)
     graph: list[Finding] | None = cache.get(name)
     if graph is None:
         from tidegate.workflows.asking import ask_graph
 
-        graph = ask_graph(chain.graph(), edited, settings)
+        graph = ask_graph(graph_view, edited, settings)
         cache.put(name, graph)
-    if scope.narrow:
+    if scope.narrow and not scope.standing.applied:
         paths = {chain.records[id].path for id in inside}
         graph = [one for one in graph if _touches(one, paths)]
     return [one for found in kept.values() for one in found] + graph
