@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +179,17 @@ def test_pending_asks_the_database(
     assert tidegate("migrate", cwd=project.root, env=env).code == 0
     current = tidegate("check", "--pending", "--format", "json", cwd=project.root, env=env)
     assert (current.code, json.loads(current.out)["checked"]) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes are POSIX")
+def test_a_cache_that_others_may_write_is_not_read(tmp_path: Path) -> None:
+    """What is kept is loaded as objects, so it has to be the user's own alone."""
+    from tidegate.workflows.cache import Cache
+
+    environ = {"TIDEGATE_CACHE": str(tmp_path / "cache")}
+    first = Cache(str(tmp_path), environ)
+    first.put("a", 1)
+    first.save()
+    assert Cache(str(tmp_path), environ).get("a") == 1
+    Path(first.path).chmod(0o666)
+    assert Cache(str(tmp_path), environ).get("a") is None

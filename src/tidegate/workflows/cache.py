@@ -59,7 +59,7 @@ class Cache:
             return
         try:
             with open(self.path, "rb") as file:
-                if pickle.load(file) != self.key:
+                if not _is_ours(file.fileno()) or pickle.load(file) != self.key:
                     return
                 while True:
                     part = pickle.load(file)
@@ -97,6 +97,14 @@ class Cache:
                 pickle.dump(self.key, file, pickle.HIGHEST_PROTOCOL)
                 pickle.dump({**current, **self.new}, file, pickle.HIGHEST_PROTOCOL)
             os.replace(temporary, self.path)
+
+
+def _is_ours(number: int) -> bool:
+    """Whether an open file is this user's, and nobody else may write it: a pickle is code."""
+    if not hasattr(os, "geteuid"):  # Windows: the folder is the user's own
+        return True
+    stat = os.fstat(number)
+    return stat.st_uid == os.geteuid() and not stat.st_mode & 0o022
 
 
 def _own_digest() -> str:
