@@ -93,7 +93,8 @@ class Cache:
                 return
             current = {name: value for name, value in self.kept.items() if name in self.asked}
             temporary = f"{self.path}.{os.getpid()}"
-            with open(temporary, "wb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            with open(os.open(temporary, flags, 0o600), "wb") as file:
                 pickle.dump(self.key, file, pickle.HIGHEST_PROTOCOL)
                 pickle.dump({**current, **self.new}, file, pickle.HIGHEST_PROTOCOL)
             os.replace(temporary, self.path)
