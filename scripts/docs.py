@@ -19,6 +19,7 @@ from tidegate.frontends.cli.main import usage, verbs  # noqa: E402  (the path co
 from tidegate.settings import SETTINGS, Setting  # noqa: E402
 from tidegate.targets.composesettings import KEYS  # noqa: E402
 from tidegate.workflows.doctor import checks  # noqa: E402
+from tidegate.workflows import rulepages  # noqa: E402
 
 NOTE = "<!-- Written by scripts/docs.py from the code: change the code, then run `just docs`. -->"
 
@@ -133,6 +134,18 @@ def shown(text: str) -> str:
     return text.rstrip().replace("\r", "^M")
 
 
+def rules_page() -> str:
+    """Return the page of all review rules, from their modules: what `tidegate rule` prints."""
+    head = "# Rules of `tidegate check`"
+    said = (
+        "The examples are applied to a real database by the tests, the flagged ones as well.\n"
+        "They are what stands in `operations = [...]` or in `upgrade()`; `# --- next file` divides "
+        "migrations, `# --- operations` ends what stands above the class, `# atomic = False` is "
+        "the attribute, and `# --- downgrade` begins the way back."
+    )
+    return "\n\n".join([head, NOTE, said, rulepages.page()]) + "\n"
+
+
 def block(text: str) -> str:
     """Return `text` as it stands."""
     return f"```text\n{text}\n```"
@@ -143,6 +156,7 @@ PAGES = {
     "docs/reference/commands.md": commands_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/compose-settings.md": compose_page,
+    "docs/reference/rules.md": rules_page,
 }
 
 

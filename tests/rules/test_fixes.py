@@ -24,7 +24,6 @@ pytest.importorskip("alembic")
 pytest.importorskip("pgparse")
 OFF = {"TIDEGATE_CACHE": "off"}
 _numbers = itertools.count(1)
-LEFT = {("foreign-key-validates", "django"), ("index-dropped-without-concurrently", "django")}
 CASES = [
     pytest.param(rule, example, id=f"{rule.name}-{example.framework}-{number}")
     for rule in all_rules()
@@ -130,7 +129,8 @@ class Migration(migrations.Migration):
     initial = True
     operations = [
         migrations.CreateModel(
-            "Order", [("id", models.BigAutoField(primary_key=True)), ("total", models.IntegerField())]
+            "Order",
+            [("id", models.BigAutoField(primary_key=True)), ("total", models.IntegerField())],
         ),
     ]
 """

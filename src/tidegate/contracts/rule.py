@@ -148,7 +148,7 @@ class StepView:
     """One step under review: its operations in order, and what its file says of itself."""
 
     __slots__ = (
-        "atomic", "backward", "backward_state", "backward_title", "down", "framework", "fresh",
+        "atomic", "backward", "backward_state", "backward_title", "empty", "framework", "fresh",
         "id", "initial", "last", "moments", "needs", "path", "problem", "replaces", "squashed",
         "title", "vendor", "version",
     )  # fmt: skip
@@ -173,6 +173,7 @@ class StepView:
         self.backward_title = Span(1, 1, 1, 1)
         self.problem = ""
         self.squashed = False
+        self.empty = False  # nothing is written in it, for whichever database
         self.last = False  # nothing depends on it
 
     def is_fresh(self, step: str) -> bool:
@@ -192,6 +193,8 @@ class GraphView(NamedTuple):
     framework: str
     nodes: dict[str, Node]
     vendor: str = ""
+    applied: frozenset[str] = frozenset()  # where the database was asked
+    gone: tuple[str, ...] = ()  # applied, and no file
 
 
 class Node(NamedTuple):
@@ -204,6 +207,7 @@ class Node(NamedTuple):
     replaces: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     named: tuple[str, ...] = ()  # needs as the file writes them, where they lead nowhere
+    broken: bool = False  # it can't be read
     edited: str = ""  # since when, where it is known that it was applied in another form
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -215,7 +216,7 @@ def _alter_column(self: AlembicReplay, said: Said) -> Changes:
     change = AlterColumn(
         table, column, before, type, nullable if isinstance(nullable, bool) else None,
         default, text,
-        using="using" if kwargs.get("postgresql_using") else "",
+        using="" if _is_plain(kwargs.get("postgresql_using"), column) else "using",
         identity=True if kwargs.get("autoincrement") is True else None,
         enum=enum,
     )  # fmt: skip
@@ -226,6 +227,14 @@ def _alter_column(self: AlembicReplay, said: Said) -> Changes:
         yield RenameColumn(table, column, name_of(new))
     if change[3:6] == (None, None, None) and new is None:
         yield Nothing("field", table, column)
+
+
+def _is_plain(using: Any, column: str) -> bool:
+    """Whether `postgresql_using` is the column itself, or a cast of it."""
+    if using is None:
+        return True
+    cast = rf"\(?\"?{re.escape(column)}\"?\)?(::[\w .()\"\[\],]+)*"
+    return isinstance(using, str) and re.fullmatch(cast, using.strip()) is not None
 
 
 def _create_index(self: AlembicReplay, said: Said) -> Changes:

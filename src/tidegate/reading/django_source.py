@@ -13,6 +13,7 @@ from tidegate.reading.values import (
     Ref,
     Scope,
     Unknown,
+    dotted,
     evaluate,
     is_made,
     module_scope,
@@ -37,6 +38,7 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
         return None
     scope = module_scope(tree)
     body = _Body(scope)
+    body.own = _own_operations(tree, scope)
     body.take(found[-1].body)
     return Record(
         framework="django",
@@ -48,7 +50,7 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
         atomic=body.get("atomic", True) is not False,
         initial=body.get("initial", False) is True,
         forward=tuple(body.operations),
-        traits=_traits(body.operations, scope),
+        traits=_traits(body.operations, body.scope),
         allowed=suppressions(source),
         title=_title(found[-1]),
     )
@@ -64,6 +66,7 @@ class _Body:
     def __init__(self, scope: Scope) -> None:
         self.scope = Scope(scope)
         self.operations: list[Any] = []
+        self.own: dict[str, str] = {}
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.scope.names.get(name, default)
@@ -97,12 +100,31 @@ class _Body:
         value = evaluate(node, self.scope)
         if isinstance(value, list | tuple) and not is_made(value):
             return [
-                one
+                self._known(one)
                 if isinstance(one, Call)
                 else Call("tidegate.opaque", (_why(one),), {}, span(node))
                 for one in value
             ]
         return [Call("tidegate.opaque", (_why(value),), {}, span(node))]
+
+    def _known(self, call: Call) -> Call:
+        """An operation of a class of this file is taken for what the class derives from."""
+        base = self.own.get(call.name)
+        if base is None:
+            return call
+        return Call("tidegate.maybe", (call._replace(name=base),), {}, call.span)
+
+
+def _own_operations(tree: ast.Module, scope: Scope) -> dict[str, str]:
+    """Return the classes of a file by the operation that each derives from."""
+    out: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.bases:
+            base = dotted(node.bases[0], scope)
+            base = out.get(base, base)
+            if "." in base and node.name != "Migration":
+                out[node.name] = base
+    return out
 
 
 def _why(value: Any) -> str:

@@ -283,7 +283,7 @@ def _command(table: str, tree: Tree) -> Iterator[Change]:
         yield DropColumn(table, name, cascade)
     elif what == "AlterColumnType":
         inner = define.get("ColumnDef", {})
-        using = "using" if inner.get("raw_default") else ""
+        using = "" if _is_plain(inner.get("raw_default"), name) else "using"
         collation = "yes" if inner.get("collClause") else ""
         kind = _type(inner.get("typeName", {}))
         yield AlterColumn(table, name, type=kind, using=using, collation=collation)
@@ -314,6 +314,15 @@ def _command(table: str, tree: Tree) -> Iterator[Change]:
         yield Statement("alter-table", table, what)
     else:
         yield Statement("alter-table", table, what)
+
+
+def _is_plain(tree: Tree | None, column: str) -> bool:
+    """Whether a USING expression is the column itself, or a cast of it."""
+    while tree and "TypeCast" in tree:
+        tree = tree["TypeCast"].get("arg")
+    if not tree:
+        return True
+    return _names((tree.get("ColumnRef") or {}).get("fields"))[-1:] == (column,)
 
 
 def _index(tree: Tree) -> Iterator[Change]:

@@ -32,51 +32,80 @@ def folder(environ: Mapping[str, str]) -> str:
 
 
 class Cache:
-    """A dictionary that outlives the process; what was not asked for is forgotten."""
+    """A dictionary that outlives the process.
+
+    Each run appends what is new to the file; the last of an entry counts. When much of the file
+    is out of date it is written anew, with what this run asked for.
+    """
 
     def __init__(self, root: str, environ: Mapping[str, str]) -> None:
         where = folder(environ)
         digest = hashlib.sha256(os.path.realpath(root).encode()).hexdigest()[:16]
         self.path = os.path.join(where, f"check-{digest}.pickle") if where else ""
         self.key = (__version__, _own_digest(), sys.version_info[:2])
-        self.old: dict[str, Any] = {}
+        self.kept: dict[str, Any] = {}
         self.new: dict[str, Any] = {}
-        self.changed = False
+        self.asked: set[str] = set()
+        self.written = 0  # entries in the file, out of date or not
         self._load()
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is kept."""
+        return bool(self.path)
 
     def _load(self) -> None:
         if not self.path:
             return
         try:
             with open(self.path, "rb") as file:
-                key, values = pickle.load(file)
-        except Exception:  # a cache of any state: absent, cut short, of another version
+                if not _is_ours(file.fileno()) or pickle.load(file) != self.key:
+                    return
+                while True:
+                    part = pickle.load(file)
+                    self.kept.update(part)
+                    self.written += len(part)
+        except EOFError:
             return
-        if key == self.key and isinstance(values, dict):
-            self.old = values
+        except Exception:  # a cache in any state: absent, cut short, of another version
+            self.kept, self.written = {}, 0
 
     def get(self, name: str) -> Any:
-        """Return what was kept under `name`, and keep it on."""
-        value = self.old.get(name)
-        if value is not None:
-            self.new[name] = value
-        return value
+        """Return what was kept under `name`."""
+        self.asked.add(name)
+        return self.new.get(name, self.kept.get(name))
 
     def put(self, name: str, value: Any) -> None:
         """Keep a value."""
+        self.asked.add(name)
         self.new[name] = value
-        self.changed = True
 
     def save(self) -> None:
-        """Write what is new, in one move."""
-        if not self.path or not (self.changed or len(self.new) != len(self.old)):
+        """Append what is new; write all anew where most of the file is out of date."""
+        if not self.path or not self.new:
             return
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            total = self.written + len(self.new)
+            if self.written and total < 2 * len(self.kept) + 200:
+                with open(self.path, "ab") as file:
+                    file.write(pickle.dumps(self.new, pickle.HIGHEST_PROTOCOL))
+                return
+            current = {name: value for name, value in self.kept.items() if name in self.asked}
             temporary = f"{self.path}.{os.getpid()}"
-            with open(temporary, "wb") as file:
-                pickle.dump((self.key, self.new), file, pickle.HIGHEST_PROTOCOL)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            with open(os.open(temporary, flags, 0o600), "wb") as file:
+                pickle.dump(self.key, file, pickle.HIGHEST_PROTOCOL)
+                pickle.dump({**current, **self.new}, file, pickle.HIGHEST_PROTOCOL)
             os.replace(temporary, self.path)
+
+
+def _is_ours(number: int) -> bool:
+    """Whether an open file is this user's, and nobody else may write it: a pickle is code."""
+    if not hasattr(os, "geteuid"):  # Windows: the folder is the user's own
+        return True
+    stat = os.fstat(number)
+    return stat.st_uid == os.geteuid() and not stat.st_mode & 0o022
 
 
 def _own_digest() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.contracts.rule import GraphView, Moment, Node, StepView
 from tidegate.model.operation import AlterColumn, Column, Operation
@@ -11,6 +11,16 @@ from tidegate.model.schema import Schema
 from tidegate.reading.alembic_replay import AlembicReplay
 from tidegate.reading.django_replay import DjangoReplay
 from tidegate.reading.record import Record
+
+
+class States(Protocol):
+    """Keeps states of a replay between runs."""
+
+    def nearest(self, number: int) -> tuple[Any, int]:
+        """Return the state before the step of that number, or of one before it; (None, 0): none."""
+
+    def offer(self, number: int, replay: Any) -> None:
+        """Take the state before a step, if it is worth keeping."""
 
 
 def resolved(records: Sequence[Record]) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]]]:
@@ -104,22 +114,32 @@ class Chain:
         nodes = {
             one.id: Node(
                 one.id, one.path, one.title, self.needs[one.id], one.replaces, one.branch_labels,
-                tuple(self.lost.get(one.id, ())),
+                tuple(self.lost.get(one.id, ())), bool(one.problem),
             )
             for one in self.order
         }  # fmt: skip
         return GraphView(self.framework, nodes, self.vendor)
 
-    def views(self, wanted: frozenset[str], fresh: frozenset[str]) -> Iterator[StepView]:
-        """Replay the chain and yield a view of each step in `wanted`."""
-        schema = Schema()
-        replay: Any = (
-            DjangoReplay(schema, self.vendor, self.user)
-            if self.framework == "django"
-            else AlembicReplay(schema, self.vendor)
-        )
-        last = max((i for i, one in enumerate(self.order) if one.id in wanted), default=-1)
-        for record in self.order[: last + 1]:
+    def views(
+        self, wanted: frozenset[str], fresh: frozenset[str], states: States | None = None
+    ) -> Iterator[StepView]:
+        """Replay the chain and yield a view of each step in `wanted`.
+
+        `states` keeps the state before some of the last steps from one run to the next.
+        """
+        places = [number for number, one in enumerate(self.order) if one.id in wanted]
+        if not places:
+            return
+        first, last = places[0], places[-1]
+        replay, begin = None, 0
+        if states is not None:
+            replay, begin = states.nearest(first)
+        if replay is None:
+            replay, begin = self._fresh_replay(), 0
+        schema: Schema = replay.schema
+        for number, record in enumerate(self.order[begin : last + 1], begin):
+            if states is not None:
+                states.offer(number, replay)
             if record.id in self.skipped or record.problem:
                 if record.problem and record.id in wanted:
                     yield self._bare(record, fresh)
@@ -130,12 +150,19 @@ class Chain:
             for operation in replay.operations(record):
                 schema.apply(_known_before(operation, schema), record.id)
 
+    def _fresh_replay(self) -> Any:
+        schema = Schema()
+        if self.framework == "django":
+            return DjangoReplay(schema, self.vendor, self.user)
+        return AlembicReplay(schema, self.vendor)
+
     def _bare(self, record: Record, fresh: frozenset[str]) -> StepView:
         view = StepView(record.id, record.framework, record.path, self.vendor, self.version, fresh)
         view.atomic, view.initial, view.title = record.atomic, record.initial, record.title
         view.needs, view.replaces = self.needs.get(record.id, ()), record.replaces
         view.backward_state, view.problem = record.backward_state, record.problem
         view.squashed = bool(record.replaces)
+        view.empty = not record.forward and not record.problem
         view.last = record.id not in self.needed
         view.backward_title = record.settings.get("downgrade", record.title)
         return view

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import pickle
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
@@ -20,12 +21,22 @@ from tidegate.workflows.sources import Source
 from tidegate.workflows.suppressing import suppressed
 
 
+class Standing(NamedTuple):
+    """What the databases say: what is pending, applied, applied without a file, and edited."""
+
+    pending: frozenset[str] = frozenset()
+    applied: frozenset[str] = frozenset()
+    gone: tuple[str, ...] = ()
+    edited: frozenset[str] = frozenset()
+
+
 class Scope(NamedTuple):
     """What is to be reviewed. Nothing said: every migration of the project."""
 
     paths: tuple[str, ...] = ()
     since: str = ""
     steps: Collection[str] | None = None
+    standing: Standing = Standing()
 
     @property
     def narrow(self) -> bool:
@@ -39,21 +50,31 @@ def review(
     *,
     since: str = "",
     steps: Collection[str] | None = None,
+    standing: Standing | None = None,
     database: str = "",
     environ: Mapping[str, str] | None = None,
     use_baseline: bool = True,
 ) -> Findings:
     """Review the migrations of the project at `root` and return what there is to say.
 
-    `paths` names files or folders, `since` a git revision, `steps` step ids; with none of them
-    every migration is reviewed. What is named counts as one release: tables that it makes are new
-    to all of it.
+    `paths` names files or folders, `since` a git revision, `steps` step ids, `standing` what the
+    databases have applied; with none of them every migration is reviewed. What is named counts as
+    one release: tables that it makes are new to all of it.
     """
     environ = os.environ if environ is None else environ
+    root = os.path.abspath(root)
     settings = load(root, database)
-    scope = Scope(tuple(paths), since, steps)
+    if standing is not None:
+        steps = standing.pending if steps is None else steps
+    scope = Scope(tuple(paths), since, steps, standing or Standing())
     cache = Cache(root, environ)
     found = _read_all(root, settings, cache)
+    if not found:
+        raise UsageProblem(
+            f"no Django migration and no Alembic revision was found below {root}",
+            "tidegate looks for folders called migrations, and for env.py beside script.py.mako.",
+            "run it in the project's folder, or name that with --project DIR",
+        )
     wanted, edited = _wanted(root, found, scope)
     kept: list[Finding] = []
     for pair in _chains(found, settings):
@@ -143,7 +164,10 @@ def _wanted(
 
         new, changed = changed_since(root, scope.since)
         wanted &= new | changed
-        edited = dict.fromkeys(every & changed, scope.since)
+        edited = dict.fromkeys(every & changed, f"at {scope.since}")
+    for record, _ in found:
+        if record.id in scope.standing.edited:
+            edited[record.path] = "when it was applied"
     if scope.paths:
         wanted &= _named(root, scope.paths, every)
     if scope.steps is not None:
@@ -176,8 +200,14 @@ def _chains(
     found: Sequence[tuple[Record, tuple[Source, str]]], settings: CheckSettings
 ) -> list[tuple[Chain, dict[str, str]]]:
     groups: dict[str, list[tuple[Record, str]]] = {}
+    folders: dict[tuple[str, str], str] = {}
     for record, (source, digest) in found:
-        name = "django" if source.framework == "django" else "alembic " + source.group
+        name = "alembic " + source.group
+        if source.framework == "django":
+            folder = source.path.rpartition("/")[0]
+            first = folders.setdefault((source.home, source.group), folder)
+            # two apps of one label can't be of one project: the second is a chain of its own
+            name = f"django {source.home}" + (f" {folder}" if folder != first else "")
         groups.setdefault(name, []).append((record, digest))
     out = []
     for members in groups.values():
@@ -212,22 +242,54 @@ def _of_chain(
 
         for id in missing:
             kept[id] = []
-        for view in chain.views(missing, fresh):
+        states = KeptStates(cache, chain, digests) if cache.on else None
+        for view in chain.views(missing, fresh, states):
             kept[view.id] = ask_step(view, settings)
         for id in missing:
             cache.put("step " + keys[id], kept[id])
     whole = hashlib.sha256("".join(sorted(keys.values())).encode()).hexdigest()
     name = f"graph {whole} {sorted(edited.items())}"
+    graph_view = chain.graph()._replace(applied=scope.standing.applied, gone=scope.standing.gone)
+    if scope.standing.applied:
+        name += hashlib.sha256(repr(sorted(scope.standing.applied)).encode()).hexdigest()
+        name += repr(scope.standing.gone)
     graph: list[Finding] | None = cache.get(name)
     if graph is None:
         from tidegate.workflows.asking import ask_graph
 
-        graph = ask_graph(chain.graph(), edited, settings)
+        graph = ask_graph(graph_view, edited, settings)
         cache.put(name, graph)
-    if scope.narrow:
+    if scope.narrow and not scope.standing.applied:
         paths = {chain.records[id].path for id in inside}
         graph = [one for one in graph if _touches(one, paths)]
     return [one for found in kept.values() for one in found] + graph
+
+
+class KeptStates:
+    """States of the replay near the end of the chain, where most changes are made."""
+
+    FROM_END = (1, 2, 4, 9, 30)
+
+    def __init__(self, cache: Cache, chain: Chain, digests: Mapping[str, str]) -> None:
+        self.cache = cache
+        seed = repr((chain.vendor, chain.user))
+        keys = _keys(chain, digests, seed)
+        self.keys = [keys[one.id] for one in chain.order]
+
+    def nearest(self, number: int) -> tuple[Any, int]:
+        """Return the nearest state before the step of that number."""
+        for back in range(number, max(number - 40, 0), -1):
+            kept = self.cache.get(f"state {self.keys[back - 1]}")
+            if kept is not None:
+                return pickle.loads(kept), back
+        return None, 0
+
+    def offer(self, number: int, replay: Any) -> None:
+        """Keep the state before one of the last steps."""
+        if number and len(self.keys) - number in self.FROM_END:
+            name = f"state {self.keys[number - 1]}"
+            if self.cache.get(name) is None:
+                self.cache.put(name, pickle.dumps(replay, pickle.HIGHEST_PROTOCOL))
 
 
 def _touches(one: Finding, paths: Collection[str]) -> bool:

@@ -16,6 +16,7 @@ FAMILIES = {
     "autogenerate": "What autogenerate gets wrong",
     "mysql": "MySQL and MariaDB",
     "sqlite": "SQLite",
+    "style": "Style, off until the settings name it",
 }
 
 

@@ -19,6 +19,7 @@ class Source(NamedTuple):
 
     framework: str
     group: str  # Django: the app's label; Alembic: the folder of the environment
+    home: str  # Django: the folder of the manage.py above it
     name: str
     path: str
     file: str
@@ -28,11 +29,11 @@ class Source(NamedTuple):
 
 def find(root: str) -> list[Source]:
     """Return every file under `root` that is in a place for migrations."""
-    found = list(_walk(root, root))
+    found = list(_walk(root, root, ""))
     return sorted(found, key=lambda one: one.path)
 
 
-def _walk(root: str, folder: str) -> Iterator[Source]:
+def _walk(root: str, folder: str, home: str) -> Iterator[Source]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -48,6 +49,8 @@ def _walk(root: str, folder: str) -> Iterator[Source]:
     names = {one.name for one in files}
     if "pyvenv.cfg" in {one.name for one in entries}:
         return
+    if "manage.py" in names:
+        home = folder[len(root) :]
     if "env.py" in names and any(one.name == "script.py.mako" for one in entries):
         yield from _alembic(root, folder)
         return
@@ -55,9 +58,9 @@ def _walk(root: str, folder: str) -> Iterator[Source]:
         app = _label(os.path.dirname(folder))
         for one in files:
             if one.name[0] not in "_~" and one.name != "__init__.py":
-                yield _source("django", app, root, one)
+                yield _source("django", app, home, root, one)
     for one in folders:
-        yield from _walk(root, one.path)
+        yield from _walk(root, one.path, home)
 
 
 def _label(folder: str) -> str:
@@ -78,12 +81,12 @@ def _alembic(root: str, folder: str) -> Iterator[Source]:
             continue
         for one in sorted(os.scandir(base), key=lambda entry: entry.name):
             if one.name.endswith(".py") and one.is_file() and one.name != "__init__.py":
-                yield _source("alembic", group, root, one)
+                yield _source("alembic", group, "", root, one)
 
 
-def _source(framework: str, group: str, root: str, entry: os.DirEntry[str]) -> Source:
+def _source(framework: str, group: str, home: str, root: str, entry: os.DirEntry[str]) -> Source:
     stat = entry.stat()
-    path = os.path.relpath(entry.path, root).replace(os.sep, "/")
+    path = entry.path[len(root) :].replace(os.sep, "/").lstrip("/")
     return Source(
-        framework, group, entry.name[:-3], path, entry.path, stat.st_size, stat.st_mtime_ns
+        framework, group, home, entry.name[:-3], path, entry.path, stat.st_size, stat.st_mtime_ns
     )

@@ -55,6 +55,8 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
             table = moment.table(change.table)
             old = table.columns.get(change.column) if table else None
             for other in added:
+                if other.column.name == change.column:
+                    continue
                 same = old and other.table == change.table and other.column.type == old.type
                 if same and old and old.type and other.column.nullable == old.nullable:
                     yield Hazard(

@@ -42,8 +42,9 @@ def examine(moment: Moment) -> Iterator[Hazard]:
                 "move the tables in an expand and contract of their own",
             )
         return
-    if not moment.is_old(change.table):
-        return
+    other = change.table.endswith(("_seq", "_idx", "_pkey", "_key", "_uniq"))
+    if not moment.is_old(change.table) or (other and moment.table(change.table) is None):
+        return  # ALTER TABLE renames sequences and indexes as well
     yield Hazard(
         f"{change.table} becomes {change.new} while the previous release still asks for the old "
         "name: its queries fail until the new release is up",

@@ -29,8 +29,10 @@ RULE = Rule(
         ),
         Example(
             "alembic",
-            bad='op.execute("ALTER TABLE orders DROP CONSTRAINT orders_pkey CASCADE")',
-            good='op.execute("ALTER TABLE orders DROP CONSTRAINT orders_pkey")',
+            before='op.execute("CREATE VIEW totals AS SELECT total FROM orders")',
+            bad='op.execute("ALTER TABLE orders DROP COLUMN total CASCADE")',
+            good='op.execute("DROP VIEW totals")',
+            companions=("column-dropped",),
         ),
     ),
 )

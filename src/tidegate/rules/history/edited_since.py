@@ -1,10 +1,11 @@
-"""A migration has changed since a git revision at which it was there already.
+"""A migration has changed since it was applied, or since a git revision that has it already.
 
 Databases that applied it in its old form never see the change, while new ones are built from the
 new form: the two differ from then on. Write a further migration instead.
 
-It is looked for with `--since REVISION`: a file that was there at that revision and is another
-one now. Comments and formatting don't count.
+`--since REVISION` looks for files that were there at that revision and are others now; comments and
+formatting don't count. `--pending` asks the database, where tidegate's ledger has kept a digest of
+each file that it applied.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def examine_graph(graph: GraphView) -> Iterator[Hazard]:
     for one in graph.nodes.values():
         if one.edited:
             yield Hazard(
-                f"{one.id} is not what it was at {one.edited}: databases that applied it since "
-                "then never see the difference",
+                f"{one.id} is not what it was {one.edited}: databases that applied it in that form "
+                "never see the difference",
                 "put the change into a further migration; to apply it where nothing was released "
                 "yet, say so: # tidegate: allow edited-since: REASON",
                 span=one.title,

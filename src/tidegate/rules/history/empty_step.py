@@ -30,7 +30,7 @@ RULE = Rule(
 def examine_step(step: StepView) -> Iterator[Hazard]:
     """Yield what is wrong with the step."""
     own = [n for n in step.needs if step.framework == "alembic" or _app(n) == _app(step.id)]
-    if step.moments or step.problem or len(own) > 1 or step.replaces or step.initial or not own:
+    if not step.empty or len(own) > 1 or step.replaces or step.initial or not own:
         return
     yield Hazard(
         f"{step.id} changes nothing",

@@ -18,7 +18,9 @@ RULE = Rule("error")
 def examine_graph(graph: GraphView) -> Iterator[Hazard]:
     """Yield what is wrong with the graph."""
     replaced = {old for one in graph.nodes.values() for old in one.replaces}
-    squashes = {one.id for one in graph.nodes.values() if set(one.replaces) & set(graph.nodes)}
+    squashes = {
+        one.id for one in graph.nodes.values() if any(old in graph.nodes for old in one.replaces)
+    }
     groups: dict[str, list[Node]] = {}
     needed = {
         need
@@ -29,7 +31,7 @@ def examine_graph(graph: GraphView) -> Iterator[Hazard]:
     stands = {old: one.id for one in graph.nodes.values() for old in one.replaces}
     needed |= {stands[one] for one in needed if one in stands}
     for one in graph.nodes.values():
-        if one.id in needed or (one.id in squashes and set(one.replaces) & needed):
+        if one.broken or one.id in needed or (one.id in squashes and set(one.replaces) & needed):
             continue
         if one.id in replaced and stands[one.id] in graph.nodes:
             continue

@@ -44,9 +44,18 @@ def examine(moment: Moment) -> Iterator[Hazard]:
         return
     column = f"{change.table}.{change.column}"
     before = change.before.type if change.before else ""
-    what = "rewrite" if change.collation else sqltype.change(before, change.type)
-    if change.using and what != "rewrite":
-        what = "rewrite"
+    what = sqltype.change(before, change.type)
+    if change.using and what in ("same", "free"):
+        what = "rewrite"  # the value is computed anew for each row
+    if change.collation and what in ("same", "free"):
+        if _is_indexed(moment):
+            yield Hazard(
+                f"the new collation of {column} builds its indexes anew under ACCESS EXCLUSIVE: "
+                f"nobody reads or writes {change.table} meanwhile",
+                "drop the indexes CONCURRENTLY first and build them CONCURRENTLY afterwards, or add "
+                "a second column with the collation and move over to it",
+            )
+        return
     remedy = (
         f"add a second column of type {change.type or 'the new type'}, fill it in batches, move "
         "the code over, and drop the old one in a later release"
@@ -66,6 +75,22 @@ def examine(moment: Moment) -> Iterator[Hazard]:
             severity="info",
             confidence="low",
         )
+
+
+def _is_indexed(moment: Moment) -> bool:
+    """Whether an index holds the column."""
+    change = moment.change
+    table = moment.table(change.table)
+    if table is None:
+        return True
+    known = table.columns.get(change.column)
+    if known is not None and (known.unique or known.primary_key or known.indexed):
+        return True
+    if any(change.column in one.columns for one in table.indexes.values()):
+        return True
+    keys = ("unique", "primary-key", "exclude")
+    held = [one for one in table.constraints.values() if one.kind in keys]
+    return any(change.column in one.columns for one in held)
 
 
 def _framework_only(before: str, after: str) -> bool:

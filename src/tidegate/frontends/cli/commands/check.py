@@ -9,7 +9,8 @@ importing the project. With nothing named it reviews every migration of the proj
 
   PATH              files or folders; what is named counts as one release
   --since REVISION  what is new or changed since a git revision (from where the branches part)
-  --pending         what the database has not applied yet; asks the database
+  --pending         what the database has not applied yet; asks it, also for applied steps that
+                    were edited, that have no file, or that come after a pending one
   --fail-on LEVEL   exit with 1 when a finding is at least this grave (default: error)
   --fix             rewrite the files where that is safe, then review what is left
   --write-baseline  accept the findings of now: from then on only new ones count
@@ -28,6 +29,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
@@ -36,6 +38,9 @@ from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES
+
+if TYPE_CHECKING:
+    from tidegate.workflows.review import Standing
 
 VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database"}
 SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
@@ -72,7 +77,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         from tidegate.workflows.review import review
 
         settings = load(glob.root, asked.database)
-        steps = _pending(glob, environ) if asked.pending else None
+        standing = _standing(glob, environ) if asked.pending else None
+        steps = standing.pending if standing else None
         if asked.fix:
             from tidegate.workflows.fixing import fix
 
@@ -82,7 +88,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             glob.root,
             asked.paths,
             since=asked.since,
-            steps=steps,
+            standing=standing,
             database=asked.database,
             environ=environ,
             use_baseline=not (asked.no_baseline or asked.write_baseline),
@@ -137,21 +143,31 @@ def parse(argv: list[str]) -> Asked:
     return asked
 
 
-def _pending(glob: Globals, environ: Mapping[str, str]) -> set[str]:
-    """Return the steps that the project's databases have not applied."""
+def _standing(glob: Globals, environ: Mapping[str, str]) -> Standing:
+    """Ask the project's databases what they have applied."""
+    from tidegate.container import ledger
     from tidegate.container.gate import open_gate
     from tidegate.container.running import settings_for
+    from tidegate.workflows.review import Standing
 
     settings, _ = settings_for(glob.root, environ, [], ("databases", "framework"))
     gate = open_gate(Path(glob.root), environ, settings)
-    out: set[str] = set()
+    pending: set[str] = set()
+    applied: set[str] = set()
+    gone: list[str] = []
+    edited: set[str] = set()
     for connection in gate.connections:
         session = gate.database(connection).session(10.0)
         try:
-            out |= set(gate.level(connection, session).pending)
+            verdict = gate.level(connection, session)
+            steps = gate.steps(connection.alias)
+            edited |= set(ledger.edited(steps, ledger.recorded(session.query)))
         finally:
             session.close()
-    return out
+        pending |= set(verdict.pending)
+        applied |= set(verdict.applied)
+        gone += verdict.unknown
+    return Standing(frozenset(pending), frozenset(applied), tuple(gone), frozenset(edited))
 
 
 def _colour(glob: Globals, environ: Mapping[str, str]) -> bool:

@@ -1,0 +1,1 @@
+"""Matters of style, off until the settings name them."""
