@@ -135,7 +135,11 @@ def test_locks_outside_a_transaction_are_those_of_the_manual(both: Both, kind: s
     told = {(lock["was"], MODES[lock["mode"]]) for one in step.statements for lock in one["locks"]}
     assert OUTSIDE[kind] <= told
     stronger = {one for one in told if one[0] in ("orders", "spare")} - OUTSIDE[kind]
-    assert not {mode for _, mode in stronger} - {"AccessShareLock", "RowExclusiveLock", "ShareLock"}, told
+    assert not {mode for _, mode in stronger} - {
+        "AccessShareLock",
+        "RowExclusiveLock",
+        "ShareLock",
+    }, told
 
 
 @pytest.mark.parametrize("kind", list(kinds.KINDS))

@@ -60,7 +60,7 @@ def record(fingerprint: str, environ: Mapping[str, str]) -> str:
     path = _file(fingerprint, environ)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{time.time():.0f}\n")
+        file.write(f"{int(time.time())}\n")
     return path
 
 

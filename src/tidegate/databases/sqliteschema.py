@@ -35,7 +35,7 @@ def lines(run: Run) -> list[str]:
 
 
 def _columns(run: Run, table: str) -> list[str]:
-    rows = run(f'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(\'{table}\')')
+    rows = run(f"SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{table}')")
     out = []
     for name, kind, notnull, default, primary in rows:
         marks = [

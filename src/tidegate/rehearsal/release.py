@@ -86,9 +86,7 @@ class Release:
             known = _find(shape, columns)
             if known is None or shape.table in _BOOKS:
                 continue
-            every = list(
-                _statements(shape, {one.name: one for one in known}, self._session.vendor)
-            )
+            every = list(_statements(shape, {one.name: one for one in known}, self._session.vendor))
             if self._all_good([forms[0] for forms in every]):
                 self.statements += [forms[0] for forms in every]
                 continue
@@ -169,9 +167,7 @@ def _reflected(key: tuple[str, str], found: Sequence[Column]) -> Shape:
     )
 
 
-def _statements(
-    shape: Shape, columns: dict[str, Column], vendor: str
-) -> Iterator[list[Statement]]:
+def _statements(shape: Shape, columns: dict[str, Column], vendor: str) -> Iterator[list[Statement]]:
     """Yield each statement, with weaker forms of it behind."""
     name = f'"{shape.table}"' if not shape.schema else f'"{shape.schema}"."{shape.table}"'
     shown = pgschema.shown(shape.schema or "public", shape.table.replace('"."', "."))

@@ -34,7 +34,7 @@ def _step(step: dict[str, Any], is_open: bool) -> str:
         else ""
     )
     broken = "".join(
-        f'<p>The running release fails: <code>{escape(one["sql"])}</code> '
+        f"<p>The running release fails: <code>{escape(one['sql'])}</code> "
         f'<span class="soft">{escape(one["error"])}</span></p>'
         for one in step["broken"]
     )

@@ -44,7 +44,7 @@ def timeline(plan: dict[str, Any]) -> str:
     parts += [_bar(bar, tables.index(bar.table), cell) for bar in bars]
     parts += _marks(cells, tables, cell)
     return (
-        "<h2>Locks on each table</h2>\n<div class=\"card\"><div class=\"scroll\">"
+        '<h2>Locks on each table</h2>\n<div class="card"><div class="scroll">'
         f'<svg width="{width}" height="{height}" role="img" '
         'aria-label="which step locks which table, and until when">'
         f"{''.join(parts)}</svg></div>{_legend()}</div>"
@@ -74,8 +74,10 @@ def _bars(cells: list[dict[str, Any]]) -> list[Bar]:
     bars = []
     for first, statement in enumerate(cells):
         last = first
-        while statement["transaction"] and last + 1 < len(cells) and (
-            cells[last + 1]["transaction"] == statement["transaction"]
+        while (
+            statement["transaction"]
+            and last + 1 < len(cells)
+            and (cells[last + 1]["transaction"] == statement["transaction"])
         ):
             last += 1
         for lock in _tables(statement):

@@ -132,7 +132,9 @@ def summary(statement: Event, sizes: Sizes | None) -> str:
                      f"{who}")  # fmt: skip
     if not parts:
         for table, (inserted, updated, deleted) in statement["written"].items():
-            words = zip(("inserts", "updates", "deletes"), (inserted, updated, deleted), strict=True)
+            words = zip(
+                ("inserts", "updates", "deletes"), (inserted, updated, deleted), strict=True
+            )
             parts.append(f"{', '.join(f'{w} {n}' for w, n in words if n)} rows of {table}")
     if not parts and any(lock["mode"] in BLOCKS_WRITES for lock in statement["locks"]):
         parts.append("metadata only")

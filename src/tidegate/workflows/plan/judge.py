@@ -108,10 +108,10 @@ def _blocking(step: StepTrace, statement: Event, one: Impact, case: Case) -> Fin
 
 def _operation(statement: Event) -> str:
     if statement["describe"]:
-        return f"\"{statement['describe']}\""
+        return f'"{statement["describe"]}"'
     if statement["operation"] and "(" not in statement["operation"]:
         return f"op.{statement['operation']}()"
-    return f"\"{' '.join(statement['sql'].split())[:60]}\""
+    return f'"{" ".join(statement["sql"].split())[:60]}"'
 
 
 def _works(statement: Event, case: Case) -> str:

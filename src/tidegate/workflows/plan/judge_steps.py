@@ -135,8 +135,9 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
             place,
             f"{event['step'] or 'the run'} {words[way]}: {event['error'].splitlines()[0]}"
             + (f" (statement: {sql})" if sql else ""),
-            "correct the step" if way == "up" else "correct the way down, or say that there is "
-            "none",
+            "correct the step"
+            if way == "up"
+            else "correct the way down, or say that there is none",
             event["step"],
         )
 

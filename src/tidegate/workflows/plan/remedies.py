@@ -62,7 +62,9 @@ def _inside(sql: str) -> str:
 
 def _model(statement: Event) -> str:
     """Return the model that Django's own description names last."""
-    words = re.findall(r"(?:on model|of model|on|to|from) (\w+)", statement["describe"].split(" (")[0])
+    words = re.findall(
+        r"(?:on model|of model|on|to|from) (\w+)", statement["describe"].split(" (")[0]
+    )
     return words[-1] if words else "<model>"
 
 
@@ -167,9 +169,7 @@ def release(framework: str, word: str, error: str) -> str:
                 f"give {column[0]} a default in the database (db_default=... from Django 5.0, or "
                 "null=True in this release), and take it away when no old process runs"
             )
-        return (
-            f"give {column[0]} a server_default, or keep it nullable until no old process runs"
-        )
+        return f"give {column[0]} a server_default, or keep it nullable until no old process runs"
     if "does not exist" in error:
         return (
             "split it: first release code that no longer uses the old name, then change the "

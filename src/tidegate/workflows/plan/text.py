@@ -36,7 +36,9 @@ def _step(step: dict[str, Any]) -> list[str]:
     for one in shown:
         sql = " ".join(one["sql"].split())
         line = f":{one['line']}" if one["line"] else ""
-        lines.append(f"  {one['seconds'] * 1000:7.1f} ms  {sql[:100]}{' …' if len(sql) > 100 else ''}")
+        lines.append(
+            f"  {one['seconds'] * 1000:7.1f} ms  {sql[:100]}{' …' if len(sql) > 100 else ''}"
+        )
         locks = strong(one["locks"])
         if one["impact"] or locks:
             took = ", ".join(f"{mode} {name}" for name, mode in locks.items())
