@@ -1,4 +1,4 @@
-"""What the tests of `plan` and `apply` share: a project, its deployed database, a scratch server."""
+"""What the tests of `plan` and `apply` share: the deployed database, the scratch server."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> Non
 
 def _file(fingerprint: str, environ: Mapping[str, str]) -> str:
     state = environ.get("XDG_STATE_HOME") or environ.get("LOCALAPPDATA") or os.path.join(
-        environ.get("HOME") or os.path.expanduser("~"), ".local", "state")  # fmt: skip
+        environ.get("HOME") or "", ".local", "state")  # fmt: skip
     safe = "".join(c for c in fingerprint if c.isalnum())
     return os.path.join(state, "tidegate", f"approval-{safe}")
 
@@ -70,7 +70,7 @@ def spend(fingerprint: str, environ: Mapping[str, str]) -> bool:
     try:
         with open(path, encoding="utf-8") as file:
             written = float(file.read() or 0)
-        os.remove(path)
+        os.unlink(path)
     except (OSError, ValueError):
         return False
     return 0 <= time.time() - written <= HOLDS

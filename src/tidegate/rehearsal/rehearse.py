@@ -66,8 +66,14 @@ class Rehearsal:
         scratch, connection = self.scratch, self.connection
         base = self._schema("base", scratch)
         probe = PostgresProbe(scratch.connect) if scratch.vendor == "postgresql" else None
-        tracer = Tracer(self.emit, probe, scratch.vendor, connection.version_table
-                        if self.project.framework == "alembic" else "django_migrations")  # fmt: skip
+        tracer = Tracer(
+            self.emit,
+            probe,
+            scratch.vendor,
+            connection.version_table
+            if self.project.framework == "alembic"
+            else "django_migrations",
+        )
         if probe:
             probe.begin()
         self._columns = self._columns_now(None)

@@ -227,9 +227,18 @@ def _value(column: Column, wide: bool) -> str:
         return "'03:04:05'"
     if column.category in made:
         return made[column.category]()
-    return {"uuid": "'6f1d2b5e-0000-4000-8000-000000000001'", "json": "'{}'", "jsonb": "'{}'",
-            "bytea": "'x'", "tsvector": "'x'", "date": "'2026-01-02'", "datetime":
-            "'2026-01-02 03:04:05'", "real": "1", "boolean": "1", "bool": "1"}.get(base, "'1'")  # fmt: skip
+    return {
+        "uuid": "'6f1d2b5e-0000-4000-8000-000000000001'",
+        "json": "'{}'",
+        "jsonb": "'{}'",
+        "bytea": "'x'",
+        "tsvector": "'x'",
+        "date": "'2026-01-02'",
+        "datetime": "'2026-01-02 03:04:05'",
+        "real": "1",
+        "boolean": "1",
+        "bool": "1",
+    }.get(base, "'1'")
 
 
 def _number(kind: str) -> str:
@@ -255,7 +264,7 @@ def _postgres(session: AppSession | SideSession) -> Iterator[tuple[tuple[str, st
                 int(str(length)),
                 str(label),
                 str(filled) == "true",
-            )  # fmt: skip
+            )
         )
     yield from tables.items()
 

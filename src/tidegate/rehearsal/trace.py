@@ -88,9 +88,19 @@ class Tracer:
         operation, describe, path, line = self.where(sql)
         record = Record(self.step, sql, operation=operation, describe=describe, path=path,
                         line=line)  # fmt: skip
-        counted = self._counts.setdefault((sql, line), Record(
-            self.step, sql, operation=operation, describe=describe, path=path, line=line,
-            count=0, blind="ran many times: only its first runs were looked at closely"))  # fmt: skip
+        counted = self._counts.setdefault(
+            (sql, line),
+            Record(
+                self.step,
+                sql,
+                operation=operation,
+                describe=describe,
+                path=path,
+                line=line,
+                count=0,
+                blind="ran many times: only its first runs were looked at closely",
+            ),
+        )
         counted.count += 1
         if counted.count > SAME:
             return self._timed(counted, execute)

@@ -64,14 +64,14 @@ KINDS = (
          "reads every row for the primary key", remedies.unique),
     Kind("exclusion-builds-index", ("index",), r"\bEXCLUDE\b",
          "reads every row for the exclusion constraint",
-         lambda framework, statement: "make a new table with the constraint, and move the rows over"),
-    Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row for the unique constraint",
+         lambda framework, statement: "make a new table that has it, and move the rows over"),
+    Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row to build it",
          remedies.unique),
     Kind("not-null-scan", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row",
          remedies.not_null),
     Kind("check-validates", ("scan",), r"\bCHECK\b", "checks every row",
          remedies.check),
-    Kind("reindex-without-concurrently", ("index",), r"^\s*REINDEX", "reads every row for the index",
+    Kind("reindex-without-concurrently", ("index",), r"^\s*REINDEX", "reads every row",
          lambda framework, statement: "write REINDEX ... CONCURRENTLY, outside a transaction"),
     Kind("scan-under-lock", ("scan", "index"), "", "reads every row",
          lambda framework, statement: "do the reading in a transaction of its own that takes no "
@@ -178,8 +178,13 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
     for transaction in dict.fromkeys(one["transaction"] for one in step.statements):
         inside = [one for one in step.statements if one["transaction"] == transaction]
         writes = [one for one in inside if _existing_rows(one)]
-        changes = [one for one in inside if any(
-            lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table" for lock in one["locks"])]  # fmt: skip
+        changes = [
+            one
+            for one in inside
+            if any(
+                lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table" for lock in one["locks"]
+            )
+        ]
         if not transaction or not writes or not changes:
             continue
         held = sorted({lock["was"] for one in changes for lock in one["locks"]

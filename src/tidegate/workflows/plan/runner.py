@@ -87,7 +87,7 @@ def _path_to_us(folder: Path, environ: Mapping[str, str]) -> str:
     """Make a folder that holds this package and nothing else of our environment."""
     package = Path(tidegate.__file__).resolve().parent
     try:
-        os.symlink(package, folder / "tidegate", target_is_directory=True)
+        (folder / "tidegate").symlink_to(package, target_is_directory=True)
     except OSError:  # Windows without the right to make links
         shutil.copytree(package, folder / "tidegate")
     before = environ.get("PYTHONPATH", "")

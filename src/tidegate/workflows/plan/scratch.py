@@ -131,7 +131,7 @@ def _keep(data: Path, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=kept.parent, prefix="making-"))
         shutil.copytree(data, half, symlinks=True, dirs_exist_ok=True)
-        os.rename(half, kept)
+        half.rename(kept)
     except OSError:
         pass
 

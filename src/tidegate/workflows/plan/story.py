@@ -231,8 +231,11 @@ def since(root: Path, ref: str, steps: list[Step]) -> frozenset[str]:
     top = Path(git("rev-parse", "--show-toplevel").strip()).resolve()
     files = {str(top / one) for one in git("ls-tree", "-r", "-z", "--name-only", "--full-tree",
                                            ref).split("\0") if one}  # fmt: skip
-    ignored = [one.path for one in steps
-               if top not in Path(one.path).resolve().parents or "site-packages" in one.path]  # fmt: skip
+    ignored = [
+        one.path
+        for one in steps
+        if top not in Path(one.path).resolve().parents or "site-packages" in one.path
+    ]
     inside = files | set(ignored)
     return frozenset(one.id for one in steps if one.path in inside or
                      str(Path(one.path).resolve()) in inside)  # fmt: skip
@@ -258,8 +261,17 @@ def _scratch(
             else scratch.embedded(chosen))  # fmt: skip
     wanted = found.connection.name if found else connection.name
     with made as server, scratch.database(server, wanted) as name:
-        yield server, {"vendor": "postgresql", "name": name, "host": server.host,
-                       "port": server.port, "user": server.user, "password": server.password}  # fmt: skip
+        yield (
+            server,
+            {
+                "vendor": "postgresql",
+                "name": name,
+                "host": server.host,
+                "port": server.port,
+                "user": server.user,
+                "password": server.password,
+            },
+        )
 
 
 def _copy_sqlite(source: Path, copy: Path) -> None:
