@@ -288,6 +288,8 @@ class Tracer:
         assert self.probe is not None
         told: dict[str, Record] = {}
         for seen in now.seen:
+            if self.books.search(seen.query):
+                continue  # the framework's own table, made before its first step
             record = told.setdefault(seen.query, self._hidden(seen))
             if seen.kind == "rewrite" and seen.relation in self.probe.known:
                 record.rewrites.append(self._old(seen.relation))
@@ -301,6 +303,8 @@ class Tracer:
         if last is None or last.transaction != now.transaction:
             return
         for oid, one in now.relations.items():
+            if self.books.search(one.name):
+                continue
             was = last.relations.get(oid)
             grown = [
                 a - b for a, b in zip(one.counts, was.counts if was else (0,) * 5, strict=True)

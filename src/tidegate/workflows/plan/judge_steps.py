@@ -135,11 +135,17 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
             place,
             f"{event['step'] or 'the run'} {words[way]}: {event['error'].splitlines()[0]}"
             + (f" (statement: {sql})" if sql else ""),
-            "correct the step"
-            if way == "up"
-            else "correct the way down, or say that there is none",
+            _correction(way, event["error"]),
             event["step"],
         )
+
+
+def _correction(way: str, error: str) -> str:
+    if "extension" in error and "is not available" in error:
+        return "the scratch server lacks it: name one that has it with --scratch URL"
+    if way == "up":
+        return "correct the step"
+    return "correct the way down, or say that there is none"
 
 
 def _differences(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:

@@ -42,6 +42,8 @@ class Runner:
                 error = Refused(event["what"], event["meaning"], event["next"])
                 error.exit_code = int(event["exit_code"])
                 raise error
+            if kind == "broken" and _is_ours(event["traceback"]):
+                raise RuntimeError(event["traceback"])
             if kind == "broken":
                 raise UsageProblem(
                     f"the project can't be rehearsed: {event['what']}",
@@ -54,6 +56,12 @@ class Runner:
             "the rehearsal's process ended before its work was done", said,
             "see that the project's Python can run its own migrate command",
         )  # fmt: skip
+
+
+def _is_ours(text: str) -> bool:
+    """Whether the innermost frame is tidegate's own: then the error is, too."""
+    files = [line for line in text.splitlines() if line.strip().startswith("File ")]
+    return bool(files) and f"{os.sep}tidegate{os.sep}rehearsal{os.sep}" in files[-1]
 
 
 def _last_of_project(text: str) -> str:

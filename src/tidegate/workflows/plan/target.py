@@ -28,6 +28,7 @@ class Target:
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
     recorded: list[tuple[str, ...]] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)
+    extensions: list[str] = field(default_factory=list)
 
     @property
     def major(self) -> int:
@@ -82,6 +83,7 @@ def look(connection: Connection, recorded_sql: str, environ: Mapping[str, str]) 
             recorded=_recorded(session, recorded_sql),
             roles=[str(row[0]) for row in session.query(
                 "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'")],
+            extensions=[str(row[0]) for row in session.query("SELECT extname FROM pg_extension")],
         )  # fmt: skip
     finally:
         session.close()
