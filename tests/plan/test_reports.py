@@ -99,6 +99,6 @@ def test_the_reference_names_every_rule() -> None:
     """Each rule that the code can tell stands in the reference, and no other."""
     folder = ROOT / "src" / "tidegate" / "workflows" / "plan"
     text = "".join((folder / name).read_text() for name in ("judge.py", "judge_steps.py"))
-    told = {one for one in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', text)}
+    told = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', text))
     listed = REFERENCE.read_text().partition("## Findings")[2]
     assert told == set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", listed))

@@ -39,7 +39,7 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         "where": target.connection.shown if target else "",
         "basis": parts,
         "level": {"applied": len(outcome.applied), "unknown": list(outcome.unknown)},
-        "steps": [_step(one, case) for one in rehearsed.steps],
+        "steps": [_step(one, case, rehearsed.proved(one)) for one in rehearsed.steps],
         "needs_approval": [one.id for one in rehearsed.steps
                            if one.destructive or (one.applied and one.irreversible)],
         "difference": pgschema.difference(base, up) if up is not None else [],
@@ -67,13 +67,13 @@ def _sizes(outcome: Outcome) -> dict[str, Any]:
     return {name: size for name, size in sorted(outcome.target.sizes.items()) if name in touched}
 
 
-def _step(step: StepTrace, case: Case) -> dict[str, Any]:
+def _step(step: StepTrace, case: Case, proved: bool) -> dict[str, Any]:
     return {
         "id": step.id,
         "path": shown_path(step.path, case.root),
         "digest": step.digest,
         "needs": list(step.needs),
-        "reversible": step.reversible,
+        "reversible": proved,
         "irreversible": step.irreversible,
         "compatible": not step.broken,
         "broken": step.broken,

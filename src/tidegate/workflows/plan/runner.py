@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -110,6 +111,8 @@ def project_python(root: Path, given: str, environ: Mapping[str, str]) -> str:
     folders = [environ.get("VIRTUAL_ENV", ""), str(root / ".venv"), str(root / "venv"),
                str(root.parent / ".venv")]  # fmt: skip
     found = [str(Path(one, *inside)) for one in folders if one and Path(one, *inside).exists()]
+    if not found and any(importlib.util.find_spec(one) for one in ("django", "alembic")):
+        return sys.executable
     for python in dict.fromkeys([*found, sys.executable]):
         probe = "import importlib.util as u, sys; " \
                 "sys.exit(not (u.find_spec('django') or u.find_spec('alembic')))"  # fmt: skip

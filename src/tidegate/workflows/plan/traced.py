@@ -115,6 +115,10 @@ class Rehearsed:
             return "skipped", "nothing was rehearsed"
         return "same", ""
 
+    def proved(self, step: StepTrace) -> bool:
+        """Whether the way back of a step was run, and left the schema as it had been."""
+        return step.reversible and not self.failures and not any(self.differences.values())
+
 
 def traces(pending: list[Step]) -> list[StepTrace]:
     """Return empty traces for the pending steps."""
