@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support import kinds
 from support.gate import Database, Runner, eventually
 from support.postgres import Server
 from support.projects import SmallProject
@@ -381,3 +381,41 @@ def processes(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+ROWS_STEP = """\
+from django.db import migrations
+
+
+def work(apps, editor):
+    with editor.connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM orders ORDER BY id")
+        for (id,) in cursor.fetchall():
+            cursor.execute("UPDATE orders SET qty = qty + 1 WHERE id = %s", [id])
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_base")]
+    operations = [migrations.RunPython(work, migrations.RunPython.noop)]
+"""
+
+
+def test_steps_that_go_by_rows_find_some(make_project: Make, deployed: Deploy, plan: Any) -> None:
+    """--with-data fills every table; a loop's statements are seen, and counted after twenty."""
+    project = make_project("django", 0)
+    (project.root / "shop/migrations/0001_base.py").write_text(
+        kinds._DJANGO_BASE.format(sql=kinds.BASE_SQL)
+    )
+    database = deployed(project)
+    (project.root / "shop/migrations/0002_rows.py").write_text(ROWS_STEP)
+    found = plan(project, database.url, "--with-data", "100")
+    rehearsal = found.document["rehearsal"]
+    assert list(rehearsal["not_filled"]) == ["event"], rehearsal  # it has no partition yet
+    assert {rehearsal["rows"][one] for one in ("customer", "orders", "spare", "old")} == {100}
+    statements = found.step("shop.0002_rows")["statements"]
+    updates = [one for one in statements if one["sql"].endswith("WHERE id = %s")]
+    assert sum(one["count"] for one in updates) == 100
+    assert len(updates) == 21
+    assert updates[0]["written"] == {"orders": [0, 1, 0]}
+    assert found.found("data-step-on-empty-tables") == []
+    assert plan(project, database.url, "--with-data", "many").ended.code == 2

@@ -70,8 +70,13 @@ def test_a_browser_draws_it(page: tuple[Path, Any], dark: bool, tmp_path: Path) 
     assert title, done.stderr[-500:]
     sections, background, fits = title[1].split("#")
     assert sections.split("|") == [
-        "Findings", "Locks on each table", "Steps", "Statements", "The schema, before and after", "What the way down leaves different",
-    ]  # fmt: skip
+        "Findings",
+        "Locks on each table",
+        "Steps",
+        "Statements",
+        "The schema, before and after",
+        "What the way down leaves different",
+    ]
     assert background == ("rgb(18, 22, 28)" if dark else "rgb(246, 247, 249)")
     assert fits == "true"
 

@@ -14,6 +14,7 @@ from tidegate.databases import pgschema, sqliteschema
 from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
+from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
 from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
@@ -62,6 +63,14 @@ class Rehearsal:
         began = time.monotonic()
         self.runs.build(self.connection, job["deployed"])
         self.emit({"event": "built", "seconds": round(time.monotonic() - began, 3)})
+
+    def fill(self, job: dict[str, Any]) -> None:
+        """Put made-up rows into the tables of the deployed level."""
+        if self._side is None:
+            return
+        done = fill(SideSession(self._side), int(job["rows"]))
+        self.emit({"event": "filled", "rows": {one.table: one.rows for one in done if not one.why},
+                   "empty": {one.table: one.why for one in done if one.why}})  # fmt: skip
 
     def perform(self, job: dict[str, Any]) -> None:
         """Go up, down and up again, and tell everything."""

@@ -52,6 +52,8 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
             "release": {"statements": rehearsed.release_statements,
                         "from": rehearsed.release_from},
             "not_restored": outcome.not_restored,
+            "rows": rehearsed.filled,
+            "not_filled": rehearsed.not_filled,
             "seconds": outcome.seconds,
         },
         "sizes": _sizes(outcome),

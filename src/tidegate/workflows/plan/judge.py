@@ -256,7 +256,7 @@ def _unseen(step: StepTrace, case: Case) -> Iterator[Finding]:
             case.place(step, rows[0]),
             "this step goes by the rows it finds, and the rehearsal's tables hold none: what it "
             "does to rows, and how long that takes, was not seen",
-            "rehearse it on a copy with data as well",
+            "rehearse it with rows: --with-data 1000",
             step.id,
             confidence="medium",
         )

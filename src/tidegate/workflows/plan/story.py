@@ -54,6 +54,7 @@ class Request:
     server: str = ""
     python: str = ""
     framework: str = ""
+    rows: str = ""
 
 
 @dataclass(slots=True)
@@ -143,10 +144,19 @@ def rehearse(request: Request, say: Say) -> Outcome:
             outcome.engine = f"PostgreSQL {server.version}" if server else "SQLite"
             inside.ask("point", lambda event: None, alias=connection.alias, scratch=place)
             _fill(outcome, server, place, recorded_sql, inside, clock, dumped)
+            if request.rows and server is not None:
+                inside.ask("fill", outcome.rehearsed.hear, rows=_number(request.rows))
+                clock.note("fill")
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
                        pending=[one.id for one in pending])  # fmt: skip
             clock.note("rehearsal")
     return outcome
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 10_000_000:
+        raise UsageProblem(f"--with-data is {text!r}", "", "give a number of rows, such as 1000")
+    return int(text)
 
 
 def _dumping(found: target.Target | None) -> Future[str] | None:
