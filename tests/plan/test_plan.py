@@ -418,4 +418,9 @@ def test_steps_that_go_by_rows_find_some(make_project: Make, deployed: Deploy, p
     assert len(updates) == 21
     assert updates[0]["written"] == {"orders": [0, 1, 0]}
     assert found.found("data-step-on-empty-tables") == []
+    assert found.found("slow-data-step") == []
+    database.rows("UPDATE pg_class SET reltuples = 4e7, relpages = 3e5 WHERE relname = 'orders'")
+    (slow,) = plan(project, database.url, "--with-data", "100").found("slow-data-step")
+    assert "40,000,000 rows take about" in slow["message"]
+    assert slow["severity"] == "error"
     assert plan(project, database.url, "--with-data", "many").ended.code == 2

@@ -19,7 +19,8 @@ from tidegate.workflows.plan.traced import StepTrace
 def findings(outcome: Outcome) -> Findings:
     """Judge a rehearsal; return its findings with the plan's document beside them."""
     sizes = outcome.target.sizes if outcome.target else None
-    case = Case(outcome.project.root, outcome.project.framework, sizes)
+    filled = outcome.rehearsed.filled
+    case = Case(outcome.project.root, outcome.project.framework, sizes, filled)
     found = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
     document = _document(outcome, case, found)
     return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))

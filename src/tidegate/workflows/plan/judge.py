@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.model.finding import SEVERITIES, Finding, Place
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import (
     BLOCKS_WRITES,
+    TOO_LONG,
     Event,
     Impact,
     Sizes,
+    count,
+    duration,
     impacts,
     strongest,
 )
 from tidegate.workflows.plan.traced import StepTrace
+
+LONG = 60.0  # seconds of row locks that an application feels as an outage of those rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Case:
     root: Path
     framework: str
     sizes: Sizes | None
+    filled: Mapping[str, int] = field(default_factory=dict)  # made-up rows of the scratch tables
 
     def place(self, step: StepTrace, statement: Event | None = None) -> Place:
         """Return the place of a statement, or of its step."""
@@ -90,6 +96,7 @@ def of_statements(step: StepTrace, case: Case) -> Iterator[Finding]:
     yield from _after_exclusive(step, case)
     yield from _backfill_beside_ddl(step, case)
     yield from _many_tables(step, case)
+    yield from _slow(step, case)
     yield from _unseen(step, case)
 
 
@@ -200,6 +207,30 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
             "split it: the schema in one step, the rows in another, in batches that commit",
             step.id,
             also=(_noted(case, step, changes[0], "changes the schema"),),
+        )
+
+
+def _slow(step: StepTrace, case: Case) -> Iterator[Finding]:
+    """A step that goes by rows, at the pace that it had on made-up ones."""
+    for table in dict.fromkeys(name for one in step.statements for name in one["written"]):
+        scratch, size = case.filled.get(table, 0), (case.sizes or {}).get(table)
+        if not scratch or size is None:
+            continue
+        inside = [one for one in step.statements if _looks_at_rows(one) or one["written"]]
+        took = sum(one["seconds"] for one in inside)
+        seconds = took * size["rows"] / scratch
+        if seconds < TOO_LONG:
+            continue
+        held = "its row locks are held all along" if step.atomic else "each statement by itself"
+        yield Finding(
+            "slow-data-step",
+            "error" if step.atomic and seconds > LONG else "warning",
+            case.place(step, next(one for one in inside if table in one["written"])),
+            f"the statements on {table} took {duration(took)} for {count(scratch)} made-up rows; "
+            f"at that pace {count(size['rows'])} rows take about {duration(seconds)}, and {held}",
+            "fill it in batches that commit: tidegate.backfill, in a step that is not atomic",
+            step.id,
+            confidence="medium",
         )
 
 

@@ -1,7 +1,8 @@
 """Run the pending steps on a scratch database, and say what they would do to the real one.
 
 usage: tidegate plan [--database ALIAS] [--against URL] [--from STEP,... | --since GIT_REF]
-                     [--with-data ROWS] [--scratch URL] [--python PATH] [--fail-on error|warning|info|never]
+                     [--with-data ROWS] [--scratch URL] [--python PATH]
+                     [--fail-on error|warning|info|never]
                      [-o FILE] [--format text|json|markdown|html]
 
 Without --against the target is the project's own database. It is only read: its schema is dumped,
