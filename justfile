@@ -26,6 +26,10 @@ demo:
 bench *args:
     uv run --group test python bench/boot.py {{args}}
 
+# The gate's tests against other versions of Python, the frameworks and the drivers.
+matrix *args:
+    uv run --group dev python scripts/matrix.py {{args}}
+
 # The inside as one file, for images that want nothing installed.
 pyz:
     uv run --group dev python scripts/build_pyz.py

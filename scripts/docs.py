@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from tidegate.frontends.cli.main import usage, verbs  # noqa: E402  (the path comes first)
 from tidegate.settings import SETTINGS, Setting  # noqa: E402
+from tidegate.targets.composesettings import KEYS  # noqa: E402
 
 NOTE = "<!-- Written by scripts/docs.py from the code: change the code, then run `just docs`. -->"
 
@@ -61,6 +62,30 @@ def setting_part(one: Setting) -> str:
     return f"## {one.name}\n\n{one.help[0].upper()}{one.help[1:]}.\n\n{table}"
 
 
+def compose_page() -> str:
+    """Return the page of the Compose settings, from their one declaration."""
+    parts = [
+        "# Compose settings",
+        NOTE,
+        "Keys of `[tool.tidegate.compose]` in `pyproject.toml` (or `[compose]` in "
+        "`tidegate.toml`), and of `[tool.tidegate.environments.NAME]` for `--env NAME`.\n"
+        "In rising order: the common table, the environment's table, the variable, the flag.\n"
+        "`TIDEGATE_ENV` is an `--env` for every command.\n"
+        "None of them has to be written where `tidegate settings` shows the right value.",
+        "\n".join(
+            [
+                "| key | environment | default | meaning |",
+                "| --- | --- | --- | --- |",
+                *(
+                    f"| `{one.name}` | `{one.variable}` | {one.default or 'found'} | {one.help} |"
+                    for one in KEYS
+                ),
+            ]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def block(text: str) -> str:
     """Return `text` as it stands."""
     return f"```text\n{text}\n```"
@@ -69,6 +94,7 @@ def block(text: str) -> str:
 PAGES = {
     "docs/reference/commands.md": commands_page,
     "docs/reference/settings.md": settings_page,
+    "docs/reference/compose-settings.md": compose_page,
 }
 
 

@@ -1,4 +1,4 @@
-"""Hands argv over: `boot` takes the short way, everything else the command line."""
+"""Hands argv over: `boot` and `health` take the short way, all else the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run tidegate; return the exit code."""
     began = time.monotonic()
     given = sys.argv[1:] if argv is None else argv
-    if "boot" in given:
+    if "boot" in given or "health" in given:
         from tidegate.container.entry import split_globals
 
         glob, verb, rest = split_globals(given)
@@ -19,6 +19,10 @@ def main(argv: list[str] | None = None) -> int:
             from tidegate.container.entry import run_boot
 
             return run_boot(glob, rest, began, dict(os.environ))
+        if verb == "health" and not glob.problem and not {"-h", "--help"} & set(rest):
+            from tidegate.container.health.probing import probe
+
+            return probe(glob, rest, os.environ)
     from tidegate.frontends.cli.main import main as command_line
 
     return command_line(given, began)

@@ -85,3 +85,22 @@ def database(connection: Connection, environ: Mapping[str, str]) -> Database:
         "This version of tidegate speaks to PostgreSQL and SQLite.",
         "leave the alias out with databases = [...] under [tool.tidegate]",
     )
+
+
+def target(root: Path, asked: Any, tables: tuple[Any, Any], environ: Mapping[str, str]) -> Any:
+    """Return the target that runs the project at `root`, or None; `tables` are its settings.
+
+    `asked` is a `contracts.target.Asked`, the answer a `contracts.target.Target`: their names are
+    not imported here, because the inside imports this file.
+    """
+    for module in modules("targets"):
+        if hasattr(module, "find") and hasattr(module, "NAME"):
+            found = module.find(root, asked, *tables, environ)
+            if found is not None:
+                return found
+    return None
+
+
+def target_signs(root: Path) -> bool:
+    """Return whether anything at `root` looks like a target; nothing is started for it."""
+    return any(module.signs(root) for module in modules("targets") if hasattr(module, "NAME"))

@@ -71,6 +71,18 @@ class StateNotCurrent(TidegateError):
     exit_code = 1
 
 
+class UpdateUndone(TidegateError):
+    """The update failed, and the previous release is running."""
+
+    exit_code = 8
+
+
+class UpdateNotUndone(TidegateError):
+    """The update failed, and there is no previous release that runs."""
+
+    exit_code = 9
+
+
 class Stopped(BaseException):
     """A signal asked us to end; a BaseException, so that no `except Exception` swallows it."""
 

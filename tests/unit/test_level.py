@@ -54,6 +54,21 @@ def test_squash_whose_originals_are_deleted():
     assert (verdict.state, verdict.unknown) == ("current", ())
 
 
+@pytest.mark.parametrize(
+    ("recorded", "unrecorded"),
+    [(["a.1", "a.2"], ("a.s",)), (["a.1", "a.2", "a.s"], ()), (["a.1"], ()), ([], ())],
+)
+def test_squash_to_be_written_down(recorded, unrecorded):
+    """A squash whose originals are all applied is to be recorded, unless it is."""
+    assert judge(SQUASH, recorded).unrecorded == unrecorded
+
+
+def test_squash_over_a_gap():
+    """A part of the originals applied, the files of the rest gone: the squash stays pending."""
+    verdict = judge([Step("a.s", (), ("a.1", "a.2")), Step("a.3", ("a.s",))], ["a.1", "a.3"])
+    assert (verdict.state, verdict.pending) == ("behind", ("a.s",))
+
+
 def test_order_follows_needs():
     """Steps come after what they need, whatever order they are given in."""
     assert [s.id for s in in_order(CHAIN[::-1])] == ["a.1", "a.2", "a.3"]

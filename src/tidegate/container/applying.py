@@ -25,13 +25,23 @@ from tidegate.errors import (
     Stopped,
     TidegateError,
 )
+from tidegate.model import words
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqltext import without_values
+from tidegate.model.step import Step
 
 POLL = (0.05, 0.4)  # seconds between two looks of a waiter: from, to; with jitter
 LOCK_REFUSED = "55P03"
 SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
+OWN_LOCKS = (  # the strong ones on the user's own relations
+    "SELECT DISTINCT mode, relation::regclass::text FROM pg_locks WHERE locktype = 'relation' "
+    "AND pid = pg_backend_pid() AND granted AND relation >= 16384 AND mode IN "
+    "('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', "
+    "'AccessExclusiveLock') AND relation IN (SELECT oid FROM pg_class WHERE relkind IN "
+    "('r', 'p', 'm', 'f'))"
+)
 RESTARTS = 3  # times that a server going away in the middle of a step is waited out
 
 
@@ -49,6 +59,8 @@ class Raising:
     held: object = None  # a connection on which the election is won already
     plan: str = ""  # the fingerprint of the plan that is applied, for the ledger
     check: Callable[[Verdict, Session], None] | None = None  # asked by the winner, before all
+    again: bool = False
+    """Whether steps that were rolled back may be applied again: a person asked for it."""
 
     @property
     def left(self) -> float:
@@ -75,7 +87,7 @@ def _raise_once(raising: Raising) -> Verdict:
     try:
         while True:
             verdict = raising.gate.level(raising.connection, session)
-            if not verdict.pending:
+            if not verdict.to_do:
                 return verdict
             if election is None:
                 election = patiently(
@@ -90,7 +102,7 @@ def _raise_once(raising: Raising) -> Verdict:
                 raise ElectionNotWon(
                     f"another process still migrates database {raising.connection.alias} after "
                     f"{raising.settings['timeout']} s: {holder}",
-                    f"{len(verdict.pending)} steps are pending; this process changed nothing.",
+                    f"{words.pending(len(verdict.pending))}; this process changed nothing.",
                     "look at that process, or give more time with --timeout",
                 )
             raising.signals.event.wait(pause * random.uniform(0.5, 1.0))
@@ -119,8 +131,8 @@ def _wait_once(raising: Raising) -> Verdict:
                 raise ElectionNotWon(
                     f"nobody brought database {raising.connection.alias} up to date within "
                     f"{raising.settings['timeout']} s",
-                    f"{len(verdict.pending)} steps are pending ({names}); this process waits for "
-                    "the schema and never migrates (--when-behind wait).",
+                    f"{words.pending(len(verdict.pending))} ({names}); this process waits for the "
+                    "schema and never migrates (--when-behind wait).",
                     "start the service that migrates, or run `tidegate migrate`",
                 )
             raising.signals.event.wait(pause * random.uniform(0.5, 1.0))
@@ -155,49 +167,78 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
             "look for it in pg_stat_activity and end it as its owner: pg_terminate_backend(pid)",
         )
     verdict = raising.gate.level(raising.connection, session)
-    if not verdict.pending:
+    if not verdict.to_do:
         return verdict
     if raising.check is not None:
         raising.check(verdict, session)
-    _refuse_unmade_backup(raising)
+    _refuse_rolled_back(raising, election, verdict)
     lost: list[str] = []
 
     def on_lost(reason: str) -> None:
         lost.append(reason)
         election.cancel()
 
-    report.stage("elect", alias, f"this process migrates: {len(verdict.pending)} steps pending")
+    report.stage("elect", alias, f"this process migrates: {_task(verdict)}")
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
-        return _written_down(raising, election, verdict, lost)
+        receipt = backed_up(raising)
+        return _written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)
 
 
-def _refuse_unmade_backup(raising: Raising) -> None:
-    if raising.settings["backup"] == "always":
+def _task(verdict: Verdict) -> str:
+    if verdict.pending:
+        return f"{words.counted(len(verdict.pending), 'step')} pending"
+    return f"{', '.join(verdict.unrecorded)} to be written down as applied"
+
+
+def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) -> None:
+    alias = raising.connection.alias
+    digests = {step.id: step.digest for step in raising.gate.steps(alias)}
+    pending = {id: digests.get(id, "") for id in verdict.pending}
+    why = "" if raising.again else ledger.held_back(election.query, alias, pending)
+    if why:
         raise PolicyRefused(
-            "a backup before migrating was asked for, and this version can't make one",
-            "Nothing was applied.",
-            "make the backup yourself, and set AUTO_BACKUP=false (--backup never)",
+            f"{len(verdict.pending)} steps of {alias} are not applied by a start: {why}",
+            "A start of the newer release would undo the rollback. Nothing was applied.",
+            "start the older image; to apply them all the same: tidegate migrate",
         )
 
 
+def backed_up(raising: Raising) -> str:
+    """Make the backup that was asked for; return its receipt as JSON. Nothing is applied yet."""
+    if raising.settings["backup"] != "always":
+        return ""
+    from json import dumps
+
+    from tidegate.container.backup.making import make, policy
+
+    gate = raising.gate
+    chosen = policy(gate.project.root, gate.environ, {})
+    return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
+
+
 def _written_down(
-    raising: Raising, election: Election, before: Verdict, lost: list[str]
+    raising: Raising, election: Election, before: Verdict, lost: list[str], receipt: str = ""
 ) -> Verdict:
     """Apply under a run in the ledger; the run's steps are those that the database has after."""
     gate, connection = raising.gate, raising.connection
     book = ledger.Ledger(
         election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
     )
-    book.begin(raising.plan or " ".join(before.pending)[:2000])
-    seconds: dict[str, float] = {}
+    records: dict[str, ledger.Record] = {}
+    book.begin(
+        " ".join(before.pending)[:2000],
+        fingerprint=raising.plan or gate.fingerprint(connection.alias, before.pending),
+        level_before=gate.recorded_digest(connection.alias),
+        backup=receipt,
+    )
     began = time.monotonic()
     state, message = "failed", ""
     try:
-        _apply(raising, election, seconds, before, lost)
+        _apply(raising, election, records, before, lost)
         state = "done"
     except Stopped as stop:
         message = f"stopped by signal {stop.signum}"
@@ -206,12 +247,12 @@ def _written_down(
         message = masked(error.what, raising.report.secrets)
         raise
     finally:
-        _close_book(raising, book, (state, message), began, seconds)
+        _close_book(raising, book, (state, message), began, records)
     after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
-            f"{connection.alias} still lacks {len(after.pending)} steps after the framework said "
-            "that it was done",
+            f"{connection.alias} still lacks {words.counted(len(after.pending), 'step')} after the "
+            "framework said that it was done",
             f"Pending: {', '.join(after.pending[:5])}.",
             "see `tidegate status`",
         )
@@ -223,19 +264,16 @@ def _close_book(
     book: ledger.Ledger,
     outcome: tuple[str, str],
     began: float,
-    seconds: Mapping[str, float],
+    records: Mapping[str, ledger.Record],
 ) -> None:
     """Write the end of the run; what can't be written must not hide why it ended."""
     try:
         applied = _standing(raising).applied
     except (Transient, Permanent):
         return  # the server is gone: the next holder closes this run as abandoned
-    fresh = [
-        (step, seconds.get(step.id, 0.0))
-        for step in raising.gate.steps(raising.connection.alias)
-        if step.id in seconds and step.id in applied
-    ]
-    book.end(outcome[0], time.monotonic() - began, fresh, outcome[1])
+    fresh = [record for id, record in records.items() if id in applied]
+    after = raising.gate.recorded_digest(raising.connection.alias)
+    book.end(outcome[0], time.monotonic() - began, fresh, outcome[1], after)
     if book.off:
         raising.report.warn(f"the ledger was not written: {book.off}")
 
@@ -243,15 +281,16 @@ def _close_book(
 def _apply(
     raising: Raising,
     election: Election,
-    seconds: dict[str, float],
+    records: dict[str, ledger.Record],
     before: Verdict,
     lost: list[str],
 ) -> None:
     """Apply; ask again for a refused lock, and go on after a server that went away."""
     restarts = 0
     pause = 0.2
+    retries: dict[str, int] = {}
     while True:
-        applying = _listening(raising, election, seconds, len(before.pending))
+        applying = _listening(raising, election, (records, retries), len(before.pending))
         try:
             raising.gate.project.apply(raising.connection, raising.target, applying)
             return
@@ -272,6 +311,7 @@ def _apply(
             state = sqlstate(error)
             late = time.monotonic() + pause > raising.deadline
             if state == LOCK_REFUSED and applying.atomic and not late:
+                retries[applying.step] = retries.get(applying.step, 0) + 1
                 raising.report.stage(
                     "migrate", applying.step, "a lock was not free in time; released, asking again"
                 )
@@ -298,29 +338,40 @@ def _hold_again(raising: Raising, election: Election) -> None:
 
 
 def _listening(
-    raising: Raising, election: Election, seconds: dict[str, float], total: int
+    raising: Raising,
+    election: Election,
+    kept: tuple[dict[str, ledger.Record], dict[str, int]],
+    total: int,
 ) -> Applying:
     budget = float(raising.settings["lock_timeout"])
+    records, retries = kept
+    known = {step.id: step for step in raising.gate.steps(raising.connection.alias)}
+    secrets = raising.report.secrets
 
     def on_start(step: str) -> None:
         raising.report.stage("migrate", step, "applying", step=step)
 
     def on_done(step: str, took: float) -> None:
-        seconds[step] = took
-        raising.report.stage("migrate", step, f"done ({len(seconds)} of {total})", took, step=step)
+        said = [(masked(without_values(sql), secrets), t) for sql, t in applying.statements]
+        records[step] = ledger.Record(
+            known.get(step, Step(step)), took, said, applying.locks, retries.get(step, 0)
+        )
+        raising.report.stage("migrate", step, f"done ({len(records)} of {total})", took, step=step)
 
-    def opened(run: Any) -> None:
-        election.fence(run)
-        if budget:
+    def opened(run: Any, cut: Callable[[], None]) -> None:
+        election.fence(run, cut)
+        if budget and raising.connection.vendor == "postgresql":
             run(f"SET lock_timeout = {int(budget * 1000)}")
 
-    return Applying(
+    applying = Applying(
         on_start=on_start,
         on_done=on_done,
-        opened=opened if raising.connection.vendor == "postgresql" else None,
+        opened=opened,
         redirect=election.redirect,
         lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
+        ask_locks=OWN_LOCKS if raising.connection.vendor == "postgresql" else "",
     )
+    return applying
 
 
 def sqlstate(error: BaseException) -> str:

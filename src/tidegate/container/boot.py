@@ -29,6 +29,7 @@ from tidegate.errors import (
 )
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
+from tidegate.model.words import counted
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]
         raise NotReady(
             f"not ready within {settings['timeout']} s: "
             + "; ".join(f"{outcome.name}: {outcome.detail}" for outcome in late),
-            f"{late[0].attempts} attempts were made; the app was not started.",
+            f"{counted(late[0].attempts, 'attempt')} made; the app was not started.",
             "see whether it runs and can be reached from here, or give more time with --timeout",
         )
 
@@ -143,7 +144,7 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
             f"{connection.alias} is {state}: it has steps that this code does not know: "
             f"{_listed(verdict.unknown)}; the image may be older than the schema"
         )
-    if verdict.pending:
+    if verdict.pending or (verdict.unrecorded and one.settings["when_behind"] == "migrate"):
         verdict = _when_behind(one, raising, verdict)
     elif held is not None:
         held.close()
@@ -193,8 +194,9 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 def _summed_up(verdict: Verdict) -> str:
     if not verdict.pending:
-        return f"{verdict.state} ({len(verdict.applied)} steps)"
-    return f"{verdict.state}, {len(verdict.pending)} steps pending: {_listed(verdict.pending, 3)}"
+        return f"{verdict.state} ({counted(len(verdict.applied), 'step')})"
+    number = counted(len(verdict.pending), "step")
+    return f"{verdict.state}, {number} pending: {_listed(verdict.pending, 3)}"
 
 
 def start(one: Boot, command: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def run_boot(glob: Globals, argv: list[str], began: float, environ: Mapping[str,
     from tidegate.container.running import guarded
 
     return guarded(
-        report, lambda signals: _long_way(glob, argv, began, environ, report, signals, held)
+        report, lambda signals: _long_way(glob, argv, began, environ, report, signals, held), "boot"
     )
 
 
@@ -131,7 +131,15 @@ def _long_way(
         )
     assert isinstance(signals, Signals)
     one = Boot(Path(glob.root), environ, settings, report, signals, began, held)
-    boot(one, rest[1:])
+    if settings["startup_port"]:
+        from tidegate.container.health.starting import answering_on
+
+        with answering_on(int(settings["startup_port"]), report, environ):
+            boot(one, rest[1:])
+    else:
+        boot(one, rest[1:])
+    for tell in report.listeners:
+        getattr(tell, "write", lambda code: None)(0)
     sys.stdout.flush()
     start(one, rest[1:])
     return 0

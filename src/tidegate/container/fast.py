@@ -58,13 +58,25 @@ def attempt(  # noqa: RET503
         if version[0] != "=":
             return version
         took = time.monotonic() - at
+        report.current.append(alias)
         report.stage("gate", alias, f"current, {version[1:]}", took)
     why = _static_unchanged(head, chosen)
     if why:
         return why
     command = rest[1:]
+    if environ.get("TIDEGATE_METRICS_DIR"):
+        _measured(report)
     report.summary(command, time.monotonic() - began)
     become(command, dict(environ))
+
+
+def _measured(report: Report) -> None:
+    from tidegate.container.metrics import Metrics
+
+    metrics = Metrics("boot", report, os.environ)
+    for alias in report.current:
+        metrics("gate", alias, "", None, {"state": "current"})
+    metrics.write(0)
 
 
 BOOT = (
@@ -75,6 +87,7 @@ BOOT = (
     "wait_for",
     "timeout",
     "lock_timeout",
+    "startup_port",
 )
 
 
@@ -115,7 +128,10 @@ class _Look:
         from tidegate.databases import pgwire
 
         try:
-            wire = pgwire.connect(_params(fields, self.environ), PATIENCE)
+            params = _params(fields, self.environ)
+            wire = pgwire.connect(params, PATIENCE)
+            if params.hosts[0][0][:1] == "/" and _is_temporary(wire):
+                return "the server only initialises its volume"
             version = wire.parameters.get("server_version", "")
             try:
                 rows = wire.query(self.expected[3], PATIENCE)
@@ -145,6 +161,12 @@ class _Look:
         return "" if why == line.CURRENT else why
 
 
+def is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
+    """Return "=" and the server's version when current, else why that isn't known; never waits."""
+    chosen = {"when_behind": "serve"}
+    return _Look(head, alias, environ, chosen, Report("text", quiet=True), 0.0, {}).is_current()
+
+
 def _has_direct_url(environ: Mapping[str, str]) -> bool:
     return any(name[:19] == "TIDEGATE_DIRECT_URL" for name in environ)
 
@@ -153,10 +175,12 @@ def _params(fields: dict[str, str], environ: Mapping[str, str]) -> Params:
     """Return the login; its name is what `pg_stat_activity` shows, and names a holder."""
     from tidegate.databases import pglocks, pgwire
 
+    given = {k[7:]: v for k, v in fields.items() if k[:7] == "option:"}
     if "url" in fields:
-        params = pgwire.params_from_url(fields["url"], environ)
+        query = "&".join(f"{key}={_quoted(value)}" for key, value in given.items())
+        url = f"{fields['url']}?{query}" if query else fields["url"]
+        params = pgwire.params_from_url(url, environ)
     else:
-        given = {k[7:]: v for k, v in fields.items() if k[:7] == "option:"}
         get = fields.get
         params = pgwire.params_from_fields(
             get("host", ""), get("port", ""), get("user", ""), get("password", ""),
@@ -164,6 +188,20 @@ def _params(fields: dict[str, str], environ: Mapping[str, str]) -> Params:
         )  # fmt: skip
     params.application_name = pglocks.own_name()
     return params
+
+
+def _is_temporary(wire: pgwire.Connection) -> bool:
+    from tidegate.databases import pginit
+
+    return pginit.is_temporary(wire.query)
+
+
+def _quoted(text: str) -> str:
+    """Return `text` percent-encoded for a URL's query; urllib costs milliseconds."""
+    return "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 else f"%{byte:02X}"
+        for byte in text.encode()
+    )
 
 
 def _ask_sqlite(path: str, head: sealfile.Head, expected: list[str]) -> str:

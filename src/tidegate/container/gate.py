@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from tidegate import discovery
@@ -52,12 +53,31 @@ class Gate:
         finally:
             session.close()
 
-    def level(self, connection: Connection, session: Session) -> Verdict:
-        """Read the level in one query and compare."""
+    def fingerprint(self, alias: str, pending: Sequence[str]) -> str:
+        """Return a short name for these steps, by their code, on the level that was last read."""
+        digests = {step.id: step.digest for step in self.steps(alias)}
+        text = "\n".join([self.recorded_digest(alias), *(f"{i} {digests.get(i)}" for i in pending)])
+        return sha256(text.encode()).hexdigest()[:16]
+
+    def recorded_rows(self, alias: str) -> list[tuple[str, ...]]:
+        """Return the framework's own rows, as they were last read, sorted."""
+        return sorted(self._seen[alias][0]) if alias in self._seen else []
+
+    def recorded_digest(self, alias: str) -> str:
+        """Return a short name for the framework's own rows, as they were last read."""
+        rows = self.recorded_rows(alias)
+        text = ",".join(".".join(row) for row in rows)
+        return f"{len(rows)}:{sha256(text.encode()).hexdigest()[:16]}"
+
+    def level(
+        self, connection: Connection, session: Session, timeout: float | None = None
+    ) -> Verdict:
+        """Read the level in one query, of at most `timeout` seconds, and compare."""
         steps = self.steps(connection.alias)
         rows: Rows
         try:
-            rows = session.query(self.project.recorded_sql(connection))
+            sql = self.project.recorded_sql(connection)
+            rows = session.query(sql) if timeout is None else session.query(sql, timeout)
         except TableMissing:
             rows = []
         texts = [tuple(column or "" for column in row) for row in rows]
@@ -94,16 +114,34 @@ def _below_unknown(
 
 def open_gate(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Gate:
     """Return the gate of the project at `root`; the seal is used where it is good."""
-    head = sealfile.read(sealfile.seal_path(str(root), environ))
     project = discovery.find_project(root, environ, settings["framework"])
-    why = "the image has no seal" if head is None else sealfile.why_stale(head, environ, False)
-    connections: list[Connection] = []
-    if head and not why:
-        connections, why = _sealed_connections(head, environ)
+    head, connections, why = _from_seal(root, environ)
     if why:
         good = head if head and connections else None
         return Gate(project, _chosen(project.connections(), settings), environ, good, why)
     return Gate(project, _chosen(connections, settings), environ, head)
+
+
+def sealed_gate(
+    root: Path, environ: Mapping[str, str], settings: Mapping[str, str]
+) -> tuple[Gate | None, str]:
+    """Return the gate that the seal alone makes, or None and why it doesn't: loads no framework."""
+    head, connections, why = _from_seal(root, environ)
+    if why:
+        return None, why
+    project = discovery.find_project(root, environ, settings["framework"])
+    return Gate(project, _chosen(connections, settings), environ, head), ""
+
+
+def _from_seal(
+    root: Path, environ: Mapping[str, str]
+) -> tuple[sealfile.Head | None, list[Connection], str]:
+    head = sealfile.read(sealfile.seal_path(str(root), environ))
+    why = "the image has no seal" if head is None else sealfile.why_stale(head, environ, False)
+    connections: list[Connection] = []
+    if head and not why:
+        connections, why = _sealed_connections(head, environ)
+    return head, connections, why
 
 
 def _chosen(connections: list[Connection], settings: Mapping[str, str]) -> list[Connection]:
@@ -137,7 +175,7 @@ def _sealed_connections(
         if "url" in fields:
             from tidegate.container.recipe import split_url
 
-            fields = {"vendor": fields["vendor"], **split_url(fields["url"])}
+            fields = {**fields, **split_url(fields["url"])}
         table, schema = head.parsed()["tables"][alias]
         out.append(
             Connection(
@@ -148,7 +186,7 @@ def _sealed_connections(
                 user=fields.get("user", ""),
                 password=Secret(fields.get("password", "")),
                 name=fields.get("name", ""),
-                options=head.parsed()["options"][alias],
+                options={k[7:]: v for k, v in fields.items() if k[:7] == "option:"},
                 version_table=table,
                 version_schema=schema,
             )

@@ -6,14 +6,15 @@ and never in the way: without the permission we work without it, and say so once
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tidegate._version import __version__
+from tidegate.container import chain
+from tidegate.container.origin import origin
 from tidegate.contracts.database import Rows, TableMissing
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
@@ -34,6 +35,18 @@ RUN = {
     "image": "text",
     "backup": "text",
     "message": "text",
+    # since 0.2
+    "kind": "text",
+    "fingerprint": "text",
+    "container": "text",
+    "ci": "text",
+    "agent": "text",
+    "version": "text",
+    "level_before": "text",
+    "level_after": "text",
+    "number": "bigint",
+    "previous": "text",
+    "hash": "text",
 }
 STEP = {
     "run": "text NOT NULL",
@@ -42,10 +55,37 @@ STEP = {
     "state": "text NOT NULL",
     "seconds": "double precision",
     "finished": "TIME",
+    # since 0.2
+    "position": "integer",
+    "statements": "integer",
+    "sql": "text",
+    "locks": "text",
+    "retries": "integer",
 }
 TABLES = {"tidegate_run": RUN, "tidegate_step": STEP}
+VIEW = """\
+CREATE VIEW tidegate_history AS
+SELECT r.number, r.id AS run, r.kind, r.state, r.database, r.started, r.finished, r.seconds,
+       r."by", r.host, r.container, r.ci, r.agent, r.revision, r.image, r.backup, r.message,
+       s.position, s.step, s.state AS step_state, s.seconds AS step_seconds, s.statements,
+       s.retries, s.locks, s.sql
+FROM tidegate_run r LEFT JOIN tidegate_step s ON s.run = r.id"""
+MOST_STATEMENTS = 100  # of one step are kept with their text
 
 Query = Callable[[str], Rows]
+Unwritten = (Transient, Permanent, TableMissing)
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of one step of a run: its statements without values, its locks, its retries."""
+
+    step: Step
+    seconds: float
+    statements: Sequence[tuple[str, float]] = ()
+    locks: Sequence[tuple[str, str]] = ()
+    retries: int = 0
+    state: str = "done"
 
 
 @dataclass(slots=True)
@@ -59,36 +99,56 @@ class Ledger:
     environ: Mapping[str, str]
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     off: str = ""
+    _have: dict[str, set[str]] = field(default_factory=dict)
 
-    def begin(self, plan: str) -> None:
+    def begin(self, plan: str, kind: str = "migrate", **more: object) -> None:
         """Make the tables if they lack, close what dead processes left open, open this run."""
         try:
             self._prepare()
-            self.query(
-                "UPDATE tidegate_run SET state = 'abandoned' WHERE state = 'running' "
-                f"AND database = {literal(self.alias)} AND framework = {literal(self.framework)}"
-            )
-            self._insert("tidegate_run", self._opening(plan))
-        except (Transient, Permanent, TableMissing) as error:
+            self._close_abandoned()
+            opening: dict[str, object] = {
+                "id": self.id,
+                "plan": plan,
+                "state": "running",
+                "kind": kind,
+                "database": self.alias,
+                "framework": self.framework,
+                "started": _now(),
+                "version": __version__,
+                **origin(self.environ),
+                **more,
+            }
+            self._insert("tidegate_run", opening)
+        except Unwritten as error:
             self.off = str(error)
 
-    def _opening(self, plan: str) -> dict[str, object]:
-        return {
-            "id": self.id,
-            "plan": plan,
-            "state": "running",
-            "database": self.alias,
-            "framework": self.framework,
-            "started": _now(),
-            "by": _who(self.environ),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "revision": self.environ.get("TIDEGATE_REVISION", ""),
-            "image": self.environ.get("TIDEGATE_IMAGE", ""),
-        }
+    def _close_abandoned(self) -> None:
+        open_runs = self.query(
+            "SELECT id FROM tidegate_run WHERE state = 'running' "
+            f"AND database = {literal(self.alias)} AND framework = {literal(self.framework)}"
+        )
+        for (run,) in open_runs:
+            self.query(f"UPDATE tidegate_run SET state = 'abandoned' WHERE id = {literal(run)}")
+            self._link(str(run))
+
+    def note(self, **values: object) -> None:
+        """Add to the open run what has become known, such as a backup's receipt."""
+        known = {k: v for k, v in values.items() if k in self._have.get("tidegate_run", ())}
+        if self.off or not known:
+            return
+        pairs = ", ".join(f'"{name}" = {literal(value)}' for name, value in known.items())
+        try:
+            self.query(f"UPDATE tidegate_run SET {pairs} WHERE id = {literal(self.id)}")
+        except Unwritten as error:
+            self.off = str(error)
 
     def end(
-        self, state: str, seconds: float, steps: Iterable[tuple[Step, float]], message: str = ""
+        self,
+        state: str,
+        seconds: float,
+        steps: Iterable[Record],
+        message: str = "",
+        after: str = "",
     ) -> None:
         """Close the run with the steps that the database really has now."""
         if self.off:
@@ -98,66 +158,135 @@ class Ledger:
                 ("running",)
             ]:
                 return  # another process took over and wrote this run off as abandoned
-            for step, took in steps:
-                self._insert(
-                    "tidegate_step",
-                    {
-                        "run": self.id,
-                        "step": step.id,
-                        "digest": step.digest,
-                        "state": "done",
-                        "seconds": round(took, 3),
-                        "finished": _now(),
-                    },
-                )
+            for position, record in enumerate(steps, 1):
+                self._insert("tidegate_step", self._row(position, record))
+            self.note(level_after=after)
             self.query(
                 f"UPDATE tidegate_run SET state = {literal(state)}, finished = {literal(_now())}, "
                 f"seconds = {seconds:.3f}, message = {literal(message[:2000])} "
                 f"WHERE id = {literal(self.id)} AND state = 'running'"
             )
-        except (Transient, Permanent, TableMissing) as error:
+            self._link(self.id)
+        except Unwritten as error:
             self.off = str(error)
 
+    def _row(self, position: int, record: Record) -> dict[str, object]:
+        kept = record.statements[:MOST_STATEMENTS]
+        return {
+            "run": self.id,
+            "step": record.step.id,
+            "digest": record.step.digest,
+            "state": record.state,
+            "seconds": round(record.seconds, 3),
+            "finished": _now(),
+            "position": position,
+            "statements": len(record.statements),
+            "sql": json.dumps([{"sql": sql, "seconds": round(took, 4)} for sql, took in kept]),
+            "locks": json.dumps([{"mode": mode, "relation": name} for mode, name in record.locks]),
+            "retries": record.retries,
+        }
+
+    def _link(self, run: str) -> None:
+        if set(RUN) <= self._have["tidegate_run"] and set(STEP) <= self._have["tidegate_step"]:
+            chain.link(self.query, self.vendor, run)
+
     def _insert(self, table: str, values: Mapping[str, object]) -> None:
-        names = ", ".join(f'"{name}"' for name in values)
-        texts = ", ".join(literal(value) for value in values.values())
+        known = {name: value for name, value in values.items() if name in self._have[table]}
+        names = ", ".join(f'"{name}"' for name in known)
+        texts = ", ".join(literal(value) for value in known.values())
         self.query(f"INSERT INTO {table} ({names}) VALUES ({texts})")
 
     def _prepare(self) -> None:
+        fresh = False
         for table, columns in TABLES.items():
-            have = self._columns(table)
+            have = self._have[table] = present(self.query, self.vendor, table)
             if not have:
                 lines = ", ".join(f'"{n}" {self._type(t)}' for n, t in columns.items())
                 self.query(f"CREATE TABLE IF NOT EXISTS {table} ({lines})")
-                continue
-            for name, kind in columns.items():
-                if name not in have:
-                    plain = self._type(kind).replace(" NOT NULL", "")
-                    self.query(f'ALTER TABLE {table} ADD COLUMN "{name}" {plain}')
+                have |= set(columns)
+                fresh = True
+            elif lacking := [name for name in columns if name not in have]:
+                fresh = self._widen(table, lacking) or fresh
+        if fresh:
+            self._make_view()
 
-    def _columns(self, table: str) -> set[str]:
-        if self.vendor == "sqlite":
-            rows = self.query(f"SELECT name FROM pragma_table_info('{table}')")
-        else:
-            rows = self.query(
-                "SELECT attname FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped "
-                f"AND attrelid = to_regclass('{table}')"
-            )
-        return {str(row[0]) for row in rows}
+    def _widen(self, table: str, names: Sequence[str]) -> bool:
+        """Add the columns of this version to a table of an older one; keep going without."""
+        try:
+            for name in names:
+                plain = self._type(TABLES[table][name]).replace(" NOT NULL", "")
+                self.query(f'ALTER TABLE {table} ADD COLUMN "{name}" {plain}')
+                self._have[table].add(name)
+        except Permanent:
+            return False  # the table is another role's: what it has is written, and no chain
+        return True
+
+    def _make_view(self) -> None:
+        try:
+            self.query("DROP VIEW IF EXISTS tidegate_history")
+            self.query(VIEW)
+        except Unwritten:
+            pass  # it is for people who read by SQL; the tables are what counts
 
     def _type(self, kind: str) -> str:
         return kind.replace("TIME", "text" if self.vendor == "sqlite" else "timestamptz")
 
 
+def present(query: Query, vendor: str, table: str) -> set[str]:
+    """Return the columns that a table of the ledger has; none when it isn't there."""
+    if vendor == "sqlite":
+        rows = query(f"SELECT name FROM pragma_table_info('{table}')")
+    else:
+        rows = query(
+            "SELECT attname FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped "
+            f"AND attrelid = to_regclass('{table}')"
+        )
+    return {str(row[0]) for row in rows}
+
+
 def recorded(query: Query) -> dict[str, str]:
-    """Return step → digest of the file that was applied; the newest wins."""
+    """Return step → digest of the file that was applied; the newest wins, undone ones are out."""
     try:
         rows = query(
-            "SELECT step, digest FROM tidegate_step WHERE state = 'done' ORDER BY finished"
+            "SELECT step, digest, state FROM tidegate_step WHERE state IN ('done', 'undone') "
+            "ORDER BY finished"
         )
-    except (TableMissing, Transient, Permanent):
+    except Unwritten:
         return {}
-    return {str(step): digest or "" for step, digest in rows}
+    out: dict[str, str] = {}
+    for step, digest, state in rows:
+        if state == "done":
+            out[str(step)] = digest or ""
+        else:
+            out.pop(str(step), None)
+    return out
+
+
+def held_back(query: Query, alias: str, pending: Mapping[str, str]) -> str:
+    """Say why a start must not apply these steps (id → digest) by itself; empty when it may.
+
+    A replica of the release that was rolled back, or restored away, would else do it again at its
+    next start. A step whose file has changed since is another step.
+    """
+    try:
+        rows = query(
+            "SELECT s.step, s.digest, s.state, r.number FROM tidegate_step s JOIN tidegate_run r "
+            f"ON r.id = s.run WHERE r.database = {literal(alias)} ORDER BY s.finished"
+        )
+        last = query(
+            "SELECT kind, number FROM tidegate_run WHERE number IS NOT NULL "
+            f"AND database = {literal(alias)} ORDER BY number DESC LIMIT 1"
+        )
+    except Unwritten:
+        return ""
+    newest = {str(step): (digest or "", state, number) for step, digest, state, number in rows}
+    for step, digest in pending.items():
+        known, state, number = newest.get(step, ("", "", ""))
+        if state == "undone" and known == digest:
+            return f"{step} was rolled back by run {number}"
+    if last and last[0][0] == "restore":
+        return f"the database was restored to before them by run {last[0][1]}"
+    return ""
 
 
 def edited(steps: Sequence[Step], digests: Mapping[str, str]) -> list[str]:
@@ -176,10 +305,3 @@ def literal(value: object) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _who(environ: Mapping[str, str]) -> str:
-    try:
-        return environ.get("TIDEGATE_BY") or getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -7,7 +7,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import TextIO
+
+    Listener = Callable[[str, str, str, "float | None", Mapping[str, object]], None]
 
 
 def masked(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -40,6 +43,8 @@ class Report:
         self.quiet = quiet
         self.secrets: tuple[str, ...] = ()
         self.seconds: dict[str, float] = {}
+        self.listeners: list[Listener] = []
+        self.current: list[str] = []
         self._out = out
 
     def stage(
@@ -48,6 +53,8 @@ class Report:
         """Say one line, and count the seconds to the stage."""
         if seconds is not None:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        for tell in self.listeners:
+            tell(stage, subject, text, seconds, more)
         if self.form == "jsonl":
             self._json({"stage": stage, "subject": subject, "text": text, **more}, seconds)
         elif not self.quiet:

@@ -32,8 +32,22 @@ def settings_for(
     return options.effective(*layers), rest
 
 
-def guarded(report: Report, work: Callable[[Signals], int]) -> int:
-    """Run `work`; turn what it raises into lines and the contract's exit code."""
+def guarded(report: Report, work: Callable[[Signals], int], command: str = "") -> int:
+    """Run `work`; turn what it raises into lines and the contract's exit code.
+
+    With `command`, what it did is written as metrics, where a folder for them is named.
+    """
+    if command and os.environ.get("TIDEGATE_METRICS_DIR"):
+        from tidegate.container.metrics import Metrics
+
+        metrics = Metrics(command, report, os.environ)
+        code = _guarded(report, work)
+        metrics.write(code)
+        return code
+    return _guarded(report, work)
+
+
+def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
     signals = Signals().install()
     try:
         return work(signals)

@@ -17,7 +17,7 @@ from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
 from tidegate.container.asking import ask
-from tidegate.container.recipe import Learned, learn
+from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.contracts.framework import Project
 from tidegate.errors import UsageProblem
@@ -60,6 +60,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         ("signature", sealfile.signature(watched)),
         ("quick", "names" if by_name else "times", sealfile.signature(watched, not by_name)),
         *(("variable", name) for name in learned.variables),
+        *(("switch", name) for name in learned.switches),
         *(("alias", one.alias) for one in connections),
         *_logins(learned),
         *_expected(project, connections, steps),
@@ -73,7 +74,6 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
         "files": sealfile.digests(watched),
         "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
-        "options": {one.alias: one.options for one in connections},
     }
     path = sealfile.seal_path(str(root), environ)
     sealfile.write(path, rows, body)
@@ -140,7 +140,7 @@ def _digest(value: str | None) -> str:
 
 
 def _logins(learned: Learned) -> list[tuple[str, ...]]:
-    """One line a recipe. Options that the fast path would have to read end it there."""
+    """One line a recipe."""
     rows = []
     for recipe in learned.recipes:
         columns: list[str] = []

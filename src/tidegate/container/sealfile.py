@@ -201,17 +201,29 @@ def login(head: Head, alias: str, environ: Mapping[str, str]) -> dict[str, str] 
     if not lines:
         return head.one("why") or "the seal has no recipe for the login"
     variables = [name for (name,) in head.all("variable")]
-    present = ",".join(name for name in variables if name in environ)
+    switches = [name for (name,) in head.all("switch")]
+    present = ",".join(
+        f"{name}={environ[name]}" if name in switches else name
+        for name in variables
+        if name in environ
+    )
     for _, vendor, pattern, *columns in lines:
         if pattern == present:
             return _cook(vendor, columns, environ)
-    return f"the seal knows no login for this set of variables: {present or 'none'}"
+    shown = ", ".join(name for name in variables if name in environ)
+    return f"the seal knows no login for these variables as they are: {shown or 'none'}"
 
 
 def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[str, str] | str:
     out = {"vendor": vendor}
     for key, kind, source in zip(columns[::3], columns[1::3], columns[2::3], strict=True):
-        if kind not in ("env", "const"):
+        if kind == "file":
+            try:
+                with open(environ[source], encoding="utf-8") as file:
+                    out[key] = file.read().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                return f"{source}: {error}"
+        elif kind not in ("env", "const"):
             value = environ[source]
             plain = "?" not in value and "," not in value
             if kind[:5] == "plain" and "%" in value:

@@ -1,8 +1,9 @@
-"""SIGTERM and SIGINT while we work: stop what runs at the server, then unwind.
+"""SIGTERM and SIGINT while we work: stop the statement that runs, then unwind.
 
 Python runs a handler only between two bytecodes of the main thread, and a driver waiting in C for
 a long statement gives it none. So a thread reads the byte that the interpreter writes at the very
-moment a signal comes (`signal.set_wakeup_fd`), and cancels the statement from there.
+moment a signal comes (`signal.set_wakeup_fd`), and cancels the statement from there: at the server,
+or inside this process for SQLite (https://sqlite.org/c3ref/interrupt.html).
 """
 
 from __future__ import annotations
@@ -61,4 +62,7 @@ class Signals:
             if data[0] in WATCHED:
                 self.event.set()
                 for call in list(self.on_stop):
-                    call()
+                    try:
+                        call()
+                    except Exception:
+                        continue  # a session that is closed by now

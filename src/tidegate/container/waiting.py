@@ -22,6 +22,7 @@ __all__ = ["Dependency", "Outcome", "Permanent", "Transient", "classify_os_error
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 LONGEST_ATTEMPT = 5.0
+FIRST_LOOK = 0.5  # seconds for a look that comes late
 SHORTEST_ATTEMPT = 0.02  # less time than this would only turn the last reason into "timed out"
 _SLICE = 0.05  # how long a pause goes on after `stop` was set
 
@@ -77,12 +78,14 @@ def wait_for(
 ) -> list[Outcome]:
     """Wait for all; the outcomes are in the order of `dependencies`.
 
-    `deadline` is a value of `time.monotonic`. `on_change(name, reason, seconds)` is called in the
-    caller's thread, and only when a dependency's reason differs from the one before. The first
+    `deadline` is a value of `time.monotonic`; however late it is, each is looked at for
+    `FIRST_LOOK`: the outcome then says what there is. `on_change(name, reason, seconds)` is called
+    in the caller's thread, and only when a dependency's reason has changed. The first
     `Permanent` ends the wait for all. Setting `stop` ends it within about 50 ms (after the attempt
     in flight, when there is one dependency only); a signal handler may set it.
     """
     stop = stop or threading.Event()
+    deadline = max(deadline, time.monotonic() + FIRST_LOOK)
     if len(dependencies) == 1:
         return [_wait_here(dependencies[0], deadline, on_change, stop)]
     return _wait_in_threads(dependencies, deadline, on_change, stop)

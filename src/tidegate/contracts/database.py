@@ -17,7 +17,7 @@ class TableMissing(Exception):
 class Session(Protocol):
     """One logged-in connection in autocommit: between two queries it holds nothing."""
 
-    def query(self, sql: str) -> Rows:
+    def query(self, sql: str, timeout: float | None = None) -> Rows:
         """Run SQL; rows as text. Raises TableMissing, Transient or Permanent."""
 
     def close(self) -> None:
@@ -53,11 +53,13 @@ class Election(Protocol):
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Begin to prove to the server that we live; `on_lost` is called when it is lost."""
 
-    def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
-        """Tie a session that will change the schema to this election."""
+    def fence(
+        self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
+    ) -> None:
+        """Tie a session that will change the schema to this election; `cut` ends its statement."""
 
     def cancel(self) -> None:
-        """Cancel what the fenced sessions run right now; may be called from any thread."""
+        """End what the fenced sessions run right now; may be called from any thread."""
 
     def release(self) -> None:
         """Let go; never raises."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tidegate.model.connection import Connection
 from tidegate.model.step import Step
+from tidegate.model.undoing import Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +22,28 @@ class StaticFiles:
     storage: str = ""
 
 
+CONNECT_LIMIT = 10  # seconds for a driver's login while steps are applied; some wait for ever
+
 Run = Callable[[str], Sequence[tuple[object, ...]]]
+DDL = ("ALTER", "CREATE", "DROP", "LOCK", "TRUNCATE")
 
 
 @dataclass(slots=True)
 class Applying:
     """What a framework tells while it applies, and what it keeps for the error message.
 
-    `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run)` for
-    each new session, with a function that runs SQL on that very session, in autocommit.
+    `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run, cut)`
+    for each new session, with a function that runs SQL on that very session, in autocommit, and
+    one that makes its running statement fail from another thread, without asking the server.
     `redirect` are login fields that replace the project's own (a way round a pooler).
     `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
-    `atomic` whether the database takes a failed step back by itself.
+    `atomic` whether the database takes a failed step back by itself. `statements` are those of
+    the running step that ended well, with their seconds, and `locks` what they held (PostgreSQL).
     """
 
     on_start: Callable[[str], None]
     on_done: Callable[[str, float], None]
-    opened: Callable[[Run], None] | None = None
+    opened: Callable[[Run, Callable[[], None]], None] | None = None
     redirect: Mapping[str, str] = field(default_factory=dict)
     lock_timeout: float = 0.0
     step: str = ""
@@ -45,10 +51,15 @@ class Applying:
     failing: str = ""
     atomic: bool = True
     started: float = 0.0
+    began: float = 0.0
+    statements: list[tuple[str, float]] = field(default_factory=list)
+    locks: list[tuple[str, str]] = field(default_factory=list)
+    ask_locks: str = ""
 
     def start(self, step: str, atomic: bool) -> None:
         """Note that `step` begins."""
         self.step, self.atomic, self.statement, self.failing = step, atomic, "", ""
+        self.statements, self.locks = [], []
         self.started = time.monotonic()
         self.on_start(step)
 
@@ -66,10 +77,18 @@ class Applying:
         timeout (https://www.postgresql.org/docs/current/sql-createindex.html).
         """
         self.statement = sql
+        self.began = time.monotonic()
         if not self.lock_timeout or "CONCURRENTLY" not in sql.upper():
             return False
         run("SET lock_timeout = 0")
         return True
+
+    def done(self, sql: str, run: Run) -> None:
+        """Note that the statement ended well, and which locks its transaction now holds."""
+        self.statements.append((sql, time.monotonic() - self.began))
+        if self.ask_locks and sql.upper().lstrip().startswith(DDL):
+            found = {(str(mode), str(name)) for mode, name in run(self.ask_locks)}
+            self.locks += sorted(found - set(self.locks))
 
     def failed(self, sql: str) -> None:
         """Note the first statement that raised: what is sent after it is clean-up."""
@@ -104,6 +123,18 @@ class Project(Protocol):
 
     def apply(self, connection: Connection, target: str, applying: Applying) -> None:
         """Apply the pending steps through the framework's own executor, in this process."""
+
+    def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
+        """Say of each step what undoing it does; loads the framework, touches no database."""
+
+    def undo(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        remaining: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Undo these steps, in this order; `remaining` are those that stay applied."""
 
     def static_files(self) -> StaticFiles | None:
         """Return what is collected, or None when the project collects nothing."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tidegate.contracts.database import Rows, Session, TableMissing
-from tidegate.databases import pgwire
+from tidegate.databases import pginit, pgwire
 from tidegate.databases.pglocks import (
     DEATH_BOUNDS,
     FENCE,
@@ -37,6 +37,7 @@ VENDOR = "postgresql"
 
 HEARTBEAT = 2.0  # seconds between two signs of life
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
+SILENCE = 12.0  # seconds without an answer: the server has ended our session by now
 GRACE = 3.0  # seconds that a dead holder's session gets to end by itself
 
 
@@ -49,13 +50,37 @@ class PostgreSQL:
 
     def probe(self, timeout: float) -> str:
         """Log in, ask one query; return name and version."""
-        session = self.session(timeout)
         try:
+            session = self.session(timeout)
+        except Permanent:
+            if self._is_being_made(timeout):
+                raise Transient(pginit.REASON) from None
+            raise
+        try:
+            if pginit.is_temporary(session.query):
+                raise Transient(pginit.REASON)
             rows = session.query("SELECT pg_is_in_recovery(), current_setting('server_version')")
             in_recovery, version = rows[0]
             return f"PostgreSQL {version}{', a standby' if in_recovery == 't' else ''}"
         finally:
             session.close()
+
+    def _is_being_made(self, timeout: float) -> bool:
+        """Return whether the database isn't there because its server is just being initialised."""
+        from dataclasses import replace
+
+        try:
+            if self.params().hosts[0][0][:1] != "/":
+                return False  # TCP doesn't reach the server that does this
+            session = PostgreSQL(replace(self.connection, name="postgres"), self._environ).session(
+                timeout
+            )
+            try:
+                return pginit.is_temporary(session.query)
+            finally:
+                session.close()
+        except (Transient, Permanent, pgwire.BadUrl, pgwire.Unsupported):
+            return False
 
     def session(self, timeout: float) -> Session:
         """Log in; speaks the protocol itself, or through the app's driver where it can't."""
@@ -273,6 +298,7 @@ class PostgreSQLElection:
         self._timeout = timeout
         self._guard = threading.Lock()
         self._pids: list[int] = []
+        self._cuts: list[Callable[[], None]] = []
         self._won = False
         self._beat: threading.Thread | None = None
         self._ended = threading.Event()
@@ -357,7 +383,7 @@ class PostgreSQLElection:
 
     def _query(self, sql: str) -> Rows:
         with self._guard:
-            return self._session.query(sql)
+            return self._session.query(sql, SILENCE)
 
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Beat: an idle session of a frozen holder is ended by the server after IDLE_LIMIT."""
@@ -372,14 +398,16 @@ class PostgreSQLElection:
             except (Transient, Permanent) as error:
                 if self._ended.is_set():
                     return
-                if self._win_back() is False:
-                    on_lost(str(error))
+                again = self._win_back()
+                silent = isinstance(error.__cause__, TimeoutError)
+                if again is False or (again is None and silent):
+                    on_lost(f"no answer for {SILENCE:.0f} s" if silent else str(error))
                     return
 
     def _win_back(self) -> bool | None:
         """After a cut connection: win anew. None while the server can't be reached at all.
 
-        As long as it can't, no other process can win either.
+        When it refuses, no other process can win either; when it is silent, another may.
         """
         try:
             with self._guard:
@@ -401,7 +429,9 @@ class PostgreSQLElection:
             return bool(self._win_back())
         return self._won
 
-    def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
+    def fence(
+        self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
+    ) -> None:
         """Hold the fence on a session that changes the schema, and bound its death."""
         if not self._won:
             raise ElectionNotWon(
@@ -411,17 +441,23 @@ class PostgreSQLElection:
             )
         run(f"SELECT pg_advisory_lock_shared({FENCE[0]}, {FENCE[1]})")
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
+        self._cuts.append(cut)
         run(set_known(DEATH_BOUNDS))
 
     def cancel(self) -> None:
-        """Cancel the running statement of each fenced session, over a connection of its own."""
+        """Cancel the running statement of each fenced session, over a connection of its own.
+
+        Where the server does not answer, the sessions are cut at this end: their statements, if
+        they still run, are for whoever wins next to end.
+        """
         try:
             session = self._database._wire(2.0, "tidegate cancel")
             for pid in self._pids:
                 session.query(f"SELECT pg_cancel_backend({pid})")
             session.close()
         except (Transient, Permanent):
-            pass  # the server is gone, and the statement with it
+            for cut in self._cuts:
+                cut()
 
     def release(self) -> None:
         """Let go by ending the connection: the server frees its locks."""

@@ -118,8 +118,8 @@ class SQLiteSession:
         except sqlite3.Error as error:
             raise Transient(str(error)) from None
 
-    def query(self, sql: str) -> Rows:
-        """Run SQL; a database without a file has no tables."""
+    def query(self, sql: str, timeout: float | None = None) -> Rows:
+        """Run SQL; a database without a file has no tables. The session's own timeout holds."""
         if self._file is None:
             self._open()
         if self._file is None:
@@ -152,7 +152,7 @@ class SQLiteElection:
     def __init__(self, database: SQLite) -> None:
         self._database = database
         self._fd = -1
-        self._sessions: list[Callable[[], None]] = []
+        self._cuts: list[Callable[[], None]] = []
         self.path = database.path and database.path + ".tidegate-lock"
 
     @property
@@ -213,11 +213,16 @@ class SQLiteElection:
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Nothing to prove: the kernel knows whether we live."""
 
-    def fence(self, run: Callable[[str], Sequence[tuple[object, ...]]]) -> None:
-        """Nothing to tie: a SQLite session dies with its process."""
+    def fence(
+        self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
+    ) -> None:
+        """Keep the session's own end: it dies with its process, so there is nothing to tie."""
+        self._cuts.append(cut)
 
     def cancel(self) -> None:
-        """SQLite runs inside this process: the signal's handler stops it between statements."""
+        """Interrupt the statement: SQLite runs inside this process."""
+        for cut in self._cuts:
+            cut()
 
     def release(self) -> None:
         """Unlock; the file stays, as removing it would let two processes lock two files."""

@@ -13,13 +13,16 @@ from configparser import ConfigParser, Error
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import ancestors
+from tidegate.model.sessions import cutter
 from tidegate.model.step import Step
+from tidegate.model.undoing import Undo, loses
 
 VENDORS = {"postgresql": "postgresql", "sqlite": "sqlite"}
+LIMITS = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "asyncpg": "timeout"}
 NOT_DATABASES = ("logger", "handler", "formatter", "post_write_hooks")
 
 
@@ -129,12 +132,12 @@ class AlembicProject:
         finally:
             os.chdir(before)
 
-    def _files(self) -> dict[str, str]:
+    def _files(self) -> dict[str, Any]:
         """Return Config's arguments: the ini, or the pyproject.toml, or both as the CLI does."""
         toml = self.config_file.with_name("pyproject.toml")
         if self.config_file.suffix == ".toml":
             toml = self.config_file
-        files = {} if self.config_file == toml else {"file_": str(self.config_file)}
+        files: dict[str, Any] = {} if self.config_file == toml else {"file_": str(self.config_file)}
         if not _has_table(toml):
             return files
         from alembic import __version__
@@ -153,8 +156,7 @@ class AlembicProject:
     def _flask_app(self) -> Iterator[Any]:
         """Find the app as the `flask` command does: its .env files, FLASK_APP, app.py, wsgi.py."""
         if self._app is None:
-            from flask import cli
-
+            cli: Any = importlib.import_module("flask.cli")
             if importlib.util.find_spec("dotenv") and cli.get_load_dotenv():
                 cli.load_dotenv()
             self._app = cli.ScriptInfo(os.environ.get("FLASK_APP") or None).load_app()
@@ -221,6 +223,39 @@ class AlembicProject:
             with _listening(connection, applying):
                 _run_env(config, script, upgrade, target or "heads")
 
+    def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
+        """Read each revision's downgrade function."""
+        return [_undo_of(step) for step in steps]
+
+    def undo(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        remaining: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Run env.py as `alembic downgrade` does, and listen."""
+        needed = {need for step in remaining for need in step.needs}
+        heads = [step.id for step in remaining if step.id not in needed]
+        if len(heads) > 1:
+            raise UsageProblem(
+                f"after this {len(heads)} heads would remain: {', '.join(heads)}",
+                "Alembic can only go down to one named revision at a time.",
+                "undo it by Alembic itself: alembic downgrade",
+            )
+        target = heads[0] if heads else "base"
+        with self._config(connection.alias) as config:
+            script = _script(config)
+
+            def downgrade(rev: Any, context: Any) -> Iterable[Any]:
+                for step in script._downgrade_revs(target, rev):
+                    applying.start(step.revision.revision, _is_atomic(step.revision, context))
+                    yield step
+                    applying.finish()
+
+            with _listening(connection, applying):
+                _run_env(config, script, downgrade, target)
+
     def static_files(self) -> StaticFiles | None:
         """Alembic knows no static files."""
         return None
@@ -246,6 +281,51 @@ def _refuse_several(config: Any, more: bool) -> None:
             "give each database an ini section and a script_location of its own, with an env.py "
             "for that one",
         )
+
+
+def _undo_of(step: Step) -> Undo:
+    """Say what a revision's downgrade does, as far as its calls tell."""
+    tree = ast.parse(Path(step.path).read_text("utf-8", "replace"))
+    bodies = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    up, down = bodies.get("upgrade"), bodies.get("downgrade")
+    if up is None or not _does_something(up):
+        return Undo(step.id)
+    if down is None or not _does_something(down):
+        return Undo(step.id, "its downgrade does nothing")
+    if any(isinstance(node, ast.Raise) for node in down.body):
+        return Undo(step.id, "its downgrade raises an error")
+    tables: list[str] = []
+    columns: list[tuple[str, str]] = []
+    hidden: list[str] = []
+    for node in ast.walk(down):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        name, texts = node.func.attr, [_text(one) for one in node.args]
+        if name == "drop_table":
+            tables.append(texts[0] if texts else "?")
+        elif name == "drop_column" and len(texts) > 1:
+            columns.append((texts[0], texts[1]))
+        elif name == "execute":
+            sql = texts[0] if texts else "?"
+            hidden += [sql] if sql == "?" or loses(sql) else []
+        elif name in ("drop_column", "get_bind", "bulk_insert", "run_sync", "batch_alter_table"):
+            hidden.append(f"{name} in {step.path}")
+    return Undo(step.id, "", tuple(tables), tuple(columns), tuple(hidden))
+
+
+def _does_something(function: ast.FunctionDef) -> bool:
+    return any(
+        not isinstance(node, ast.Pass)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _text(node: ast.expr) -> str:
+    """Return a literal's text; "?" where it is made by code."""
+    if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute | ast.Name):
+        return _text(node.args[0])  # op.f("…"), sa.text("…")
+    return str(node.value) if isinstance(node, ast.Constant) else "?"
 
 
 def _script(config: Any) -> Any:
@@ -394,6 +474,8 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
     from sqlalchemy.pool import Pool
 
     def redirect(dialect: Any, record: Any, args: Any, fields: Any) -> None:
+        if dialect.driver in LIMITS:
+            fields.setdefault(LIMITS[dialect.driver], CONNECT_LIMIT)
         if applying.redirect and str(fields.get("host") or "") == connection.host:
             name = "dbname" if "dbname" in fields else "database"
             fields.update(
@@ -405,14 +487,16 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
             fields[name] = applying.redirect["name"]
 
     def opened(session: Any, record: Any) -> None:
-        if applying.opened and connection.vendor == "postgresql":
-            applying.opened(_runner(session))
+        if applying.opened:
+            applying.opened(_runner(session), cutter(session))
+        if connection.vendor == "postgresql":
             session.commit()
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))
 
     def sent(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        applying.done(sql, _runner(_session(conn)))
         if context._tidegate_restore:
             applying.sent(_runner(_session(conn)))
 

@@ -6,15 +6,17 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
+from tidegate.model.sessions import cutter
 from tidegate.model.step import Step
+from tidegate.model.undoing import Undo, loses
 
 SETTINGS_LINE = re.compile(
     r"""environ(?:\.setdefault\(|\[)\s*["']DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*"""
@@ -177,10 +179,13 @@ class DjangoProject:
 
         database = connections[connection.alias]
         _redirect(database.settings_dict, applying.redirect)
+        if connection.vendor == "postgresql":
+            database.settings_dict["OPTIONS"].setdefault("connect_timeout", CONNECT_LIMIT)
+        _refuse_half_squash(database)
 
         def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
             if applying.opened and connection.alias == database.alias:
-                applying.opened(_runner(connection))
+                applying.opened(_runner(connection), cutter(connection.connection))
 
         app = get_commands()["migrate"]
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
@@ -193,6 +198,35 @@ class DjangoProject:
         finally:
             connection_created.disconnect(opened)
             database.close()
+
+    def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
+        """Read the operations of each migration backwards."""
+        self.load()
+        from django.db.migrations.loader import MigrationLoader
+
+        loader = MigrationLoader(None)
+        return [_undo_of(step.id, loader) for step in steps]
+
+    def undo(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        remaining: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Run `migrate app parent` for one step after the other: each takes back that one."""
+        staying = {step.id for step in remaining}
+        for step in steps:
+            app = step.id.split(".", 1)[0]
+            parents = [need for need in step.needs if need.startswith(f"{app}.")]
+            others = [one for one in staying if one.startswith(f"{app}.")]
+            if not parents and others:
+                raise UsageProblem(
+                    f"{step.id} has no step before it in {app}, and others of {app} stay",
+                    "Django can only take back an app's steps down to one that is named.",
+                    "undo it by Django itself",
+                )
+            self.apply(connection, parents[0] if parents else f"{app}.zero", applying)
 
     def static_files(self) -> StaticFiles | None:
         """Return what `collectstatic` would read and where it would write."""
@@ -226,6 +260,73 @@ class DjangoProject:
         call_command(command, interactive=False, verbosity=1, stdout=out)
         lines = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
         return lines[-1].rstrip(".") if lines else "collected"
+
+
+def _undo_of(id: str, loader: Any) -> Undo:
+    """Say what the reverse of one migration's operations does."""
+    app, name = id.split(".", 1)
+    migration = loader.disk_migrations[app, name]
+    tables: list[str] = []
+    columns: list[tuple[str, str]] = []
+    hidden: list[str] = []
+    for operation in _database_operations(migration.operations):
+        kind = type(operation).__name__
+        if not operation.reversible:
+            return Undo(id, f"{kind} has no reverse: {operation.describe()}")
+        if kind == "CreateModel":
+            tables.append(_table(loader, app, name, operation.name))
+        elif kind == "AddField":
+            table, column = _column(loader, app, name, operation)
+            columns += [(table, column)] if column else []
+        elif kind == "RunSQL":
+            hidden += [text for text in _texts(operation.reverse_sql) if loses(text)]
+        elif kind == "RunPython" and operation.reverse_code is operation.noop:
+            continue
+        elif kind not in HARMLESS:
+            hidden.append(f"{kind}: {operation.describe()}")
+    return Undo(id, "", tuple(tables), tuple(columns), tuple(hidden))
+
+
+HARMLESS = ("AddIndex", "RemoveIndex", "RenameIndex", "AddConstraint", "RemoveConstraint",
+            "AlterModelOptions", "AlterModelManagers", "AlterOrderWithRespectTo", "RenameField",
+            "RenameModel", "AlterModelTable", "AlterUniqueTogether", "AlterIndexTogether",
+            "RemoveField", "DeleteModel", "AlterModelTableComment", "AddIndexConcurrently",
+            "RemoveIndexConcurrently", "AddConstraintNotValid", "ValidateConstraint")  # fmt: skip
+
+
+def _database_operations(operations: Sequence[Any]) -> Iterator[Any]:
+    for operation in operations:
+        if type(operation).__name__ == "SeparateDatabaseAndState":
+            yield from _database_operations(operation.database_operations)
+        else:
+            yield operation
+
+
+def _model(loader: Any, app: str, name: str, model: str) -> Any:
+    """Return the model as it is after the migration."""
+    state = loader.project_state([(app, name)])
+    return state.apps.get_model(app, model)
+
+
+def _table(loader: Any, app: str, name: str, model: str) -> str:
+    try:
+        return str(_model(loader, app, name, model)._meta.db_table)
+    except Exception:  # a later operation of the same step renames or deletes it
+        return f"{app}_{model.lower()}"
+
+
+def _column(loader: Any, app: str, name: str, operation: Any) -> tuple[str, str]:
+    try:
+        meta = _model(loader, app, name, operation.model_name)._meta
+        return str(meta.db_table), str(meta.get_field(operation.name).column or "")
+    except Exception:
+        return f"{app}_{operation.model_name}", str(operation.name)
+
+
+def _texts(sql: Any) -> list[str]:
+    if isinstance(sql, str):
+        return [sql]
+    return [str(one[0] if isinstance(one, list | tuple) else one) for one in sql or ()]
 
 
 def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
@@ -294,15 +395,42 @@ def _runner(connection: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
     return run
 
 
+def _refuse_half_squash(database: Any) -> None:
+    """Refuse a squash of which a part is applied where the files of the rest are gone.
+
+    Django would leave out the squash and what it lacks, and go on behind it.
+    """
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.recorder import MigrationRecorder
+
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    disk = loader.disk_migrations or {}
+    if not any(migration.replaces for migration in disk.values()):
+        return
+    applied = set(MigrationRecorder(database).applied_migrations())
+    for key, migration in disk.items():
+        olds = set(migration.replaces)
+        lost = sorted(olds - applied - disk.keys())
+        if lost and olds & applied and key not in applied:
+            raise UsageProblem(
+                f"{'.'.join(key)} replaces {'.'.join(lost[0])}, which this database lacks and the "
+                "code no longer has",
+                "Other steps that it replaces are applied, so the squash as a whole can't be. "
+                "Nothing was changed.",
+                "bring this database up to date with a release that still has the replaced files",
+            )
+
+
 def _progress(command: Any, database: Any, applying: Applying) -> Callable[..., None]:
     """Listen to the executor as the command does, and let the command listen as well."""
     original = command.migration_progress_callback
 
     def progress(action: str, migration: Any = None, fake: bool = False) -> None:
-        if action == "apply_start":
+        if action in ("apply_start", "unapply_start"):
             atomic = bool(migration.atomic and database.features.can_rollback_ddl)
             applying.start(f"{migration.app_label}.{migration.name}", atomic)
-        elif action == "apply_success":
+        elif action in ("apply_success", "unapply_success"):
             applying.finish()
         original(action, migration, fake)
 
@@ -318,6 +446,7 @@ def _watch(applying: Applying) -> Callable[..., Any]:
         except Exception:
             applying.failed(str(sql))
             raise
+        applying.done(str(sql), run)
         if restore:
             applying.sent(run)
         return result

@@ -16,13 +16,21 @@ class Verdict:
     """What a comparison of code and database says.
 
     `pending` are steps of the code that the database lacks, in an order in which they can be
-    applied; `unknown` are ids that the database has and the code does not.
+    applied; `unknown` are ids that the database has and the code does not. `unrecorded` are
+    squashed steps whose originals are all applied, and which the framework still has to write
+    down: once `replaces` is gone from their file, only that record tells that they were.
     """
 
     state: GateState
     applied: frozenset[str]
     pending: tuple[str, ...]
     unknown: tuple[str, ...]
+    unrecorded: tuple[str, ...] = ()
+
+    @property
+    def to_do(self) -> tuple[str, ...]:
+        """What a migration would apply, or only write down."""
+        return self.pending or self.unrecorded
 
 
 def judge(steps: Sequence[Step], recorded: Iterable[str]) -> Verdict:
@@ -30,7 +38,8 @@ def judge(steps: Sequence[Step], recorded: Iterable[str]) -> Verdict:
 
     A squashed step counts as applied when it is recorded or all that it replaces is, and is not
     asked for when only a part is: then the rest of what it replaces is pending, as in Django's
-    loader (django/db/migrations/loader.py, `build_graph`).
+    loader (django/db/migrations/loader.py, `build_graph`). Where the files of that rest are gone
+    nothing can bring the database on, and the squash stays pending.
     """
     rows = frozenset(recorded)
     known = {step.id for step in steps} | {old for step in steps for old in step.replaces}
@@ -40,7 +49,9 @@ def judge(steps: Sequence[Step], recorded: Iterable[str]) -> Verdict:
         step.id for step in in_order(steps) if step.id not in applied and step.id not in dropped
     )
     unknown = tuple(sorted(rows - known))
-    return Verdict(_state(rows & known, pending, unknown), applied & known, pending, unknown)
+    unrecorded = tuple(step.id for step in steps if step.id in covered - rows and step.replaces)
+    state = _state(rows & known, pending, unknown)
+    return Verdict(state, applied & known, pending, unknown, unrecorded)
 
 
 def _state(known: frozenset[str], pending: Sequence[str], unknown: Sequence[str]) -> GateState:
@@ -64,7 +75,8 @@ def _squashes(steps: Sequence[Step], rows: frozenset[str]) -> tuple[set[str], se
         if step.id in have or olds <= have:
             covered |= {step.id} | (olds & files)
         elif olds & have:
-            dropped.add(step.id)
+            if olds - have <= files:
+                dropped.add(step.id)
         else:
             dropped |= olds
     return covered, dropped

@@ -1,21 +1,62 @@
-"""Text for people: one paragraph a finding, then the summary."""
+"""Text for people: one paragraph a finding with the source it is about, then the summary."""
 
 from __future__ import annotations
 
-from tidegate.model.finding import Finding, Findings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from tidegate.model.finding import Finding, Findings, Place
+
+COLOURS = {"error": "\033[1;31m", "warning": "\033[1;33m", "info": "\033[1;36m"}
+DIM, RESET = "\033[2m", "\033[0m"
+LINES = 4  # of source shown at most
 
 
 def render(found: Findings, colour: bool) -> str:
     """Return the report as text."""
-    parts = ["\n".join(_lines(one)) for one in found.findings]
+    parts = ["\n".join(_lines(one, found.root, colour)) for one in found.findings]
     return "\n\n".join([*parts, found.summary] if found.summary else parts)
 
 
-def _lines(one: Finding) -> list[str]:
+def _lines(one: Finding, root: str, colour: bool) -> list[str]:
     where = f"{one.place.path}:{one.place.line}" if one.place.line else one.place.path
-    out = [f"{one.severity}  {one.rule}  {where}", f"  {one.message}"]
+    severity = f"{COLOURS.get(one.severity, '')}{one.severity}{RESET}" if colour else one.severity
+    out = [f"{severity}  {one.rule}  {where}", *_excerpt(root, one.place, colour)]
+    out.append(f"  {one.message}")
     out += [f"  also {place.path}:{place.line}  {place.note}".rstrip() for place in one.also]
     if one.remedy:
         first, *rest = one.remedy.splitlines()
         out += [f"  next: {first}", *(f"        {line}" for line in rest)]
+    return out
+
+
+@lru_cache(maxsize=64)
+def _source(root: str, path: str) -> Sequence[str]:
+    try:
+        return Path(root, path).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ()
+
+
+def _excerpt(root: str, place: Place, colour: bool) -> list[str]:
+    """Return the lines of source, carets under a place that lies on one line."""
+    source = _source(root, place.path) if place.line and place.end_line else ()
+    shown = list(source[place.line - 1 : place.end_line])
+    if not shown:
+        return []
+    cut, shown = len(shown) > LINES, shown[:LINES]
+    width = len(str(place.line + len(shown) - 1))
+    out = []
+    for number, line in enumerate(shown, place.line):
+        text = f"  {number:>{width}} | {line}".rstrip()
+        out.append(f"{DIM}{text}{RESET}" if colour else text)
+    if cut:
+        out.append(f"  {'':>{width}} | ...")
+    elif place.line == place.end_line and place.column:
+        line = shown[0]
+        start = len(line.encode()[: place.column - 1].decode(errors="ignore"))
+        end = len(line.encode()[: place.end_column - 1].decode(errors="ignore"))
+        indent = "".join("\t" if letter == "\t" else " " for letter in line[:start])
+        out.append(f"  {'':>{width}} | {indent}{'^' * max(end - start, 1)}")
     return out

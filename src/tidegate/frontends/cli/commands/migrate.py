@@ -1,9 +1,12 @@
 """Apply the pending steps, by the same election as boot, and stop there.
 
 usage: tidegate migrate [TARGET] [--timeout SECONDS] [--lock-timeout SECONDS] [--databases A,B]
+                        [--env NAME] [--service NAME] [--local]
 
 TARGET is app_label or app_label.0002_name for Django, a revision or label@head for Alembic. Going
-backwards is refused.
+backwards is refused. Where the project has Compose files and Docker is there, it runs in a one-off
+container of the service made for it (`migrations`), or else of the backend; --local (or
+TIDEGATE_LOCAL=1) runs it here.
 """
 
 from __future__ import annotations
@@ -20,13 +23,18 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.connection import Connection
+from tidegate.model.words import counted
 
 OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "databases", "framework")
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("migrate", glob, argv, environ)
+    if code is not None:
+        return code
     report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
 
     def work(signals: Signals) -> int:
@@ -45,7 +53,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             _migrate(one, gate, connection, target)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, "migrate")
 
 
 def _knowing(gate: Gate, target: str) -> list[Connection]:
@@ -68,11 +76,13 @@ def _migrate(one: Boot, gate: Gate, connection: Connection, target: str) -> None
     verdict = gate.standing(connection)
     if target:
         _refuse_backwards(gate, connection, target, verdict.applied)
-    raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals, target)
-    after = raise_level(raising) if verdict.pending else verdict
+    raising = Raising(
+        gate, connection, one.settings, one.deadline, one.report, one.signals, target, again=True
+    )
+    after = raise_level(raising) if verdict.to_do else verdict
     fresh = len(after.applied) - len(verdict.applied)
-    text = f"{after.state}; {fresh} steps applied by this command or meanwhile"
-    one.report.stage("migrate", connection.alias, text, time.monotonic() - began)
+    text = f"{after.state}; {counted(fresh, 'step')} applied by this command or meanwhile"
+    one.report.stage("migrate", connection.alias, text, time.monotonic() - began, state=after.state)
 
 
 def _refuse_backwards(

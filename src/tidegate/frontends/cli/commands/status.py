@@ -1,8 +1,10 @@
 """Show where the code and each database stand.
 
-usage: tidegate status [--check] [--format text|json]
+usage: tidegate status [--check] [--env NAME] [--service NAME] [--local] [--format text|json]
 
---check exits with 1 unless every database is current.
+--check exits with 1 unless every database is current. Where the project has Compose files and
+Docker is there, the services are shown too and the databases are asked from the backend's image;
+--local (or TIDEGATE_LOCAL=1) asks from here.
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("status", glob, argv, environ)
+    if code is not None:
+        return code
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:

@@ -1,0 +1,117 @@
+"""A shell stays process 1, and the app behind it never hears that it should stop.
+
+`docker stop` signals process 1. A shell that waits for its child does not pass the signal on: after ten seconds the app is killed in the middle of its requests, jobs and statements.
+Write `exec` before the last command; the shell then becomes the app.
+An init program in front (`init: true`, tini) does not help, as it signals the shell alone; `tini -g` and dumb-init signal the whole group.
+It is silent for development servers, for `bash -c`, which does that exec by itself, and where a trap is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.reading import edits, words
+from tidegate.reading.edits import Edit
+from tidegate.reading.project import ProjectFiles
+from tidegate.reading.startup import Act, Start, shown
+
+SEVERITY = "warning"
+ERRORS = (r"exited with code 137", r"Exited \(137\)", r"SIGKILL")
+PRINTED = "exited with code 137"
+WHEN = "at every stop and every update: ten seconds, then SIGKILL"
+BAD = {
+    "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["sh", "/app/start.sh"]\n',
+    "start.sh": "set -e\npython warm.py\ngunicorn shop.wsgi\n",
+    "compose.yaml": "services:\n  web:\n    build: .\n",
+}
+GOOD = {**BAD, "start.sh": BAD["start.sh"].replace("gunicorn", "exec gunicorn")}
+AT = "start.sh:3"
+_DEVELOPMENT = (
+    "runserver",
+    "runserver_plus",
+    "--reload",
+    "--debug",
+    "dev",
+    "watchmedo",
+    "watchfiles",
+    "flower",
+)
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield servers and workers whose shell stays their parent."""
+    for service in project.services:
+        start = project.start(service)
+        for main in start.acts:
+            if not _stays_behind(main) or _copes(start, main):
+                continue
+            said = shown(main.words[:2])
+            yield Problem(
+                main.place,
+                f"The shell stays process 1 of {service.name}, and `{said}` never gets the signal to stop.",
+                f"write exec before it: exec {said} …"
+                if not start.shell_form or main.script
+                else f"use the exec form: {_exec_form(main)}",
+                (start.entrypoint_place,)
+                if start.entrypoint_place != main.place and start.entrypoint
+                else (),
+                _mend(project, start, main),
+            )
+
+
+def _stays_behind(main: Act) -> bool:
+    if not (words.serves(main.words) or words.is_worker(main.words)):
+        return False
+    return bool(main.through_shell) and not main.command.replaces
+
+
+def _copes(start: Start, main: Act) -> bool:
+    if set(_DEVELOPMENT) & set(main.words) or words.program(main.words) in (
+        "nginx",
+        "supervisord",
+        "circusd",
+        "honcho",
+    ):
+        return True
+    if main.through_shell == "bash" and main is start.acts[-1] and main.command.always:
+        return True
+    first = [words.name_of(word) for word in start.argv[:4]]
+    if (
+        "dumb-init" in first
+        or ("tini" in first and "-g" in start.argv)
+        or "/init" in start.argv[:1]
+    ):
+        return True
+    texts = [use.parsed.text for use in start.scripts]
+    return (
+        any("trap " in text for text in texts)
+        or "&" in main.command.inside
+        or "loop" in main.command.inside
+    )
+
+
+def _exec_form(main: Act) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in main.words) + "]"
+
+
+def _mend(project: ProjectFiles, start: Start, main: Act) -> tuple[Edit, ...]:
+    text = project.read(main.place.path) or ""
+    line = text.split("\n")[main.place.line - 1] if main.place.line else ""
+    first = main.words[0]
+    if "exec" in line or line.count(first) != 1:
+        before = [one for one in (" && ", "; ") if f"{one}{first} " in line]
+        if "exec" in line or len(before) != 1 or line.count(before[0] + first + " ") != 1:
+            return ()
+        return edits.swap(
+            main.place.path, text, main.place.line, before[0] + first, before[0] + "exec " + first
+        )
+    if main.script:
+        return edits.swap(main.place.path, text, main.place.line, first, "exec " + first)
+    if (
+        start.shell_form
+        and line.split()[:1] in (["CMD"], ["ENTRYPOINT"])
+        and not line.rstrip().endswith("\\")
+    ):
+        return edits.swap(main.place.path, text, main.place.line, first, "exec " + first)
+    return ()

@@ -1,0 +1,33 @@
+"""A container starts, ends, and is started again.
+
+The engine waits longer each time, so the container looks as if it ran.
+The last lines of its log say why it ends; `tidegate doctor --error -` explains them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.reading.live import Live
+from tidegate.reading.project import ProjectFiles
+from tidegate.reading.service import masked, place_in
+
+SEVERITY = "error"
+ERRORS = (r"Restarting \(\d+\)",)
+PRINTED = "Restarting (1) 2 seconds ago"
+WHEN = "in the list of containers"
+
+
+def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
+    """Yield containers in a loop of restarts."""
+    for one in live.containers:
+        if one.state == "restarting" or (one.restarts >= 3 and one.state != "running"):
+            last = [line for line in one.log.splitlines() if line.strip()][-1:] or [
+                "it printed nothing"
+            ]
+            yield Problem(
+                place_in(project.services, one.service),
+                f"{one.service} ended with {one.exit_code} and was restarted {one.restarts} times: {masked(last[0])[:200]}",
+                f"docker compose logs {one.service} | tidegate doctor --error -",
+            )

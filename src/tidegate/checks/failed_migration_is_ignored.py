@@ -1,0 +1,83 @@
+"""The app starts although its migration failed.
+
+Without `set -e`, or behind `;`, a shell goes on after a failure: the app serves a schema that is half there, and the container looks healthy.
+`|| true` does the same on purpose.
+Put `set -e` at the top of the script, or `&&` between the commands.
+It is silent where the failure is looked at: `|| exit`, `if`, `until`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.reading import edits, words
+from tidegate.reading.edits import Edit
+from tidegate.reading.project import ProjectFiles
+from tidegate.reading.startup import Act, shown
+
+SEVERITY = "error"
+ERRORS = (
+    r"relation \"?[\w.]+\"? does not exist",
+    r"column \"?[\w.]+\"? does not exist",
+    r"no such (table|column)",
+    r"UndefinedColumn",
+)
+PRINTED = 'column "total" does not exist'
+WHEN = "at the first request that meets what the failed migration should have made"
+BAD = {
+    "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["sh", "/app/start.sh"]\n',
+    "start.sh": "#!/bin/sh\npython manage.py migrate --noinput\nexec gunicorn shop.wsgi\n",
+    "compose.yaml": "services:\n  web:\n    build: .\n",
+}
+GOOD = {**BAD, "start.sh": BAD["start.sh"].replace("#!/bin/sh\n", "#!/bin/sh\nset -e\n")}
+AT = "start.sh:2"
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield migrations whose failure nothing notices, with an app behind them."""
+    for service in project.services:
+        acts = project.start(service).acts
+        for index, act in enumerate(acts):
+            if not words.migrates(act.words) or not acts[index + 1 :]:
+                continue
+            why = _ignored(act)
+            main = next((one for one in acts[index + 1 :] if one.main), None)
+            if why and main is not None:
+                yield Problem(
+                    act.place,
+                    f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
+                    "put set -e at the top of the script"
+                    if act.script
+                    else "join the commands with &&",
+                    (main.place,) if main.place != act.place else (),
+                    _mend(project, act),
+                    "warning" if act.command.after_failure else "",
+                )
+                break
+
+
+def _ignored(act: Act) -> str:
+    one = act.command
+    if not act.through_shell or one.errexit or {"condition", "until", "loop"} & set(one.inside):
+        return ""
+    if one.after_failure:
+        quiet = one.after_failure[0] in ("true", ":", "echo", "printf", "/bin/true")
+        return f"`|| {shown(one.after_failure)}` hides it" if quiet else ""
+    if one.then == "&&":
+        return ""
+    return "there is no set -e" if act.script else "the commands are joined with ;"
+
+
+def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
+    text = project.read(act.place.path) or ""
+    if act.command.after_failure:
+        for tail in (" || true", " || :"):
+            found = edits.swap(act.place.path, text, act.place.line, tail, "")
+            if found:
+                return found
+        return ()
+    if act.script:
+        at = 2 if text.startswith("#!") else 1
+        return (edits.insert_line(act.script, text, at, "set -e"),)
+    return edits.swap(act.place.path, text, act.place.line, ";", " &&")

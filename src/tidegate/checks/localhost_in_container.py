@@ -1,0 +1,78 @@
+"""A service looks for its database or broker at localhost.
+
+Inside a container, localhost is the container itself; the other services answer under their service names.
+It is silent with `network_mode: host`, and where the stack has no such service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.reading import edits, facts
+from tidegate.reading.edits import Edit
+from tidegate.reading.project import ProjectFiles
+from tidegate.reading.service import Service
+
+SEVERITY = "error"
+ERRORS = (
+    r"connection to server at \"(localhost|127\.0\.0\.1|::1)\"[\s\S]*refused",
+    r"Error 111 connecting to (localhost|127\.0\.0\.1)",
+    r"Can't connect to (local )?MySQL server (on 'localhost'|through socket)",
+    r"Connection refused",
+)
+PRINTED = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused'
+WHEN = "at the first connection"
+BAD = {
+    "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["gunicorn", "shop.wsgi"]\n',
+    "compose.yaml": """services:
+  web:
+    build: .
+    environment:
+      DB_HOST: localhost
+  db:
+    image: postgres:16
+    environment:
+      POSTGRES_PASSWORD: shop
+""",
+}
+GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace("localhost", "db")}
+AT = "compose.yaml:5"
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield hosts on the loopback, in stacks where the real one is a service."""
+    for service in facts.built(project):
+        if service.hosts_own_network:
+            continue
+        for host in facts.hosts(project, service):
+            candidates = _candidates(project, service, host)
+            if host.host not in facts.LOOPBACK or not candidates:
+                continue
+            if host.given is None and not service.all_env_files_there:
+                continue
+            right = candidates[0]
+            yield Problem(
+                host.place,
+                f"{service.name} looks for {right.name} at {host.host}, which is {service.name}'s own container.",
+                f"write {right.name} in place of {host.host} in {host.name}",
+                (right.place,),
+                _mend(project, host, right.name) if len(candidates) == 1 else (),
+            )
+
+
+def _candidates(project: ProjectFiles, service: Service, host: facts.Host) -> list[Service]:
+    if not host.broker:
+        return facts.databases(project, service)
+    scheme = (host.given.value or "").partition("://")[0] if host.given else ""
+    wanted = ("rabbitmq",) if scheme.startswith("amqp") or "RABBIT" in host.name else facts.BROKERS
+    return [one for one in project.siblings(service) if one.repository in wanted]
+
+
+def _mend(project: ProjectFiles, host: facts.Host, right: str) -> tuple[Edit, ...]:
+    if host.given is None:
+        return ()
+    text = project.read(host.place.path) or ""
+    if host.given.item is not None:
+        return edits.within(host.given.item, text, host.host, right)
+    return edits.swap(host.place.path, text, host.place.line, host.host, right)

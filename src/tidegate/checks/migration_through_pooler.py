@@ -1,0 +1,70 @@
+"""Migrations reach the database through a pooler.
+
+Behind transaction pooling a session lock belongs to whichever server connection answered, so two migrators can both hold it, or nobody can ever release it; `SET lock_timeout` lands on a stranger's session; prepared statements vanish.
+Give the migrating process the server's own address: with tidegate that is `TIDEGATE_DIRECT_URL`.
+It is silent where a direct address is given, and for services that do not migrate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.reading import facts
+from tidegate.reading.project import ProjectFiles
+from tidegate.reading.service import Service
+
+SEVERITY = "warning"
+ERRORS = (
+    r"prepared statement \"?[\w.]+\"? does not exist",
+    r"prepared statement \"?[\w.]+\"? already exists",
+    r"waiting to acquire database lock",
+    r"failed releasing lock",
+    r"unsupported startup parameter",
+)
+PRINTED = 'prepared statement "_pg3_0" does not exist'
+WHEN = "when a migration runs while other clients use the pool"
+BAD = {
+    "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nENTRYPOINT ["tidegate", "boot", "--"]\nCMD ["gunicorn", "shop.wsgi"]\n',
+    "compose.yaml": """services:
+  web:
+    build: .
+    environment:
+      DATABASE_URL: postgresql://shop:shop@pgbouncer:6432/shop
+  pgbouncer:
+    image: edoburu/pgbouncer:v1.23.1-p3
+""",
+}
+GOOD = {
+    **BAD,
+    "compose.yaml": BAD["compose.yaml"].replace(
+        "  pgbouncer:\n",
+        "      TIDEGATE_DIRECT_URL: postgresql://shop:shop@db:5432/shop\n  pgbouncer:\n",
+    ),
+}
+AT = "compose.yaml:5"
+_DIRECT = re.compile(r"DIRECT|MIGRAT\w*_(URL|HOST)|UNPOOLED|ADMIN_(URL|HOST)")
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield the variables that lead a migrating service to a pooler."""
+    for service in facts.built(project):
+        act = facts.migrating(project, service)
+        if act is None or any(_DIRECT.search(name) for name in service.environment):
+            continue
+        for host in facts.hosts(project, service):
+            if not host.broker and _pooled(project, service, host):
+                yield Problem(
+                    host.place,
+                    f"{service.name} migrates through a pooler ({host.host}): session locks and settings are void there.",
+                    "set TIDEGATE_DIRECT_URL to the server's own address for the service that migrates",
+                    (act.place,),
+                )
+
+
+def _pooled(project: ProjectFiles, service: Service, host: facts.Host) -> bool:
+    if host.port == "6432" or facts.POOLERS.search(host.host):
+        return True
+    servers = [one for one in project.siblings(service) if host.host in one.names]
+    return any(facts.POOLERS.search(one.image) for one in servers)

@@ -1,0 +1,141 @@
+"""A volume belongs to root, and the app does not run as root.
+
+A new volume takes over the owner of the folder that the image has at its place; where the image has no such folder, it belongs to root, and the app cannot write its uploads or static files.
+Make the folder in the Dockerfile, with the right owner, before USER.
+It is silent where a RUN or COPY makes or owns the folder, and where the service runs as root.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.model.finding import Place
+from tidegate.reading import edits, facts, words
+from tidegate.reading.edits import Edit
+from tidegate.reading.image import Image
+from tidegate.reading.project import ProjectFiles
+
+SEVERITY = "warning"
+ERRORS = (
+    r"PermissionError: \[Errno 13\] Permission denied",
+    r"Permission denied: '/[^']*'",
+    r"unable to open database file",
+)
+PRINTED = "PermissionError: [Errno 13] Permission denied: '/app/media/a.png'"
+WHEN = "at the first write, on every machine where the volume is new"
+BAD = {
+    "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nRUN useradd app\nUSER app\nCMD ["gunicorn", "shop.wsgi"]\n',
+    "compose.yaml": "services:\n  web:\n    build: .\n    volumes:\n      - media:/app/media\nvolumes:\n  media:\n",
+}
+GOOD = {
+    **BAD,
+    "Dockerfile": BAD["Dockerfile"].replace(
+        "useradd app\n", "useradd app && install -d -o app /app/media\n"
+    ),
+}
+AT = "compose.yaml:5"
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield named volumes at places that the image does not own."""
+    for service in facts.built(project):
+        image = project.image(service)
+        assert image is not None
+        user = image.user.split(":")[0]
+        main = facts.main_of(project, service)
+        if main is None or not (
+            words.is_worker(main.words) or words.program(main.words) in facts.PYTHON_SERVERS
+        ):
+            continue  # what only serves files does not write them
+        if user in ("", "root", "0") or "$" in user or service.text("user"):
+            continue
+        for mount in service.mounts:
+            if mount.kind != "volume" or mount.read_only or _owned(image, mount.target, user):
+                continue
+            yield Problem(
+                mount.item.place,
+                f"The volume at {mount.target} belongs to root, and {service.name} runs as {user}.",
+                f"add to the Dockerfile, above USER: RUN install -d -o {user} {mount.target}",
+                (Place(image.path, image.user_line, note=f"runs as {user}"),),
+                _mend(project, image, mount.target, user),
+            )
+
+
+def _owned(image: Image, target: str, user: str) -> bool:
+    """Whether something in the image makes the folder or hands a folder above it to somebody."""
+    for run in image.runs:
+        text = " ".join(run.script.text.split())
+        for word in re.split(r"[\s;&|]+", text):
+            path = (
+                posixpath.normpath(posixpath.join(run.workdir, word.strip("\"'")))
+                if word.startswith(("/", ".")) or "/" in word or word == posixpath.basename(target)
+                else ""
+            )
+            expanded = re.sub(r"\$\{?(\w+)\}?", lambda m: run.environ.get(m[1], "\0"), word).strip(
+                "\"'"
+            )
+            if expanded.startswith("/"):
+                path = posixpath.normpath(expanded)
+            makes = re.search(r"\b(mkdir|install|chown)\b", text)
+            if makes and path and target == path:
+                return True
+            if (
+                re.search(r"\b(chown|chmod)\b[^&;|]*-\w*R", text)
+                and path
+                and path != "/"
+                and (target + "/").startswith(path + "/")
+                and _exists(image, target)
+            ):
+                return True
+        if re.search(r"useradd|adduser", text) and re.search(
+            rf"(-d|--home(-dir)?|-h)[ =]{re.escape(target)}(\s|$)", text
+        ):
+            return True
+        if run.user == user and re.search(
+            rf"mkdir[^&;|]*{re.escape(posixpath.basename(target))}", text
+        ):
+            return True
+    for copy in image.copies:
+        owned = copy.owner.split(":")[0] in (user, "") and bool(copy.owner)
+        here = copy.target.rstrip("/") == target or (
+            (target + "/").startswith(copy.target.rstrip("/") + "/") and _exists(image, target)
+        )
+        if owned and here:
+            return True
+        if copy.instruction.flag("from") and copy.target.rstrip("/") == target:
+            return True
+    return (
+        any(path == target for path, _ in image.volumes)
+        and not image.volumes == []
+        and image.user == ""
+    )
+
+
+def _exists(image: Image, target: str) -> bool:
+    """Whether the image makes the folder at all: a RUN names it, or the project has it."""
+    name = posixpath.basename(target)
+    made = any(
+        re.search(rf"(mkdir|install)[^&;|]*\b{re.escape(name)}\b", run.script.text)
+        for run in image.runs
+    )
+    collected = "static" in name and any("collectstatic" in run.script.text for run in image.runs)
+    copied = any(copy.target.rstrip("/") == target for copy in image.copies)
+    below = any(
+        (target + "/").startswith(copy.target.rstrip("/") + "/")
+        and copy.source in ("", ".")
+        and not copy.instruction.flag("from")
+        for copy in image.copies
+    )
+    return made or collected or copied or (below and name in image.known_folders)
+
+
+def _mend(project: ProjectFiles, image: Image, target: str, user: str) -> tuple[Edit, ...]:
+    text = project.read(image.path) or ""
+    if not image.user_line or (user.isdigit() and not text):
+        return ()
+    return (
+        edits.insert_line(image.path, text, image.user_line, f"RUN install -d -o {user} {target}"),
+    )

@@ -1,0 +1,53 @@
+"""`wait-for-it` runs the command although the wait failed.
+
+Without `--strict` it ends its wait after 15 seconds and starts the command as if all were well; the stack looks healthy and the database was never there.
+Give it `--strict` and a deadline that fits the first start, or use `tidegate wait`, which ends with 3 and says what did not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.reading import edits, words
+from tidegate.reading.edits import Edit
+from tidegate.reading.project import ProjectFiles
+from tidegate.reading.startup import Act
+
+SEVERITY = "warning"
+ERRORS = (r"wait-for-it(\.sh)?: timeout occurred", r"Connection refused")
+PRINTED = "wait-for-it.sh: timeout occurred after waiting 15 seconds for db:5432"
+WHEN = "when the database takes longer than the deadline, as at its first start"
+BAD = {
+    "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nENTRYPOINT ["sh", "/app/start.sh"]\n',
+    "start.sh": "#!/bin/sh\nset -e\n./wait-for-it.sh db:5432 -- echo up\nexec gunicorn shop.wsgi\n",
+    "compose.yaml": "services:\n  web:\n    build: .\n",
+}
+GOOD = {**BAD, "start.sh": BAD["start.sh"].replace("wait-for-it.sh ", "wait-for-it.sh --strict ")}
+AT = "start.sh:3"
+_NAMES = ("wait-for-it", "wait-for-it.sh", "wait_for_it.sh")
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield calls of wait-for-it that cannot fail."""
+    for service in project.services:
+        for act in project.start(service).acts:
+            name = words.name_of(act.words[0]) if act.words else ""
+            if name not in _NAMES or "--" not in act.words:
+                continue
+            if {"-s", "--strict"} & set(act.words[: act.words.index("--")]):
+                continue
+            yield Problem(
+                act.place,
+                f"{name} starts the command after its deadline whether the wait succeeded or not.",
+                f"write {name} --strict, with -t and the seconds that a first start takes;\nor use `tidegate wait`",
+                (service.place,) if service.place.path != act.place.path else (),
+                _mend(project, act, name),
+            )
+
+
+def _mend(project: ProjectFiles, act: Act, name: str) -> tuple[Edit, ...]:
+    text = project.read(act.place.path) or ""
+    if act.script:
+        return edits.swap(act.script, text, act.place.line, f"{name} ", f"{name} --strict ")
+    return ()

@@ -1,0 +1,115 @@
+"""What a PostgreSQL database holds, as facts that a restored copy can be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from tidegate.contracts.database import Rows
+from tidegate.databases.pgwire import quote_identifier
+
+Query = Callable[[str], Rows]
+
+_OWN = (
+    "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)' "
+    "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalog}'::regclass "
+    "AND d.objid = {oid} AND d.deptype = 'e')"
+)
+_TABLES = _OWN.format(catalog="pg_class", oid="c.oid")
+TABLES = (
+    "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    f"WHERE c.relkind IN ('r', 'm') AND {_TABLES} ORDER BY 1, 2"
+)
+SEQUENCES = (
+    "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    f"WHERE c.relkind = 'S' AND {_TABLES} ORDER BY 1, 2"
+)
+_ON_TABLE = f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_TABLES}"
+# Each: kind, name, definition. Definitions of views and functions are the server's own rendering.
+SCHEMA = {
+    "table": "SELECT format('%I.%I', n.nspname, c.relname), c.relkind::text || string_agg("
+    "format('%I %s %s %s', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
+    "pg_get_expr(d.adbin, d.adrelid)), ', ' ORDER BY a.attnum) FROM pg_class c "
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
+    f"{_ON_TABLE} AND c.relkind IN ('r', 'p', 'm', 'f') GROUP BY n.nspname, c.relname, c.relkind",
+    "constraint": "SELECT format('%I.%I %I', n.nspname, c.relname, k.conname), "
+    "pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
+    f"{_ON_TABLE} AND k.contype <> 'n'",
+    "index": "SELECT format('%I.%I', n.nspname, x.relname), pg_get_indexdef(i.indexrelid) || "
+    "i.indisvalid::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
+    f"JOIN pg_class x ON x.oid = i.indexrelid {_ON_TABLE}",
+    "trigger": "SELECT format('%I.%I %I', n.nspname, c.relname, t.tgname), "
+    "pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+    f"{_ON_TABLE} AND NOT t.tgisinternal",
+    "view": "SELECT format('%I.%I', n.nspname, c.relname), pg_get_viewdef(c.oid) FROM pg_class c "
+    f"{_ON_TABLE} AND c.relkind IN ('v', 'm')",
+    "function": "SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid) FROM pg_proc p "
+    "JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.prokind IN ('f', 'p') AND "
+    + _OWN.format(catalog="pg_proc", oid="p.oid"),
+    "type": "SELECT format('%I.%I', n.nspname, t.typname), string_agg(e.enumlabel, ',' "
+    "ORDER BY e.enumsortorder) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
+    "JOIN pg_enum e ON e.enumtypid = t.oid WHERE "
+    + _OWN.format(catalog="pg_type", oid="t.oid")
+    + " GROUP BY 1",
+}
+RENDERED = ("view", "function")  # another major version words them otherwise
+
+
+def gather(query: Query) -> dict[str, Any]:
+    """Return row counts, sequences and the schema, as they are in the session's snapshot."""
+    query("SET search_path = pg_catalog")
+    return {"tables": counts(query), "sequences": sequences(query), "schema": schema(query)}
+
+
+def counts(query: Query) -> dict[str, int]:
+    """Return the rows of each table, those of its children left out."""
+    out = {}
+    for space, name in query(TABLES):
+        table = f"{quote_identifier(str(space))}.{quote_identifier(str(name))}"
+        out[f"{space}.{name}"] = int(query(f"SELECT count(*) FROM ONLY {table}")[0][0] or 0)
+    return out
+
+
+def sequences(query: Query) -> dict[str, int]:
+    """Return where each sequence stands; they move outside of transactions."""
+    out = {}
+    for space, name in query(SEQUENCES):
+        sequence = f"{quote_identifier(str(space))}.{quote_identifier(str(name))}"
+        out[f"{space}.{name}"] = int(query(f"SELECT last_value FROM {sequence}")[0][0] or 0)
+    return out
+
+
+def schema(query: Query) -> dict[str, str]:
+    """Return a digest of each object's definition."""
+    out = {}
+    for kind, sql in SCHEMA.items():
+        for name, text in query(sql):
+            out[f"{kind} {name}"] = sha256((text or "").encode()).hexdigest()[:16]
+    return out
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], same_major: bool) -> list[str]:
+    """Say in what a restored copy differs from what was backed up."""
+    out = []
+    for table in sorted(before["tables"].keys() | after["tables"].keys()):
+        had, has = before["tables"].get(table), after["tables"].get(table)
+        if had != has:
+            out.append(f"table {table}: {_rows(had)} were backed up, {_rows(has)} came back")
+    for name, had in before["sequences"].items():
+        has = after["sequences"].get(name)
+        if has is None or has < had:
+            out.append(f"sequence {name}: stood at {had}, came back at {has}")
+    for name in sorted(before["schema"].keys() | after["schema"].keys()):
+        had, has = before["schema"].get(name), after["schema"].get(name)
+        rendered = not same_major and name.split(" ")[0] in RENDERED
+        if had is None or has is None:
+            out.append(f"{name}: {'did not come back' if has is None else 'was not there before'}")
+        elif had != has and not rendered:
+            out.append(f"{name}: came back with another definition")
+    return out
+
+
+def _rows(count: int | None) -> str:
+    return "no table" if count is None else f"{count} rows"

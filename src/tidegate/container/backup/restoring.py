@@ -1,0 +1,293 @@
+"""The story of a restore: prove, fill a new database beside the old, compare, swap by rename.
+
+The old database is never dropped and keeps its data under a name of its own. The swap is one
+transaction of the server's catalogue: whoever dies, and whenever, one complete database has the
+old name.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from tidegate.container.backup import pgdump, proving, sqlitecopy
+from tidegate.container.backup.archive import Backup
+from tidegate.container.report import Report
+from tidegate.contracts.database import Session
+from tidegate.databases.pgwire import quote_identifier, quote_literal
+from tidegate.databases.postgresql import PostgreSQL
+from tidegate.databases.sqlite import SQLite
+from tidegate.errors import PolicyRefused, StepFailed
+from tidegate.model.connection import Connection
+from tidegate.model.readiness import Permanent, Transient
+
+PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of it: the name under which the old database is kept, or nothing."""
+
+    name: str
+    kept: str
+
+
+def restore(
+    backup: Backup,
+    target: Connection,
+    environ: Mapping[str, str],
+    report: Report,
+    before_swap: Callable[[], None] = lambda: None,
+) -> Restored:
+    """Bring a backup back under the target's name; all sessions of the old one end with it."""
+    began = time.monotonic()
+    proving.quick(backup.path, environ)
+    report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
+    if backup.manifest["vendor"] != target.vendor:
+        raise PolicyRefused(
+            f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
+            "", "name a database of the same kind with --into",
+        )  # fmt: skip
+    if target.vendor == "sqlite":
+        return _sqlite(backup, target, report)
+    return _postgresql(backup, PostgreSQL(target, environ).direct(), environ, report, before_swap)
+
+
+def stamp() -> str:
+    """Return the moment, as a part of names."""
+    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+
+
+def _sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
+    path = SQLite(target).path
+    kept = f"{path}.before-{stamp()}"
+    existed = os.path.exists(path)
+    began = time.monotonic()
+    sqlitecopy.bring_back(backup, path, kept)
+    report.stage("restore", target.alias, path, time.monotonic() - began)
+    return Restored(path, kept if existed else "")
+
+
+def _postgresql(
+    backup: Backup,
+    old: PostgreSQL,
+    environ: Mapping[str, str],
+    report: Report,
+    before_swap: Callable[[], None],
+) -> Restored:
+    name = old.connection.name
+    fresh = replace(old.connection, name=f"{name[:38]}_restore_{stamp()}")
+    admin = maintenance(old, environ)
+    try:
+        exists = _check(admin, backup, name)
+        admin.query(_create(admin, fresh.name, name if exists else ""))
+        try:
+            began = time.monotonic()
+            pgdump.fill(backup, fresh, environ, owners=exists)
+            report.stage("restore", old.connection.alias, f"filled {fresh.name}",
+                         time.monotonic() - began)  # fmt: skip
+            began = time.monotonic()
+            different = pgdump.compare(backup, PostgreSQL(fresh, environ))
+            if different:
+                raise proving.not_the_same(backup, different)
+            report.stage("verify", old.connection.alias, "rows, sequences and schema are the same",
+                         time.monotonic() - began)  # fmt: skip
+            if not exists:
+                admin.query(_rename(fresh.name, name))
+                return Restored(name, "")
+            kept = f"{name[:40]}_before_{stamp()}"
+            _dress(admin, name, fresh.name)
+            before_swap()
+            swap(old, admin, environ, (name, kept, fresh.name))
+        except BaseException:
+            _drop(old, environ, fresh.name)
+            raise
+    finally:
+        admin.close()
+    report.stage("restore", old.connection.alias, f"{name} is the backup; the old one is {kept}")
+    return Restored(name, kept)
+
+
+def maintenance(old: PostgreSQL, environ: Mapping[str, str]) -> Session:
+    """Log in to a database that is not the one to be renamed."""
+    failure: Exception | None = None
+    for name in ("postgres", "template1"):
+        if name == old.connection.name:
+            continue
+        try:
+            return PostgreSQL(replace(old.connection, name=name), environ).session(10.0)
+        except Permanent as error:
+            failure = error
+    assert failure
+    raise failure
+
+
+def _check(admin: Session, backup: Backup, name: str) -> bool:
+    """Refuse what can't end well; return whether the target is there already."""
+    ((version, may),) = admin.query(
+        "SELECT current_setting('server_version'), rolsuper OR rolcreatedb FROM pg_roles "
+        "WHERE rolname = current_user"
+    )
+    ours, theirs = (int(str(one).split(".")[0]) for one in (version, backup.manifest["server"]))
+    if ours < theirs:
+        raise PolicyRefused(
+            f"the backup is of PostgreSQL {theirs}, and the server is {ours}",
+            "What a newer server wrote may mean nothing to an older one. Nothing was changed.",
+            f"restore it into a server of version {theirs} or newer, with --into",
+        )
+    if may != "t":
+        raise PolicyRefused(
+            "this role may not create a database",
+            "A restore goes into a new database beside the old one. Nothing was changed.",
+            "let a role with CREATEDB do it, named with --into, or: ALTER ROLE … CREATEDB",
+        )
+    return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {quote_literal(name)}"))
+
+
+def _create(admin: Session, fresh: str, like: str) -> str:
+    sql = f"CREATE DATABASE {quote_identifier(fresh)} TEMPLATE template0"
+    if not like:
+        return sql
+    ((owner, encoding, collate, ctype),) = admin.query(
+        "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype "
+        f"FROM pg_database WHERE datname = {quote_literal(like)}"
+    )
+    parts = [f"OWNER {quote_identifier(str(owner))}", f"ENCODING {quote_literal(str(encoding))}"]
+    if collate and ctype:
+        parts += [f"LC_COLLATE {quote_literal(collate)}", f"LC_CTYPE {quote_literal(ctype)}"]
+    return f"{sql} {' '.join(parts)}"
+
+
+def _dress(admin: Session, old: str, fresh: str) -> None:
+    """Give the new database the settings and grants of the old one: no dump has them."""
+    rows = admin.query(
+        "SELECT coalesce(r.rolname, ''), unnest(s.setconfig) FROM pg_db_role_setting s "
+        "JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole "
+        f"WHERE d.datname = {quote_literal(old)}"
+    )
+    for role, pair in rows:
+        name, _, value = str(pair).partition("=")
+        whose = f"ROLE {quote_identifier(role)} IN DATABASE" if role else "DATABASE"
+        many = name in ("search_path", "temp_tablespaces", "session_preload_libraries",
+                        "local_preload_libraries", "unix_socket_directories")  # fmt: skip
+        admin.query(
+            f"ALTER {whose} {quote_identifier(fresh)} SET {quote_identifier(name)} TO "
+            f"{value if many else quote_literal(value)}"
+        )
+    grants = admin.query(
+        "SELECT coalesce(quote_ident(r.rolname), 'PUBLIC'), a.privilege_type FROM pg_database d, "
+        "aclexplode(d.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
+        f"WHERE d.datname = {quote_literal(old)}"
+    )
+    if grants:
+        admin.query(f"REVOKE ALL ON DATABASE {quote_identifier(fresh)} FROM PUBLIC")
+    for grantee, right in grants:
+        admin.query(f"GRANT {right} ON DATABASE {quote_identifier(fresh)} TO {grantee}")
+
+
+def _rename(before: str, after: str) -> str:
+    return f"ALTER DATABASE {quote_identifier(before)} RENAME TO {quote_identifier(after)}"
+
+
+def swap(
+    old: PostgreSQL, admin: Session, environ: Mapping[str, str], names: tuple[str, str, str]
+) -> None:
+    """Rename both in one transaction, while another session ends what holds the old one.
+
+    RENAME locks the database against new logins and waits some seconds for the old ones to go
+    (https://www.postgresql.org/docs/current/sql-alterdatabase.html).
+    """
+    name, kept, fresh = names
+    done = threading.Event()
+    thread = threading.Thread(target=_end_sessions, args=(old, environ, name, done), daemon=True)
+    thread.start()
+    until = time.monotonic() + PATIENCE
+    try:
+        while True:
+            try:
+                admin.query(f"{_rename(name, kept)}; {_rename(fresh, name)}")
+                return
+            except (Transient, Permanent) as error:
+                if time.monotonic() > until or "55006" not in str(error):
+                    raise StepFailed(
+                        f"{name} could not be renamed: {error}",
+                        "It stands as it stood before, and the new database is removed again.",
+                        "end what holds it (pg_stat_activity, pg_prepared_xacts), then start again",
+                    ) from None
+    finally:
+        done.set()
+        thread.join(5)
+
+
+def _end_sessions(
+    old: PostgreSQL, environ: Mapping[str, str], name: str, done: threading.Event
+) -> None:
+    try:
+        session = maintenance(old, environ)
+    except (Transient, Permanent):
+        return
+    while not done.wait(0.05):
+        try:
+            session.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                f"WHERE datname = {quote_literal(name)} AND pid <> pg_backend_pid()"
+            )
+        except (Transient, Permanent):
+            break
+    session.close()
+
+
+def _drop(old: PostgreSQL, environ: Mapping[str, str], fresh: str) -> None:
+    """Remove a new database that is not needed; a failure to do so hides nothing else."""
+    try:
+        session = maintenance(old, environ)
+        session.query(f"DROP DATABASE IF EXISTS {quote_identifier(fresh)} WITH (FORCE)")
+        session.close()
+    except (Transient, Permanent):
+        pass
+
+
+def written_since(backup: Backup, target: PostgreSQL) -> list[str]:
+    """Say how many rows were written since the backup, by the transactions that wrote them.
+
+    Only of the very database that was backed up; deleted rows leave no trace to count.
+    """
+    if target.connection.name != backup.manifest["database"] or "xid" not in backup.manifest:
+        return []
+    session = target.session(10.0)
+    try:
+        now = int(session.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0][0] or 0)
+        since = now - int(backup.manifest["xid"])
+        if since < 0 or since > 2_000_000_000:
+            return []
+        out = []
+        for table in backup.manifest["tables"]:
+            space, _, name = table.partition(".")
+            if name.startswith("tidegate_"):
+                continue
+            full = f"{quote_identifier(space)}.{quote_identifier(name)}"
+            sql = (
+                f"SELECT count(*) FROM ONLY {full} WHERE age(xmin) BETWEEN 0 AND {since}"
+                if session.query(f"SELECT to_regclass({quote_literal(full)})")[0][0]
+                else "SELECT 0"
+            )
+            count = int(session.query(sql)[0][0] or 0)
+            if count:
+                out.append(f"{table}: {count} rows were written or changed since")
+        return out
+    finally:
+        session.close()
+
+
+def is_there(target: PostgreSQL, environ: Mapping[str, str]) -> bool:
+    """Return whether the server has a database of the target's name."""
+    admin = maintenance(target, environ)
+    try:
+        name = quote_literal(target.connection.name)
+        return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {name}"))
+    finally:
+        admin.close()

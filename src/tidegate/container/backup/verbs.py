@@ -1,0 +1,94 @@
+"""Backup and restore as a person asks for them: under the election, with a run in the ledger."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tidegate.container import approving, ledger
+from tidegate.container.applying import Raising
+from tidegate.container.backup import archive, making, restoring
+from tidegate.container.backup.archive import Backup
+from tidegate.container.gate import Gate
+from tidegate.container.holding import elected
+from tidegate.container.report import masked
+from tidegate.contracts.database import Election
+from tidegate.databases.postgresql import PostgreSQL
+from tidegate.errors import TidegateError
+from tidegate.model.connection import Connection
+
+
+def back_up(raising: Raising, chosen: making.Policy) -> dict[str, Any]:
+    """Make a backup while nobody may change the level, and write its receipt down."""
+    gate, connection = raising.gate, raising.connection
+    started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+    with elected(raising) as election:
+        book = _book(gate, connection, election)
+        state, message, receipt = "failed", "", {}
+        try:
+            receipt = making.make(gate, connection, chosen, gate.environ, raising.report)
+            state = "done"
+        except TidegateError as error:
+            message = masked(error.what, raising.report.secrets)
+            raise
+        finally:
+            level = gate.recorded_digest(connection.alias)
+            said = json.dumps(receipt) if receipt else ""
+            # Only now: a run that is open while the dump is made would be open in its copy too.
+            book.begin("", "backup", started=started, backup=said, level_before=level)
+            book.end(state, time.monotonic() - began, [], message, level)
+            if book.off:
+                raising.report.warn(f"the ledger was not written: {book.off}")
+    return receipt
+
+
+def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledger:
+    return ledger.Ledger(
+        election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
+    )
+
+
+def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> list[str]:
+    """Say what a restore over an existing database takes away; nothing where there is none."""
+    since = []
+    if target.vendor == "postgresql":
+        server = PostgreSQL(target, environ).direct()
+        if not restoring.is_there(server, environ):
+            return []
+        since = restoring.written_since(backup, server)
+    elif not Path(target.name).exists():
+        return []
+    return [
+        f"{target.shown} goes back to {backup.manifest['created']}: what was written since is not "
+        "in it.",
+        *(since or ["How much that is can't be counted here."]),
+        "The database as it is now is kept, under another name.",
+    ]
+
+
+def word_for(backup: Backup, target: Connection) -> str:
+    """Return the name of this plan: this backup over this database."""
+    return approving.fingerprint("restore", archive.seal_of(backup), target.shown)
+
+
+def bring_back(raising: Raising, backup: Backup) -> restoring.Restored:
+    """Restore over the project's own database, and begin a new page of the restored ledger."""
+    gate, connection = raising.gate, raising.connection
+    started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+    with elected(raising) as election:
+        done = restoring.restore(backup, connection, gate.environ, raising.report, election.release)
+    with elected(raising) as election:
+        book = _book(gate, connection, election)
+        gate.standing(connection)
+        receipt = json.dumps({"path": str(backup.path), "digest": archive.seal_of(backup)})
+        level = gate.recorded_digest(connection.alias)
+        message = f"restored; the database before it is kept as {done.kept}" if done.kept else ""
+        book.begin("", "restore", started=started, backup=receipt, level_before=level)
+        book.end("done", time.monotonic() - began, [], message, level)
+        if book.off:
+            raising.report.warn(f"the ledger was not written: {book.off}")
+    return done

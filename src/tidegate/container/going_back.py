@@ -1,0 +1,191 @@
+"""The way back, gone: under the election, written down, and looked at afterwards."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tidegate.container import ledger
+from tidegate.container.applying import LOCK_REFUSED, OWN_LOCKS, Raising, backed_up, sqlstate
+from tidegate.container.holding import elected
+from tidegate.container.report import masked
+from tidegate.container.undoing import Plan, Planning, plan
+from tidegate.contracts.database import Election
+from tidegate.contracts.framework import Applying
+from tidegate.errors import ElectionNotWon, PolicyRefused, StepFailed, Stopped, TidegateError
+from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqltext import without_values
+from tidegate.model.step import Step
+
+
+def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
+    """Undo the plan's steps by their own reverse; what was agreed must still be the plan."""
+    gate, connection = raising.gate, raising.connection
+    lost: list[str] = []
+    with elected(raising, lost) as election:
+        now = plan(planning)
+        if now.word != agreed.word:
+            raise PolicyRefused(
+                f"{connection.alias} has changed since this was planned; nothing was undone",
+                "Another process applied or recorded steps meanwhile.",
+                "plan it again: tidegate rollback --plan",
+            )
+        receipt = backed_up(raising)
+        book = ledger.Ledger(
+            election.query, connection.vendor, gate.project.framework, connection.alias,
+            gate.environ,
+        )  # fmt: skip
+        book.begin(
+            " ".join(step.id for step in now.steps)[:2000], "rollback", fingerprint=now.word,
+            level_before=gate.recorded_digest(connection.alias), backup=receipt,
+        )  # fmt: skip
+        records: dict[str, ledger.Record] = {}
+        began, outcome, message = time.monotonic(), "failed", ""
+        try:
+            _undo(raising, election, now, records, lost)
+            outcome = "done"
+        except TidegateError as error:
+            message = masked(error.what, raising.report.secrets)
+            raise
+        except Stopped as stop:
+            message = f"stopped by signal {stop.signum}"
+            raise
+        finally:
+            _close(raising, book, (outcome, message), began, records)
+
+
+def _close(
+    raising: Raising,
+    book: ledger.Ledger,
+    outcome: tuple[str, str],
+    began: float,
+    records: dict[str, ledger.Record],
+) -> None:
+    """Write the end; only steps that the database really no longer has count as undone."""
+    try:
+        applied = raising.gate.standing(raising.connection).applied
+    except (Transient, Permanent):
+        return
+    gone = [record for id, record in records.items() if id not in applied]
+    after = raising.gate.recorded_digest(raising.connection.alias)
+    book.end(outcome[0], time.monotonic() - began, gone, outcome[1], after)
+    if book.off:
+        raising.report.warn(f"the ledger was not written: {book.off}")
+
+
+def _undo(
+    raising: Raising,
+    election: Election,
+    now: Plan,
+    records: dict[str, ledger.Record],
+    lost: list[str],
+) -> None:
+    """Undo; ask again for a refused lock until the deadline."""
+    pause = 0.2
+    while True:
+        applying = _listening(raising, election, now, records)
+        todo = [step for step in now.steps if step.id not in records]
+        staying = list(now.remaining)
+        try:
+            raising.gate.project.undo(raising.connection, todo, staying, applying)
+            _check(raising, now)
+            return
+        except TidegateError:
+            raise
+        except Exception as error:
+            if raising.signals.stopped:
+                raise Stopped(raising.signals.stopped) from error
+            if lost:
+                raise ElectionNotWon(
+                    f"the election for {now.alias} was lost in the middle: {lost[0]}",
+                    _stands(raising, now), "plan it again: tidegate rollback --plan",
+                ) from error  # fmt: skip
+            late = time.monotonic() + pause > raising.deadline
+            if sqlstate(error) != LOCK_REFUSED or not applying.atomic or late:
+                raise _failure(raising, now, applying, error) from error
+            raising.report.stage(
+                "rollback", applying.step, "a lock was not free in time; released, asking again"
+            )
+        time.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(pause * 2, 2.0)
+
+
+def _listening(
+    raising: Raising, election: Election, now: Plan, records: dict[str, ledger.Record]
+) -> Applying:
+    is_server = raising.connection.vendor == "postgresql"
+    budget = float(raising.settings["lock_timeout"]) if is_server else 0.0
+    known = {step.id: step for step in now.steps}
+    secrets = raising.report.secrets
+
+    def on_start(step: str) -> None:
+        raising.report.stage("rollback", step, "undoing", step=step)
+
+    def on_done(step: str, took: float) -> None:
+        said = [(masked(without_values(sql), secrets), t) for sql, t in applying.statements]
+        records[step] = ledger.Record(
+            known.get(step, Step(step)), took, said, applying.locks, state="undone"
+        )
+        text = f"undone ({len(records)} of {len(now.steps)})"
+        raising.report.stage("rollback", step, text, took, step=step)
+
+    def opened(run: Any, cut: Callable[[], None]) -> None:
+        election.fence(run, cut)
+        if budget:
+            run(f"SET lock_timeout = {int(budget * 1000)}")
+
+    applying = Applying(
+        on_start=on_start,
+        on_done=on_done,
+        opened=opened,
+        redirect=election.redirect,
+        lock_timeout=budget,
+        ask_locks=OWN_LOCKS if is_server else "",
+    )
+    return applying
+
+
+def _check(raising: Raising, now: Plan) -> None:
+    verdict = raising.gate.standing(raising.connection)
+    left = [step.id for step in now.steps if step.id in verdict.applied]
+    if left:
+        raise StepFailed(
+            f"{now.alias} still has {len(left)} steps after the framework said they are undone",
+            f"Still applied: {', '.join(left[:5])}.",
+            "see `tidegate status`",
+        )
+
+
+def _failure(raising: Raising, now: Plan, applying: Applying, error: Exception) -> TidegateError:
+    cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
+    step = applying.step or "(between two steps)"
+    lines = [f"cause: {type(error).__name__}: {cause.splitlines()[0]}"]
+    sql = " ".join((applying.failing or applying.statement).split())
+    if sql:
+        lines.append(f"last statement: {without_values(sql)[:300]}")
+    path = next((one.path for one in now.steps if one.id == step), "")
+    if path:
+        lines.append(f"file: {path}")
+    lines.append(_stands(raising, now))
+    if not applying.atomic:
+        lines.append(f"{step} does not run in one transaction: part of its reverse may stay.")
+    if sqlstate(error) == LOCK_REFUSED:
+        return ElectionNotWon(
+            f"undoing {step} did not get its lock within the lock budget", "\n".join(lines),
+            "end the transaction that blocks it (pg_stat_activity), or raise --lock-timeout",
+        )  # fmt: skip
+    return StepFailed(
+        f"{step} could not be undone on database {now.alias}", "\n".join(lines),
+        "see the ways that are left: tidegate rollback --plan",
+    )  # fmt: skip
+
+
+def _stands(raising: Raising, now: Plan) -> str:
+    try:
+        verdict = raising.gate.standing(raising.connection)
+    except (Transient, Permanent) as error:
+        return f"database: can't be asked where it stands: {error}"
+    gone = [step.id for step in now.steps if step.id not in verdict.applied]
+    return f"database: {len(gone)} of {len(now.steps)} steps are undone and stay so"

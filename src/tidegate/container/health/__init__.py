@@ -1,0 +1,1 @@
+"""What an app, a probe and an orchestrator may ask: alive, ready, started."""

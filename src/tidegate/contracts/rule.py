@@ -1,0 +1,252 @@
+"""What a review rule is: one module that says what it flags, shows it, and finds it.
+
+A rule module has a docstring (its page: the first line is its title), `RULE`, and one of
+
+- `examine(moment)`: asked about each operation whose change is of a kind in `RULE.on`;
+- `examine_step(step)`: asked about each step as a whole;
+- `examine_graph(graph)`: asked once a chain.
+
+Each yields Hazards. The rule's name is its file's name, with hyphens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+from tidegate.model.finding import Place
+from tidegate.model.operation import Constraint, Operation, Span
+from tidegate.model.schema import Table
+
+POSTGRESQL = ("postgresql",)
+MYSQL = ("mysql",)
+SQLITE = ("sqlite",)
+
+
+class Example(NamedTuple):
+    """A migration that the rule flags, and one that does the same without being flagged.
+
+    `bad` and `good` are what stands in `operations = [...]` (Django) or in `upgrade()` (Alembic);
+    text that holds a line `# --- next file` is several migrations; what stands before a line
+    `# --- operations` is the module's; what follows a line `# --- downgrade` is Alembic's way back;
+    a line `# atomic = False` is Django's attribute. They are applied to a database that holds the
+    tables of `SHOP`, after what `before` does. `line` is where the finding stands, from 1 within
+    `bad`; 0 is the head of the class or function.
+    """
+
+    framework: str
+    bad: str
+    good: str
+    line: int = 1
+    before: str = ""
+    vendor: str = "postgresql"
+    applies: bool = True  # False: the database itself refuses the bad one
+    companions: tuple[str, ...] = ()  # further rules that the bad one is flagged by
+
+
+class Rule(NamedTuple):
+    """A rule's declaration. `on` are the kinds of change it is asked about.
+
+    `vendors` is empty where the rule holds for every database. `since` is the first major version
+    of the server for which it holds, `until` the last; 0 means no limit. `companions` are rules
+    that have to flag the bad example as well. `opt_in`: off until a project's settings name it.
+    """
+
+    severity: str
+    on: tuple[type, ...] = ()
+    examples: tuple[Example, ...] = ()
+    vendors: tuple[str, ...] = ()
+    confidence: str = "high"
+    since: int = 0
+    until: int = 0
+    companions: tuple[str, ...] = ()
+    opt_in: bool = False
+    fixable: bool = False  # `check --fix` rewrites it, where the file allows
+    state_only: bool = False  # asked about what only the framework believes, as well
+
+
+class Hazard(NamedTuple):
+    """What a rule says. What is empty comes from the rule or from the operation."""
+
+    message: str
+    remedy: str = ""
+    severity: str = ""
+    confidence: str = ""
+    span: Span | None = None
+    path: str = ""
+    also: tuple[Place, ...] = ()
+
+
+class Moment:
+    """One operation, with the schema as it was before it."""
+
+    __slots__ = ("operation", "step", "tables", "types", "types_made_in")
+
+    def __init__(
+        self,
+        operation: Operation,
+        tables: dict[str, Table],
+        types: dict[str, tuple[str, ...]],
+        types_made_in: dict[str, str],
+        step: StepView,
+    ) -> None:
+        self.operation = operation
+        self.tables = tables
+        self.types = types
+        self.types_made_in = types_made_in
+        self.step = step
+
+    @property
+    def change(self) -> Any:
+        """The change itself."""
+        return self.operation.change
+
+    @property
+    def django(self) -> bool:
+        """Whether the user wrote it for Django."""
+        return self.step.framework == "django"
+
+    def table(self, name: str) -> Table | None:
+        """Return a table as it was before; None where no step that was read made it."""
+        found = self.tables.get(name)
+        return found or (self.tables.get(name.rpartition(".")[2]) if "." in name else None)
+
+    def is_old(self, name: str) -> bool:
+        """Whether the running release may have the table: it was not made under review.
+
+        A squashed migration runs only where nothing of what it replaces has run: on new databases.
+        """
+        if self.step.squashed:
+            return False
+        found = self.table(name)
+        return found is None or not self.step.is_fresh(found.made_in)
+
+    def is_old_column(self, table: str, column: str) -> bool:
+        """Whether the running release may have the column."""
+        found = self.table(table)
+        if found is None:
+            return True
+        added = found.added_in.get("column " + column, "")
+        return self.is_old(table) and not self.step.is_fresh(added)
+
+    def proves_not_null(self, table: str, column: str) -> Constraint | None:
+        """Return a validated CHECK (column IS NOT NULL) that is there already."""
+        found = self.table(table)
+        for one in found.constraints.values() if found else ():
+            if one.kind == "check" and one.not_null_of == column and one.valid:
+                return one
+        return None
+
+    def say(self, django: str, alembic: str, sql: str = "") -> str:
+        """Return the words for the way in which the user wrote the operation."""
+        if sql and (self.operation.sql or self.operation.said in ("RunSQL", "op.execute")):
+            return sql
+        return django if self.django else alembic
+
+
+class StepView:
+    """One step under review: its operations in order, and what its file says of itself."""
+
+    __slots__ = (
+        "atomic", "backward", "backward_state", "backward_title", "down", "framework", "fresh",
+        "id", "initial", "last", "moments", "needs", "path", "problem", "replaces", "squashed",
+        "title", "vendor", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self, id: str, framework: str, path: str, vendor: str, version: int, fresh: frozenset[str]
+    ) -> None:
+        self.id = id
+        self.framework = framework
+        self.path = path
+        self.vendor = vendor
+        self.version = version
+        self.fresh = fresh
+        self.atomic = True
+        self.initial = False
+        self.title = Span(1, 1, 1, 1)
+        self.needs: tuple[str, ...] = ()
+        self.replaces: tuple[str, ...] = ()
+        self.moments: list[Moment] = []
+        self.backward: list[Moment] = []
+        self.backward_state = "done"
+        self.backward_title = Span(1, 1, 1, 1)
+        self.problem = ""
+        self.squashed = False
+        self.last = False  # nothing depends on it
+
+    def is_fresh(self, step: str) -> bool:
+        """Whether a step belongs to the release under review."""
+        return bool(step) and (step == self.id or step in self.fresh)
+
+    def real(self) -> Iterator[Moment]:
+        """Yield the operations of which the database hears."""
+        for one in self.moments:
+            if not one.operation.state_only:
+                yield one
+
+
+class GraphView(NamedTuple):
+    """One chain of steps: every file that was read, by id, with what it needs."""
+
+    framework: str
+    nodes: dict[str, Node]
+    vendor: str = ""
+
+
+class Node(NamedTuple):
+    """One step in the graph."""
+
+    id: str
+    path: str
+    title: Span
+    needs: tuple[str, ...]
+    replaces: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()  # needs as the file writes them, where they lead nowhere
+    edited: str = ""  # since when, where it is known that it was applied in another form
+
+
+class RuleModule(Protocol):
+    """A rule's module."""
+
+    __doc__: str
+    RULE: Rule
+
+
+# The tables of every rule's example: what the test database holds before `before` is applied.
+SHOP = {
+    "django": """\
+migrations.CreateModel("Customer", [
+    ("id", models.BigAutoField(primary_key=True)),
+    ("email", models.CharField(max_length=200)),
+    ("name", models.CharField(max_length=100, null=True)),
+]),
+migrations.CreateModel("Order", [
+    ("id", models.BigAutoField(primary_key=True)),
+    ("customer", models.ForeignKey("shop.Customer", models.CASCADE)),
+    ("reference", models.CharField(max_length=40)),
+    ("note", models.TextField(null=True)),
+    ("total", models.IntegerField(null=True)),
+    ("placed", models.DateTimeField(null=True)),
+]),
+migrations.AddIndex("Order", models.Index(fields=["placed"], name="order_placed_idx")),
+""",
+    "alembic": """\
+op.create_table("customer",
+    sa.Column("id", sa.BigInteger(), primary_key=True),
+    sa.Column("email", sa.String(200), nullable=False),
+    sa.Column("name", sa.String(100)),
+)
+op.create_table("orders",
+    sa.Column("id", sa.BigInteger(), primary_key=True),
+    sa.Column("customer_id", sa.BigInteger(), sa.ForeignKey("customer.id"), nullable=False),
+    sa.Column("reference", sa.String(40), nullable=False),
+    sa.Column("note", sa.Text()),
+    sa.Column("total", sa.Integer()),
+    sa.Column("placed", sa.DateTime(timezone=True)),
+)
+op.create_index("orders_customer_idx", "orders", ["customer_id"])
+op.create_index("orders_placed_idx", "orders", ["placed"])
+""",
+}

@@ -1,0 +1,159 @@
+"""Review migrations: what they lock, rewrite, lose, and break for the running release.
+
+usage: tidegate check [PATH …] [--since REVISION] [--pending] [--fail-on error|warning|info]
+                      [--fix] [--write-baseline] [--no-baseline]
+                      [--database postgresql|mysql|sqlite] [--format FORMAT]
+
+Reads Django's migrations and Alembic's revisions as source, without a database and without
+importing the project. With nothing named it reviews every migration of the project.
+
+  PATH              files or folders; what is named counts as one release
+  --since REVISION  what is new or changed since a git revision (from where the branches part)
+  --pending         what the database has not applied yet; asks the database
+  --fail-on LEVEL   exit with 1 when a finding is at least this grave (default: error)
+  --fix             rewrite the files where that is safe, then review what is left
+  --write-baseline  accept the findings of now: from then on only new ones count
+  --no-baseline     leave the baseline out of account
+  --database NAME   the database the migrations are for, where the project's files don't tell
+
+FORMAT is text, json, jsonl, sarif, github, gitlab, junit or markdown.
+To allow a finding, say so at the line: # tidegate: allow RULE: the reason
+Settings: [tool.tidegate.check] in pyproject.toml. The rules: tidegate rules.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tidegate import discovery
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.container.running import guarded
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
+from tidegate.model.finding import SEVERITIES
+
+VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database"}
+SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
+            "--no-baseline": "no_baseline"}  # fmt: skip
+
+
+@dataclass
+class Asked:
+    """The command line."""
+
+    paths: list[str] = field(default_factory=list)
+    since: str = ""
+    fail_on: str = ""
+    database: str = ""
+    pending: bool = False
+    write_baseline: bool = False
+    no_baseline: bool = False
+    fix: bool = False
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        asked = parse(argv)
+        reporter = discovery.reporter(glob.format)
+        if not os.path.isdir(glob.root):
+            raise UsageProblem(
+                f"{glob.root} is not a folder", "", "name the project's folder with --project DIR"
+            )
+        from tidegate.workflows import baseline
+        from tidegate.workflows.checksettings import load
+        from tidegate.workflows.review import review
+
+        settings = load(glob.root, asked.database)
+        steps = _pending(glob, environ) if asked.pending else None
+        if asked.fix:
+            from tidegate.workflows.fixing import fix
+
+            for line in fix(glob.root, asked.paths, asked.since, steps, asked.database, environ):
+                report.stage("fix", "", line)
+        found = review(
+            glob.root,
+            asked.paths,
+            since=asked.since,
+            steps=steps,
+            database=asked.database,
+            environ=environ,
+            use_baseline=not (asked.no_baseline or asked.write_baseline),
+        )
+        if asked.write_baseline:
+            count = baseline.write(Path(glob.root, settings.baseline), found.findings)
+            report.stage("check", "baseline", f"{count} findings accepted in {settings.baseline}")
+            return 0
+        if not say(reporter.render(found, _colour(glob, environ))):
+            return 128 + 13
+        return 1 if found.at_least(asked.fail_on or settings.fail_on) else 0
+
+    return guarded(report, work)
+
+
+def say(text: str) -> bool:
+    """Print; return whether there was anybody to read it (`| head` goes away)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+def parse(argv: list[str]) -> Asked:
+    """Return what was asked. Raises UsageProblem."""
+    asked, index, plain = Asked(), 0, False
+    while index < len(argv):
+        word = argv[index]
+        flag, equals, value = word.partition("=")
+        if plain or not word.startswith("-"):
+            asked.paths.append(word)
+        elif word == "--":
+            plain = True
+        elif word in SWITCHES:
+            setattr(asked, SWITCHES[word], True)
+        elif flag in VALUES:
+            if not equals:
+                index += 1
+                if index >= len(argv):
+                    raise UsageProblem(f"{flag} has no value", "", f"write {flag} VALUE")
+                value = argv[index]
+            setattr(asked, VALUES[flag], value)
+        else:
+            raise UsageProblem(f"check does not take {word}", "", "see tidegate check --help")
+        index += 1
+    if asked.fail_on and asked.fail_on not in SEVERITIES:
+        raise UsageProblem(
+            f"--fail-on is {asked.fail_on!r}", "", "use one of: " + ", ".join(reversed(SEVERITIES))
+        )
+    return asked
+
+
+def _pending(glob: Globals, environ: Mapping[str, str]) -> set[str]:
+    """Return the steps that the project's databases have not applied."""
+    from tidegate.container.gate import open_gate
+    from tidegate.container.running import settings_for
+
+    settings, _ = settings_for(glob.root, environ, [], ("databases", "framework"))
+    gate = open_gate(Path(glob.root), environ, settings)
+    out: set[str] = set()
+    for connection in gate.connections:
+        session = gate.database(connection).session(10.0)
+        try:
+            out |= set(gate.level(connection, session).pending)
+        finally:
+            session.close()
+    return out
+
+
+def _colour(glob: Globals, environ: Mapping[str, str]) -> bool:
+    plain = glob.no_color or environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain

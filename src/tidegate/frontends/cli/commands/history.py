@@ -1,0 +1,180 @@
+"""Show who changed what, when, and for how long: the ledger in the database.
+
+usage: tidegate history [RUN] [--verify] [--state STATE] [--kind KIND] [--step STEP] [--by WHO]
+                        [--limit N] [--databases A,B] [--format text|json]
+
+RUN is a run's number or the beginning of its id, and shows that run in full. --verify checks the
+hash chain, and exits with 1 when a run is not as it was written. Without it the last 20 runs are
+listed, the newest first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidegate.container.entry import Globals
+from tidegate.container.gate import open_gate
+from tidegate.container.history import History, read
+from tidegate.container.report import Report
+from tidegate.container.running import guarded, settings_for
+from tidegate.container.signals import Signals
+from tidegate.container.words import split
+from tidegate.errors import UsageProblem
+
+FILTERS = ("state", "kind", "step", "by", "limit")
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        filters, words, rest = split(argv, FILTERS, ("verify",), 1)
+        wanted = words[0] if words else ""
+        settings, _ = settings_for(glob.root, environ, rest, ("databases", "framework"))
+        if not filters.setdefault("limit", "20").isdecimal():
+            raise UsageProblem(f"--limit is {filters['limit']!r}", "", "give a number, such as 20")
+        gate = open_gate(Path(glob.root), environ, settings)
+        report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        found = []
+        for connection in gate.connections:
+            session = gate.database(connection).session(5.0)
+            try:
+                found.append(read(gate, connection, session))
+            finally:
+                session.close()
+        shown = [(one, _chosen(one.runs, filters, wanted)) for one in found]
+        if wanted and not any(runs for _, runs in shown):
+            raise UsageProblem(f"there is no run {wanted}", "", "see the runs: tidegate history")
+        verify = "verify" in filters
+        if glob.format == "json":
+            print(json.dumps(_document(shown), indent=2))
+        else:
+            print("\n".join(_text(shown, wanted, verify)))
+        return 1 if verify and any(one.broken for one in found) else 0
+
+    return guarded(report, work)
+
+
+def _chosen(
+    runs: Sequence[dict[str, Any]], filters: Mapping[str, str], wanted: str
+) -> list[dict[str, Any]]:
+    def fits(one: Mapping[str, Any]) -> bool:
+        if wanted:
+            return str(one["number"]) == wanted or (
+                len(wanted) > 3 and str(one["id"]).startswith(wanted)
+            )
+        if any(filters.get(key, one[key]) != one[key] for key in ("state", "kind", "by")):
+            return False
+        step = filters.get("step", "")
+        return not step or any(step in found["step"] for found in one["steps"])
+
+    fitting = [one for one in runs if fits(one)]
+    return fitting if wanted else fitting[-int(filters["limit"]) :][::-1]
+
+
+def _document(shown: Sequence[tuple[History, list[dict[str, Any]]]]) -> dict[str, Any]:
+    return {
+        "runs": [one for _, runs in shown for one in runs],
+        "databases": [
+            {
+                "alias": one.alias,
+                "runs": len(one.runs),
+                "chained": one.chained,
+                "last": one.last,
+                "broken": [{"number": b.number, "run": b.run, "why": b.why} for b in one.broken],
+                "changed_since": one.changed_since,
+                "gone": one.gone,
+                "added": one.added,
+            }
+            for one, _ in shown
+        ],
+    }
+
+
+def _text(
+    shown: Sequence[tuple[History, list[dict[str, Any]]]], wanted: str, verify: bool
+) -> list[str]:
+    lines: list[str] = []
+    for history, runs in shown:
+        if len(shown) > 1 and not wanted:
+            lines.append(f"{history.alias}:")
+        if not runs and not wanted:
+            lines.append("no run is on record")
+        for one in runs:
+            lines += _full(one) if wanted else [_line(one)]
+        lines += _warnings(history)
+        if verify:
+            lines += _verified(history)
+    return lines
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    number = "-" if one["number"] is None else str(one["number"])
+    took = "" if one["seconds"] is None else f"{one['seconds']:.1f} s"
+    steps = len(one["steps"])
+    what = f"{steps} step{'' if steps == 1 else 's'}" if one["kind"] != "backup" else ""
+    mark = "  (rows were changed by something else before)" if one["changed_before"] else ""
+    return (
+        f"{number:>5}  {str(one['started'])[:19]}  {one['kind']:<9}{one['state']:<12}{took:>9}  "
+        f"{what:<9} {_who(one)}  {one['id'][:8]}{mark}"
+    )
+
+
+def _who(one: Mapping[str, Any]) -> str:
+    where = f"{one['by']}@{one['host']}"
+    return f"{where} (container {one['container']})" if one["container"] else where
+
+
+FULL = ("number", "kind", "state", "database", "started", "finished", "seconds", "by", "host",
+        "container", "ci", "agent", "revision", "image", "version", "fingerprint", "backup",
+        "message", "hash")  # fmt: skip
+
+
+def _full(one: Mapping[str, Any]) -> list[str]:
+    lines = [f"run {one['id']}"]
+    for key in FULL:
+        value = one[key]
+        if value not in (None, ""):
+            text = json.dumps(value) if isinstance(value, dict) else str(value)
+            lines.append(f"  {key:<12} {text}")
+    for step in one["steps"]:
+        lines.append(f"  {step['step']}: {step['state']}, {step['seconds']:.3f} s")
+        if step["retries"]:
+            lines.append(f"    its lock was refused and asked for again {step['retries']} times")
+        lines += [f"    {said['seconds']:.3f} s  {said['sql']}" for said in step["sql"]]
+        lines += [f"    {lock['mode']} on {lock['relation']}" for lock in step["locks"]]
+    return lines
+
+
+def _warnings(history: History) -> list[str]:
+    lines = []
+    if history.changed_since:
+        lines.append(
+            f"{history.alias}: since the last run something other than tidegate recorded or "
+            "removed steps"
+        )
+    if history.gone:
+        lines.append(f"  on record as applied, and not in the database: {', '.join(history.gone)}")
+    if history.added:
+        lines.append(f"  in the database, and not on record: {', '.join(history.added)}")
+    return lines
+
+
+def _verified(history: History) -> list[str]:
+    if not history.runs:
+        return []
+    if history.broken:
+        return [
+            f"{history.alias}: the chain does not hold",
+            *(f"  run {one.number} ({one.run[:8]}) {one.why}" for one in history.broken),
+        ]
+    older = len([one for one in history.runs if one["hash"] is None and one["state"] != "running"])
+    before = f"; {older} older than the chain" if older else ""
+    return [
+        f"{history.alias}: {history.chained} runs are as they were written{before}; "
+        f"the last hash is {history.last}"
+    ]

@@ -1,0 +1,105 @@
+"""Make a migration from the models' changes; the file lands in the host's tree.
+
+usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge] [--env NAME] [--service NAME]
+                     [--local]
+
+  -m, --message TEXT  what the migration does; becomes its name
+  --app APP           for this Django app only
+  --empty             without operations, to be written by hand
+  --merge             join several heads
+
+Runs the framework's own autogenerate in the backend's container with the host's code over the
+image's, as the owner of that code; with --local, or without Compose files, in the project's own
+virtual environment. Refuses with 6 while the database is not current, and ends with 1 when there is
+nothing to make. Prints the created file and its SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tidegate import discovery
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import outside
+from tidegate.frontends.cli.outside import Option
+from tidegate.model.finding import Findings
+from tidegate.workflows.make import Making, Wanted, here, make, review, through
+
+OPTIONS = (
+    *outside.TARGET,
+    Option("--message", True, "-m"),
+    Option("--app", True),
+    Option("--empty"),
+    Option("--merge"),
+    Option("--local"),
+)
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work() -> int:
+        found, _ = outside.parse("make", argv, OPTIONS)
+        wanted = Wanted(
+            found.get("--message", ""), found.get("--app", ""), "--empty" in found,
+            "--merge" in found,
+        )  # fmt: skip
+        if not wanted.message and not wanted.merge:
+            raise UsageProblem(
+                "a migration needs a message",
+                "It becomes the file's name, which is what everybody will read later.",
+                'tidegate make -m "add the due date"',
+            )
+        one = _making(glob, found, environ, report)
+        created, sql = make(one, wanted)
+        findings = review(one.folder, created)
+        _show(glob, Path(glob.root), created, sql, findings)
+        return 1 if findings and findings.at_least("error") else 0
+
+    return outside.guarded(report, work)
+
+
+def _making(
+    glob: Globals, found: Mapping[str, str], environ: Mapping[str, str], report: Report
+) -> Making:
+    root = Path(glob.root)
+    asked = outside.asked_of(glob, found, {})
+    local = "--local" in found or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes")
+    if local or (asked == type(asked)() and not discovery.target_signs(root)):
+        return here(root, report, environ)
+    target = outside.target_of(glob, asked, environ, bool(asked.service))
+    if not target.backend:
+        return here(root, report, environ)
+    report.secrets = target.secrets
+    outside.guesses(target, report)
+    return through(target, report)
+
+
+def _show(
+    glob: Globals,
+    root: Path,
+    created: Sequence[Path],
+    sql: Sequence[str],
+    findings: Findings | None,
+) -> None:
+    names = [_relative(path, root) for path in created]
+    if glob.format == "json":
+        listed = [one.document() for one in findings.findings] if findings else []
+        print(json.dumps({"created": names, "sql": list(sql), "findings": listed}, indent=2))
+        return
+    print("\n".join([f"created {name}" for name in names]))
+    print("\n".join(f"  {line}" for line in sql))
+    if findings and findings.findings:
+        print(discovery.reporter("text").render(findings, colour=False))
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return str(path)

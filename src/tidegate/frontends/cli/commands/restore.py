@@ -1,0 +1,85 @@
+"""Bring a backup back: into a new database beside the old, compared, then swapped by rename.
+
+usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--timeout SECONDS]
+
+BACKUP is the folder that `tidegate backup` printed. Without --into it comes back as the project's
+own database. Over a database that is there it asks for a word first: it says what would be lost,
+and the --approve that a person has to type for exactly this. The old database is kept under
+another name, which is printed; drop it when it is no longer needed. Stop the containers of the
+newer release first: one that boots migrates again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tidegate.container import approving
+from tidegate.container.applying import Raising
+from tidegate.container.backup import restoring, scratch, verbs
+from tidegate.container.backup.archive import Backup, check_digests
+from tidegate.container.boot import Boot, wait
+from tidegate.container.entry import Globals
+from tidegate.container.gate import open_gate
+from tidegate.container.report import Report
+from tidegate.container.running import guarded, settings_for
+from tidegate.container.signals import Signals
+from tidegate.container.words import split
+from tidegate.errors import UsageProblem
+
+OPTIONS = ("timeout", "databases", "framework")
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+    report = Report("text", glob.quiet)
+
+    def work(signals: Signals) -> int:
+        own, words, rest = split(argv, ("into", "approve"), words=1)
+        settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
+        if not words:
+            raise UsageProblem("restore needs a backup", "", "tidegate restore backups/NAME")
+        backup = check_digests(Path(words[0]).absolute())
+        command = f"tidegate restore {words[0]}"
+        if own.get("into"):
+            command += " --into URL"
+            done = _elsewhere(backup, own, command, environ, report)
+        else:
+            one = Boot(Path(glob.root), environ, settings, report, signals, began)
+            done = _here(backup, own.get("approve", ""), command, one)
+        print(done.kept or done.name)
+        return 0
+
+    return guarded(report, work, "restore")
+
+
+def _elsewhere(
+    backup: Backup, own: Mapping[str, str], command: str, environ: Mapping[str, str], report: Report
+) -> restoring.Restored:
+    target = scratch.from_url(own["into"], str(backup.manifest["alias"]), environ)
+    report.secrets = (target.password.reveal(),) if target.password else ()
+    lost = verbs.loses(backup, target, environ)
+    if lost:
+        word = verbs.word_for(backup, target)
+        approving.need_word(own.get("approve", ""), word, lost, command, environ)
+    return restoring.restore(backup, target, environ, report)
+
+
+def _here(backup: Backup, approved: str, command: str, one: Boot) -> restoring.Restored:
+    gate = open_gate(one.root, one.environ, one.settings)
+    one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    alias = backup.manifest["alias"]
+    found = [c for c in gate.connections if c.alias == alias]
+    if not found:
+        raise UsageProblem(
+            f"the backup is of database {alias}, and this project has none of that name",
+            f"Its databases are: {', '.join(c.alias for c in gate.connections)}.",
+            "name the target with --into URL",
+        )
+    wait(one, gate)
+    lost = verbs.loses(backup, found[0], one.environ)
+    if lost:
+        word = verbs.word_for(backup, found[0])
+        approving.need_word(approved, word, lost, command, one.environ)
+    raising = Raising(gate, found[0], one.settings, one.deadline, one.report, one.signals)
+    return verbs.bring_back(raising, backup)

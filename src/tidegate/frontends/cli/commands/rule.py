@@ -1,0 +1,30 @@
+"""Explain one rule of `check`, with an example of what it flags and of what it does not.
+
+usage: tidegate rule NAME
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.container.running import guarded
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+
+    def work(signals: Signals) -> int:
+        if len(argv) != 1 or argv[0].startswith("-"):
+            raise UsageProblem("rule takes one name", "", "see them all with tidegate rules")
+        from tidegate.workflows import rulepages
+        from tidegate.workflows.checksettings import require_rule
+
+        require_rule(argv[0], "tidegate rule")
+        print(rulepages.text(argv[0]))
+        return 0
+
+    return guarded(Report("text", glob.quiet), work)

@@ -1,0 +1,114 @@
+"""What `tidegate doctor` prints and asks, around the workflows that do the work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tidegate import discovery
+from tidegate.container.entry import Globals
+from tidegate.errors import UsageProblem
+from tidegate.reading.live import Live
+from tidegate.reading.project import ProjectFiles
+from tidegate.workflows import doctor, doctorerror, doctorfix, doctorlive
+from tidegate.workflows.doctor import Diagnosis
+
+
+class Options(Protocol):
+    """The flags of the verb."""
+
+    fix: bool
+    yes: bool
+    live: bool
+    error: str
+    fail_on: str
+    ignore: list[str]
+
+
+def run(glob: Globals, options: Options, environ: Mapping[str, str]) -> int:
+    """Look, perhaps explain or mend, and print one report."""
+    root = Path(glob.root).resolve()
+    for name in glob.files:
+        if not (root / name).is_file():
+            raise UsageProblem(f"there is no Compose file {name} in {root}", "", "correct -f")
+    unknown = [rule for rule in options.ignore if rule not in doctor.checks()]
+    if unknown:
+        raise UsageProblem(
+            f"doctor has no check {unknown[0]}",
+            "It stands in the ignored ones.",
+            "see docs/reference/checks.md",
+        )
+    project = ProjectFiles(root, tuple(glob.files))
+    live = doctorlive.gather(project) if options.live else None
+    found = doctor.examine(project, live, options.ignore)
+    if options.error:
+        return _explained(glob, project, found, options)
+    if options.fix:
+        return _mended(glob, project, found, options)
+    return _report(glob, project, found, options, {}, live)
+
+
+def _report(
+    glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options,
+    extra: dict[str, object], live: Live | None = None,
+) -> int:  # fmt: skip
+    if live is not None and live.why_not:
+        print(f"tidegate  doctor  {live.why_not}", file=sys.stderr)
+    findings = doctor.report(project, found, extra)
+    print(discovery.reporter(glob.format).render(findings, _colour(glob)))
+    return 1 if findings.at_least(options.fail_on) else 0
+
+
+def _colour(glob: Globals) -> bool:
+    return sys.stdout.isatty() and not getattr(glob, "no_color", False)
+
+
+def _explained(
+    glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
+) -> int:
+    explained = doctorerror.explain(options.error, found)
+    here = [one for one in found if one.rule in {e.rule for e in explained if e.here}]
+    if glob.format == "text":
+        print("\n".join(doctorerror.lines(explained)))
+        if not here:
+            return 0
+        print()
+    return _report(
+        glob, project, here, options, {"explains": [one.document() for one in explained]}
+    )
+
+
+def _mended(
+    glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
+) -> int:
+    plan = doctorfix.plan(project, found, options.ignore)
+    if not plan.changes and not plan.commands:
+        print(
+            "tidegate  doctor  nothing here can be mended without a decision of yours",
+            file=sys.stderr,
+        )
+        return _report(glob, project, found, options, {"mended": []})
+    print("\n".join(plan.shown()), file=sys.stderr)
+    if not options.yes and not _agreed():
+        print("tidegate  doctor  nothing was written; --yes agrees beforehand", file=sys.stderr)
+        return _report(glob, project, found, options, {"mended": []})
+    result = doctorfix.apply(project, plan, found, options.ignore)
+    for line in result.notes:
+        print(f"tidegate  doctor  {line}", file=sys.stderr)
+    mended = [{"rule": rule, "path": path} for rule, path in result.mended]
+    return _report(
+        glob,
+        result.project,
+        result.left,
+        options,
+        {"mended": mended, "compose": list(result.config)},
+    )
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print("Write this? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

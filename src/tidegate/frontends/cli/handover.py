@@ -1,0 +1,39 @@
+"""Whether a verb of the inside runs here, or through the project's target.
+
+The inside ships without the outside: that is looked for by name, and missed without a word.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tidegate.container.entry import Globals
+
+LOCAL = "--local"
+EXPLICIT = ("--env", "--service")
+
+
+def handed_over(
+    verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str]
+) -> tuple[int | None, list[str]]:
+    """Return the exit code of the verb that ran through the target, and the words left for here.
+
+    The code is None when the verb has to run here: because --local says so, or because nothing
+    says that a target runs the project. A container of the app has no engine, so it decides alone.
+    """
+    if LOCAL in argv or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes"):
+        return None, [word for word in argv if word != LOCAL]
+    said = bool(glob.files) or any(word.partition("=")[0] in EXPLICIT for word in argv)
+    if not said and not (shutil.which("docker") or shutil.which("docker-compose")):
+        return None, argv
+    try:
+        remote: Any = importlib.import_module("tidegate.frontends.cli.remote")
+    except ModuleNotFoundError:
+        return None, argv
+    if not said and not remote.signs(Path(glob.root)):
+        return None, argv
+    return remote.run(verb, glob, argv, environ, said), argv

@@ -1,0 +1,100 @@
+"""`status` and `migrate` through the project's target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tidegate import discovery
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.contracts.target import Target
+from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import outside
+from tidegate.frontends.cli.outside import Option
+from tidegate.workflows import standing
+
+MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
+OPTIONS = {
+    "status": (*outside.TARGET, Option("--check")),
+    "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
+}
+
+
+def signs(root: Path) -> bool:
+    """Return whether a target may run the project."""
+    return discovery.target_signs(root)
+
+
+def run(
+    verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
+) -> int | None:
+    """Run the verb; None when the target has no backend and nothing said that it must."""
+    form = "jsonl" if verb == "migrate" and glob.format in ("json", "jsonl") else "text"
+    report = Report(form, glob.quiet)
+    result: list[int | None] = [None]
+
+    def work() -> int:
+        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb == "migrate")
+        target = _target(glob, found, environ, said)
+        if not target.backend:
+            return 0
+        report.secrets = target.secrets
+        outside.guesses(target, report)
+        result[0] = 0
+        if verb == "status":
+            return _status(glob, target, "--check" in found)
+        options = [word for name in MIGRATE if name in found for word in (name, found[name])]
+        standing.migrate(target, report, [*words, *options])
+        return 0
+
+    code = outside.guarded(report, work)
+    return code if code else result[0]
+
+
+def _target(
+    glob: Globals, found: Mapping[str, str], environ: Mapping[str, str], said: bool
+) -> Target:
+    try:
+        return outside.target_of(glob, outside.asked_of(glob, found, {}), environ, said)
+    except UsageProblem as error:
+        if said:
+            raise
+        advice = f"{error.next}\nor, to work without containers: --local"
+        raise (
+            type(error)(error.what, error.meaning, advice)
+            if type(error) is UsageProblem
+            else (error)
+        ) from None
+
+
+def _status(glob: Globals, target: Target, check: bool) -> int:
+    found = standing.status(target)
+    print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
+    return 1 if check and not found["well"] else 0
+
+
+def _text(found: Mapping[str, Any]) -> str:
+    lines = [f"{found['project']['name']}: {found['project']['framework']} project under Compose"]
+    rows = [("service", "state", "health", "restarts", "image", "made")]
+    rows += [
+        (one["name"], one["state"], one["health"] or "-", str(one["restarts"]),
+         one["image"][7:19] or "-", one["made"][:16].replace("T", " ") or "-")
+        for one in found["services"]
+    ]  # fmt: skip
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines += [
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    for one in found["databases"]:
+        counts = f"{one['applied']} applied, {len(one['pending'])} pending"
+        lines.append(f"database {one['alias']} ({one['vendor']}): {one['state']}, {counts}")
+        lines += [f"  why        {line}" for line in str(one["why"]).splitlines()]
+        for key in ("pending", "unknown", "edited", "missing"):
+            lines += [f"  {key:<10} {step}" for step in one[key]]
+    if found["why"]:
+        lines.append(f"databases: not asked; {found['why']}")
+    return "\n".join([*lines, f"next: {found['next']}"])

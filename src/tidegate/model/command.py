@@ -1,0 +1,38 @@
+"""A command as a value: a list that can be printed, compared, and only then run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as a value. `secrets` never appear in what is shown of it."""
+
+    argv: tuple[str, ...]
+    cwd: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)  # added to ours
+    secrets: tuple[str, ...] = ()
+
+    def shown(self) -> str:
+        """Return the line that a person could type, secrets masked."""
+        quote = windows_line if os.name == "nt" else shlex.join
+        return redacted(quote(self.argv), self.secrets)
+
+
+def redacted(text: str, secrets: Sequence[str]) -> str:
+    """Return `text` with each secret masked."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+def windows_line(argv: Sequence[str]) -> str:
+    """Return the line that PowerShell reads as `argv`: single quotes keep everything as it is."""
+    plain = re.compile(r"[\w./\\:=,+%-]+").fullmatch
+    return " ".join(word if plain(word) else "'" + word.replace("'", "''") + "'" for word in argv)

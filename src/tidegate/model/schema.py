@@ -1,0 +1,289 @@
+"""The schema as replay knows it: tables that are replaced, never changed, as steps go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tidegate.model.operation import (
+    AddColumn,
+    AddConstraint,
+    AddIndex,
+    AlterColumn,
+    AlterType,
+    Column,
+    Constraint,
+    CreateTable,
+    CreateType,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    DropTable,
+    Index,
+    Operation,
+    RenameColumn,
+    RenameIndex,
+    RenameTable,
+    ValidateConstraint,
+)
+
+
+class Table(NamedTuple):
+    """One table. `made_in` is the step that created it, "" where no step that was read did.
+
+    `forgotten` maps columns that the framework's state no longer has, though the database still
+    does, to the step since which that is so; "*" stands for the whole table.
+    """
+
+    name: str
+    made_in: str = ""
+    columns: dict[str, Column] = {}
+    indexes: dict[str, Index] = {}
+    constraints: dict[str, Constraint] = {}
+    added_in: dict[str, str] = {}  # constraint, index or column -> step
+    forgotten: dict[str, str] = {}
+
+    def covers(self, columns: tuple[str, ...]) -> bool:
+        """Whether an index, key or unique constraint begins with `columns`."""
+        wanted = columns
+        have = [one.columns for one in self.indexes.values() if not one.where]
+        have += [
+            one.columns
+            for one in self.constraints.values()
+            if one.kind in ("unique", "primary-key")
+        ]
+        have += [(one.name,) for one in self.columns.values() if one.primary_key or one.unique]
+        return any(set(cols[: len(wanted)]) == set(wanted) for cols in have)
+
+
+class Schema:
+    """All tables and enum types; `apply` moves it on by one operation of `step`."""
+
+    __slots__ = ("tables", "types", "types_made_in")
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Table] = {}
+        self.types: dict[str, tuple[str, ...]] = {}
+        self.types_made_in: dict[str, str] = {}
+
+    def table(self, name: str) -> Table | None:
+        """Return the table, by name without or with its schema."""
+        found = self.tables.get(name)
+        if found is None and "." in name:
+            found = self.tables.get(name.rsplit(".", 1)[1])
+        return found
+
+    def owner_of_index(self, name: str) -> str:
+        """Return the table that an index of that name is on, or ""."""
+        for table in self.tables.values():
+            if name in table.indexes or name in table.constraints:
+                return table.name
+        return ""
+
+    def apply(self, operation: Operation, step: str) -> None:
+        """Move on by one operation."""
+        change = operation.change
+        handler = _HANDLERS.get(type(change))
+        if handler is not None:
+            handler(self, change, step, operation)
+
+    def put(self, table: Table) -> None:
+        """Replace a table."""
+        self.tables[table.name] = table
+
+    def known(self, name: str) -> Table:
+        """Return the table, or an empty one where no step made it."""
+        return self.table(name) or Table(name)
+
+
+def _create(schema: Schema, change: CreateTable, step: str, operation: Operation) -> None:
+    indexes = {one.name: one for one in change.indexes}
+    for column in change.columns:
+        if column.indexed and not column.unique:
+            name = f"{change.table}_{column.name}_idx"
+            indexes[name] = Index(name, (column.name,))
+    schema.put(
+        Table(
+            change.table,
+            step,
+            {one.name: one for one in change.columns},
+            indexes,
+            {one.name or _auto(change.table, one): one for one in change.constraints},
+        )
+    )
+
+
+def _auto(table: str, one: Constraint) -> str:
+    return "_".join([table, *one.columns, one.kind])
+
+
+def _drop_table(schema: Schema, change: DropTable, step: str, operation: Operation) -> None:
+    found = schema.table(change.table)
+    if found is None:
+        return
+    if operation.state_only:
+        schema.put(found._replace(forgotten={**found.forgotten, "*": step}))
+        return
+    schema.tables.pop(found.name, None)
+
+
+def _rename_table(schema: Schema, change: RenameTable, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    schema.tables.pop(found.name, None)
+    schema.put(found._replace(name=change.new))
+
+
+def _add_column(schema: Schema, change: AddColumn, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    columns = {**found.columns, change.column.name: change.column}
+    forgotten = {key: value for key, value in found.forgotten.items() if key != change.column.name}
+    added = {**found.added_in, "column " + change.column.name: step}
+    schema.put(found._replace(columns=columns, forgotten=forgotten, added_in=added))
+
+
+def _drop_column(schema: Schema, change: DropColumn, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    if operation.state_only:
+        schema.put(found._replace(forgotten={**found.forgotten, change.column: step}))
+        return
+    gone = change.column
+    schema.put(
+        found._replace(
+            columns={key: one for key, one in found.columns.items() if key != gone},
+            indexes={key: one for key, one in found.indexes.items() if gone not in one.columns},
+            constraints={
+                key: one for key, one in found.constraints.items() if gone not in one.columns
+            },
+        )
+    )
+
+
+def _rename_column(schema: Schema, change: RenameColumn, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    old, new = change.column, change.new
+
+    def swap(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(new if name == old else name for name in names)
+
+    columns = {
+        (new if key == old else key): (one._replace(name=new) if key == old else one)
+        for key, one in found.columns.items()
+    }
+    schema.put(
+        found._replace(
+            columns=columns,
+            indexes={
+                key: one._replace(columns=swap(one.columns)) for key, one in found.indexes.items()
+            },
+            constraints={
+                key: one._replace(columns=swap(one.columns))
+                for key, one in found.constraints.items()
+            },
+        )
+    )
+
+
+def _alter_column(schema: Schema, change: AlterColumn, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    column = found.columns.get(change.column) or Column(change.column)
+    if change.type is not None:
+        column = column._replace(type=change.type, enum=change.enum)
+    if change.nullable is not None:
+        column = column._replace(nullable=change.nullable)
+    if change.default is not None:
+        column = column._replace(default=change.default, default_text=change.default_text)
+    if change.identity is not None:
+        column = column._replace(identity=change.identity)
+    schema.put(found._replace(columns={**found.columns, change.column: column}))
+
+
+def _add_index(schema: Schema, change: AddIndex, step: str, operation: Operation) -> None:
+    if not change.table:
+        return
+    found = schema.known(change.table)
+    name = change.made.name or "_".join([found.name, *change.made.columns, "idx"])
+    schema.put(
+        found._replace(
+            indexes={**found.indexes, name: change.made},
+            added_in={**found.added_in, name: step},
+        )
+    )
+
+
+def _drop_index(schema: Schema, change: DropIndex, step: str, operation: Operation) -> None:
+    owner = change.table or schema.owner_of_index(change.name)
+    found = schema.table(owner) if owner else None
+    if found is not None:
+        kept = {key: one for key, one in found.indexes.items() if key != change.name}
+        schema.put(found._replace(indexes=kept))
+
+
+def _rename_index(schema: Schema, change: RenameIndex, step: str, operation: Operation) -> None:
+    found = schema.table(change.table)
+    if found is not None and change.name in found.indexes:
+        kept = dict(found.indexes)
+        kept[change.new] = kept.pop(change.name)._replace(name=change.new)
+        schema.put(found._replace(indexes=kept))
+
+
+def _add_constraint(schema: Schema, change: AddConstraint, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    name = change.constraint.name or _auto(found.name, change.constraint)
+    schema.put(
+        found._replace(
+            constraints={**found.constraints, name: change.constraint},
+            added_in={**found.added_in, name: step},
+        )
+    )
+
+
+def _drop_constraint(
+    schema: Schema, change: DropConstraint, step: str, operation: Operation
+) -> None:
+    found = schema.known(change.table)
+    kept = {key: one for key, one in found.constraints.items() if key != change.name}
+    schema.put(found._replace(constraints=kept))
+
+
+def _validate(schema: Schema, change: ValidateConstraint, step: str, operation: Operation) -> None:
+    found = schema.known(change.table)
+    one = found.constraints.get(change.name)
+    if one is not None:
+        kept = {**found.constraints, change.name: one._replace(valid=True)}
+        schema.put(found._replace(constraints=kept))
+
+
+def _create_type(schema: Schema, change: CreateType, step: str, operation: Operation) -> None:
+    schema.types[change.name] = change.values
+    schema.types_made_in[change.name] = step
+
+
+def _alter_type(schema: Schema, change: AlterType, step: str, operation: Operation) -> None:
+    values = schema.types.get(change.name, ())
+    if change.what == "add":
+        schema.types[change.name] = (*values, change.value)
+    elif change.what == "drop":
+        schema.types.pop(change.name, None)
+    elif change.what == "rename":
+        schema.types[change.new] = schema.types.pop(change.name, ())
+    elif change.what == "rename-value":
+        schema.types[change.name] = tuple(change.new if v == change.value else v for v in values)
+
+
+_HANDLERS: dict[type, Callable[[Schema, Any, str, Operation], None]] = {
+    CreateTable: _create,
+    DropTable: _drop_table,
+    RenameTable: _rename_table,
+    AddColumn: _add_column,
+    DropColumn: _drop_column,
+    RenameColumn: _rename_column,
+    AlterColumn: _alter_column,
+    AddIndex: _add_index,
+    DropIndex: _drop_index,
+    RenameIndex: _rename_index,
+    AddConstraint: _add_constraint,
+    DropConstraint: _drop_constraint,
+    ValidateConstraint: _validate,
+    CreateType: _create_type,
+    AlterType: _alter_type,
+}

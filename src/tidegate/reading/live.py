@@ -1,0 +1,46 @@
+"""What runs, as values: containers with their states, and what lies in their volumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of the project. `log` is the end of what it printed."""
+
+    service: str
+    name: str
+    state: str
+    exit_code: int
+    restarts: int
+    oom_killed: bool
+    health: str
+    health_said: str
+    memory_limit: int
+    log: str
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of a database service."""
+
+    service: str
+    name: str
+    target: str
+    pg_version: str = ""  # the file PG_VERSION in it
+    server: str = ""  # the version that the image's server says
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the engine says about a project."""
+
+    containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    why_not: str = ""  # why a part could not be seen
+
+    def of(self, service: str) -> list[Container]:
+        """Return the containers of a service."""
+        return [one for one in self.containers if one.service == service]

@@ -1,0 +1,1 @@
+"""What autogenerate gets wrong."""

@@ -1,0 +1,1 @@
+"""What breaks the release that still runs while the schema is changed."""

@@ -1,0 +1,39 @@
+"""A unique field is added with a callable default that is called once.
+
+Django calls the default a single time and gives its value to all old rows: with two rows the
+unique constraint fails. Add it nullable without unique, fill each row, then make it unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.contracts.rule import Example, Hazard, Moment, Rule
+from tidegate.model.operation import AddColumn
+
+RULE = Rule(
+    "error",
+    on=(AddColumn,),
+    companions=("required-column-without-database-default", "unique-builds-index"),
+    examples=(
+        Example(
+            "django",
+            bad='migrations.AddField("order", "token", models.UUIDField(default=uuid.uuid4, unique=True)),',
+            good='migrations.AddField("order", "token", models.UUIDField(default=uuid.uuid4, null=True)),',
+        ),
+    ),
+)
+
+
+def examine(moment: Moment) -> Iterator[Hazard]:
+    """Yield what is wrong with the operation."""
+    change, column = moment.change, moment.change.column
+    if not moment.django or not column.unique or column.default:
+        return
+    if not column.code_default or not moment.is_old(change.table):
+        return
+    yield Hazard(
+        f"all rows of {change.table} get the same {column.name}, since the default is called once: "
+        "the unique constraint fails as soon as there are two",
+        "add it with null=True and without unique, fill each row, then make it unique",
+    )

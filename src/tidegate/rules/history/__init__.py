@@ -1,0 +1,1 @@
+"""The files and the graph they make."""

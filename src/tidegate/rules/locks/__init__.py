@@ -1,0 +1,1 @@
+"""What a migration holds up: locks, scans, rewrites."""

@@ -1,0 +1,63 @@
+"""A check constraint is tested on every row under an exclusive lock.
+
+`ADD CONSTRAINT ... CHECK` holds ACCESS EXCLUSIVE while it reads the whole table: nobody reads or
+writes until it is through.
+
+Add it NOT VALID, which is immediate and holds for new rows, and VALIDATE it in a later
+transaction, which lets reads and writes pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.contracts.rule import POSTGRESQL, Example, Hazard, Moment, Rule
+from tidegate.model.operation import AddConstraint
+
+RULE = Rule(
+    "error",
+    on=(AddConstraint,),
+    vendors=POSTGRESQL,
+    fixable=True,
+    companions=("stricter-than-old-writes",),
+    examples=(
+        Example(
+            "django",
+            bad="""migrations.AddConstraint(
+    "order", models.CheckConstraint(condition=models.Q(total__gte=0), name="order_total_positive")
+),""",
+            good="""AddConstraintNotValid(
+    "order", models.CheckConstraint(condition=models.Q(total__gte=0), name="order_total_positive")
+),
+# --- next file
+ValidateConstraint("order", "order_total_positive"),""",
+        ),
+        Example(
+            "alembic",
+            bad='op.create_check_constraint("total_positive", "orders", "total >= 0")',
+            good="""op.create_check_constraint("total_positive", "orders", "total >= 0",
+                           postgresql_not_valid=True)
+# --- next file
+op.execute("ALTER TABLE orders VALIDATE CONSTRAINT total_positive")""",
+        ),
+    ),
+)
+
+
+def examine(moment: Moment) -> Iterator[Hazard]:
+    """Yield what is wrong with the operation."""
+    change = moment.change
+    if change.constraint.kind != "check" or not change.constraint.valid:
+        return
+    if not moment.is_old(change.table):
+        return
+    name = change.constraint.name or "the check"
+    yield Hazard(
+        f"adding {name} reads the whole of {change.table} under ACCESS EXCLUSIVE: nobody reads or "
+        "writes it meanwhile",
+        moment.say(
+            "use AddConstraintNotValid, and ValidateConstraint in the next migration",
+            "give it postgresql_not_valid=True, and VALIDATE CONSTRAINT in the next revision",
+            "end it with NOT VALID, and VALIDATE CONSTRAINT in the next migration",
+        ),
+    )

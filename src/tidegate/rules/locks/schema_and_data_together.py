@@ -1,0 +1,103 @@
+"""A table is altered and its rows are written in one transaction.
+
+The ALTER TABLE holds ACCESS EXCLUSIVE until the transaction ends, so nobody reads or writes the
+table until every row has been written. With deferred constraints PostgreSQL may even refuse the
+ALTER TABLE after the writes: "pending trigger events".
+
+Split it: the schema in one migration, the rows in the next, in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.contracts.rule import POSTGRESQL, Example, Hazard, Moment, Rule, StepView
+from tidegate.model.operation import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    Code,
+    Data,
+    DropColumn,
+    DropConstraint,
+    RenameColumn,
+)
+
+RULE = Rule(
+    "error",
+    vendors=POSTGRESQL,
+    examples=(
+        Example(
+            "django",
+            bad="""def fill(apps, schema_editor):
+    Order = apps.get_model("shop", "Order")
+    Order.objects.filter(source__isnull=True).update(source="web")
+# --- operations
+migrations.AddField("order", "source", models.TextField(null=True)),
+migrations.RunPython(fill, migrations.RunPython.noop),""",
+            good="""migrations.AddField("order", "source", models.TextField(null=True)),
+# --- next file
+def fill(apps, schema_editor):
+    Order = apps.get_model("shop", "Order")
+    Order.objects.filter(source__isnull=True).update(source="web")
+# --- operations
+migrations.RunPython(fill, migrations.RunPython.noop),""",
+            line=6,
+        ),
+        Example(
+            "alembic",
+            bad="""op.add_column("orders", sa.Column("source", sa.Text()))
+op.execute("UPDATE orders SET source = 'web' WHERE source IS NULL")""",
+            good="""op.add_column("orders", sa.Column("source", sa.Text()))
+# --- next file
+op.execute("UPDATE orders SET source = 'web' WHERE source IS NULL")""",
+            line=2,
+        ),
+    ),
+)
+ALTERS = (AddColumn, DropColumn, RenameColumn, AlterColumn, AddConstraint, DropConstraint)
+WRITES = ("loop-save", "whole-update", "whole-delete", "write")
+
+
+def examine_step(step: StepView) -> Iterator[Hazard]:
+    """Yield what is wrong with the step."""
+    altered: dict[int, list[str]] = {}
+    written: dict[int, list[str]] = {}
+    for moment in step.real():
+        change, number = moment.change, moment.operation.transaction
+        if number == 0:
+            continue
+        if isinstance(change, ALTERS) and moment.is_old(change.table):
+            if change.table in written.get(number, []):
+                yield _hazard(moment, change.table, "altered after its rows were written")
+                return
+            altered.setdefault(number, []).append(change.table)
+        for table in _tables(moment):
+            if table in altered.get(number, []):
+                yield _hazard(moment, table, "written while the ALTER TABLE above still holds it")
+                return
+            written.setdefault(number, []).append(table)
+
+
+def _tables(moment: Moment) -> list[str]:
+    """Return the tables whose rows an operation writes, as far as it can be told."""
+    change = moment.change
+    if isinstance(change, Data) and change.verb in ("update", "delete"):
+        return [change.table]
+    if not isinstance(change, Code):
+        return []
+    models = {one.detail.lower() for one in change.traits if one.what in WRITES}
+    return [
+        name
+        for name in moment.tables
+        if any(name.replace("_", "").endswith(one.replace("_", "")) for one in models if one)
+    ]
+
+
+def _hazard(moment: Moment, table: str, what: str) -> Hazard:
+    return Hazard(
+        f"{table} is {what}, in one transaction: nobody reads or writes {table} until every row is "
+        "done",
+        "split it: the schema in one migration, the rows in the next one, in batches",
+        span=moment.operation.span,
+    )

@@ -1,0 +1,1 @@
+"""What runs a project: one module a target, found by walking this folder."""

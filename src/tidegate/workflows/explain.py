@@ -1,0 +1,42 @@
+"""Known last words of servers, explained: a line for people; nothing is decided by them."""
+
+from __future__ import annotations
+
+import re
+
+KNOWN = (
+    (
+        r"database files are incompatible with server|was initialized by PostgreSQL version",
+        "The volume was made by another major version of PostgreSQL. Nothing was deleted: go back "
+        "to that version's image, dump, and load the dump into a new volume.",
+    ),
+    (
+        r"password authentication failed|Access denied for user",
+        "A database's volume keeps the password of its first start: changing it in the env file "
+        "changes the app alone. Put the old one back, or alter the role in the database.",
+    ),
+    (
+        r"DuplicateTable|DuplicateColumn|DuplicateObject|already exists \(42|"
+        r"(table|relation|column) .*already exists",
+        "The database holds what the step would make: it was made by hand or by another tool, and "
+        "no migration is recorded for it. Compare it with the step, then record the step without "
+        "running it: manage.py migrate --fake APP NAME, or alembic stamp REVISION.",
+    ),
+    (
+        r"No space left on device",
+        "The disk is full. `docker system df` shows what takes it; no volume was touched.",
+    ),
+    (
+        r"No such file or directory.*(entrypoint|manage\.py)|(entrypoint|manage\.py).*No such file",
+        "The file is in the image, but a bind mount may hide it: see `volumes` of the service.",
+    ),
+    (
+        r"exec format error|\r: (not found|No such file)|bad interpreter",
+        "The script can't be executed: CRLF line ends, no #! line, or another processor's image.",
+    ),
+)
+
+
+def explained(text: str) -> list[str]:
+    """Return what is known about the words in a log."""
+    return [meaning for pattern, meaning in KNOWN if re.search(pattern, text, re.IGNORECASE)]

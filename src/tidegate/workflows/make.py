@@ -1,0 +1,309 @@
+"""The story of `tidegate make`: the framework's own autogenerate, with the file on the host.
+
+With a target it runs in a one-off container whose code is the host's, laid over the image's, as
+the owner of the host's files. Without one it runs with the project's own virtual environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tidegate.contracts.target import Target, Teller
+from tidegate.errors import PolicyRefused, StateNotCurrent, StepFailed, UsageProblem
+from tidegate.model.command import Command
+from tidegate.model.finding import Findings
+from tidegate.process import Result, present, run
+from tidegate.workflows import insiding, standing
+from tidegate.workflows.up import refuse_unreachable
+
+EMPTY = re.compile(
+    r"def upgrade\(\)[^:]*:\s*(?:\"\"\".*?\"\"\"\s*)?(?:#[^\n]*\s*)*pass\b", re.DOTALL
+)
+IGNORED = ("node_modules", "__pycache__", "site-packages")
+NAMES = re.compile(r"\W+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user wants made."""
+
+    message: str = ""
+    app: str = ""
+    empty: bool = False
+    merge: bool = False
+
+
+@dataclass(slots=True)
+class Making:
+    """Where commands run: in a container with the host's code, or here. `folder` is the host's."""
+
+    folder: Path
+    tell: Teller
+    target: Target | None = None
+    user: str = ""
+    mounts: dict[str, str] = field(default_factory=dict)
+    python: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    stands: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def django(self) -> bool:
+        """Whether the project is Django's."""
+        return (self.folder / "manage.py").is_file()
+
+    def command(self, *words: str) -> Command:
+        """Return the command that runs a framework's command with the host's code."""
+        if self.target is None:
+            return Command((self.python, *words), cwd=str(self.folder), environ=QUIET)
+        return self.target.once(
+            self.target.backend, ("python", *words), user=self.user, mounts=self.mounts,
+            environ=[f"{name}={value}" for name, value in {**QUIET, "HOME": "/tmp"}.items()],
+        )  # fmt: skip
+
+    def status(self) -> dict[str, Any]:
+        """Return where the databases stand for the host's code; asked once."""
+        if not self.stands:
+            self.stands = self._status()
+        return self.stands
+
+    def _status(self) -> dict[str, Any]:
+        if self.target is None:
+            words = ("--project", str(self.folder), "--format", "json")
+            argv = (sys.executable, "-m", "tidegate", *words, "status", "--local")
+            return insiding.status(Command(argv, environ=self._packages()))
+        asking = ("--format", "json", "status")
+        return insiding.status(
+            self.target.inside(asking, self.target.backend, mounts=self.mounts, user=self.user)
+        )
+
+    def own(self, paths: Sequence[Path]) -> None:
+        """Give files that root made in the container to whom their folder belongs."""
+        if self.target is None or self.user != ROOT:
+            return
+        workdir = next(iter(self.mounts))
+        names = [f"{workdir}/{path.relative_to(self.folder).as_posix()}" for path in paths]
+        words = ("chown", _owner(self.folder), *names)
+        run(self.target.once(self.target.backend, words, user=ROOT, mounts=self.mounts), 60)
+
+    def _packages(self) -> dict[str, str]:
+        """Return what lets our own Python see the packages of the project's environment."""
+        asked = run(Command((self.python, "-c", "import sys; print(*sys.path, sep='\\n')")), 30)
+        paths = [line for line in asked.out.splitlines() if "site-packages" in line]
+        return {"PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])}
+
+
+ROOT = "0:0"
+# Autogenerate drops every table that no model declares: it must not see the ledger's.
+UNSEEN = (
+    "import sys; from sqlalchemy.engine.reflection import Inspector; "
+    "every = Inspector.get_table_names; "
+    "Inspector.get_table_names = lambda self, *a, **k: "
+    "[name for name in every(self, *a, **k) if not name.startswith('tidegate_')]; "
+    "from alembic.config import main; main(sys.argv[1:])"
+)
+QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def through(target: Target, tell: Teller) -> Making:
+    """Return how commands run in the target, with the host's code over the image's."""
+    if not target.source:
+        raise UsageProblem(
+            f"it is not known where the code of {target.backend} lies on this machine",
+            "The migration's file has to land there.",
+            'set source = "FOLDER" under [tool.tidegate.compose] in pyproject.toml',
+        )
+    standing.prepared(target, target.backend, tell)
+    folder = Path(target.source)
+    workdir = target.workdir()
+    mounts = {workdir: str(folder)}
+    user = _owner(folder)
+    for place in target.image_path().split(":"):
+        # An environment below the code's folder would be hidden with it: keep the image's own.
+        if place.startswith(workdir.rstrip("/") + "/"):
+            mounts[place.removesuffix("/bin")] = ""
+    one = Making(folder, tell, target, user, mounts)
+    if user and any(each["vendor"] == "sqlite" for each in one.status()["databases"]):
+        one.user = ROOT  # the database's file belongs to the app's user, and only root is both
+    return one
+
+
+def here(root: Path, tell: Teller, environ: Mapping[str, str]) -> Making:
+    """Return how commands run without containers: in the project's own virtual environment."""
+    return Making(root, tell, python=_python(root, environ), environ=environ)
+
+
+def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
+    """Make the migration; return the created files, and the SQL that they stand for.
+
+    Raises PolicyRefused while the database that is compared with is not current, StateNotCurrent
+    when there is nothing to make.
+    """
+    if not wanted.merge:
+        refuse_behind(one)
+    before = _files(one.folder)
+    done = run(one.command(*_words(one, wanted)), 300, apart=True)
+    created = sorted(path for path in _files(one.folder) - before)
+    if not done.ok:
+        _remove(created)
+        raise _failed(done)
+    one.own(created)
+    if not one.django and not wanted.empty and not wanted.merge:
+        empty = [path for path in created if EMPTY.search(path.read_text(encoding="utf-8"))]
+        _remove(empty)
+        created = [path for path in created if path not in empty]
+    if not created:
+        raise StateNotCurrent(
+            "there is nothing to make: the models and the migrations agree",
+            _last(done.out),
+            "change a model first; for an empty migration to write by hand: --empty",
+        )
+    formatted(one, created)
+    return created, [line for path in created for line in sql(one, path)]
+
+
+def refuse_behind(one: Making) -> None:
+    """Autogenerate compares with the database (Alembic) or assumes it current (Django)."""
+    for database in one.status()["databases"]:
+        refuse_unreachable(database)
+        if database["state"] not in ("current",):
+            raise PolicyRefused(
+                f"database {database['alias']} is {database['state']}, not current",
+                f"Pending: {', '.join(database['pending'][:5]) or 'none'}; unknown here: "
+                f"{', '.join(database['unknown'][:5]) or 'none'}. What is compared with it now "
+                "would be made a second time, or be taken back.",
+                "tidegate migrate",
+            )
+
+
+def _words(one: Making, wanted: Wanted) -> list[str]:
+    name = NAMES.sub("_", wanted.message.strip().lower()).strip("_")[:60]
+    if one.django:
+        words = ["manage.py", "makemigrations", "--noinput"]
+        words += ["--empty"] if wanted.empty else []
+        words += ["--merge"] if wanted.merge else []
+        if wanted.empty and not wanted.app:
+            raise UsageProblem("an empty migration belongs to an app", "", "name it: --app APP")
+        return [*words, *(["--name", name] if name else []), *([wanted.app] if wanted.app else [])]
+    if wanted.app:
+        raise UsageProblem("--app is Django's", "Alembic has no apps.", "leave it out")
+    message = ["-m", wanted.message] if wanted.message else []
+    if wanted.merge:
+        return ["-m", "alembic", "merge", *message, "heads"]
+    if wanted.empty:
+        return ["-m", "alembic", "revision", *message]
+    return ["-c", UNSEEN, "revision", "--autogenerate", *message]
+
+
+def sql(one: Making, path: Path) -> list[str]:
+    """Return the SQL of one created migration; what can't be had as SQL is said in its place."""
+    if one.django:
+        app = _app_of(one.folder, path)
+        words = ["manage.py", "sqlmigrate", app, path.stem]
+    else:
+        text = path.read_text(encoding="utf-8")
+        ids = re.findall(r"^(?:down_)?revision\b[^=]*=\s*['\"](\w+)['\"]", text, re.MULTILINE)
+        own = re.search(r"^revision\b[^=]*=\s*['\"](\w+)['\"]", text, re.MULTILINE)
+        if own is None:
+            return []
+        below = [found for found in ids if found != own[1]]
+        words = ["-m", "alembic", "upgrade", "--sql", f"{(below or ['base'])[0]}:{own[1]}"]
+    done = run(one.command(*words), 120, apart=True)
+    if not done.ok:
+        return [f"-- no SQL for {path.name}: {_last(done.err)}"]
+    return [line for line in done.out.strip().splitlines() if line.strip()]
+
+
+def _app_of(folder: Path, path: Path) -> str:
+    """Return the label of the app that a migration's file belongs to: its folder's name."""
+    return path.parent.parent.name
+
+
+def formatted(one: Making, paths: Sequence[Path]) -> None:
+    """Format the files with what the project uses itself, where that is on this machine."""
+    names = [str(path) for path in paths]
+    text = ""
+    if (one.folder / "pyproject.toml").is_file():
+        text = (one.folder / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+    if (one.folder / ".pre-commit-config.yaml").is_file() and present("pre-commit"):
+        words: tuple[str, ...] = ("pre-commit", "run", "--files", *names)
+    elif ("[tool.ruff" in text or (one.folder / "ruff.toml").is_file()) and present("ruff"):
+        words = ("ruff", "format", "--quiet", *names)
+    elif "[tool.black" in text and present("black"):
+        words = ("black", "--quiet", *names)
+    else:
+        return
+    run(Command(words, cwd=str(one.folder)), 120)
+    one.tell.stage("format", "", words[0])
+
+
+def review(root: Path, paths: Sequence[Path]) -> Findings | None:
+    """Return what is wrong with the files, where rules are installed; None where none are.
+
+    The rules are found by name, so that this works before and without them.
+    """
+    try:
+        module: Any = importlib.import_module("tidegate.workflows.review")
+    except ModuleNotFoundError:
+        return None
+    function: Callable[[Path, Sequence[Path]], Findings] | None = getattr(module, "review", None)
+    return function(root, paths) if function else None
+
+
+def _files(folder: Path) -> set[Path]:
+    """Return the Python files in folders of migrations."""
+    found: set[Path] = set()
+    for top, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if not one.startswith(".") and one not in IGNORED]
+        where = Path(top).relative_to(folder).parts
+        if {"migrations", "versions", "alembic"} & set(where):
+            found.update(Path(top) / name for name in names if name.endswith(".py"))
+    return found
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _owner(folder: Path) -> str:
+    """Return whose files the host's are, as a container takes it; empty where that means nothing.
+
+    On Windows and macOS the engine's virtual machine maps every user to the one at the keyboard.
+    """
+    if sys.platform in ("win32", "darwin"):
+        return ""
+    found = folder.stat()
+    return f"{found.st_uid}:{found.st_gid}"
+
+
+def _python(root: Path, environ: Mapping[str, str]) -> str:
+    places = [root / name for name in (".venv", "venv", "env")]
+    if environ.get("VIRTUAL_ENV"):
+        places.insert(0, Path(environ["VIRTUAL_ENV"]))
+    for place in places:
+        for inner in ("bin/python", "Scripts/python.exe"):
+            if (place / inner).is_file():
+                return str(place / inner)
+    return shutil.which("python3") or shutil.which("python") or sys.executable
+
+
+def _failed(done: Result) -> StepFailed:
+    lines = [line for line in (done.err or done.out).splitlines() if line.strip()]
+    return StepFailed(
+        "the framework made no migration",
+        "\n".join([*lines[-6:], done.why]).strip(),
+        "correct it; this was run: " + done.command.shown(),
+    )
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,89 @@
+"""Finds the migration files of a project: by their folders, without importing anything."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+SKIPPED = {"node_modules", "__pycache__", "venv", "env", "site-packages", "build", "dist",
+           "static", "staticfiles", "media", "locale", "templates", "fixtures"}  # fmt: skip
+LABEL = re.compile(r"""^\s+label\s*=\s*["'](\w+)["']""", re.MULTILINE)
+NUMBERED = re.compile(r"^\d{3,}_\w+\.py$")
+ALEMBIC = re.compile(r"^(down_)?revision\b", re.MULTILINE)
+
+
+class Source(NamedTuple):
+    """One file that may be a migration. `path` is relative to the root, with `/`."""
+
+    framework: str
+    group: str  # Django: the app's label; Alembic: the folder of the environment
+    name: str
+    path: str
+    file: str
+    size: int
+    time: int
+
+
+def find(root: str) -> list[Source]:
+    """Return every file under `root` that is in a place for migrations."""
+    found = list(_walk(root, root))
+    return sorted(found, key=lambda one: one.path)
+
+
+def _walk(root: str, folder: str) -> Iterator[Source]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    folders = [
+        one
+        for one in entries
+        if one.is_dir(follow_symlinks=False)
+        and not one.name.startswith(".")
+        and one.name not in SKIPPED
+    ]
+    files = [one for one in entries if one.name.endswith(".py") and one.is_file()]
+    names = {one.name for one in files}
+    if "pyvenv.cfg" in {one.name for one in entries}:
+        return
+    if "env.py" in names and any(one.name == "script.py.mako" for one in entries):
+        yield from _alembic(root, folder)
+        return
+    if os.path.basename(folder).endswith("migrations") or any(map(NUMBERED.match, names)):
+        app = _label(os.path.dirname(folder))
+        for one in files:
+            if one.name[0] not in "_~" and one.name != "__init__.py":
+                yield _source("django", app, root, one)
+    for one in folders:
+        yield from _walk(root, one.path)
+
+
+def _label(folder: str) -> str:
+    """Return an app's label: its AppConfig's, or its folder's name."""
+    try:
+        with open(os.path.join(folder, "apps.py"), encoding="utf-8") as file:
+            match = LABEL.search(file.read())
+    except (OSError, UnicodeDecodeError):
+        match = None
+    return match.group(1) if match else os.path.basename(folder)
+
+
+def _alembic(root: str, folder: str) -> Iterator[Source]:
+    group = os.path.relpath(folder, root).replace(os.sep, "/")
+    for base, folders, _ in os.walk(folder):
+        folders[:] = sorted(one for one in folders if one != "__pycache__")
+        if base == folder:
+            continue
+        for one in sorted(os.scandir(base), key=lambda entry: entry.name):
+            if one.name.endswith(".py") and one.is_file() and one.name != "__init__.py":
+                yield _source("alembic", group, root, one)
+
+
+def _source(framework: str, group: str, root: str, entry: os.DirEntry[str]) -> Source:
+    stat = entry.stat()
+    path = os.path.relpath(entry.path, root).replace(os.sep, "/")
+    return Source(
+        framework, group, entry.name[:-3], path, entry.path, stat.st_size, stat.st_mtime_ns
+    )

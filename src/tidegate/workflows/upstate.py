@@ -1,0 +1,164 @@
+"""What an update writes down beside the engine: who is at it, what ran before, what ran well last.
+
+It lies in the user's own state folder, readable for that user alone, since a configuration holds
+what the env file holds.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tidegate.errors import ElectionNotWon
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What ran before an update: images, configurations and numbers of containers, by service.
+
+    `kept` are the names under which the images are kept. `moved` are the images that a reference
+    named before the build, so that it can name them again.
+    """
+
+    stamp: str
+    images: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+class State:
+    """The folder of one project."""
+
+    def __init__(self, name: str, root: Path, environ: Mapping[str, str]) -> None:
+        engine = environ.get("DOCKER_HOST", "") + environ.get("DOCKER_CONTEXT", "")
+        place = hashlib.sha256(f"{name}\0{engine}".encode()).hexdigest()[:8]
+        self.folder = home(environ) / f"{name}-{place}"
+        self.project = name
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only update of this project for a while.
+
+        The lock is the system's own, on an open file: it ends with the process, however that
+        ends. Raises ElectionNotWon and says who holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.folder / "lock", "a+", encoding="utf-8") as file:
+            if not _locked(file):
+                raise ElectionNotWon(
+                    f"another update of {self.project} is running",
+                    f"It is {_holder(self.folder)}. Nothing was changed by this one.",
+                    "wait until it has ended, then run this again",
+                )
+            who = {"pid": os.getpid(), "user": _user(), "since": time.strftime("%H:%M:%S")}
+            _write(self.folder / "holder.json", who)
+            try:
+                yield
+            finally:
+                (self.folder / "holder.json").unlink(missing_ok=True)
+
+    def begin(self, release: Release) -> None:
+        """Write down what an update that begins now has to go back to."""
+        _write(self.folder / "update.json", {"stage": "begin", **asdict(release)})
+
+    def reached(self, stage: str) -> None:
+        """Write down how far the update is."""
+        raw = self._read("update.json")
+        _write(self.folder / "update.json", {**raw, "stage": stage})
+
+    def unfinished(self) -> tuple[str, Release] | None:
+        """Return the stage in which an update was cut off, and what ran before it."""
+        raw = self._read("update.json")
+        if not raw:
+            return None
+        stage = str(raw.pop("stage"))
+        return stage, Release(**raw)
+
+    def end(self) -> None:
+        """Forget the update: it ended, well or undone."""
+        (self.folder / "update.json").unlink(missing_ok=True)
+
+    def keep(self, configuration: str, digests: Mapping[str, str]) -> None:
+        """Keep the configuration that runs well now, for the next update to go back to."""
+        _write_text(self.folder / "configuration.json", configuration)
+        _write(self.folder / "digests.json", dict(digests))
+
+    def kept(self) -> tuple[str, Mapping[str, str]]:
+        """Return the path of the kept configuration, and its services' digests."""
+        path = self.folder / "configuration.json"
+        return (str(path), self._read("digests.json")) if path.is_file() else ("", {})
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            raw = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return raw if isinstance(raw, dict) else {}
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """Return the user's state folder for tidegate."""
+    user = Path(environ.get("HOME") or Path.home())
+    if environ.get("XDG_STATE_HOME"):
+        return Path(environ["XDG_STATE_HOME"]) / "tidegate"
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or user) / "tidegate" / "state"
+    if sys.platform == "darwin":
+        return user / "Library" / "Application Support" / "tidegate"
+    return user / ".local" / "state" / "tidegate"
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _holder(folder: Path) -> str:
+    try:
+        raw = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
+        return f"process {raw['pid']} of {raw['user']}, since {raw['since']}"
+    except (OSError, ValueError, KeyError):
+        return "a process that has just begun"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "somebody"
+
+
+def _write(path: Path, raw: Mapping[str, Any]) -> None:
+    _write_text(path, json.dumps(raw, indent=1))
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write whole or not at all: an update may be killed at any moment."""
+    fresh = path.with_suffix(".new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)

@@ -1,0 +1,149 @@
+"""`--fix`: small edits that take the finding away and change nothing else."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.test_examples import FILE_CHECKS, written
+from tidegate.reading.project import ProjectFiles
+from tidegate.workflows import doctor, doctorfix
+
+
+def fixable() -> list[str]:
+    """The checks that have edits for their own bad example; asked once, when tests are collected."""
+    import tempfile
+
+    out = []
+    for rule, check in FILE_CHECKS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            found = doctor.examine(written(Path(folder), check.BAD))
+            if any(one.problem.edits and not one.problem.edits[0].command for one in found):
+                out.append(rule)
+    return out
+
+
+FIXABLE = fixable()
+
+
+def test_most_checks_can_mend() -> None:
+    """At least half of the checks of files offer an edit."""
+    assert len(FIXABLE) * 2 >= len(FILE_CHECKS)
+
+
+@pytest.mark.parametrize("rule", FIXABLE)
+def test_the_fix_mends(rule: str, tmp_path: Path) -> None:
+    """After it no check speaks, and the diff is small."""
+    check: Any = FILE_CHECKS[rule]
+    project = written(tmp_path, check.BAD)
+    found = doctor.examine(project)
+    plan = doctorfix.plan(project, found)
+    result = doctorfix.apply(project, plan, found)
+    assert [(one.rule, one.problem.place) for one in result.left] == [], "\n".join(plan.shown())
+    assert rule in [name for name, _ in result.mended]
+    for old, new in plan.changes.values():
+        lines = [
+            x
+            for x in difflib.unified_diff(old.splitlines(), new.splitlines(), n=0)
+            if x[:1] in "+-" and x[:3] not in ("+++", "---")
+        ]
+        assert len(lines) <= 12
+
+
+COMMENTED = """\
+# The shop.
+x-logging: &logging   # kept short
+  driver: json-file
+
+services:
+  web:
+    build: .   # our own
+    logging: *logging
+    depends_on:
+      - db   # before us
+      - cache
+    healthcheck: {test: ["CMD", "true"]}
+
+  # PostgreSQL
+  db:
+    image: postgres:16
+    environment:
+      POSTGRES_PASSWORD: shop
+    logging: *logging
+
+  cache:
+    image: redis:7
+"""
+
+
+def test_comments_and_anchors_stay(tmp_path: Path) -> None:
+    """A short depends_on becomes a long one, and every other line is as it was."""
+    project = written(
+        tmp_path,
+        {
+            "compose.yaml": COMMENTED,
+            "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["sh", "-c", "python manage.py migrate && exec gunicorn shop.wsgi"]\n',
+        },
+    )
+    found = doctor.examine(project)
+    assert [one.rule for one in found] == ["nothing-waits-for-database"]
+    result = doctorfix.apply(project, doctorfix.plan(project, found), found)
+    text = (tmp_path / "compose.yaml").read_text()
+    kept = [
+        line
+        for line in COMMENTED.splitlines()
+        if line.strip() not in ("- db   # before us", "- cache")
+    ]
+    assert [line for line in text.splitlines() if line in kept] == kept
+    assert "services.web.depends_on.db.condition" in " ".join(result.config)
+    again = next(one for one in ProjectFiles(tmp_path).services if one.name == "web")
+    assert {name: condition for name, (condition, _) in again.depends_on.items()} == {
+        "db": "service_healthy",
+        "cache": "service_started",
+    }
+
+
+def test_a_fix_that_makes_it_worse_is_put_back(tmp_path: Path) -> None:
+    """When another finding appears, every file is as before, and the reason is said."""
+    check: Any = FILE_CHECKS["database-host-unknown"]
+    project = written(tmp_path, check.BAD)
+    found = doctor.examine(project)
+    plan = doctorfix.plan(project, found)
+    old, new = plan.changes["compose.yaml"]
+    plan.changes["compose.yaml"] = (
+        old,
+        new.replace("postgres:16", "postgres:latest\n    volumes: [db:/var/lib/postgresql]"),
+    )
+    result = doctorfix.apply(project, plan, found)
+    assert (tmp_path / "compose.yaml").read_text() == check.BAD["compose.yaml"]
+    assert "put back" in result.notes[0]
+    assert "database-image-floats" in result.notes[0]
+
+
+def test_secrets_do_not_show_in_a_diff(tmp_path: Path) -> None:
+    """A password that an edit moves is masked in what is shown, and whole in what is written."""
+    check: Any = FILE_CHECKS["dollar-cuts-value"]
+    project = written(tmp_path, check.BAD)
+    found = doctor.examine(project)
+    plan = doctorfix.plan(project, found)
+    assert "pa$word" not in "\n".join(plan.shown())
+    assert "word" not in "".join(one.problem.message for one in found).replace(
+        "password", ""
+    ).replace("PASSWORD", "")
+    doctorfix.apply(project, plan, found)
+    assert (tmp_path / ".env").read_text() == "POSTGRES_PASSWORD='pa$word'\n"
+
+
+def test_windows_newlines_stay(tmp_path: Path) -> None:
+    """A Compose file with CR LF keeps them on every line, the new ones too."""
+    check: Any = FILE_CHECKS["healthcheck-shorter-than-migration"]
+    tree = {**check.BAD, "compose.yaml": check.BAD["compose.yaml"].replace("\n", "\r\n")}
+    project = written(tmp_path, tree)
+    found = doctor.examine(project)
+    doctorfix.apply(project, doctorfix.plan(project, found), found)
+    raw = (tmp_path / "compose.yaml").read_bytes()
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+    assert b"start_period: 120s" in raw

@@ -1,0 +1,231 @@
+"""`tidegate up` when something goes wrong: what runs afterwards, and what the exit code says."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support.gate import eventually
+from support.stacks import COMPOSE_PG, PASSWORD, SLOW_HEALTH, Stack, docker, exited
+
+Make = Callable[..., Stack]
+CRASH = "import sys\nprint('no such setting RELEASE', flush=True)\nsys.exit(3)\n"
+LATE_CRASH = "import sys, time\ntime.sleep(0.7)\nsys.exit('out of luck RELEASE')\n"
+DEAF = "import time\nprint('deaf RELEASE', flush=True)\ntime.sleep(10000)\n"
+COLUMN = "migrations.AddField('customer', 'email', models.CharField(max_length=80, default=''))"
+BROKEN = "migrations.RunSQL('SELECT no_such_column FROM shop_customer')"
+SLOW = "migrations.RunPython(lambda *_: __import__('time').sleep(3))"
+
+
+@pytest.mark.parametrize("code", [CRASH, LATE_CRASH], ids=["at once", "after a moment"])
+def test_a_crash_loop_without_a_health_check(stack: Make, code: str) -> None:
+    """It is seen as a failure, and the previous image runs again: exit 8."""
+    one = stack().django()
+    one.up("--settle", "0")
+    before = one.containers()[0]["Image"]
+    one.release("two", code)
+    done = exited(one, ["up"], 8)
+    assert "the previous release is running again" in done.err
+    assert "web crashes and is restarted" in done.err
+    assert "two" in done.err, "the guilty container's last words are shown"
+    assert one.served() == "release one"
+    assert one.containers()[0]["Image"] == before
+    assert docker("image", "inspect", "--format", "{{.Id}}", f"{one.name}-web") == before
+
+
+@pytest.mark.parametrize("code", [CRASH, DEAF], ids=["crashes", "never healthy"])
+def test_a_release_that_fails_its_health_check(stack: Make, code: str) -> None:
+    """The previous image runs again, healthy: exit 8."""
+    one = stack().django(extra=SLOW_HEALTH)
+    one.up("--settle", "0")
+    one.release("two", code)
+    done = exited(one, ["up"], 8)
+    assert "the previous release is running again" in done.err
+    assert one.served() == "release one"
+    assert one.containers()[0]["State"]["Health"]["Status"] == "healthy"
+
+
+def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
+    """Exit 5; the old container never stopped, its image has its name, the good step stays."""
+    one = stack().django()
+    one.up("--settle", "0")
+    before = one.containers()[0]
+    one.release("two").migration("0002_email", COLUMN)
+    one.migration("0003_broken", BROKEN, "0002_email")
+    done = exited(one, ["up"], 5)
+    assert "shop.0003_broken failed" in done.err
+    assert "1 of 2 steps are applied and stay" in done.err
+    assert "The release that ran before still serves" in done.err
+    after = one.containers()[0]
+    assert (after["Id"], after["State"]["StartedAt"]) == (
+        before["Id"], before["State"]["StartedAt"]
+    )  # fmt: skip
+    assert docker("image", "inspect", "--format", "{{.Id}}", f"{one.name}-web") == before["Image"]
+
+
+def test_the_previous_configuration_comes_back_too(stack: Make) -> None:
+    """A new configuration that breaks the app is undone, although its files have changed."""
+    one = stack().django(extra="    environment: {MODE: old}\n")
+    one.up("--settle", "0")
+    one.release("two", CRASH)
+    text = (one.folder / "compose.yaml").read_text().replace("MODE: old", "MODE: new")
+    one.write({"compose.yaml": text})
+    exited(one, ["up"], 8)
+    assert one.served() == "release one"
+    assert "MODE=old" in one.containers()[0]["Config"]["Env"]
+
+
+def test_a_first_start_that_fails(stack: Make) -> None:
+    """There is nothing to go back to: exit 9, and the containers stay to be looked at."""
+    one = stack().django().release("one", CRASH)
+    done = exited(one, ["up"], 9)
+    assert "there is no previous release" in done.err
+    assert len(one.containers()) == 1
+
+
+def test_a_url_that_does_not_answer_undoes_the_update(stack: Make) -> None:
+    """`--verify URL` is part of the new release's being well."""
+    one = stack().django()
+    one.up("--settle", "0")
+    one.release("two")
+    done = exited(one, ["up", "--timeout", "3", "--verify", "http://127.0.0.1:9/health"], 8)
+    assert "http://127.0.0.1:9/health did not answer" in done.err
+    assert one.served() == "release one"
+
+
+def test_two_updates_at_once(stack: Make) -> None:
+    """The second is refused with 7 and says who holds the project; the first goes on."""
+    one = stack().django()
+    first = one.start("up", "--settle", "4")
+    first.until("running:" if one.containers() else "nothing runs")
+    second = exited(one, ["up"], 7)
+    assert f"process {first.pid} of" in second.err
+    done = first.end(120)
+    assert done.code == 0, done.said
+
+
+@pytest.mark.parametrize("moment", ["  build ", "applying", "replace web", "verify  "])
+def test_killed_and_run_again(stack: Make, moment: str) -> None:
+    """`kill -9` at a stage leaves what the next `up` finishes."""
+    one = stack().django(extra=SLOW_HEALTH)
+    one.up("--settle", "0")
+    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
+    first = one.start("up")
+    first.until(moment, 60)
+    first.kill()
+    one.up()
+    assert one.served() == "release two"
+    assert one.applied() == ["0001_initial", "0002_slow"]
+
+
+def test_killed_after_replacing_then_a_release_that_fails(stack: Make) -> None:
+    """The release to go back to is the one before the killed update, not what that one left."""
+    one = stack().django()
+    one.up("--settle", "0")
+    one.release("two", CRASH)
+    first = one.start("up", "--settle", "30")
+    first.until("replace web", 60)
+    eventually(lambda: one.containers() and one.containers()[0]["RestartCount"], 30)
+    first.kill()
+    exited(one, ["up"], 8)
+    assert one.served() == "release one"
+
+
+@pytest.mark.parametrize("moment", ["applying", "replace web"])
+def test_ctrl_c(stack: Make, moment: str) -> None:
+    """Exit 130 after going back: the previous release runs, no one-off container is left."""
+    one = stack().django(extra=SLOW_HEALTH)
+    one.up("--settle", "0")
+    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
+    first = one.start("up", "--settle", "5")
+    first.until(moment, 60)
+    first.signal(signal.SIGINT)
+    done = first.end(60)
+    assert done.code == 130, done.said
+    assert one.served() == "release one"
+    left = docker("ps", "-q", "--filter", f"label=com.docker.compose.project={one.name}",
+                  "--filter", "label=tidegate.oneoff")  # fmt: skip
+    assert left == ""
+
+
+def test_a_stopped_database_is_started(stack: Make) -> None:
+    """The update says so, starts it, and goes on."""
+    one = stack().django(COMPOSE_PG)
+    one.up("--settle", "0")
+    one.compose("stop", "-t", "1", "db")
+    one.release("two")
+    done = one.up()
+    assert "db: not running, and needed to migrate" in done.err
+    assert one.served() == "release two"
+
+
+def test_an_old_volume_with_another_password(stack: Make) -> None:
+    """Exit 4 before anything is replaced, with what the volume has to do with it."""
+    one = stack().django(COMPOSE_PG)
+    one.up("--settle", "0")
+    one.write({".env": f"POSTGRES_PASSWORD={PASSWORD}-new\n"}).release("two")
+    done = exited(one, ["up"], 4)
+    assert "keeps the password of its first start" in done.err
+    assert one.served() == "release one"
+
+
+def test_the_database_goes_away_during_the_migration(stack: Make) -> None:
+    """A restart of the server in the middle of a step is survived."""
+    one = stack().django(COMPOSE_PG)
+    one.up("--settle", "0")
+    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
+    first = one.start("up")
+    first.until("shop.0002_slow: applying", 60)
+    one.compose("restart", "-t", "1", "db")
+    done = first.end(120)
+    assert done.code == 0, done.said
+    assert one.applied() == ["0001_initial", "0002_slow"]
+    assert one.served() == "release two"
+
+
+def test_a_missing_variable(stack: Make) -> None:
+    """Exit 2 and its name, whether the file demands it or would leave it empty."""
+    one = stack().django(COMPOSE_PG)
+    one.write({".env": "", ".env.example": "POSTGRES_PASSWORD=\n"})
+    done = exited(one, ["up"], 2)
+    assert "POSTGRES_PASSWORD" in done.err
+    two = stack("other").django(extra="    environment: {MAIL_TOKEN: '${MAIL_TOKEN}'}\n")
+    done = exited(two, ["up"], 2)
+    assert "variables without a value: MAIL_TOKEN" in done.err
+    assert two.containers() == []
+
+
+def test_a_build_that_fails(stack: Make) -> None:
+    """Exit 8: the previous release still runs, untouched."""
+    one = stack().django()
+    one.up("--settle", "0")
+    before = one.ids()
+    one.write({"Dockerfile": (one.folder / "Dockerfile").read_text() + "RUN false\n"})
+    done = exited(one, ["up"], 8)
+    assert "the build failed" in done.err
+    assert one.ids() == before
+
+
+def test_no_engine(stack: Make) -> None:
+    """Exit 3 and what to start."""
+    one = stack().django()
+    done = one.tidegate("up", env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    assert done.code == 3, done.said
+    assert "the container engine does not answer at unix:///nowhere/docker.sock" in done.err
+
+
+def test_a_mount_that_hides_the_code(stack: Make) -> None:
+    """Exit 8 or 9 and a word on the mount: the file is in the image, and not in the container."""
+    one = stack().django()
+    one.up("--settle", "0")
+    one.write({"empty/keep": ""})
+    text = (one.folder / "compose.yaml").read_text()
+    one.write({"compose.yaml": text.replace('"data:/data"]', '"data:/data", "./empty:/app"]')})
+    began = time.monotonic()
+    done = one.tidegate("up")
+    assert done.code in (2, 5, 8), done.said
+    assert one.served() == "release one"
+    assert time.monotonic() - began < 60

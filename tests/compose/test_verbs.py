@@ -1,0 +1,229 @@
+"""make, status, migrate, logs, run, superuser and settings on a running Compose project."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.gate import Runner
+from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, exited
+
+Make = Callable[..., Stack]
+OWNER = 12345
+EMAIL = "    email = models.EmailField(default='')\n"
+
+
+@pytest.fixture(scope="module")
+def running(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One project with PostgreSQL that runs; its host files belong to another user."""
+    folder = tmp_path_factory.mktemp("verbs")
+    (folder / "runs").mkdir()
+    runner = Runner(folder / "runs")
+    shared = tmp_path_factory.getbasetemp() / "home"
+    shared.mkdir(exist_ok=True)
+    one = Stack(folder / "project", runner, shared).django(COMPOSE_PG)
+    one.up("--settle", "0")
+    if os.geteuid() == 0:
+        for path in (one.folder, *one.folder.rglob("*")):
+            os.chown(path, OWNER, OWNER)
+    yield one
+    runner.close()
+    one.remove()
+
+
+def test_status(running: Stack) -> None:
+    """Services and databases in one answer, what to do as the last line."""
+    done = exited(running, ["status"], 0)
+    assert done.out.splitlines()[-1] == "next: nothing to do"
+    found = json.loads(exited(running, ["status", "--check", "--format", "json"], 0).out)
+    assert [one["state"] for one in found["databases"]] == ["current"]
+    assert {one["name"]: one["state"] for one in found["services"]} == {
+        "db": "running", "web": "running"
+    }  # fmt: skip
+    assert all(set(one) >= {"name", "state", "health"} for one in found["services"])
+
+
+def test_run_takes_the_running_container_and_its_exit_code(running: Stack) -> None:
+    """The command's output and exit code are its own; `manage.py` needs no `python`."""
+    assert "in the running container" in exited(running, ["run", "--", "sh", "-c", "exit 7"], 7).err
+    done = exited(running, ["run", "--one-off", "--", "manage.py", "check"], 0)
+    assert "System check identified no issues" in done.out
+    done = exited(running, ["run", "db", "--", "psql", "-U", "shop", "-Atc", "select 40 + 2"], 0)
+    assert done.out == "42\n"
+
+
+def test_logs_show_the_backend_and_mask_passwords(running: Stack) -> None:
+    """When everything is well the backend's log is shown; a password in it is masked."""
+    assert "serving one" in exited(running, ["logs"], 0).out
+    running.compose("exec", "-T", "web", "sh", "-c", f"echo pass {PASSWORD} >/proc/1/fd/1")
+    done = exited(running, ["logs", "web"], 0)
+    assert "pass ***" in done.out
+    assert "there is no service wbe" in exited(running, ["logs", "wbe"], 2).err
+
+
+def test_superuser_without_a_terminal(running: Stack) -> None:
+    """From the environment; what is missing is named, and the password is on no command line."""
+    done = exited(running, ["superuser"], 2)
+    assert "DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD" in done.err
+    env = {"DJANGO_SUPERUSER_USERNAME": "mei", "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+           "DJANGO_SUPERUSER_EMAIL": "mei@example.org"}  # fmt: skip
+    done = running.tidegate("superuser", env=env)
+    assert done.code == 0, done.said
+    code = "from django.contrib.auth.models import User; print(User.objects.get().username)"
+    done = exited(running, ["run", "--", "manage.py", "shell", "-v", "0", "-c", code], 0)
+    assert done.out.strip() == "mei"
+
+
+def test_make_writes_into_the_hosts_tree(running: Stack) -> None:
+    """The file belongs to the owner of the tree, its SQL is shown; it is refused while behind."""
+    assert "there is nothing to make" in exited(running, ["make", "-m", "x"], 1).err
+    running.write({"shop/models.py": MODELS + EMAIL})
+    done = exited(running, ["make", "-m", "Add the email!"], 0)
+    path = running.folder / "shop" / "migrations" / "0002_add_the_email.py"
+    assert "created shop/migrations/0002_add_the_email.py" in done.out
+    assert 'ADD COLUMN "email"' in done.out
+    if os.geteuid() == 0:
+        assert (path.stat().st_uid, path.stat().st_gid) == (OWNER, OWNER)
+    assert not list(running.folder.rglob("__pycache__"))
+    done = exited(running, ["make", "-m", "more"], 6)
+    assert "database default is behind" in done.err
+    assert "tidegate migrate" in done.err
+
+
+def test_migrate_alone_restarts_nothing(running: Stack) -> None:
+    """The image is built anew by hand; `migrate` applies its steps, and no container is touched."""
+    running.write({"shop/models.py": MODELS + EMAIL})
+    if not (running.folder / "shop/migrations/0002_add_the_email.py").exists():
+        exited(running, ["make", "-m", "Add the email!"], 0)
+    running.compose("build", "-q", "web")
+    before = running.ids() | running.ids("db")
+    behind = exited(running, ["status", "--check"], 1)
+    assert "pending    shop.0002_add_the_email" in behind.out
+    done = exited(running, ["migrate"], 0)
+    assert "in a one-off container of the service web" in done.err
+    assert "shop.0002_add_the_email: done (1 of 1)" in done.err
+    assert running.ids() | running.ids("db") == before
+    assert exited(running, ["status", "--check"], 0)
+
+
+def test_make_merge_and_empty(running: Stack) -> None:
+    """`--empty` writes a migration without operations; two heads are joined by `--merge`."""
+    text = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    " \
+           "dependencies = [('shop', '0001_initial')]\n    operations = []\n"  # fmt: skip
+    running.write({"shop/migrations/0002_other.py": text})
+    done = exited(running, ["make", "--merge"], 0)
+    assert "created shop/migrations/0003_merge" in done.out
+    for path in (running.folder / "shop/migrations").glob("000[23]_[mo]*.py"):
+        path.unlink()
+    done = exited(running, ["make", "-m", "fill it", "--app", "shop", "--empty"], 0)
+    created = next((running.folder / "shop/migrations").glob("*fill_it.py"))
+    assert "operations = [\n    ]" in created.read_text()
+    created.unlink()
+
+
+def test_local_works_without_the_engine(running: Stack) -> None:
+    """`--local` asks from here, whatever the engine does."""
+    done = running.tidegate("status", "--local", env={"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert done.code == 0, done.said
+    assert "sqlite" in done.out
+
+
+def test_make_with_alembic_on_sqlite_in_a_volume(stack: Make) -> None:
+    """Autogenerate reads a database file of the app's user, and the new file is the host's."""
+    one = stack().write(ALEMBIC)
+    one.write({"compose.yaml": f"name: {one.name}\n" + one_service("data:/data")})
+    one.up("--settle", "0")
+    if os.geteuid() == 0:
+        for path in (one.folder, *one.folder.rglob("*")):
+            os.chown(path, OWNER, OWNER)
+    done = exited(one, ["make", "-m", "nothing"], 1)
+    assert list((one.folder / "migrations/versions").glob("*nothing*")) == []
+    one.write({"tables.py": ALEMBIC["tables.py"] + "Table('dish', m, Column('id', Integer))\n"})
+    done = exited(one, ["make", "-m", "dishes"], 0)
+    assert "CREATE TABLE dish" in done.out
+    (created,) = (one.folder / "migrations/versions").glob("*_dishes.py")
+    if os.geteuid() == 0:
+        assert created.stat().st_uid == OWNER
+
+
+def test_make_in_the_projects_own_environment(stack: Make, tmp_path: Path) -> None:
+    """Without Compose files it runs here, with the project's own Python."""
+    one = stack().django()
+    (one.folder / "compose.yaml").unlink()
+    conf = (one.folder / "conf.py").read_text().replace("/data/", f"{tmp_path}/")
+    one.write({"conf.py": conf})
+    exited(one, ["migrate"], 0)
+    one.write({"shop/models.py": MODELS + EMAIL})
+    venv = {"VIRTUAL_ENV": os.environ.get("VIRTUAL_ENV", str(Path(sys.executable).parents[1]))}
+    done = one.tidegate("make", "-m", "the email", env=venv)
+    assert done.code == 0, done.said
+    assert (one.folder / "shop/migrations/0002_the_email.py").is_file()
+
+
+def one_service(volume: str) -> str:
+    return (
+        f"services:\n  web:\n    build: .\n    init: true\n    user: '10001'\n"
+        f"    restart: unless-stopped\n    volumes: ['{volume}']\nvolumes:\n  data:\n"
+    )
+
+
+ALEMBIC = {
+    "Dockerfile": "FROM tidegate-tests/base:1\nRUN install -d -o 10001 /data\nCOPY . .\n"
+    'CMD ["sleep", "10000"]\n',
+    "alembic.ini": "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n"
+    "sqlalchemy.url = sqlite:////data/app.db\n",
+    "tables.py": "from sqlalchemy import Column, Integer, MetaData, Table\nm = MetaData()\n"
+    "Table('cook', m, Column('id', Integer, primary_key=True))\n",
+    "migrations/env.py": """\
+from alembic import context
+from sqlalchemy import create_engine
+from tables import m
+url = context.config.get_main_option("sqlalchemy.url")
+if context.is_offline_mode():
+    context.configure(url=url, target_metadata=m, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    connection = context.config.attributes.get("connection")
+    if connection is None:
+        connection = create_engine(url).connect()
+    context.configure(connection=connection, target_metadata=m)
+    with context.begin_transaction():
+        context.run_migrations()
+""",
+    "migrations/script.py.mako": '''\
+"""${message}"""
+import sqlalchemy as sa
+from alembic import op
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+
+def upgrade():
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade():
+    ${downgrades if downgrades else "pass"}
+''',
+    "migrations/versions/aaa1_cooks.py": '''\
+"""cooks"""
+import sqlalchemy as sa
+from alembic import op
+revision = "aaa1"
+down_revision = None
+
+
+def upgrade():
+    op.create_table("cook", sa.Column("id", sa.Integer, primary_key=True))
+
+
+def downgrade():
+    op.drop_table("cook")
+''',
+}

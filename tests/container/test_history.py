@@ -1,0 +1,196 @@
+"""The ledger and `tidegate history`: who, what, how long; tampering; older ledgers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.gate import APP, Database, Ended, Runner
+from support.projects import SmallProject
+
+MakeProject = Callable[..., SmallProject]
+Fresh = Callable[[str], Database]
+KEYS = {"id", "plan", "state", "started", "seconds", "by", "host", "revision", "image", "backup",
+        "steps"}  # fmt: skip
+
+
+def boot(tidegate: Runner, project: SmallProject, database: Database, **env: str) -> Ended:
+    return tidegate("boot", "--", *APP, cwd=project.root, env={**database.environ, **env})
+
+
+def history(
+    tidegate: Runner, project: SmallProject, database: Database, *words: str
+) -> dict[str, Any]:
+    done = tidegate("--format", "json", "history", *words, cwd=project.root, env=database.environ)
+    assert done.out, done.said
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+def verify(tidegate: Runner, project: SmallProject, database: Database) -> Ended:
+    return tidegate("history", "--verify", cwd=project.root, env=database.environ)
+
+
+def execute(database: Database, sql: str) -> None:
+    """Run SQL behind tidegate's back."""
+    if database.server:
+        database.server.sql(sql, database.name)
+        return
+    import sqlite3
+
+    with sqlite3.connect(database.name) as file:
+        file.execute(sql)
+    file.close()
+
+
+def test_a_run_in_full(tidegate: Runner, project: SmallProject, database: Database):
+    """A run tells who, where, from what, and each step's statements, without their values."""
+    project.add("INSERT INTO made_1 (id) SELECT 7 WHERE 'top secret' <> ''")
+    done = boot(tidegate, project, database, TIDEGATE_BY="anna", TIDEGATE_IMAGE="shop:2",
+                TIDEGATE_REVISION="abc123", TIDEGATE_AGENT="helper", CI="true")  # fmt: skip
+    assert done.code == 0, done.said
+    found = history(tidegate, project, database)
+    (run,) = found["runs"]
+    assert set(run) >= KEYS
+    said = {key: run[key] for key in ("state", "by", "image", "revision", "agent", "ci", "number")}
+    assert said == {"state": "done", "by": "anna", "image": "shop:2", "revision": "abc123",
+                    "agent": "helper", "ci": "ci", "number": 1}  # fmt: skip
+    assert [step["step"] for step in run["steps"]] == project.ids
+    statements = [said["sql"] for step in run["steps"] for said in step["sql"]]
+    assert any("CREATE TABLE made_1" in sql for sql in statements)
+    assert "top secret" not in json.dumps(found)
+    if database.server:
+        locks = [lock for step in run["steps"] for lock in step["locks"]]
+        assert {"mode": "AccessExclusiveLock", "relation": "made_2"} in locks
+        sql = "SELECT DISTINCT run, step_state FROM tidegate_history WHERE step IS NOT NULL"
+        assert database.rows(sql) == [f"{run['id']}|done"]
+    text = tidegate("history", "1", cwd=project.root, env=database.environ).out
+    assert "CREATE TABLE made_1" in text
+    assert "anna" in text
+
+
+@pytest.mark.parametrize(("flavour", "which"), [("django", "oldest"), ("alembic", "sqlite")])
+def test_the_chain_holds(
+    flavour: str, which: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """Several runs, a failed one among them, verify."""
+    project, database = make_project(flavour), fresh(which)
+    assert boot(tidegate, project, database).code == 0
+    bad = project.add("SELECT nothing FROM nowhere")
+    assert boot(tidegate, project, database).code == 5
+    project.remove(bad)
+    project.add("SELECT 1")
+    assert boot(tidegate, project, database).code == 0
+    done = verify(tidegate, project, database)
+    assert (done.code, "3 runs are as they were written" in done.out) == (0, True), done.said
+    states = [run["state"] for run in history(tidegate, project, database)["runs"]]
+    assert states == ["done", "failed", "done"]
+
+
+TAMPERINGS = {
+    "a run's author": ("UPDATE tidegate_run SET \"by\" = 'eve' WHERE number = 2", "was changed"),
+    "a step's digest": ("UPDATE tidegate_step SET digest = 'x' WHERE run = "
+                        "(SELECT id FROM tidegate_run WHERE number = 1)", "was changed"),
+    "a step added": ("INSERT INTO tidegate_step (run, step, state) "
+                     "SELECT id, 'shop.more', 'done' FROM tidegate_run WHERE number = 2",
+                     "was changed"),
+    "a run taken out": ("DELETE FROM tidegate_run WHERE number = 2", "number 2 is missing"),
+    "a hash taken out": ("UPDATE tidegate_run SET hash = NULL WHERE number = 2",
+                         "not in the chain"),
+    "two swapped": ("UPDATE tidegate_run SET number = 5 - number WHERE number IN (2, 3)", "follow"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ["newest", "sqlite"])
+def test_tampering_is_told(which: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Whatever is changed, taken out or put in among the written runs, --verify says no."""
+    project, database = make_project("alembic", 1), fresh(which)
+    assert boot(tidegate, project, database).code == 0
+    for _ in range(2):
+        project.add("SELECT 1")
+        assert boot(tidegate, project, database).code == 0
+    for table in ("run", "step"):
+        execute(database, f"CREATE TABLE kept_{table} AS SELECT * FROM tidegate_{table}")
+    for what, (sql, says) in TAMPERINGS.items():
+        execute(database, sql)
+        done = verify(tidegate, project, database)
+        assert (done.code, says in done.out) == (1, True), f"{what}\n{done.said}"
+        for table in ("run", "step"):
+            execute(database, f"DELETE FROM tidegate_{table}")
+            execute(database, f"INSERT INTO tidegate_{table} SELECT * FROM kept_{table}")
+        assert verify(tidegate, project, database).code == 0
+
+
+def test_rows_changed_by_something_else(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """A step recorded or removed by another program is shown, with the run that found it so."""
+    project, database = make_project("django"), fresh("newest")
+    assert boot(tidegate, project, database).code == 0
+    execute(database, "DELETE FROM django_migrations WHERE name = '0002_step'")
+    execute(database, "DROP TABLE made_2")
+    (one,) = history(tidegate, project, database)["databases"]
+    assert (one["changed_since"], one["gone"]) == (True, ["shop.0002_step"])
+    assert boot(tidegate, project, database).code == 0
+    found = history(tidegate, project, database)
+    assert [run["changed_before"] for run in found["runs"]] == [True, False]
+    assert found["databases"][0]["changed_since"] is False
+
+
+OLD = """
+CREATE TABLE tidegate_run (id text PRIMARY KEY, plan text, state text NOT NULL, database text,
+  framework text, started {time} NOT NULL, finished {time}, seconds double precision, "by" text,
+  host text, pid integer, revision text, image text, backup text, message text);
+CREATE TABLE tidegate_step (run text NOT NULL, step text NOT NULL, digest text, state text NOT NULL,
+  seconds double precision, finished {time});
+INSERT INTO tidegate_run (id, state, database, framework, started) VALUES
+  ('older', 'running', '{alias}', '{framework}', '2026-01-01T00:00:00+00:00')
+"""
+
+
+@pytest.mark.parametrize("which", ["oldest", "sqlite"])
+def test_an_older_ledger_is_widened(
+    which: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """The tables of the first version get the new columns and keep their rows."""
+    project, database = make_project("django"), fresh(which)
+    time = "timestamptz" if database.server else "text"
+    for sql in OLD.format(time=time, alias="default", framework="django").split(";"):
+        execute(database, sql)
+    assert history(tidegate, project, database)["runs"][0]["id"] == "older"
+    assert boot(tidegate, project, database).code == 0
+    states = [run["state"] for run in history(tidegate, project, database)["runs"]]
+    assert states == ["done", "abandoned"]
+    assert verify(tidegate, project, database).code == 0
+
+
+def test_a_ledger_of_another_role(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Tables that may be written and not widened are written as far as they go."""
+    project, database = make_project("alembic"), fresh("newest")
+    server = database.server
+    assert server
+    role = f"app_{database.name}"
+    for sql in OLD.format(time="timestamptz", alias="alembic", framework="alembic").split(";"):
+        execute(database, sql)
+    execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 's3cret'")
+    execute(database, f"GRANT ALL ON SCHEMA public TO {role}")
+    execute(database, f"GRANT ALL ON tidegate_run, tidegate_step TO {role}")
+    url = server.url(role, "s3cret", database.name)
+    done = tidegate("boot", "--", *APP, cwd=project.root, env={"DATABASE_URL": url})
+    assert (done.code, "the ledger was not written" in done.err) == (0, False), done.said
+    assert database.rows("SELECT state FROM tidegate_run ORDER BY started") == ["abandoned", "done"]
+    execute(database, f"REVOKE ALL ON tidegate_run, tidegate_step FROM {role}")
+    project.add("SELECT 1")
+    done = tidegate("boot", "--", *APP, cwd=project.root, env={"DATABASE_URL": url})
+    assert (done.code, "the ledger was not written" in done.err) == (0, True), done.said
+    execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_wrong_words(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """A run that isn't there and an option that isn't one are exit code 2."""
+    project, database = make_project("django"), fresh("sqlite")
+    for words in (("nothing",), ("--limit", "many"), ("--nope",)):
+        assert tidegate("history", *words, cwd=project.root, env=database.environ).code == 2
+    done = tidegate("history", cwd=project.root, env=database.environ)
+    assert (done.code, done.out) == (0, "no run is on record\n")

@@ -1,0 +1,101 @@
+"""Every rule's own examples: applied to a real database, the bad one flagged, the good one not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support import rule_examples
+from support.postgres import Server
+from tidegate.contracts.rule import Example
+from tidegate.model.finding import Finding
+from tidegate.workflows.review import review
+from tidegate.workflows.rulebook import Known, all_rules
+
+pytest.importorskip("django")
+pytest.importorskip("alembic")
+pytest.importorskip("pgparse")
+OFF = {"TIDEGATE_CACHE": "off"}
+_numbers = itertools.count(1)
+CASES = [
+    pytest.param(rule, example, id=f"{rule.name}-{example.framework}-{number}")
+    for rule in all_rules()
+    for number, example in enumerate(rule.rule.examples)
+]
+
+
+@pytest.fixture(scope="module")
+def database(servers: Callable[[str], Server]) -> Iterator[Callable[[], str]]:
+    """Return the URL of a new, empty database."""
+    server = servers("newest")
+
+    def make() -> str:
+        name = f"example_{next(_numbers)}"
+        server.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
+        return str(server.url(dbname=name))
+
+    yield make
+
+
+@pytest.mark.parametrize(("rule", "example"), CASES)
+def test_the_bad_example_is_flagged_with_exactly_its_rule(
+    rule: Known, example: Example, tmp_path: Path
+) -> None:
+    """It is flagged by its rule at its line, and by no rule that is not named as a companion."""
+    found = findings(rule, example, example.bad, tmp_path)
+    ours = [one for one, _ in found if one.rule == rule.name]
+    assert ours, f"not flagged; found {[one.rule for one, _ in found]}"
+    (first, file) = next((one, file) for one, file in found if one.rule == rule.name)
+    assert first.place.line == file.line(example.line), file.text
+    others = {one.rule for one, _ in found if one.severity != "info"} - {rule.name}
+    assert others <= set(rule.rule.companions) | set(example.companions)
+    for one in ours:
+        assert one.message
+        assert one.message[-1] != "."
+        assert one.remedy
+
+
+@pytest.mark.parametrize(("rule", "example"), CASES)
+def test_the_good_example_is_silent(rule: Known, example: Example, tmp_path: Path) -> None:
+    """Its rule says nothing, and no rule says that it is an error."""
+    found = [one for one, _ in findings(rule, example, example.good, tmp_path)]
+    assert [one.message for one in found if one.rule == rule.name] == []
+    companions = set(rule.rule.companions) | set(example.companions)
+    assert [
+        one.message for one in found if one.severity == "error" and one.rule not in companions
+    ] == []
+
+
+@pytest.mark.parametrize("which", ["bad", "good"])
+@pytest.mark.parametrize(("rule", "example"), CASES)
+def test_examples_are_valid_on_a_real_database(
+    rule: Known, example: Example, which: str, tmp_path: Path, database: Callable[[], str]
+) -> None:
+    """Both run to their end; where the rule says that the database refuses the bad one, it does."""
+    if example.vendor == "mysql":
+        pytest.skip("MySQL's examples are read, not run")
+    if rule.name in ("model-imported", "unread") and which == "bad":
+        pytest.skip("it is about the file, not about the database")
+    url = f"sqlite:///{tmp_path / 'db.sqlite3'}" if example.vendor == "sqlite" else database()
+    made = rule_examples.files(example, example.bad if which == "bad" else example.good)
+    if which == "bad" and not example.applies:
+        with pytest.raises(Exception) as raised:
+            rule_examples.apply(example, made, url)
+        assert str(raised.value)
+        return
+    rule_examples.apply(example, made, url)
+
+
+def findings(
+    rule: Known, example: Example, text: str, root: Path
+) -> list[tuple[Finding, rule_examples.File]]:
+    """Review the example; return what is said of its own files, with the file."""
+    own = dict(rule_examples.write(example, text, root))
+    if rule.rule.opt_in:
+        with (root / "tidegate.toml").open("a", encoding="utf-8") as file:
+            file.write(f"[check.rules]\n{rule.name} = true\n")
+    found = review(str(root), environ=OFF).findings
+    return [(one, own[one.place.path]) for one in found if one.place.path in own]
