@@ -203,7 +203,7 @@ def test_an_irreversible_step(make_project: Make, deployed: Deploy, plan: Any) -
     database = deployed(project)
     step = project.add("ALTER TABLE made_1 ADD COLUMN more integer")
     found = plan(project, database.url)
-    (finding,) = found.found("irreversible-step")
+    (finding,) = found.found("irreversible")
     assert finding["step"] == step
     assert found.document["needs_approval"] == [step]
     assert found.document["rehearsal"]["roundtrip"] == "skipped"
@@ -240,7 +240,7 @@ def test_statements_after_an_exclusive_lock(one: SmallProject, deployed: Deploy,
                 "CREATE INDEX made_2_id ON made_2 (id)")  # fmt: skip
     database.rows("UPDATE pg_class SET reltuples = 9e6, relpages = 40000 WHERE relname LIKE "
                   "'made__'")  # fmt: skip
-    (finding,) = plan(one, database.url).found("statement-after-exclusive-lock")
+    (finding,) = plan(one, database.url).found("work-under-exclusive-lock")
     assert "still holds ACCESS EXCLUSIVE on made_1" in finding["message"]
     assert finding["severity"] == "error"
     assert finding["also"][0]["note"] == "takes the lock"
@@ -251,7 +251,7 @@ def test_rows_and_schema_in_one_transaction(one: SmallProject, deployed: Deploy,
     database = deployed(one)
     one.add("ALTER TABLE made_1 ADD COLUMN more integer", "UPDATE made_1 SET more = 1")
     found = plan(one, database.url)
-    assert len(found.found("backfill-with-schema-change")) == 1
+    assert len(found.found("schema-and-data-together")) == 1
     assert len(found.found("data-step-on-empty-tables")) == 1
 
 

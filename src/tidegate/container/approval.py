@@ -12,18 +12,11 @@ import os
 import time
 from collections.abc import Mapping
 
+from tidegate.container.origin import agent
 from tidegate.container.planned import Plan
 from tidegate.errors import PolicyRefused
 
-# Set by the agents themselves for what they run. Their absence proves nothing; they only tighten.
-AGENTS = ("AI_AGENT", "AGENT", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CODEX_SANDBOX",
-          "CURSOR_AGENT", "GEMINI_CLI", "OPENCODE", "AUGMENT_AGENT", "GOOSE_TERMINAL")  # fmt: skip
 HOLDS = 3600.0  # seconds
-
-
-def agent(environ: Mapping[str, str]) -> str:
-    """Return the mark of a coding agent in the environment, or nothing."""
-    return next((name for name in AGENTS if environ.get(name)), "")
 
 
 def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> None:
@@ -41,8 +34,8 @@ def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> Non
     mark = agent(environ)
     if mark and not spend(plan.fingerprint, environ):
         raise PolicyRefused(
-            f"the plan {plan.fingerprint} needs a person's word, and {mark} says that a coding "
-            "agent runs this",
+            f"the plan {plan.fingerprint} needs a person's word, and a coding agent ({mark}) runs "
+            "this",
             "An agent can ask for an approval, and can't give it to itself. Nothing was applied.",
             f"a person types, on a terminal of their own: tidegate approve {plan.fingerprint}",
         )

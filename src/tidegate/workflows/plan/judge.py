@@ -61,6 +61,20 @@ class Kind:
 
 
 KINDS = (
+    Kind(
+        "type-change-rewrites",
+        ("rewrite",),
+        r"ALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b",
+        "writes every row anew",
+        remedies.rewrite,
+    ),
+    Kind(
+        "volatile-default-rewrites",
+        ("rewrite",),
+        r"ADD\s+(COLUMN\s+)?.*\bDEFAULT\b",
+        "writes every row anew",
+        remedies.rewrite,
+    ),
     Kind("table-rewrite", ("rewrite",), "", "writes every row anew", remedies.rewrite),
     Kind("index-without-concurrently", ("index",), r"^\s*CREATE\s+(UNIQUE\s+)?INDEX",
          "reads every row for the index", remedies.index),
@@ -68,12 +82,12 @@ KINDS = (
          remedies.foreign_key),
     Kind("primary-key-builds-index", ("index",), r"PRIMARY\s+KEY",
          "reads every row for the primary key", remedies.unique),
-    Kind("exclusion-builds-index", ("index",), r"\bEXCLUDE\b",
+    Kind("exclusion-constraint", ("index",), r"\bEXCLUDE\b",
          "reads every row for the exclusion constraint",
          lambda framework, statement: "make a new table that has it, and move the rows over"),
     Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row to build it",
          remedies.unique),
-    Kind("not-null-scan", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row",
+    Kind("not-null-scans", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row",
          remedies.not_null),
     Kind("check-validates", ("scan",), r"\bCHECK\b", "checks every row",
          remedies.check),
@@ -149,7 +163,7 @@ def _after_exclusive(step: StepTrace, case: Case) -> Iterator[Finding]:
                 continue  # its own finding says under which lock it works
             told.add(key)
             yield Finding(
-                "statement-after-exclusive-lock",
+                "work-under-exclusive-lock",
                 _severity_of_work(statement, case),
                 case.place(step, statement),
                 f"{_operation(statement)} {work} while its transaction still holds ACCESS "
@@ -199,7 +213,7 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
         if not any(_known_rows(case, table) for table in held):
             continue
         yield Finding(
-            "backfill-with-schema-change",
+            "schema-and-data-together",
             "warning",
             case.place(step, writes[0]),
             f"{_operation(writes[0])} writes rows in the transaction that also changes "
@@ -255,7 +269,7 @@ def _many_tables(step: StepTrace, case: Case) -> Iterator[Finding]:
         if len(busy) > 1:
             last = held[busy[-1]]
             yield Finding(
-                "many-tables-locked",
+                "several-tables-locked",
                 "info",
                 case.place(step, last),
                 f"one transaction locks {', '.join(busy)} against everyone: each waits for the "

@@ -47,7 +47,7 @@ def _release(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Find
         first = next((one for one in broken if one["word"] == "INSERT"), broken[0])
         rule = "running-release-breaks"
         if _default_dropped(step, table) and "null value in column" in first["error"]:
-            rule = "not-null-default-only-in-code"
+            rule = "required-column-without-database-default"
         yield Finding(
             rule,
             "error",
@@ -110,7 +110,7 @@ def _dropping(step: StepTrace, name: str) -> Event | None:
 def _way_back(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
     if step.irreversible:
         yield Finding(
-            "irreversible-step",
+            "irreversible",
             "warning",
             case.place(step),
             f"{step.id} can't be taken back: {step.irreversible}",
