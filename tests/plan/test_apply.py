@@ -53,7 +53,7 @@ def test_a_plan_is_applied_and_written_down(
     done = apply(planned, project, database.url, "--approve", name)
     assert done.code == 0, done.said
     assert "planned" in database.tables()
-    assert f"{name}|done" in database.rows("SELECT plan, state FROM tidegate_run")
+    assert f"{name}|done" in database.rows("SELECT fingerprint, state FROM tidegate_run")
     again = apply(planned, project, database.url, "--approve", name)
     assert again.code == 0, again.said
     assert "is applied already" in again.err
