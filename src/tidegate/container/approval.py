@@ -12,18 +12,11 @@ import os
 import time
 from collections.abc import Mapping
 
+from tidegate.container.origin import agent
 from tidegate.container.planned import Plan
 from tidegate.errors import PolicyRefused
 
-# Set by the agents themselves for what they run. Their absence proves nothing; they only tighten.
-AGENTS = ("AI_AGENT", "AGENT", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CODEX_SANDBOX",
-          "CURSOR_AGENT", "GEMINI_CLI", "OPENCODE", "AUGMENT_AGENT", "GOOSE_TERMINAL")  # fmt: skip
 HOLDS = 3600.0  # seconds
-
-
-def agent(environ: Mapping[str, str]) -> str:
-    """Return the mark of a coding agent in the environment, or nothing."""
-    return next((name for name in AGENTS if environ.get(name)), "")
 
 
 def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> None:
@@ -41,8 +34,8 @@ def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> Non
     mark = agent(environ)
     if mark and not spend(plan.fingerprint, environ):
         raise PolicyRefused(
-            f"the plan {plan.fingerprint} needs a person's word, and {mark} says that a coding "
-            "agent runs this",
+            f"the plan {plan.fingerprint} needs a person's word, and a coding agent ({mark}) runs "
+            "this",
             "An agent can ask for an approval, and can't give it to itself. Nothing was applied.",
             f"a person types, on a terminal of their own: tidegate approve {plan.fingerprint}",
         )
@@ -50,7 +43,7 @@ def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> Non
 
 def _file(fingerprint: str, environ: Mapping[str, str]) -> str:
     state = environ.get("XDG_STATE_HOME") or environ.get("LOCALAPPDATA") or os.path.join(
-        environ.get("HOME") or os.path.expanduser("~"), ".local", "state")  # fmt: skip
+        environ.get("HOME") or "", ".local", "state")  # fmt: skip
     safe = "".join(c for c in fingerprint if c.isalnum())
     return os.path.join(state, "tidegate", f"approval-{safe}")
 
@@ -60,7 +53,7 @@ def record(fingerprint: str, environ: Mapping[str, str]) -> str:
     path = _file(fingerprint, environ)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{time.time():.0f}\n")
+        file.write(f"{int(time.time())}\n")
     return path
 
 
@@ -70,7 +63,7 @@ def spend(fingerprint: str, environ: Mapping[str, str]) -> bool:
     try:
         with open(path, encoding="utf-8") as file:
             written = float(file.read() or 0)
-        os.remove(path)
+        os.unlink(path)
     except (OSError, ValueError):
         return False
     return 0 <= time.time() - written <= HOLDS

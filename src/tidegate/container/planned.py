@@ -128,7 +128,7 @@ def _began(plan: Plan, session: Session) -> bool:
     """Whether a run of this very plan is in the ledger."""
     try:
         rows = session.query(
-            f"SELECT count(*) FROM tidegate_run WHERE plan = {literal(plan.fingerprint)}"
+            f"SELECT count(*) FROM tidegate_run WHERE fingerprint = {literal(plan.fingerprint)}"
         )
     except (TableMissing, Transient, Permanent):
         return False

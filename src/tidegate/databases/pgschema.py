@@ -29,7 +29,7 @@ def _own(oid: str, catalogue: str) -> str:
 _TABLE = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
 # The ledger, and the frameworks' own books: they come with the first step, and stay.
 _NOT_LEDGER = (
-    "c.relname NOT IN ('tidegate_run', 'tidegate_step', 'tidegate_approval', "
+    "c.relname NOT IN ('tidegate_run', 'tidegate_step', 'tidegate_backfill', "
     "'django_migrations', 'django_migrations_id_seq', 'alembic_version')"
 )
 

@@ -35,7 +35,7 @@ def main() -> int:
             if job["do"] == "look":
                 rehearsal = _look(job, emit)
             elif rehearsal is not None:
-                {"point": rehearsal.point, "build": rehearsal.build,
+                {"point": rehearsal.point, "build": rehearsal.build, "fill": rehearsal.fill,
                  "perform": rehearsal.perform}[job["do"]](job)  # fmt: skip
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:

@@ -200,7 +200,15 @@ class PostgresProbe:
         """Whether it refuses to run in a transaction, and is watched from beside."""
         words = sql.split(None, 1)
         return bool(OUTSIDE.search(sql)) and (words[0].upper() if words else "") not in (
-            "COMMIT", "BEGIN", "ROLLBACK", "START", "END", "SAVEPOINT", "RELEASE", "SET")  # fmt: skip
+            "COMMIT",
+            "BEGIN",
+            "ROLLBACK",
+            "START",
+            "END",
+            "SAVEPOINT",
+            "RELEASE",
+            "SET",
+        )
 
     def snapshot(self, session: AppSession, before: bool = False) -> Snapshot | None:
         """Read the session; None where it can't be asked (its transaction has failed)."""

@@ -14,6 +14,7 @@ from tidegate.databases import pgschema, sqliteschema
 from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
+from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
 from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
@@ -44,6 +45,8 @@ class Rehearsal:
         self.vendor = ""
         self._side: Any = None
         self._columns: dict[tuple[int, int], tuple[str, str]] = {}
+        self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
+        self._ours: Exception | None = None  # an error of our own, in the middle of a step
 
     def point(self, job: dict[str, Any]) -> None:
         """Send the project to the scratch database."""
@@ -61,16 +64,30 @@ class Rehearsal:
         self.runs.build(self.connection, job["deployed"])
         self.emit({"event": "built", "seconds": round(time.monotonic() - began, 3)})
 
+    def fill(self, job: dict[str, Any]) -> None:
+        """Put made-up rows into the tables of the deployed level."""
+        if self._side is None:
+            return
+        done = fill(SideSession(self._side), int(job["rows"]))
+        self.emit({"event": "filled", "rows": {one.table: one.rows for one in done if not one.why},
+                   "empty": {one.table: one.why for one in done if one.why}})  # fmt: skip
+
     def perform(self, job: dict[str, Any]) -> None:
         """Go up, down and up again, and tell everything."""
         scratch, connection = self.scratch, self.connection
         base = self._schema("base", scratch)
         probe = PostgresProbe(scratch.connect) if scratch.vendor == "postgresql" else None
-        tracer = Tracer(self.emit, probe, scratch.vendor, connection.version_table
-                        if self.project.framework == "alembic" else "django_migrations")  # fmt: skip
+        tracer = Tracer(
+            self.emit,
+            probe,
+            scratch.vendor,
+            connection.version_table
+            if self.project.framework == "alembic"
+            else "django_migrations",
+        )
         if probe:
             probe.begin()
-        self._columns = self._columns_now(None)
+        self._columns = self._deployed = self._columns_now(None)
         shapes = self.runs.shapes(connection, job["deployed"])
         if not self._up(connection, tracer, shapes):
             return
@@ -101,12 +118,14 @@ class Rehearsal:
             broken = self._try_release(session, tracer)
             self.emit({"event": "applied", "step": step, "seconds": round(seconds, 4),
                        "atomic": atomic.get(step, True), "broken": broken,
-                       "lost": self._lost(session)})  # fmt: skip
+                       "lost": self._lost(session, self._deployed)})  # fmt: skip
 
-        applying = Applying(on_start=on_start, on_done=on_done)
+        applying = Applying(on_start=self._guarded(on_start), on_done=self._guarded(on_done))
         try:
             self.runs.up(connection, applying)
         except Exception as error:
+            if self._ours is not None:
+                raise self._ours from None
             self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
                        "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
                        "way": "up"})  # fmt: skip
@@ -115,6 +134,18 @@ class Rehearsal:
             tracer.on = False
             self.runs.tracer = None
         return True
+
+    def _guarded(self, call: Callable[..., None]) -> Callable[..., None]:
+        """Keep an error of our own apart from one of the step that it happens in."""
+
+        def guarded(*args: Any) -> None:
+            try:
+                call(*args)
+            except Exception as error:
+                self._ours = error
+                raise
+
+        return guarded
 
     def _try_release(self, session: AppSession, tracer: Tracer) -> list[dict[str, str]]:
         if self.release is None:
@@ -196,8 +227,13 @@ class Rehearsal:
             found[int(str(oid)), int(str(number))] = (name, str(kind))
         return found
 
-    def _lost(self, session: AppSession) -> list[str]:
-        """Return the tables and columns that are gone since the last look: a rename is not."""
+    def _lost(
+        self, session: AppSession, of: dict[tuple[int, int], tuple[str, str]] | None = None
+    ) -> list[str]:
+        """Return the tables and columns that are gone since the last look: a rename is not.
+
+        With `of` only what is in it counts: what the plan itself has made holds no data.
+        """
         if self.vendor != "postgresql" or session.raw is None or session.status == "failed":
             return []
         before, now = self._columns, {}
@@ -210,6 +246,8 @@ class Rehearsal:
         tables = {oid for oid, _ in now}
         gone = []
         for (oid, number), (name, _) in before.items():
+            if of is not None and (oid, number) not in of:
+                continue
             if oid not in tables:
                 gone.append(f"table {name.rpartition('.')[0]}")
             elif (oid, number) not in now:

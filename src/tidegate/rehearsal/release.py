@@ -65,7 +65,7 @@ _COLUMNS = (
     "NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', "
     "'tidegate_rehearsal') AND n.nspname NOT LIKE 'pg_temp%' ORDER BY c.oid, a.attnum"
 )
-_BOOKS = ("django_migrations", "alembic_version", "tidegate_run", "tidegate_step")
+BOOKS = ("django_migrations", "alembic_version", "tidegate_run", "tidegate_step")
 _BIG = {"smallint": "32767", "integer": "2147483647", "bigint": "9223372036854775807"}
 
 
@@ -75,7 +75,7 @@ class Release:
     def __init__(self, session: AppSession | SideSession, shapes: Sequence[Shape]) -> None:
         self._session: AppSession | SideSession = session
         self._broken: set[Statement] = set()
-        columns = dict(_postgres(session) if session.vendor == "postgresql" else _sqlite(session))
+        columns = columns_of(session)
         self.models = bool(shapes)
         shapes = shapes or [_reflected(key, found) for key, found in columns.items()]
         self.statements: list[Statement] = []
@@ -84,7 +84,7 @@ class Release:
     def _learn(self, shapes: Sequence[Shape], columns: dict[tuple[str, str], list[Column]]) -> None:
         for shape in shapes:
             known = _find(shape, columns)
-            if known is None or shape.table in _BOOKS:
+            if known is None or shape.table in BOOKS:
                 continue
             every = list(_statements(shape, {one.name: one for one in known}, self._session.vendor))
             if self._all_good([forms[0] for forms in every]):
@@ -145,6 +145,11 @@ class Release:
 
         session.aside(work)
         return found
+
+
+def columns_of(session: AppSession | SideSession) -> dict[tuple[str, str], list[Column]]:
+    """Return each table's columns as they stand now."""
+    return dict(_postgres(session) if session.vendor == "postgresql" else _sqlite(session))
 
 
 def _find(shape: Shape, columns: dict[tuple[str, str], list[Column]]) -> list[Column] | None:
@@ -227,9 +232,18 @@ def _value(column: Column, wide: bool) -> str:
         return "'03:04:05'"
     if column.category in made:
         return made[column.category]()
-    return {"uuid": "'6f1d2b5e-0000-4000-8000-000000000001'", "json": "'{}'", "jsonb": "'{}'",
-            "bytea": "'x'", "tsvector": "'x'", "date": "'2026-01-02'", "datetime":
-            "'2026-01-02 03:04:05'", "real": "1", "boolean": "1", "bool": "1"}.get(base, "'1'")  # fmt: skip
+    return {
+        "uuid": "'6f1d2b5e-0000-4000-8000-000000000001'",
+        "json": "'{}'",
+        "jsonb": "'{}'",
+        "bytea": "'x'",
+        "tsvector": "'x'",
+        "date": "'2026-01-02'",
+        "datetime": "'2026-01-02 03:04:05'",
+        "real": "1",
+        "boolean": "1",
+        "bool": "1",
+    }.get(base, "'1'")
 
 
 def _number(kind: str) -> str:
@@ -255,7 +269,7 @@ def _postgres(session: AppSession | SideSession) -> Iterator[tuple[tuple[str, st
                 int(str(length)),
                 str(label),
                 str(filled) == "true",
-            )  # fmt: skip
+            )
         )
     yield from tables.items()
 

@@ -22,6 +22,8 @@ CATALOGUE = re.compile(r"\bpg_catalog\b|\bpg_class\b|\binformation_schema\b|\bsq
                        r"^\s*PRAGMA\b|\bpg_type\b|\bpg_attribute\b", re.I)  # fmt: skip
 BOOKS = re.compile(r'"?(django_migrations|alembic_version)"?', re.I)
 BUILDS = re.compile(r"^\s*(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX|CLUSTER|VACUUM\b.*\bFULL)", re.I)
+READING = re.compile(r"^\s*SELECT\b", re.I)
+SECRET = re.compile(r"(\bPASSWORD\s+)'(?:[^']|'')*'", re.I)
 SAME = 20  # times that one statement of one place is looked at closely; then it is only counted
 NOT_IN_A_TRANSACTION = ("25001", "2D000", "25P01")
 HELD_FROM = "ROW SHARE"  # weaker locks are held by every reader, and not worth a line
@@ -86,11 +88,22 @@ class Tracer:
         if not self.on or CONTROL.search(sql) or self.books.search(sql):
             return execute()
         operation, describe, path, line = self.where(sql)
+        sql = SECRET.sub(r"\1'***'", sql)
         record = Record(self.step, sql, operation=operation, describe=describe, path=path,
                         line=line)  # fmt: skip
-        counted = self._counts.setdefault((sql, line), Record(
-            self.step, sql, operation=operation, describe=describe, path=path, line=line,
-            count=0, blind="ran many times: only its first runs were looked at closely"))  # fmt: skip
+        counted = self._counts.setdefault(
+            (sql, line),
+            Record(
+                self.step,
+                sql,
+                operation=operation,
+                describe=describe,
+                path=path,
+                line=line,
+                count=0,
+                blind="ran many times: only its first runs were looked at closely",
+            ),
+        )
         counted.count += 1
         if counted.count > SAME:
             return self._timed(counted, execute)
@@ -109,6 +122,8 @@ class Tracer:
         if session.autocommit and session.status == "idle":
             if self.probe.must_watch(record.sql):
                 return self._watched(session, record, execute)
+            if READING.search(record.sql):  # it takes no lock that anyone waits for
+                return self._between(session, record, execute)
             return self._wrapped(session, record, execute)
         return self._between(session, record, execute)
 
@@ -278,6 +293,8 @@ class Tracer:
         assert self.probe is not None
         told: dict[str, Record] = {}
         for seen in now.seen:
+            if self.books.search(seen.query):
+                continue  # the framework's own table, made before its first step
             record = told.setdefault(seen.query, self._hidden(seen))
             if seen.kind == "rewrite" and seen.relation in self.probe.known:
                 record.rewrites.append(self._old(seen.relation))
@@ -291,6 +308,8 @@ class Tracer:
         if last is None or last.transaction != now.transaction:
             return
         for oid, one in now.relations.items():
+            if self.books.search(one.name):
+                continue
             was = last.relations.get(oid)
             grown = [
                 a - b for a, b in zip(one.counts, was.counts if was else (0,) * 5, strict=True)
@@ -312,7 +331,8 @@ class Tracer:
     def _hidden(self, seen: Seen) -> Record:
         assert self.probe is not None
         operation, describe, path, line = self.where("")
-        record = Record(self.step, seen.query, operation=operation, describe=describe, path=path,
+        sql = SECRET.sub(r"\1'***'", seen.query)
+        record = Record(self.step, sql, operation=operation, describe=describe, path=path,
                         line=line, seen="event trigger",
                         blind="ran past the framework; its time can't be seen")  # fmt: skip
         held = self._last.relations if self._last else {}

@@ -121,8 +121,8 @@ class AlembicRehearsal:
                 self._running.pop()
 
         hooks = [(name, hook) for name, hook in self._hooks(connection).items()]
-        AbstractOperations.invoke = named  # type: ignore[method-assign]
-        BatchOperationsImpl.flush = flushed  # type: ignore[method-assign]
+        AbstractOperations.invoke = named  # type: ignore[method-assign, assignment]
+        BatchOperationsImpl.flush = flushed  # type: ignore[method-assign, assignment]
         for name, hook in hooks:
             event.listen(Engine, name, hook)
         try:
@@ -142,16 +142,28 @@ class AlembicRehearsal:
             return True
 
         def execute(cursor: Any, sql: str, params: Any, context: Any) -> Any:
-            return around(context, cursor, sql,
-                          lambda: context.dialect.do_execute(cursor, sql, params, context))  # fmt: skip
+            return around(
+                context,
+                cursor,
+                sql,
+                lambda: context.dialect.do_execute(cursor, sql, params, context),
+            )
 
         def many(cursor: Any, sql: str, params: Any, context: Any) -> Any:
-            return around(context, cursor, sql,
-                          lambda: context.dialect.do_executemany(cursor, sql, params, context))  # fmt: skip
+            return around(
+                context,
+                cursor,
+                sql,
+                lambda: context.dialect.do_executemany(cursor, sql, params, context),
+            )
 
         def bare(cursor: Any, sql: str, context: Any) -> Any:
-            return around(context, cursor, sql,
-                          lambda: context.dialect.do_execute_no_params(cursor, sql, context))  # fmt: skip
+            return around(
+                context,
+                cursor,
+                sql,
+                lambda: context.dialect.do_execute_no_params(cursor, sql, context),
+            )
 
         return {"do_execute": execute, "do_executemany": many, "do_execute_no_params": bare}
 

@@ -1,4 +1,4 @@
-"""Django under rehearsal: its own `migrate`, each statement traced to the operation and its line."""
+"""Django under rehearsal: its own `migrate`, each statement traced to its operation and line."""
 
 from __future__ import annotations
 

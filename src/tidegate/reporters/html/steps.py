@@ -57,7 +57,7 @@ def _badges(step: dict[str, Any]) -> str:
 def _row(one: dict[str, Any]) -> str:
     locks = ", ".join(f"{mode} {name}" for name, mode in strongest(one["locks"]).items())
     sql = " ".join(one["sql"].split())
-    count = f" × {one['count']}" if one["count"] > 1 else ""
+    count = f" ({one['count']} times)" if one["count"] > 1 else ""
     blind = f'<br><span class="soft">{escape(one["blind"])}</span>' if one["blind"] else ""
     return (
         f"<tr><td><code>{escape(sql[:600])}</code>{escape(count)}{blind}</td>"

@@ -1,4 +1,4 @@
-"""Which table is locked how strongly, by which step, from its statement to the transaction's end."""
+"""Which table is locked how strongly by which step, from the statement to the transaction's end."""
 
 from __future__ import annotations
 
@@ -65,8 +65,11 @@ def _cells(plan: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[str, 
 
 def _tables(statement: dict[str, Any]) -> list[dict[str, Any]]:
     weak = ("ACCESS SHARE", "ROW SHARE")
-    return [lock for lock in statement["locks"]
-            if lock["kind"] in ("table", "materialized view") and lock["mode"] not in weak]  # fmt: skip
+    return [
+        lock
+        for lock in statement["locks"]
+        if lock["kind"] in ("table", "materialized view") and lock["mode"] not in weak
+    ]
 
 
 def _bars(cells: list[dict[str, Any]]) -> list[Bar]:
@@ -103,7 +106,8 @@ def _label(number: int, table: str, width: int) -> str:
     shown = table if len(table) < 25 else table[:23] + "…"
     return (
         f'<line class="rule-line" x1="0" x2="{width}" y1="{y + ROW}" y2="{y + ROW}"/>'
-        f'<text class="mono" x="0" y="{y + 20}">{escape(shown)}<title>{escape(table)}</title></text>'
+        f'<text class="mono" x="0" y="{y + 20}">{escape(shown)}'
+        f"<title>{escape(table)}</title></text>"
     )
 
 

@@ -19,7 +19,8 @@ from tidegate.workflows.plan.traced import StepTrace
 def findings(outcome: Outcome) -> Findings:
     """Judge a rehearsal; return its findings with the plan's document beside them."""
     sizes = outcome.target.sizes if outcome.target else None
-    case = Case(outcome.project.root, outcome.project.framework, sizes)
+    filled = outcome.rehearsed.filled
+    case = Case(outcome.project.root, outcome.project.framework, sizes, filled)
     found = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
     document = _document(outcome, case, found)
     return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))
@@ -39,7 +40,7 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         "where": target.connection.shown if target else "",
         "basis": parts,
         "level": {"applied": len(outcome.applied), "unknown": list(outcome.unknown)},
-        "steps": [_step(one, case) for one in rehearsed.steps],
+        "steps": [_step(one, case, rehearsed.proved(one)) for one in rehearsed.steps],
         "needs_approval": [one.id for one in rehearsed.steps
                            if one.destructive or (one.applied and one.irreversible)],
         "difference": pgschema.difference(base, up) if up is not None else [],
@@ -52,6 +53,8 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
             "release": {"statements": rehearsed.release_statements,
                         "from": rehearsed.release_from},
             "not_restored": outcome.not_restored,
+            "rows": rehearsed.filled,
+            "not_filled": rehearsed.not_filled,
             "seconds": outcome.seconds,
         },
         "sizes": _sizes(outcome),
@@ -67,13 +70,13 @@ def _sizes(outcome: Outcome) -> dict[str, Any]:
     return {name: size for name, size in sorted(outcome.target.sizes.items()) if name in touched}
 
 
-def _step(step: StepTrace, case: Case) -> dict[str, Any]:
+def _step(step: StepTrace, case: Case, proved: bool) -> dict[str, Any]:
     return {
         "id": step.id,
         "path": shown_path(step.path, case.root),
         "digest": step.digest,
         "needs": list(step.needs),
-        "reversible": step.reversible,
+        "reversible": proved,
         "irreversible": step.irreversible,
         "compatible": not step.broken,
         "broken": step.broken,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.model.finding import SEVERITIES, Finding, Place
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import (
     BLOCKS_WRITES,
+    TOO_LONG,
     Event,
     Impact,
     Sizes,
+    count,
+    duration,
     impacts,
     strongest,
 )
 from tidegate.workflows.plan.traced import StepTrace
+
+LONG = 60.0  # seconds of row locks that an application feels as an outage of those rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Case:
     root: Path
     framework: str
     sizes: Sizes | None
+    filled: Mapping[str, int] = field(default_factory=dict)  # made-up rows of the scratch tables
 
     def place(self, step: StepTrace, statement: Event | None = None) -> Place:
         """Return the place of a statement, or of its step."""
@@ -55,6 +61,20 @@ class Kind:
 
 
 KINDS = (
+    Kind(
+        "type-change-rewrites",
+        ("rewrite",),
+        r"ALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b",
+        "writes every row anew",
+        remedies.rewrite,
+    ),
+    Kind(
+        "volatile-default-rewrites",
+        ("rewrite",),
+        r"ADD\s+(COLUMN\s+)?.*\bDEFAULT\b",
+        "writes every row anew",
+        remedies.rewrite,
+    ),
     Kind("table-rewrite", ("rewrite",), "", "writes every row anew", remedies.rewrite),
     Kind("index-without-concurrently", ("index",), r"^\s*CREATE\s+(UNIQUE\s+)?INDEX",
          "reads every row for the index", remedies.index),
@@ -62,16 +82,16 @@ KINDS = (
          remedies.foreign_key),
     Kind("primary-key-builds-index", ("index",), r"PRIMARY\s+KEY",
          "reads every row for the primary key", remedies.unique),
-    Kind("exclusion-builds-index", ("index",), r"\bEXCLUDE\b",
+    Kind("exclusion-constraint", ("index",), r"\bEXCLUDE\b",
          "reads every row for the exclusion constraint",
-         lambda framework, statement: "make a new table with the constraint, and move the rows over"),
-    Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row for the unique constraint",
+         lambda framework, statement: "make a new table that has it, and move the rows over"),
+    Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row to build it",
          remedies.unique),
-    Kind("not-null-scan", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row",
+    Kind("not-null-scans", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row",
          remedies.not_null),
     Kind("check-validates", ("scan",), r"\bCHECK\b", "checks every row",
          remedies.check),
-    Kind("reindex-without-concurrently", ("index",), r"^\s*REINDEX", "reads every row for the index",
+    Kind("reindex-without-concurrently", ("index",), r"^\s*REINDEX", "reads every row",
          lambda framework, statement: "write REINDEX ... CONCURRENTLY, outside a transaction"),
     Kind("scan-under-lock", ("scan", "index"), "", "reads every row",
          lambda framework, statement: "do the reading in a transaction of its own that takes no "
@@ -90,6 +110,7 @@ def of_statements(step: StepTrace, case: Case) -> Iterator[Finding]:
     yield from _after_exclusive(step, case)
     yield from _backfill_beside_ddl(step, case)
     yield from _many_tables(step, case)
+    yield from _slow(step, case)
     yield from _unseen(step, case)
 
 
@@ -142,7 +163,7 @@ def _after_exclusive(step: StepTrace, case: Case) -> Iterator[Finding]:
                 continue  # its own finding says under which lock it works
             told.add(key)
             yield Finding(
-                "statement-after-exclusive-lock",
+                "work-under-exclusive-lock",
                 _severity_of_work(statement, case),
                 case.place(step, statement),
                 f"{_operation(statement)} {work} while its transaction still holds ACCESS "
@@ -178,8 +199,13 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
     for transaction in dict.fromkeys(one["transaction"] for one in step.statements):
         inside = [one for one in step.statements if one["transaction"] == transaction]
         writes = [one for one in inside if _existing_rows(one)]
-        changes = [one for one in inside if any(
-            lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table" for lock in one["locks"])]  # fmt: skip
+        changes = [
+            one
+            for one in inside
+            if any(
+                lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table" for lock in one["locks"]
+            )
+        ]
         if not transaction or not writes or not changes:
             continue
         held = sorted({lock["was"] for one in changes for lock in one["locks"]
@@ -187,7 +213,7 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
         if not any(_known_rows(case, table) for table in held):
             continue
         yield Finding(
-            "backfill-with-schema-change",
+            "schema-and-data-together",
             "warning",
             case.place(step, writes[0]),
             f"{_operation(writes[0])} writes rows in the transaction that also changes "
@@ -195,6 +221,30 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
             "split it: the schema in one step, the rows in another, in batches that commit",
             step.id,
             also=(_noted(case, step, changes[0], "changes the schema"),),
+        )
+
+
+def _slow(step: StepTrace, case: Case) -> Iterator[Finding]:
+    """A step that goes by rows, at the pace that it had on made-up ones."""
+    for table in dict.fromkeys(name for one in step.statements for name in one["written"]):
+        scratch, size = case.filled.get(table, 0), (case.sizes or {}).get(table)
+        if not scratch or size is None:
+            continue
+        inside = [one for one in step.statements if _looks_at_rows(one) or one["written"]]
+        took = sum(one["seconds"] for one in inside)
+        seconds = took * size["rows"] / scratch
+        if seconds < TOO_LONG:
+            continue
+        held = "its row locks are held all along" if step.atomic else "each statement by itself"
+        yield Finding(
+            "slow-data-step",
+            "error" if step.atomic and seconds > LONG else "warning",
+            case.place(step, next(one for one in inside if table in one["written"])),
+            f"the statements on {table} took {duration(took)} for {count(scratch)} made-up rows; "
+            f"at that pace {count(size['rows'])} rows take about {duration(seconds)}, and {held}",
+            "fill it in batches that commit: tidegate.backfill, in a step that is not atomic",
+            step.id,
+            confidence="medium",
         )
 
 
@@ -219,7 +269,7 @@ def _many_tables(step: StepTrace, case: Case) -> Iterator[Finding]:
         if len(busy) > 1:
             last = held[busy[-1]]
             yield Finding(
-                "many-tables-locked",
+                "several-tables-locked",
                 "info",
                 case.place(step, last),
                 f"one transaction locks {', '.join(busy)} against everyone: each waits for the "
@@ -251,7 +301,7 @@ def _unseen(step: StepTrace, case: Case) -> Iterator[Finding]:
             case.place(step, rows[0]),
             "this step goes by the rows it finds, and the rehearsal's tables hold none: what it "
             "does to rows, and how long that takes, was not seen",
-            "rehearse it on a copy with data as well",
+            "rehearse it with rows: --with-data 1000",
             step.id,
             confidence="medium",
         )

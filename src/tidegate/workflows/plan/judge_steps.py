@@ -47,7 +47,7 @@ def _release(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Find
         first = next((one for one in broken if one["word"] == "INSERT"), broken[0])
         rule = "running-release-breaks"
         if _default_dropped(step, table) and "null value in column" in first["error"]:
-            rule = "not-null-default-only-in-code"
+            rule = "required-column-without-database-default"
         yield Finding(
             rule,
             "error",
@@ -110,7 +110,7 @@ def _dropping(step: StepTrace, name: str) -> Event | None:
 def _way_back(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
     if step.irreversible:
         yield Finding(
-            "irreversible-step",
+            "irreversible",
             "warning",
             case.place(step),
             f"{step.id} can't be taken back: {step.irreversible}",
@@ -135,11 +135,17 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
             place,
             f"{event['step'] or 'the run'} {words[way]}: {event['error'].splitlines()[0]}"
             + (f" (statement: {sql})" if sql else ""),
-            "correct the step"
-            if way == "up"
-            else "correct the way down, or say that there is none",
+            _correction(way, event["error"]),
             event["step"],
         )
+
+
+def _correction(way: str, error: str) -> str:
+    if "extension" in error and "is not available" in error:
+        return "the scratch server lacks it: name one that has it with --scratch URL"
+    if way == "up":
+        return "correct the step"
+    return "correct the way down, or say that there is none"
 
 
 def _differences(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:

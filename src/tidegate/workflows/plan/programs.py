@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,15 @@ class Programs:
     def major(self) -> int:
         """The major version."""
         return int(self.version.split(".")[0].split("beta")[0].split("rc")[0])
+
+    def has(self, extension: str) -> bool:
+        """Whether the extension can be made on this server."""
+        places = (
+            self.folder.parent / "share" / "postgresql" / "extension",
+            self.folder.parent / "share" / "extension",
+            Path("/usr/share/postgresql") / str(self.major) / "extension",
+        )
+        return any((place / f"{extension}.control").exists() for place in places)
 
     def path(self, name: str) -> str:
         """Return one program's path."""
@@ -56,12 +65,16 @@ def _version(program: str) -> str:
     return words[0] if words else "0"
 
 
-def nearest(major: int, found: list[Programs] | None = None) -> Programs:
+def nearest(major: int, extensions: Iterable[str] = ()) -> Programs:
     """Return the version that matches a target of `major` best: the same, else the next newer.
 
-    With 0 the target is not known: the newest.
+    With 0 the target is not known: the newest. Those that have all of `extensions` come first:
+    without one of them a step, or the schema itself, can't be made.
     """
-    known = installed() if found is None else found
+    known = installed()
+    wanted = list(extensions)
+    able = [one for one in known if all(one.has(name) for name in wanted)]
+    known = able or known
     if not known:
         raise UsageProblem(
             "no PostgreSQL is installed to rehearse on",

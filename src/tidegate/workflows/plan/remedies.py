@@ -116,7 +116,8 @@ def check(framework: str, statement: Event) -> str:
             "add it unchecked, and check it in the next migration:\n"
             "from django.contrib.postgres.operations import AddConstraintNotValid, "
             "ValidateConstraint\n"
-            f'1. AddConstraintNotValid("{_model(statement)}", models.CheckConstraint(..., name="{name}"))\n'
+            f'1. AddConstraintNotValid("{_model(statement)}", '
+            f'models.CheckConstraint(..., name="{name}"))\n'
             f'2. ValidateConstraint("{_model(statement)}", name="{name}")'
         )
     return (

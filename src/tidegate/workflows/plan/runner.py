@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -42,6 +43,8 @@ class Runner:
                 error = Refused(event["what"], event["meaning"], event["next"])
                 error.exit_code = int(event["exit_code"])
                 raise error
+            if kind == "broken" and _is_ours(event["traceback"]):
+                raise RuntimeError(event["traceback"])
             if kind == "broken":
                 raise UsageProblem(
                     f"the project can't be rehearsed: {event['what']}",
@@ -54,6 +57,12 @@ class Runner:
             "the rehearsal's process ended before its work was done", said,
             "see that the project's Python can run its own migrate command",
         )  # fmt: skip
+
+
+def _is_ours(text: str) -> bool:
+    """Whether the innermost frame is tidegate's own: then the error is, too."""
+    files = [line for line in text.splitlines() if line.strip().startswith("File ")]
+    return bool(files) and f"{os.sep}tidegate{os.sep}rehearsal{os.sep}" in files[-1]
 
 
 def _last_of_project(text: str) -> str:
@@ -87,7 +96,7 @@ def _path_to_us(folder: Path, environ: Mapping[str, str]) -> str:
     """Make a folder that holds this package and nothing else of our environment."""
     package = Path(tidegate.__file__).resolve().parent
     try:
-        os.symlink(package, folder / "tidegate", target_is_directory=True)
+        (folder / "tidegate").symlink_to(package, target_is_directory=True)
     except OSError:  # Windows without the right to make links
         shutil.copytree(package, folder / "tidegate")
     before = environ.get("PYTHONPATH", "")
@@ -102,6 +111,8 @@ def project_python(root: Path, given: str, environ: Mapping[str, str]) -> str:
     folders = [environ.get("VIRTUAL_ENV", ""), str(root / ".venv"), str(root / "venv"),
                str(root.parent / ".venv")]  # fmt: skip
     found = [str(Path(one, *inside)) for one in folders if one and Path(one, *inside).exists()]
+    if not found and any(importlib.util.find_spec(one) for one in ("django", "alembic")):
+        return sys.executable
     for python in dict.fromkeys([*found, sys.executable]):
         probe = "import importlib.util as u, sys; " \
                 "sys.exit(not (u.find_spec('django') or u.find_spec('alembic')))"  # fmt: skip

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidegate.databases import pgwire
-from tidegate.errors import RefusedForGood
+from tidegate.databases import pgparams, pgwire
+from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.process import Command, Result, run
 from tidegate.workflows.demo import ordinary_account
 from tidegate.workflows.plan.programs import Programs, reachable
@@ -131,7 +131,7 @@ def _keep(data: Path, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=kept.parent, prefix="making-"))
         shutil.copytree(data, half, symlinks=True, dirs_exist_ok=True)
-        os.rename(half, kept)
+        half.rename(kept)
     except OSError:
         pass
 
@@ -193,10 +193,24 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def given(url: str, programs: Programs, environ: Mapping[str, str]) -> Iterator[Server]:
     """Use a server that a URL names: databases are made on it, and dropped."""
-    params = pgwire.params_from_url(url, environ)
+    try:
+        params = pgwire.params_from_url(url, environ)
+    except (pgparams.BadUrl, pgparams.Unsupported) as error:
+        raise UsageProblem(
+            f"the address after --scratch can't be read: {error}",
+            "It names a server on which databases may be made and dropped.",
+            "write it as postgresql://postgres:password@localhost:5432/postgres",
+        ) from None
     host, port = params.hosts[0]
     server = Server(programs, host, str(port), params.user, params.password or "", "")
-    version = server.query("SHOW server_version", params.dbname)[0][0] or ""
+    try:
+        version = server.query("SHOW server_version", params.dbname)[0][0] or ""
+    except (OSError, pgwire.PgError) as error:
+        raise RefusedForGood(
+            f"the scratch server {params.user}@{host}:{port} can't be used: {error}",
+            "The rehearsal makes a database on it.",
+            "correct --scratch, or leave it out to use the embedded server",
+        ) from None
     yield Server(programs, host, str(port), params.user, params.password or "", version)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,16 @@ from tidegate.workflows.plan.traced import Rehearsed, traces
 
 Say = Callable[[str], None]
 
+EXTENSION = re.compile(
+    r"""(?:CREATE EXTENSION\s+(?:IF NOT EXISTS\s+)?|CreateExtension\(\s*)["']?([\w-]+)""", re.I
+)
+OPERATIONS = {  # Django's own operations, and the extension that each makes
+    "BloomExtension": "bloom", "BtreeGinExtension": "btree_gin",
+    "BtreeGistExtension": "btree_gist", "CITextExtension": "citext",
+    "CryptoExtension": "pgcrypto", "HStoreExtension": "hstore",
+    "TrigramExtension": "pg_trgm", "UnaccentExtension": "unaccent",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -43,6 +54,7 @@ class Request:
     server: str = ""
     python: str = ""
     framework: str = ""
+    rows: str = ""
 
 
 @dataclass(slots=True)
@@ -125,15 +137,26 @@ def rehearse(request: Request, say: Say) -> Outcome:
             return outcome
         say(f"rehearsing {len(pending)} steps of {project.framework} on a scratch database")
         dumped = _dumping(found)
-        with _scratch(request, connection, found) as (server, place):
+        extensions = found.extensions if found else []
+        extensions = [*extensions, *made_by(steps)]
+        with _scratch(request, connection, found, extensions) as (server, place):
             clock.note("scratch")
             outcome.engine = f"PostgreSQL {server.version}" if server else "SQLite"
             inside.ask("point", lambda event: None, alias=connection.alias, scratch=place)
             _fill(outcome, server, place, recorded_sql, inside, clock, dumped)
+            if request.rows and server is not None:
+                inside.ask("fill", outcome.rehearsed.hear, rows=_number(request.rows))
+                clock.note("fill")
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
                        pending=[one.id for one in pending])  # fmt: skip
             clock.note("rehearsal")
     return outcome
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 10_000_000:
+        raise UsageProblem(f"--with-data is {text!r}", "", "give a number of rows, such as 1000")
+    return int(text)
 
 
 def _dumping(found: target.Target | None) -> Future[str] | None:
@@ -145,6 +168,22 @@ def _dumping(found: target.Target | None) -> Future[str] | None:
         return pool.submit(target.dump, found, programs.nearest(found.major))
     finally:
         pool.shutdown(wait=False)
+
+
+def made_by(steps: Sequence[Step]) -> list[str]:
+    """Return the extensions that the steps' files name, so that a server is chosen that has them.
+
+    A guess by text; a wrong one only changes which installed server comes first.
+    """
+    found: set[str] = set()
+    for one in steps:
+        try:
+            text = Path(one.path).read_text("utf-8", "replace")
+        except OSError:
+            continue
+        found.update(EXTENSION.findall(text))
+        found.update(name for word, name in OPERATIONS.items() if word in text)
+    return sorted(found)
 
 
 class Clock:
@@ -231,8 +270,11 @@ def since(root: Path, ref: str, steps: list[Step]) -> frozenset[str]:
     top = Path(git("rev-parse", "--show-toplevel").strip()).resolve()
     files = {str(top / one) for one in git("ls-tree", "-r", "-z", "--name-only", "--full-tree",
                                            ref).split("\0") if one}  # fmt: skip
-    ignored = [one.path for one in steps
-               if top not in Path(one.path).resolve().parents or "site-packages" in one.path]  # fmt: skip
+    ignored = [
+        one.path
+        for one in steps
+        if top not in Path(one.path).resolve().parents or "site-packages" in one.path
+    ]
     inside = files | set(ignored)
     return frozenset(one.id for one in steps if one.path in inside or
                      str(Path(one.path).resolve()) in inside)  # fmt: skip
@@ -240,7 +282,10 @@ def since(root: Path, ref: str, steps: list[Step]) -> frozenset[str]:
 
 @contextmanager
 def _scratch(
-    request: Request, connection: Connection, found: target.Target | None
+    request: Request,
+    connection: Connection,
+    found: target.Target | None,
+    extensions: Sequence[str],
 ) -> Iterator[tuple[scratch.Server | None, dict[str, str]]]:
     if connection.vendor == "sqlite":
         folder = Path(tempfile.mkdtemp(prefix="tidegate-plan-"))
@@ -253,13 +298,22 @@ def _scratch(
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return
-    chosen = programs.nearest(found.major if found else 0)
+    chosen = programs.nearest(found.major if found else 0, extensions)
     made = (scratch.given(request.server, chosen, request.environ) if request.server
             else scratch.embedded(chosen))  # fmt: skip
     wanted = found.connection.name if found else connection.name
     with made as server, scratch.database(server, wanted) as name:
-        yield server, {"vendor": "postgresql", "name": name, "host": server.host,
-                       "port": server.port, "user": server.user, "password": server.password}  # fmt: skip
+        yield (
+            server,
+            {
+                "vendor": "postgresql",
+                "name": name,
+                "host": server.host,
+                "port": server.port,
+                "user": server.user,
+                "password": server.password,
+            },
+        )
 
 
 def _copy_sqlite(source: Path, copy: Path) -> None:

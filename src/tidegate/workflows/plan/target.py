@@ -28,6 +28,7 @@ class Target:
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
     recorded: list[tuple[str, ...]] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)
+    extensions: list[str] = field(default_factory=list)
 
     @property
     def major(self) -> int:
@@ -82,6 +83,7 @@ def look(connection: Connection, recorded_sql: str, environ: Mapping[str, str]) 
             recorded=_recorded(session, recorded_sql),
             roles=[str(row[0]) for row in session.query(
                 "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'")],
+            extensions=[str(row[0]) for row in session.query("SELECT extname FROM pg_extension")],
         )  # fmt: skip
     finally:
         session.close()
@@ -120,7 +122,7 @@ def dump(target: Target, programs: Programs) -> str:
     argv = [programs.path("pg_dump"), "--schema-only", "--no-owner", "--no-privileges",
             "--no-publications", "--no-subscriptions", "--no-tablespaces",
             "--lock-wait-timeout=5000", "-T", "tidegate_run", "-T", "tidegate_step",
-            "-T", "tidegate_approval"]  # fmt: skip
+            "-T", "tidegate_backfill"]  # fmt: skip
     for flag, value in (("-h", one.host), ("-p", one.port), ("-U", one.user), ("-d", one.name)):
         argv += [flag, value] if value else []
     command = Command(tuple(argv), environ=environ, secrets=(one.password.reveal(),))

@@ -56,6 +56,8 @@ class Rehearsed:
     release_statements: int = 0
     release_from: str = ""
     build_seconds: float = 0.0
+    filled: dict[str, int] = field(default_factory=dict)
+    not_filled: dict[str, str] = field(default_factory=dict)
 
     def hear(self, event: Event) -> None:
         """Take one event in."""
@@ -84,6 +86,8 @@ class Rehearsed:
         elif kind == "release":
             self.release_statements = event["statements"]
             self.release_from = event["from"]
+        elif kind == "filled":
+            self.filled, self.not_filled = event["rows"], event["empty"]
         elif kind == "built":
             self.build_seconds = event["seconds"]
 
@@ -114,6 +118,10 @@ class Rehearsed:
         if "down" not in self.differences:
             return "skipped", "nothing was rehearsed"
         return "same", ""
+
+    def proved(self, step: StepTrace) -> bool:
+        """Whether the way back of a step was run, and left the schema as it had been."""
+        return step.reversible and not self.failures and not any(self.differences.values())
 
 
 def traces(pending: list[Step]) -> list[StepTrace]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from tidegate.container import approval
 from tidegate.container.entry import Globals
+from tidegate.container.origin import agent
 from tidegate.container.report import Report
 from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
@@ -26,9 +27,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     def work(signals: Signals) -> int:
         if len(argv) != 1 or argv[0].startswith("-"):
             raise UsageProblem("approve takes one fingerprint", "", "tidegate approve FINGERPRINT")
-        mark = approval.agent(environ)
+        mark = agent(environ)
         if mark or not sys.stdin.isatty():
-            why = f"{mark} says that a coding agent runs this" if mark else "there is no terminal"
+            why = f"a coding agent ({mark}) runs this" if mark else "there is no terminal"
             raise PolicyRefused(
                 f"an approval is a person's word, and {why}",
                 "Nothing was written.",

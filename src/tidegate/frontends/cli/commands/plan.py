@@ -1,14 +1,16 @@
 """Run the pending steps on a scratch database, and say what they would do to the real one.
 
 usage: tidegate plan [--database ALIAS] [--against URL] [--from STEP,... | --since GIT_REF]
-                     [--scratch URL] [--python PATH] [--fail-on error|warning|info|never]
+                     [--with-data ROWS] [--scratch URL] [--python PATH]
+                     [--fail-on error|warning|info|never]
                      [-o FILE] [--format text|json|markdown|html]
 
 Without --against the target is the project's own database. It is only read: its schema is dumped,
 its statistics say how large the tables are. --from names the deployed steps instead (`zero`: an
 empty database), --since a commit whose steps are deployed; the scratch is then built from the
-migrations. --scratch names a PostgreSQL server to rehearse on in place of the embedded one, which
-needs the extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for `tidegate apply`.
+migrations. --with-data puts so many made-up rows into each scratch table, for steps that go by
+rows. --scratch names a PostgreSQL server to rehearse on in place of the embedded one, which needs
+the extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for `tidegate apply`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from tidegate.model.finding import SEVERITIES, Findings
 
 FLAGS = {"--database": "database", "--against": "against", "--from": "start", "--since": "since",
          "--scratch": "server", "--python": "python", "--framework": "framework",
-         "--fail-on": "fail_on", "-o": "out", "--output": "out"}  # fmt: skip
+         "--fail-on": "fail_on", "--with-data": "rows", "-o": "out", "--output": "out"}  # fmt: skip
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
