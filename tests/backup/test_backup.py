@@ -278,9 +278,12 @@ def test_a_disk_that_is_too_small(
     filler.unlink()
     # The first backup is tiny for its table, so the second is thought to fit, and doesn't.
     database.rows("INSERT INTO big SELECT repeat('x', 20000000); SELECT 1")
+    assert database.server
+    database.server.sql("VACUUM ANALYZE", database.name)
     first = Path(run(tidegate, project, database, *words).out.strip())
     assert first.name in {one.name for one in small_disk.iterdir()}
     database.rows(RANDOM)
+    database.server.sql("VACUUM ANALYZE", database.name)
     filler.write_bytes(b"x" * (5 << 20))
     full = run(tidegate, project, database, *words)
     assert (full.code, f"the disk of {small_disk} is full" in full.err) == (5, True), full.said

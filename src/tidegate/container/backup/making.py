@@ -28,6 +28,7 @@ LEVELS = ("quick", "full")
 SAY_EVERY = 5.0  # seconds
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
 SPARE = 16 << 20
+PAGE = 8192
 CATALOGUE = 8_000_000  # bytes of a PostgreSQL database with nothing in it
 KEYS = ("dir", "verify", "keep", "days")
 
@@ -154,8 +155,8 @@ def _size(gate: Gate, connection: Connection) -> int:
     finally:
         session.close()
     whole, tables, all_of_them = (int(str(one)) for one in rows[0])
-    share = tables / all_of_them if all_of_them > 0 else 1.0
-    return int(max(0, whole - CATALOGUE) * share)
+    known = all_of_them * PAGE > whole / 2  # the numbers of pages are those of the last VACUUM
+    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0))
 
 
 def _refuse_full(folder: Path, alias: str, size: int) -> None:
