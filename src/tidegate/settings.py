@@ -71,7 +71,7 @@ SETTINGS = (
     Setting(
         "backup",
         "auto",
-        "back up before migrating",
+        "make a proved backup before migrating; auto makes none yet",
         choices=("auto", "always", "never"),
         older=("AUTO_BACKUP", "always", "never"),
     ),
