@@ -406,6 +406,42 @@ def test_migrations_wait_for_a_backup(tidegate: Runner, make_project: MakeProjec
     assert "later" in database.tables()
 
 
+@pytest.mark.parametrize("patient", [True, False])
+def test_migrations_wait_for_a_dump_of_somebody_else(
+    patient: bool, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """While a pg_dump holds its locks a migration asks for none; then it is refused."""
+    project, database = make_project("django", 1), fresh("newest")
+    migrate(tidegate, project, database)
+    pipe = project.root / "pipe"
+    os.mkfifo(pipe)
+    # Nobody reads the pipe yet, so this pg_dump stays in the middle of its work.
+    database.rows("INSERT INTO made_1 SELECT generate_series(1, 200000); SELECT 1")
+    server = database.server
+    assert server
+    dump = subprocess.Popen(
+        [server.bindir / "pg_dump", "-d", database.url, "-f", pipe], stderr=subprocess.DEVNULL
+    )
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+        eventually(lambda: database.rows(running), what="the dump")
+        project.add("ALTER TABLE made_1 ADD COLUMN more integer")
+        flags = () if patient else ("--timeout", "2")
+        booting = tidegate.start("migrate", *flags, cwd=project.root, env=database.environ)
+        booting.until("is running; wait for its end")
+        if patient:
+            dump.kill()
+        done = booting.end()
+    finally:
+        dump.kill()
+        dump.wait()
+        os.close(reader)
+    assert done.code == (0 if patient else 7), done.said
+    sql = "SELECT 1 FROM information_schema.columns WHERE column_name = 'more'"
+    assert database.rows(sql) == (["1"] if patient else [])
+
+
 def test_wrong_settings(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """Bad words and a setting that does not exist are exit code 2."""
     project, database = make_project("django", 1), fresh("sqlite")

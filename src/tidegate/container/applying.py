@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.container import ledger
+from tidegate.container.dumps import wait_for_dumps
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report, masked
 from tidegate.container.signals import Signals
@@ -159,6 +160,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     if not verdict.pending:
         return verdict
     _refuse_rolled_back(raising, election, verdict)
+    wait_for_dumps(raising, election)
     lost: list[str] = []
 
     def on_lost(reason: str) -> None:

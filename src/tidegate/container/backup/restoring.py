@@ -84,6 +84,7 @@ def _postgresql(
     admin = maintenance(old, environ)
     try:
         exists = _check(admin, backup, name)
+        _warn_of_leftovers(admin, name, report)
         admin.query(_create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
@@ -146,6 +147,17 @@ def _check(admin: Session, backup: Backup, name: str) -> bool:
             "let a role with CREATEDB do it, named with --into, or: ALTER ROLE … CREATEDB",
         )
     return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {quote_literal(name)}"))
+
+
+def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
+    """Name what restores that were killed have left: each is a half-filled database."""
+    rows = admin.query(
+        "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14}$' "
+        f"AND starts_with(datname, {quote_literal(name[:38])})"
+    )
+    if rows:
+        names = ", ".join(str(row[0]) for row in rows)
+        report.warn(f"left by a restore that was killed, or still at work: {names}; drop it")
 
 
 def _create(admin: Session, fresh: str, like: str) -> str:

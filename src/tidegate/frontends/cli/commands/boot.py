@@ -13,7 +13,8 @@ usage: tidegate boot [options] -- COMMAND [ARG ...]
   --format text|jsonl
 
 Environment: TIDEGATE_WHEN_BEHIND and so on; MIGRATE_ON_START, COLLECTSTATIC_ON_START and
-AUTO_BACKUP (true or false); TIDEGATE_METRICS_DIR for metrics; TIDEGATE_DIRECT_URL where a pooler stands before the database.
+AUTO_BACKUP (true or false); TIDEGATE_METRICS_DIR for metrics; TIDEGATE_DIRECT_URL where a pooler
+stands before the database.
 """
 
 from __future__ import annotations
