@@ -357,6 +357,43 @@ def test_before_a_migration(which: str, tidegate: Runner, make_project: MakeProj
     assert len(list((project.root / "backups").iterdir())) == count
 
 
+AUTO = {
+    "django": ("migrations.RunSQL('ALTER TABLE made_1 ADD a integer', 'SELECT 1')",
+               "migrations.RunSQL('ALTER TABLE made_1 DROP COLUMN a', 'SELECT 1')"),
+    "alembic": ("op.add_column('made_1', sa.Column('a', sa.Integer))",
+                "op.drop_column('made_1', 'a')"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("flavour", ["django", "alembic"])
+def test_auto_backs_up_what_takes_data_away(
+    flavour: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """With a folder named and nothing else asked for: none before a column is added, one before
+    it is dropped."""
+    project, database = make_project(flavour, 1), fresh("newest")
+    file = project.files[project.ids[0]]
+    if flavour == "django":
+        file.write_text(file.read_text().replace("(id integer)')", "(id integer)', 'SELECT 1')"))
+    else:
+        file.write_text(file.read_text().replace("    pass", "    op.execute('SELECT 1')"))
+    folder = project.root / "kept"
+    env = {**database.environ, "TIDEGATE_BACKUP_DIR": str(folder)}
+    assert tidegate("boot", "--", *APP, cwd=project.root, env=env).code == 0
+    for expected, operation in enumerate(AUTO[flavour]):
+        step = project.files[project.add("SELECT 1")]
+        text = step.read_text()
+        if flavour == "django":
+            text = text.replace("migrations.RunSQL('SELECT 1')", operation)
+        else:
+            text = "import sqlalchemy as sa\n" + text.replace("op.execute('SELECT 1')", operation)
+            text = text.replace("    pass", "    op.execute('SELECT 1')")
+        step.write_text(text)
+        done = tidegate("boot", "--", *APP, cwd=project.root, env=env)
+        assert done.code == 0, done.said
+        assert (len(list(folder.iterdir())) if folder.exists() else 0) == expected, operation
+
+
 def test_without_a_fitting_pg_dump(
     tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
 ):

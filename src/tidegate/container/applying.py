@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,7 +171,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
-        receipt = backed_up(raising)
+        receipt = backed_up(raising, verdict.pending)
         return _written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)
@@ -190,16 +190,19 @@ def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) 
         )
 
 
-def backed_up(raising: Raising) -> str:
+def backed_up(raising: Raising, pending: Sequence[str]) -> str:
     """Make the backup that was asked for; return its receipt as JSON. Nothing is applied yet."""
-    if raising.settings["backup"] != "always":
+    wanted = raising.settings["backup"]
+    if wanted == "never":
         return ""
     from json import dumps
 
-    from tidegate.container.backup.making import make, policy
+    from tidegate.container.backup.making import make, policy, risky
 
     gate = raising.gate
     chosen = policy(gate.project.root, gate.environ, {})
+    if wanted == "auto" and not (chosen.named and risky(gate, raising.connection, pending)):
+        return ""
     return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,8 @@ class Policy:
     keep: int = 0
     days: int = 0
     scratch: str = ""
+    named: bool = False
+    """Whether somebody named the folder: without that, `auto` makes no backup."""
 
 
 def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> Policy:
@@ -71,7 +73,15 @@ def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> 
         int(given.get("keep", "0")),
         int(given.get("days", "0")),
         given.get("scratch", "") or environ.get("TIDEGATE_SCRATCH_URL", ""),
+        "dir" in given,
     )
+
+
+def risky(gate: Gate, connection: Connection, pending: Sequence[str]) -> bool:
+    """Return whether one of these steps takes data away, or has no way back of its own."""
+    steps = [step for step in gate.steps(connection.alias) if step.id in set(pending)]
+    undos = gate.project.undoing(connection.alias, steps)
+    return any(one.refused or one.takes for one in undos)
 
 
 def make(
