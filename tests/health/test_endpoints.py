@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -90,6 +91,18 @@ def test_other_paths_are_the_apps(make_project: MakeProject, fresh: Fresh):
     with web.gunicorn(project, fresh("newest").environ) as server:
         assert server.get("/", Host="shop.example").status == 301
         assert server.get("/readyzz", Host="shop.example").status == 301
+
+
+def test_readiness_as_metrics(make_project: MakeProject, fresh: Fresh):
+    """The part for the app's own metrics says readiness and what is missing."""
+    from tidegate.health import Health, metrics_text
+
+    project, database = make_project("django"), fresh("newest")
+    health = Health(str(project.root), {**os.environ, **database.environ})
+    eventually(lambda: 'missing_steps{database="default"} 2' in metrics_text(health), what="it")
+    text = metrics_text(health)
+    assert 'tidegate_ready{database="default"} 0\n' in text
+    assert text.count("# TYPE") == 3
 
 
 def test_a_sealed_image_answers_at_once(make_project: MakeProject, fresh: Fresh, tidegate: Runner):

@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate import settings as options
 from tidegate._version import __version__
-from tidegate.container.backup import archive, pgdump, proving, sqlitecopy
+from tidegate.container.backup import archive, hook, pgdump, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.origin import container
@@ -30,7 +30,7 @@ RATIO = 0.4  # of the tables' size, where no earlier backup says better
 SPARE = 16 << 20
 PAGE = 8192
 CATALOGUE = 8_000_000  # bytes of a PostgreSQL database with nothing in it
-KEYS = ("dir", "verify", "keep", "days")
+KEYS = ("dir", "verify", "keep", "days", "command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Policy:
     scratch: str = ""
     named: bool = False
     """Whether somebody named the folder: without that, `auto` makes no backup."""
+    command: str = ""
+    """The site's own way, in place of ours."""
 
 
 def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> Policy:
@@ -73,7 +75,8 @@ def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> 
         int(given.get("keep", "0")),
         int(given.get("days", "0")),
         given.get("scratch", "") or environ.get("TIDEGATE_SCRATCH_URL", ""),
-        "dir" in given,
+        "dir" in given or "command" in given,
+        given.get("command", ""),
     )
 
 
@@ -93,6 +96,9 @@ def make(
     """
     began = time.monotonic()
     alias = connection.alias
+    if chosen.command:
+        gate.standing(connection)
+        return hook.run(chosen.command, gate, connection, environ, report)
     _prepare(chosen.folder, report)
     level = _level(gate, connection)
     size = _size(gate, connection)
