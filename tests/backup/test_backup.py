@@ -479,6 +479,19 @@ def test_migrations_wait_for_a_dump_of_somebody_else(
     assert database.rows(sql) == (["1"] if patient else [])
 
 
+def test_a_project_in_a_folder_below(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
+):
+    """Boot and backup read the settings, and put backups, where tidegate is run."""
+    project, database = make_project("django", 1), fresh("sqlite")
+    (tmp_path / "tidegate.toml").write_text("[backup]\ndir = 'kept'\n")
+    for words in (("boot", "--backup", "always", "--", *APP), ("backup",)):
+        done = tidegate(*words, cwd=tmp_path, env=database.environ)
+        assert done.code == 0, done.said
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    assert not (project.root / "backups").exists()
+
+
 def test_the_sites_own_command(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """A command in place of ours: its last line is the receipt; if it fails nothing is applied."""
     project, database = make_project("django", 1), fresh("newest")

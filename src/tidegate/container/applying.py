@@ -200,7 +200,7 @@ def backed_up(raising: Raising, pending: Sequence[str]) -> str:
     from tidegate.container.backup.making import make, policy, risky
 
     gate = raising.gate
-    chosen = policy(gate.project.root, gate.environ, {})
+    chosen = policy(gate.root, gate.environ, {})
     if wanted == "auto" and not (chosen.named and risky(gate, raising.connection, pending)):
         return ""
     return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
