@@ -1,9 +1,10 @@
 """Apply the pending steps, by the same election as boot, and stop there.
 
 usage: tidegate migrate [TARGET] [--timeout SECONDS] [--lock-timeout SECONDS] [--databases A,B]
+                        [--backup auto|always|never]
 
 TARGET is app_label or app_label.0002_name for Django, a revision for Alembic. Going backwards is
-refused.
+refused: see rollback. Steps that were rolled back are applied again, as a start never does.
 """
 
 from __future__ import annotations
@@ -88,5 +89,5 @@ def _backwards(target: str) -> PolicyRefused:
     return PolicyRefused(
         f"{target} lies behind where the database stands",
         "migrate only goes forward: steps that are taken back can lose data. Nothing was changed.",
-        "use the framework's own command for it, knowing what it drops",
+        "see the ways back and what they lose: tidegate rollback --plan",
     )
