@@ -157,7 +157,7 @@ def test_a_hung_database_does_not_pile_up(
         assert len(answers) > 100
         assert {status for status, _ in answers} <= {200, 503}
         assert answers[-1][0] == 503
-        assert max(took for _, took in answers) < 4  # the timeout is 2
+        assert max(took for _, took in answers) < 8  # the timeout is 2; a hang would be 10
         assert max(threads) < 16
         sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tidegate'"
         eventually(lambda: int(database.rows(sql)[0]) <= 1, what="no connection left behind")
