@@ -191,6 +191,24 @@ def test_check_says_which(tidegate: Runner, whole: dict[str, Path], tmp_path: Pa
     assert (done.code, f"{data.name} is not what was written" in done.err) == (5, True), done.said
 
 
+def test_programs_in_a_closed_folder(
+    tidegate: Runner, whole: dict[str, Path], servers: Callable[[str], Any], tmp_path: Path
+):
+    """A full verification by root works with programs that only root may reach."""
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    bindir = servers("newest").bindir
+    copy = closed.joinpath(*bindir.parts[-3:-1])
+    shutil.copytree(bindir.parent, copy, symlinks=True)
+    libraries = bindir.parents[1].with_suffix(".libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, closed / libraries.name, symlinks=True)
+    env = {"TIDEGATE_PG_BIN": str(copy / bindir.name)}
+    words = ("backup", "--check", str(whole["newest"]), "--verify", "full")
+    done = tidegate(*words, cwd=tmp_path, env=env, timeout=120)
+    assert (done.code, "good (full)" in done.err) == (0, True), done.said
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("who", ["pg_dump", "tidegate"])
 def test_a_killed_dump_leaves_nothing(
