@@ -71,7 +71,8 @@ SETTINGS = (
     Setting(
         "backup",
         "auto",
-        "back up before migrating",
+        "make a proved backup before migrating; auto: where its folder is named, and a step takes "
+        "data away or can't be undone",
         choices=("auto", "always", "never"),
         older=("AUTO_BACKUP", "always", "never"),
     ),

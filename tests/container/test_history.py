@@ -46,8 +46,14 @@ def execute(database: Database, sql: str) -> None:
     file.close()
 
 
-def test_a_run_in_full(tidegate: Runner, project: SmallProject, database: Database):
+@pytest.mark.parametrize(
+    ("flavour", "which"), [("django", "newest"), ("alembic-async", "oldest"), ("django", "sqlite")]
+)
+def test_a_run_in_full(
+    flavour: str, which: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
     """A run tells who, where, from what, and each step's statements, without their values."""
+    project, database = make_project(flavour), fresh(which)
     project.add("INSERT INTO made_1 (id) SELECT 7 WHERE 'top secret' <> ''")
     done = boot(tidegate, project, database, TIDEGATE_BY="anna", TIDEGATE_IMAGE="shop:2",
                 TIDEGATE_REVISION="abc123", TIDEGATE_AGENT="helper", CI="true")  # fmt: skip

@@ -99,6 +99,7 @@ def test_one_run_back(tidegate: Runner, shop: tuple[Shop, Database]):
     assert run(tidegate, shop, "status").code == 0
 
 
+@pytest.mark.parametrize("shop", ["alembic-sqlite"], indirect=True)
 def test_to_a_step_a_run_and_a_release(tidegate: Runner, shop: tuple[Shop, Database]):
     """--to names the step that stays last, a run, or the image that a run was of."""
     made, _ = shop
@@ -156,6 +157,7 @@ def test_a_reverse_that_fails_in_the_middle(tidegate: Runner, shop: tuple[Shop, 
     assert (rollback["state"], [s["step"] for s in rollback["steps"]]) == ("failed", [second])
 
 
+@pytest.mark.parametrize("shop", ["django-newest"], indirect=True)
 def test_an_agent_can_plan_and_not_approve(tidegate: Runner, shop: tuple[Shop, Database]):
     """The word of an agent is no word, and a stale word is none."""
     made, database = shop

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,14 +166,21 @@ def frozen(server: Server) -> Iterator[None]:
     """Stop every process of a database server, as a hung host would; let them go on after."""
     assert server.process
     postmaster = server.process.pid
-    pids = [postmaster, *children(postmaster)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    pids = [postmaster]
     try:
+        _signal(postmaster, signal.SIGSTOP)
+        pids += children(postmaster)
+        for pid in pids:
+            _signal(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            _signal(pid, signal.SIGCONT)
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # a session that ended meanwhile
+        os.kill(pid, number)
 
 
 def children(parent: int) -> list[int]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tidegate.container import ledger
+from tidegate.container.dumps import wait_for_dumps
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report, masked
 from tidegate.container.signals import Signals
@@ -174,6 +175,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     if raising.check is not None:
         raising.check(verdict, session)
     _refuse_rolled_back(raising, election, verdict)
+    wait_for_dumps(raising, election)
     lost: list[str] = []
 
     def on_lost(reason: str) -> None:
@@ -184,7 +186,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
-        receipt = backed_up(raising)
+        receipt = backed_up(raising, verdict.pending)
         return _written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)
@@ -209,16 +211,19 @@ def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) 
         )
 
 
-def backed_up(raising: Raising) -> str:
+def backed_up(raising: Raising, pending: Sequence[str]) -> str:
     """Make the backup that was asked for; return its receipt as JSON. Nothing is applied yet."""
-    if raising.settings["backup"] != "always":
+    wanted = raising.settings["backup"]
+    if wanted == "never":
         return ""
     from json import dumps
 
-    from tidegate.container.backup.making import make, policy
+    from tidegate.container.backup.making import make, policy, risky
 
     gate = raising.gate
-    chosen = policy(gate.project.root, gate.environ, {})
+    chosen = policy(gate.root, gate.environ, {})
+    if wanted == "auto" and not (chosen.named and risky(gate, raising.connection, pending)):
+        return ""
     return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
 
 

@@ -30,6 +30,8 @@ class Gate:
     environ: Mapping[str, str]
     head: sealfile.Head | None = None
     why: str = ""
+    root: Path = Path()
+    """Where tidegate was asked to look: its settings and backups are there."""
     _seen: dict[str, tuple[list[tuple[str, ...]], Verdict]] = field(default_factory=dict)
     _steps: dict[str, list[Step]] = field(default_factory=dict)
 
@@ -118,8 +120,8 @@ def open_gate(root: Path, environ: Mapping[str, str], settings: Mapping[str, str
     head, connections, why = _from_seal(root, environ)
     if why:
         good = head if head and connections else None
-        return Gate(project, _chosen(project.connections(), settings), environ, good, why)
-    return Gate(project, _chosen(connections, settings), environ, head)
+        return Gate(project, _chosen(project.connections(), settings), environ, good, why, root)
+    return Gate(project, _chosen(connections, settings), environ, head, root=root)
 
 
 def sealed_gate(
@@ -130,7 +132,7 @@ def sealed_gate(
     if why:
         return None, why
     project = discovery.find_project(root, environ, settings["framework"])
-    return Gate(project, _chosen(connections, settings), environ, head), ""
+    return Gate(project, _chosen(connections, settings), environ, head, root=root), ""
 
 
 def _from_seal(

@@ -32,7 +32,7 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
                 "Another process applied or recorded steps meanwhile.",
                 "plan it again: tidegate rollback --plan",
             )
-        receipt = backed_up(raising)
+        receipt = backed_up(raising, ())
         book = ledger.Ledger(
             election.query, connection.vendor, gate.project.framework, connection.alias,
             gate.environ,

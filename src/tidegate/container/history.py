@@ -56,6 +56,11 @@ def read(gate: Gate, connection: Connection, session: Session) -> History:
     now = gate.recorded_digest(alias)
     after = next((one["level_after"] for one in reversed(runs) if one["level_after"]), "")
     gone, added = _difference(runs, verdict.applied | set(verdict.unknown))
+    # Django records a squashed step by itself, once all that it replaces is applied.
+    squashed = {step.id for step in gate.steps(alias) if step.replaces}
+    replaced = {old for step in gate.steps(alias) for old in step.replaces}
+    gone = [step for step in gone if step not in replaced]
+    added = [step for step in added if step not in squashed]
     return History(alias, runs, chained, last, broken, bool(after) and after != now, gone, added)
 
 

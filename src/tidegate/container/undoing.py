@@ -90,6 +90,8 @@ def plan(one: Planning) -> Plan:
     """Read where the database stands, and plan the way back."""
     session = one.gate.database(one.connection).session(5.0)
     try:
+        if one.connection.vendor == "postgresql":
+            session.query("SET statement_timeout = '20s'")  # counting what goes must end
         verdict = one.gate.level(one.connection, session)
         if verdict.unknown:
             raise PolicyRefused(

@@ -269,10 +269,11 @@ def _undo_of(id: str, loader: Any) -> Undo:
     tables: list[str] = []
     columns: list[tuple[str, str]] = []
     hidden: list[str] = []
+    takes = tuple(_taken(migration.operations))
     for operation in _database_operations(migration.operations):
         kind = type(operation).__name__
         if not operation.reversible:
-            return Undo(id, f"{kind} has no reverse: {operation.describe()}")
+            return Undo(id, f"{kind} has no reverse: {operation.describe()}", takes=takes)
         if kind == "CreateModel":
             tables.append(_table(loader, app, name, operation.name))
         elif kind == "AddField":
@@ -284,7 +285,17 @@ def _undo_of(id: str, loader: Any) -> Undo:
             continue
         elif kind not in HARMLESS:
             hidden.append(f"{kind}: {operation.describe()}")
-    return Undo(id, "", tuple(tables), tuple(columns), tuple(hidden))
+    return Undo(id, "", tuple(tables), tuple(columns), tuple(hidden), takes)
+
+
+def _taken(operations: Sequence[Any]) -> Iterator[str]:
+    """Say what applying these operations takes away, or may."""
+    for operation in _database_operations(operations):
+        kind = type(operation).__name__
+        if kind == "RunSQL":
+            yield from (text for text in _texts(operation.sql) if loses(text))
+        elif kind in ("DeleteModel", "RemoveField", "RunPython", "AlterField"):
+            yield f"{kind}: {operation.describe()}"
 
 
 HARMLESS = ("AddIndex", "RemoveIndex", "RenameIndex", "AddConstraint", "RemoveConstraint",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tidegate.container.health.checking import Health
 from tidegate.health.asgi import ASGI
+from tidegate.health.metrics import metrics_text
 from tidegate.health.wsgi import WSGI
 
-__all__ = ["ASGI", "WSGI", "Health"]
+__all__ = ["ASGI", "WSGI", "Health", "metrics_text"]

@@ -18,6 +18,8 @@ class Undo:
     tables: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     hidden: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    """What applying the step takes away, or may: no reverse brings that back."""
 
     @property
     def harmless(self) -> bool:

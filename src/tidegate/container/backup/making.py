@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate import settings as options
 from tidegate._version import __version__
-from tidegate.container.backup import archive, pgdump, proving, sqlitecopy
+from tidegate.container.backup import archive, hook, pgdump, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.origin import container
@@ -28,8 +28,9 @@ LEVELS = ("quick", "full")
 SAY_EVERY = 5.0  # seconds
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
 SPARE = 16 << 20
+PAGE = 8192
 CATALOGUE = 8_000_000  # bytes of a PostgreSQL database with nothing in it
-KEYS = ("dir", "verify", "keep", "days")
+KEYS = ("dir", "verify", "keep", "days", "command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class Policy:
     keep: int = 0
     days: int = 0
     scratch: str = ""
+    named: bool = False
+    """Whether somebody named the folder: without that, `auto` makes no backup."""
+    command: str = ""
+    """The site's own way, in place of ours."""
 
 
 def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> Policy:
@@ -70,7 +75,16 @@ def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> 
         int(given.get("keep", "0")),
         int(given.get("days", "0")),
         given.get("scratch", "") or environ.get("TIDEGATE_SCRATCH_URL", ""),
+        "dir" in given or "command" in given,
+        given.get("command", ""),
     )
+
+
+def risky(gate: Gate, connection: Connection, pending: Sequence[str]) -> bool:
+    """Return whether one of these steps takes data away, or has no way back of its own."""
+    steps = [step for step in gate.steps(connection.alias) if step.id in set(pending)]
+    undos = gate.project.undoing(connection.alias, steps)
+    return any(one.refused or one.takes for one in undos)
 
 
 def make(
@@ -82,6 +96,9 @@ def make(
     """
     began = time.monotonic()
     alias = connection.alias
+    if chosen.command:
+        gate.standing(connection)
+        return hook.run(chosen.command, gate, connection, environ, report)
     _prepare(chosen.folder, report)
     level = _level(gate, connection)
     size = _size(gate, connection)
@@ -154,8 +171,8 @@ def _size(gate: Gate, connection: Connection) -> int:
     finally:
         session.close()
     whole, tables, all_of_them = (int(str(one)) for one in rows[0])
-    share = tables / all_of_them if all_of_them > 0 else 1.0
-    return int(max(0, whole - CATALOGUE) * share)
+    known = all_of_them * PAGE > whole / 2  # the numbers of pages are those of the last VACUUM
+    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0))
 
 
 def _refuse_full(folder: Path, alias: str, size: int) -> None:

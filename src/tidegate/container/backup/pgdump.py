@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from tidegate.container.backup import pgfacts, tools
-from tidegate.container.backup.archive import CHUNK, Backup, Damaged, Draft
+from tidegate.container.backup.archive import CHUNK, Backup, Damaged, Draft, drafting
 from tidegate.container.report import masked
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import StepFailed
@@ -27,6 +29,7 @@ LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGS
          "passfile": "PGPASSFILE", "channel_binding": "PGCHANNELBINDING",
          "gssencmode": "PGGSSENCMODE", "target_session_attrs": "PGTARGETSESSIONATTRS"}  # fmt: skip
 LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
+MOST_JOBS = 4
 COMPLETE = b"-- PostgreSQL database dump complete"
 
 
@@ -232,7 +235,11 @@ def _plain(name: bytes) -> str:
 
 
 def fill(backup: Backup, target: Connection, environ: Mapping[str, str], owners: bool) -> None:
-    """Restore into an empty database; the first error ends it."""
+    """Restore into an empty database; the first error ends it.
+
+    Several tables at once where the disk has room for the archive unpacked: pg_restore has to
+    seek in it then.
+    """
     program = _restorer(backup, environ)
     restore = [program.path("pg_restore"), "--exit-on-error", "--no-password",
                f"--dbname={target.name}"]  # fmt: skip
@@ -240,9 +247,37 @@ def fill(backup: Backup, target: Connection, environ: Mapping[str, str], owners:
         restore += ["--no-owner", "--no-privileges"]
     env = login(target, environ)
     unpack = _source(backup, environ)
-    argv = (unpack, restore) if unpack else ([*restore, str(backup.data)], [])
-    with _piped(*argv, env) as stream:
+    jobs = min(MOST_JOBS, os.cpu_count() or 1)
+    if jobs < 2 or (unpack and not _has_room(backup)):
+        _drain(unpack or [*restore, str(backup.data)], restore if unpack else [], env)
+        return
+    with _unpacked(backup, unpack, env) as data:
+        _drain([*restore, f"--jobs={jobs}", str(data)], [], env)
+
+
+def _drain(first: list[str], then: list[str], env: Mapping[str, str]) -> None:
+    with _piped(first, then, env) as stream:
         stream.read()
+
+
+def _has_room(backup: Backup) -> bool:
+    needed = 2 * int(backup.manifest.get("source_bytes") or backup.bytes * 10) + (64 << 20)
+    return shutil.disk_usage(backup.path.parent).free > needed
+
+
+@contextmanager
+def _unpacked(backup: Backup, unpack: list[str], env: Mapping[str, str]) -> Iterator[Path]:
+    """Give the archive as a file that can be seeked in; it is gone afterwards."""
+    if not unpack:
+        yield backup.data
+        return
+    with drafting(backup.path.parent) as draft:
+        path = draft.folder / "data.dump"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "wb") as out, _piped(unpack, [], env) as stream:
+            while chunk := stream.read(CHUNK):
+                out.write(chunk)
+        yield path
 
 
 def compare(backup: Backup, target: PostgreSQL) -> list[str]:

@@ -25,6 +25,8 @@ from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
+PROVIDERS = {"i": "icu", "b": "builtin"}
+COUNTING = "20s"  # that counting one table may take
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
 
 
@@ -84,6 +86,7 @@ def _postgresql(
     admin = maintenance(old, environ)
     try:
         exists = _check(admin, backup, name)
+        _warn_of_leftovers(admin, name, report)
         admin.query(_create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
@@ -148,17 +151,34 @@ def _check(admin: Session, backup: Backup, name: str) -> bool:
     return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {quote_literal(name)}"))
 
 
+def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
+    """Name what restores that were killed have left: each is a half-filled database."""
+    rows = admin.query(
+        "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14}$' "
+        f"AND starts_with(datname, {quote_literal(name[:38])})"
+    )
+    if rows:
+        names = ", ".join(str(row[0]) for row in rows)
+        report.warn(f"left by a restore that was killed, or still at work: {names}; drop it")
+
+
 def _create(admin: Session, fresh: str, like: str) -> str:
     sql = f"CREATE DATABASE {quote_identifier(fresh)} TEMPLATE template0"
     if not like:
         return sql
-    ((owner, encoding, collate, ctype),) = admin.query(
-        "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype "
-        f"FROM pg_database WHERE datname = {quote_literal(like)}"
+    # The provider came with version 15, and its locale's column was renamed in 17.
+    ((owner, encoding, collate, ctype, provider, locale),) = admin.query(
+        "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, "
+        "to_jsonb(d) ->> 'datlocprovider', "
+        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') "
+        f"FROM pg_database d WHERE datname = {quote_literal(like)}"
     )
     parts = [f"OWNER {quote_identifier(str(owner))}", f"ENCODING {quote_literal(str(encoding))}"]
     if collate and ctype:
         parts += [f"LC_COLLATE {quote_literal(collate)}", f"LC_CTYPE {quote_literal(ctype)}"]
+    kind = PROVIDERS.get(provider or "")
+    if kind and locale:
+        parts.append(f"LOCALE_PROVIDER {kind} {kind}_LOCALE {quote_literal(locale)}")
     return f"{sql} {' '.join(parts)}"
 
 
@@ -264,6 +284,7 @@ def written_since(backup: Backup, target: PostgreSQL) -> list[str]:
         since = now - int(backup.manifest["xid"])
         if since < 0 or since > 2_000_000_000:
             return []
+        session.query(f"SET statement_timeout = '{COUNTING}'")
         out = []
         for table in backup.manifest["tables"]:
             space, _, name = table.partition(".")
@@ -275,7 +296,11 @@ def written_since(backup: Backup, target: PostgreSQL) -> list[str]:
                 if session.query(f"SELECT to_regclass({quote_literal(full)})")[0][0]
                 else "SELECT 0"
             )
-            count = int(session.query(sql)[0][0] or 0)
+            try:
+                count = int(session.query(sql)[0][0] or 0)
+            except (Transient, Permanent):
+                out.append(f"{table}: what was written since can't be counted in {COUNTING}")
+                continue
             if count:
                 out.append(f"{table}: {count} rows were written or changed since")
         return out

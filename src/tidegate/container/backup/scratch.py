@@ -72,12 +72,13 @@ def _beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL
 @contextmanager
 def _own_server(version: str, alias: str, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
     account = _account()
-    program = _server_programs(version, environ, bool(account))
+    program = _server_programs(version, environ)
     folder = Path(tempfile.mkdtemp(prefix="tidegate-scratch-"))
     server: subprocess.Popen[bytes] | None = None
     try:
         if account:
             os.chown(folder, account["user"], account["group"])
+            program = _reachable(program, folder)
         data = str(folder / "data")
         make = [program.path("initdb"), "-D", data, "-U", "postgres", "-N", "-A", "trust",
                 "--encoding=UTF8", "--locale=C"]  # fmt: skip
@@ -126,14 +127,10 @@ def _await(server: subprocess.Popen[bytes], folder: Path) -> None:
         time.sleep(0.05)
 
 
-def _server_programs(version: str, environ: Mapping[str, str], others: bool) -> tools.Tools:
-    """Return programs that can run a server of that version; by another user where we are root."""
+def _server_programs(version: str, environ: Mapping[str, str]) -> tools.Tools:
+    """Return programs that can run a server of that version."""
     major = int(version.split(".")[0])
-    good = [
-        one
-        for one in tools.installed(environ, "initdb")
-        if one.major >= major and (not others or _open_to_all(one.folder.resolve()))
-    ]
+    good = [one for one in tools.installed(environ, "initdb") if one.major >= major]
     if not good:
         raise PolicyRefused(
             f"there is no PostgreSQL {major} or newer here to restore the backup into",
@@ -144,8 +141,18 @@ def _server_programs(version: str, environ: Mapping[str, str], others: bool) -> 
     return min(good, key=lambda one: one.major)
 
 
-def _open_to_all(folder: Path) -> bool:
-    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents))
+def _reachable(program: tools.Tools, folder: Path) -> tools.Tools:
+    """Return the programs where the other account may run them: root's home is closed to it."""
+    real = program.folder.resolve()
+    if all(parent.stat().st_mode & 0o001 for parent in (real, *real.parents)):
+        return program
+    place = folder / "programs"
+    copy = place.joinpath(*real.parent.parts[-2:])
+    shutil.copytree(real.parent, copy, symlinks=True)
+    libraries = real.parents[1].with_suffix(".libs")  # of a wheel, beside its package
+    if libraries.is_dir():
+        shutil.copytree(libraries, place / libraries.name, symlinks=True)
+    return tools.Tools(copy / real.name, program.version)
 
 
 def _account() -> dict[str, Any]:

@@ -59,7 +59,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if glob.format == "json":
             print(json.dumps({"backups": receipts}, indent=2))
         else:
-            print("\n".join(str(receipt["path"]) for receipt in receipts))
+            print("\n".join(str(one.get("path") or one["label"]) for one in receipts))
         return 0
 
     return guarded(report, work, "backup")

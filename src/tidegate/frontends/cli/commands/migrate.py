@@ -1,12 +1,13 @@
 """Apply the pending steps, by the same election as boot, and stop there.
 
 usage: tidegate migrate [TARGET] [--timeout SECONDS] [--lock-timeout SECONDS] [--databases A,B]
-                        [--env NAME] [--service NAME] [--local]
+                        [--backup auto|always|never] [--env NAME] [--service NAME] [--local]
 
 TARGET is app_label or app_label.0002_name for Django, a revision or label@head for Alembic. Going
-backwards is refused. Where the project has Compose files and Docker is there, it runs in a one-off
-container of the service made for it (`migrations`), or else of the backend; --local (or
-TIDEGATE_LOCAL=1) runs it here.
+backwards is refused: see rollback. Steps that were rolled back are applied again, as a start never
+does. Where the project has Compose files and Docker is there, it runs in a one-off container of
+the service made for it (`migrations`), or else of the backend; --local (or TIDEGATE_LOCAL=1) runs
+it here.
 """
 
 from __future__ import annotations
@@ -118,5 +119,5 @@ def _backwards(target: str) -> PolicyRefused:
     return PolicyRefused(
         f"{target} lies behind where the database stands",
         "migrate only goes forward: steps that are taken back can lose data. Nothing was changed.",
-        "use the framework's own command for it, knowing what it drops",
+        "see the ways back and what they lose: tidegate rollback --plan",
     )

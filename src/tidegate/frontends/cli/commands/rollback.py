@@ -53,7 +53,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             )  # fmt: skip
         wait(one, gate)
         (connection,) = gate.connections
-        policy = making.policy(gate.project.root, environ, {})
+        policy = making.policy(gate.root, environ, {})
         planning = Planning(
             gate, connection, policy, environ, own.get("to", ""), own.get("way", "")
         )

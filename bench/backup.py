@@ -1,0 +1,124 @@
+"""What a proved backup costs beside plain pg_dump and pg_restore.
+
+One database, everything in one run and one after the other; what counts are the ratios. Prints a
+Markdown table.
+
+usage: python bench/backup.py [--gb 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
+from tidegate.container.backup import archive, proving, restoring  # noqa: E402
+from tidegate.container.backup import pgdump as dumping  # noqa: E402
+from tidegate.container.report import Report  # noqa: E402
+from tidegate.databases.postgresql import PostgreSQL  # noqa: E402
+from tidegate.model.connection import Connection, Secret  # noqa: E402
+
+TABLES = 4
+ROW = 330  # bytes, about, with its part of the index
+
+
+def fill(server: Server, gigabytes: float) -> int:
+    """Make tables of text that packs like real text; return the bytes."""
+    rows = int(gigabytes * 1e9 / ROW / TABLES)
+    for number in range(TABLES):
+        server.sql(
+            f"CREATE TABLE t{number} (id bigint PRIMARY KEY, a text, b text, at timestamptz); "
+            f"INSERT INTO t{number} SELECT g, md5(g::text) || md5((g + 1)::text), "
+            "repeat('the quick brown fox ', 8), now() - g * interval '1 second' "
+            f"FROM generate_series(1, {rows}) g",
+            "bench",
+        )
+    server.sql("VACUUM ANALYZE", "bench")
+    return int(server.sql("SELECT pg_database_size('bench')"))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the wall seconds."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Run everything and print the table."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--gb", type=float, default=2.0)
+    given = options.parse_args()
+    installed = find_installations()
+    settings = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
+    server = Server(installed[max(installed)], settings=settings).start()
+    environ = dict(os.environ)
+    found: dict[str, tuple[float, float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server.sql("CREATE DATABASE bench")
+        size = fill(server, given.gb)
+        login = Connection("default", "postgresql", "127.0.0.1", str(server.port), SUPERUSER,
+                           Secret(PASSWORD), "bench")  # fmt: skip
+        env = {**environ, "PGPASSWORD": PASSWORD}
+        where = ["-h", "127.0.0.1", "-p", str(server.port), "-U", SUPERUSER]
+        plain = folder / "plain.dump"
+
+        def run(program: str, *words: str) -> None:
+            argv = [str(server.bindir / program), *where, *words]
+            subprocess.run(argv, env=env, check=True)
+
+        base = timed(lambda: run("pg_dump", "-Fc", "-f", str(plain), "bench"))
+        found["pg_dump -Fc"] = (base, 1.0)
+        made: list[archive.Backup] = []
+
+        def dump() -> None:
+            with archive.drafting(folder) as draft:
+                manifest = dumping.dump(PostgreSQL(login, environ), draft, environ, lambda n: None)
+                manifest |= {"alias": "default", "database": "bench", "level": [],
+                             "created": "2026-01-01T00:00:00+00:00"}  # fmt: skip
+                made.append(draft.finish(folder / "default-bench", manifest))
+
+        took = timed(dump)
+        found["backup (dump, digests, counts)"] = (took, took / base)
+        took = timed(lambda: proving.quick(made[0].path, environ))
+        found["verify quick"] = (took, took / base)
+        took = timed(lambda: proving.prove(made[0], "full", "", environ))
+        found["verify full"] = (took, took / base)
+        server.sql("CREATE DATABASE plain")
+        back = timed(lambda: run("pg_restore", "-j2", "-d", "plain", str(plain)))
+        found["pg_restore -j2"] = (back, 1.0)
+        server.sql("DROP DATABASE plain")
+        report = Report("text", quiet=True)
+        took = timed(lambda: restoring.restore(made[0], login, environ, report))
+        found["restore (verified, compared, swapped)"] = (took, took / back)
+        kept = server.sql("SELECT datname FROM pg_database WHERE datname LIKE 'bench_before%'")
+        old = PostgreSQL(login, environ)
+        admin = restoring.maintenance(old, environ)
+        names = ("bench", "bench_other", kept)
+        took = timed(lambda: restoring.swap(old, admin, environ, names))
+        admin.close()
+        found["going back by rename"] = (took, took / back)
+        sizes = (plain.stat().st_size, made[0].bytes)
+        shutil.rmtree(made[0].path)
+    server.stop("immediate")
+    print(f"Database {size / 1e9:.2f} GB; pg_dump -Fc {sizes[0] / 1e6:.0f} MB, "
+          f"backup {sizes[1] / 1e6:.0f} MB.\n")  # fmt: skip
+    print("| what | seconds | ratio to |\n| --- | --- | --- |")
+    for name, (took, ratio) in found.items():
+        to = "pg_restore -j2" if "restore" in name or "rename" in name else "pg_dump -Fc"
+        print(f"| {name} | {took:.1f} | {ratio:.2f} of {to} |")
+
+
+if __name__ == "__main__":
+    main()
