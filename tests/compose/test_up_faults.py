@@ -229,3 +229,44 @@ def test_a_mount_that_hides_the_code(stack: Make) -> None:
     assert done.code in (2, 5, 8), done.said
     assert one.served() == "release one"
     assert time.monotonic() - began < 60
+
+
+def test_a_full_disk(stack: Make) -> None:
+    """Exit 3 before the build, when less is free than the setting `disk` asks for."""
+    one = stack().django()
+    done = one.tidegate("up", env={"TIDEGATE_COMPOSE_DISK": "900000"})
+    assert done.code == 3, done.said
+    assert "GB are free at" in done.err
+    assert docker("image", "ls", "-q", f"{one.name}-web") == ""
+
+
+def test_a_volume_of_another_major_version(stack: Make) -> None:
+    """The database does not start: exit 3 and why; the volume is as it was."""
+    one = stack().django(COMPOSE_PG)
+    one.compose("up", "-d", "db")
+    file = "/var/lib/postgresql/data/PG_VERSION"
+    eventually(lambda: one.tidegate("run", "db", "--", "test", "-s", file).code == 0, 60)
+    one.compose("exec", "-T", "db", "sh", "-c", f"echo 13 > {file}")
+    one.compose("stop", "-t", "2", "db")
+    done = exited(one, ["up"], 3)
+    assert "The volume was made by another major version of PostgreSQL" in done.err
+    assert one.containers("web") == []
+    left = one.compose("run", "--rm", "-T", "--entrypoint", "cat", "db", file)
+    assert left == "13"
+
+
+def test_images_from_elsewhere(stack: Make) -> None:
+    """Without a build the previous tag comes back with the configuration that named it."""
+    one = stack().django()
+    for tag, code in (("1", ""), ("2", CRASH)):
+        one.release(tag, *([code] if code else []))
+        docker("build", "-q", "-t", f"{one.name}:{tag}", ".", cwd=one.folder)
+    text = (one.folder / "compose.yaml").read_text()
+    one.write({"compose.yaml": text.replace("build: .", f"image: {one.name}:${{TAG}}"),
+               ".env": "TAG=1\n"})  # fmt: skip
+    assert "name the backend with --service" in exited(one, ["up"], 2).err
+    one.up("--service", "web", "--settle", "0")
+    one.write({".env": "TAG=2\n"})
+    exited(one, ["up", "--service", "web"], 8)
+    assert one.served() == "release 1"
+    assert one.containers()[0]["Config"]["Image"] == f"{one.name}:1"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,7 @@ def _project(
     backend = composeservices.backend(found, config, values) or Told(
         "service", "", "no service's image holds manage.py or alembic.ini", True
     )
+    found = composeservices.of_the_app(found, backend.value)
     found = tuple(composeservices.in_order(found, first=backend.value))
     migrator = composeservices.migrator(found, values, backend.value)
     database = composeservices.database(found, values, backend.value)
@@ -175,8 +177,9 @@ class ComposeProject:
         ]
 
     def leftovers(self) -> list[str]:
-        """Return the ids of one-off containers of ours that still run."""
-        raws = self._inspected(f"label={LABEL}project={self.name}", f"label={ONE_OFF}")
+        """Return the ids of one-off containers that this process has started and that still run."""
+        mine = f"label={ONE_OFF}={os.getpid()}"
+        raws = self._inspected(f"label={LABEL}project={self.name}", mine)
         return [str(raw["Id"]) for raw in raws if raw["State"].get("Running")]
 
     def _inspected(self, *filters: str) -> list[dict[str, Any]]:
@@ -315,7 +318,7 @@ class ComposeProject:
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
             environ=("PYTHONDONTWRITEBYTECODE=1",),
-            label=words[-1] if words else "inside",
+            label=str(os.getpid()),
         )
 
     def once(
@@ -331,7 +334,7 @@ class ComposeProject:
         """Return the command for a one-off container; the image's entrypoint stays out of it."""
         return self.words.run(
             service, words[1:], entrypoint=words[0], tty=tty, user=user, mounts=mounts,
-            environ=environ, label="run",
+            environ=environ,
         )  # fmt: skip
 
     def within(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, Teller
-from tidegate.errors import NotReady, PolicyRefused, Stopped, TidegateError, UpdateUndone
+from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, run
 from tidegate.workflows import insiding
@@ -23,6 +23,7 @@ from tidegate.workflows.standing import needs
 from tidegate.workflows.upstate import Release, State
 from tidegate.workflows.verify import Ill, answers, settle
 
+PATIENCE = 90.0  # seconds in which an engine that restarts has to be back
 CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
 
 
@@ -62,6 +63,17 @@ class Update:
             lines = [one for one in (done.err or done.out).splitlines() if one.strip()][-12:]
             raise UpdateUndone(what, "\n".join([*lines, done.why]).strip(), command.shown())
 
+    def seen(self) -> list[Container]:
+        """Return the containers; an engine that is away for a moment is waited for."""
+        began = time.monotonic()
+        while True:
+            try:
+                return self.target.containers()
+            except NotReady:
+                if time.monotonic() - began > PATIENCE:
+                    raise
+                time.sleep(1)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count a stage's seconds, and write down that it was reached."""
@@ -100,7 +112,7 @@ def up(one: Update) -> dict[str, Any]:
             migrate(one, pending)
             replace(one)
             verify(one)
-        except (TidegateError, Stopped) as error:
+        except BaseException as error:
             go_back(one, error)
         return keep(one)
 
@@ -113,20 +125,16 @@ def preflight(one: Update) -> None:
         unknown = set(one.only) - {service.name for service in one.target.services}
         if unknown:
             names = ", ".join(service.name for service in one.target.services)
-            from tidegate.errors import UsageProblem
-
             raise UsageProblem(
                 f"there is no service {', '.join(sorted(unknown))}",
                 f"The services are: {names}.",
                 "correct --only",
             )
-        if not one.dry:
-            insiding.end_leftovers(one.target, one.tell)
 
 
 def remember(one: Update) -> None:
     """Write down what runs now, and keep its images under names that a build won't take away."""
-    seen = one.target.containers()
+    seen = one.seen()
     one.restarts = {each.id: each.restarts for each in seen}
     cut = None if one.dry else one.state.unfinished()
     if cut and cut[0] in CUT_OFF and all(map(one.target.image_id, cut[1].images.values())):
@@ -163,7 +171,7 @@ def release_of(target: Target, seen: Sequence[Container]) -> Release:
         if service is None:
             continue
         images[name] = each.image
-        if service.built or service.code:
+        if service.built or service.app:
             kept[name] = target.keeping(name, stamp)
             if each.reference == service.image:
                 moved[service.image] = kept[name]
@@ -200,7 +208,7 @@ def provide(one: Update) -> None:
     names = {each.name for start in (one.target.migrator, one.target.backend)
              for each in needs(one.target, start)}  # fmt: skip
     needed = [each for each in one.target.services if each.name in names]
-    up_now = {each.service for each in one.target.containers() if each.up}
+    up_now = {each.service for each in one.seen() if each.up}
     absent = [service.name for service in needed if service.name not in up_now]
     if absent:
         with one.stage("start"):
@@ -210,7 +218,8 @@ def provide(one: Update) -> None:
     if needed and not one.dry:
         ill = _settled(one, needed, 0)
         if ill:
-            raise _unwell(one, ill, "what the migration needs does not run")
+            unwell = _unwell(one, ill, "what the migration needs does not run")
+            raise NotReady(unwell.what, unwell.meaning, unwell.next)
 
 
 def ask(one: Update) -> list[str]:
@@ -288,7 +297,7 @@ def replace(one: Update) -> None:
     digests = one.target.digests()
     with one.stage("replace"):
         for service in one.services:
-            old = [each for each in one.target.containers() if each.service == service.name]
+            old = [each for each in one.seen() if each.service == service.name]
             if not _differs(one, service, old, digests.get(service.name, "")):
                 continue
             if not one.dry:
@@ -372,7 +381,7 @@ def _settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[
         one.tell.stage("verify", ill.service, ill.what)
 
     timeout = one.target.number("timeout")
-    return settle(one.target.containers, services, one.restarts, seconds, timeout, changed)
+    return settle(one.seen, services, one.restarts, seconds, timeout, changed)
 
 
 def _unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:
@@ -405,7 +414,7 @@ def _superseded(kept: Sequence[str], most: int) -> list[str]:
 
 def document(one: Update, outcome: str) -> dict[str, Any]:
     """Return the result as the JSON document."""
-    found = [] if one.dry else one.target.containers()
+    found = [] if one.dry else one.seen()
     return {
         "outcome": outcome,
         "project": one.target.name,
