@@ -115,11 +115,13 @@ def test_make_merge_and_empty(running: Stack) -> None:
     """`--empty` writes a migration without operations; two heads are joined by `--merge`."""
     text = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    " \
            "dependencies = [('shop', '0001_initial')]\n    operations = []\n"  # fmt: skip
-    running.write({"shop/migrations/0002_other.py": text})
+    heads = ("shop/migrations/0002_other.py", "shop/migrations/0002_another.py")
+    running.write(dict.fromkeys(heads, text))
     done = exited(running, ["make", "--merge"], 0)
     assert "created shop/migrations/0003_merge" in done.out
     for path in (running.folder / "shop/migrations").glob("000[23]_[mo]*.py"):
         path.unlink()
+    (running.folder / heads[1]).unlink()
     done = exited(running, ["make", "-m", "fill it", "--app", "shop", "--empty"], 0)
     created = next((running.folder / "shop/migrations").glob("*fill_it.py"))
     assert "operations = [\n    ]" in created.read_text()

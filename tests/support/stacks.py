@@ -202,7 +202,7 @@ class Stack:
             secrets=(PASSWORD,), **more,
         )  # fmt: skip
 
-    def tidegate(self, *words: str, timeout: float = 120, **more: Any) -> Ended:
+    def tidegate(self, *words: str, timeout: float = 300, **more: Any) -> Ended:
         return self.start(*words, **more).end(timeout)
 
     def up(self, *words: str, **more: Any) -> Ended:

@@ -10,15 +10,15 @@ from support.fake_engine import FakeTarget
 from tidegate.container.report import Report
 from tidegate.errors import StepFailed, TidegateError, UpdateNotUndone, UpdateUndone
 from tidegate.workflows import up as story
-from tidegate.workflows.up import Update, up
+from tidegate.workflows.up import up
+from tidegate.workflows.updating import Update
 from tidegate.workflows.upstate import State
 
 
 def update(target: FakeTarget, **more: object) -> Update:
     state = State("shop", target.root, {"XDG_STATE_HOME": str(target.root / "state")})
     show: list[str] = []
-    one = Update(target, state, Report("text", quiet=True), print, show.append, **more)  # type: ignore[arg-type]
-    return one
+    return Update(target, state, Report("text", quiet=True), print, show.append, **more)  # type: ignore[arg-type]
 
 
 def verbs(target: FakeTarget) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
 from tidegate.workflows import insiding
-from tidegate.workflows.up import Update
+from tidegate.workflows.updating import Update
 from tidegate.workflows.verify import Ill, settle
 
 

@@ -8,100 +8,24 @@ before the first change; so a later run can undo what a killed one left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from tidegate.contracts.target import Container, Service, Target, Teller
+from tidegate.contracts.target import Container, Service, Target
 from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
-from tidegate.model.command import Command
-from tidegate.process import Result, run
 from tidegate.workflows import insiding
-from tidegate.workflows.explain import explained
+from tidegate.workflows.goback import go_back
 from tidegate.workflows.standing import needs
-from tidegate.workflows.upstate import Release, State
-from tidegate.workflows.verify import Ill, answers, settle
+from tidegate.workflows.updating import Update, settled, unwell
+from tidegate.workflows.upstate import Release
+from tidegate.workflows.verify import answers
 
-PATIENCE = 90.0  # seconds in which an engine that restarts has to be back
 CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
-
-
-@dataclass(slots=True)
-class Update:
-    """One update: what it works with, and what it has done so far."""
-
-    target: Target
-    state: State
-    tell: Teller
-    line: Callable[[str], None]  # the builders' own words, as they come
-    show: Callable[[str], None]  # a command of a dry run
-    dry: bool = False
-    build: bool = True
-    only: tuple[str, ...] = ()
-    verify_url: str = ""
-    before: Release = field(default_factory=lambda: Release(""))
-    replaced: list[str] = field(default_factory=list)
-    started: list[str] = field(default_factory=list)
-    migrated: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    restarts: dict[str, int] = field(default_factory=dict)
-
-    def do(self, command: Command, timeout: float = 600.0, aloud: bool = False) -> Result:
-        """Run a command that changes something; in a dry run only show it."""
-        if self.dry:
-            self.show(command.shown())
-            return Result(command, 0, "", "")
-        return run(command, timeout, line=self.line if aloud else None, apart=True)
-
-    def must(
-        self, command: Command, what: str, timeout: float = 600.0, aloud: bool = False
-    ) -> None:
-        """Run a command that has to succeed."""
-        done = self.do(command, timeout, aloud)
-        if not done.ok:
-            lines = [one for one in (done.err or done.out).splitlines() if one.strip()][-12:]
-            raise UpdateUndone(what, "\n".join([*lines, done.why]).strip(), command.shown())
-
-    def seen(self) -> list[Container]:
-        """Return the containers; an engine that is away for a moment is waited for."""
-        began = time.monotonic()
-        while True:
-            try:
-                return self.target.containers()
-            except NotReady:
-                if time.monotonic() - began > PATIENCE:
-                    raise
-                time.sleep(1)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count a stage's seconds, and write down that it was reached."""
-        if not self.dry and self.before.stamp:
-            self.state.reached(name)
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = time.monotonic() - began
-
-    @property
-    def services(self) -> list[Service]:
-        """The services that this update is about, each after what it needs."""
-        running = self.before.replicas
-        return [
-            one
-            for one in self.target.services
-            if (one.active or running.get(one.name))
-            and (one.name != self.target.migrator or one.active)
-            and (not self.only or one.name in self.only)
-        ]
 
 
 def up(one: Update) -> dict[str, Any]:
     """Update the project; return the result's document. Raises what the exit code says."""
-    from tidegate.workflows.goback import go_back
-
     with nullcontext() if one.dry else one.state.held():
         preflight(one)
         remember(one)
@@ -216,10 +140,10 @@ def provide(one: Update) -> None:
             one.must(one.target.starting(absent), f"{absent[0]} can't be started")
             one.started += absent
     if needed and not one.dry:
-        ill = _settled(one, needed, 0)
+        ill = settled(one, needed, 0)
         if ill:
-            unwell = _unwell(one, ill, "what the migration needs does not run")
-            raise NotReady(unwell.what, unwell.meaning, unwell.next)
+            found = unwell(one, ill, "what the migration needs does not run")
+            raise NotReady(found.what, found.meaning, found.next)
 
 
 def ask(one: Update) -> list[str]:
@@ -347,18 +271,18 @@ def _one_after_the_other(
             one.must(command, f"{each.name} can't be stopped")
         command = one.target.replacing(service.name, replicas, recreate=False)
         one.must(command, f"{service.name} can't be started")
-        ill = () if one.dry else _settled(one, [service], 0)
+        ill = () if one.dry else settled(one, [service], 0)
         if ill:
-            raise _unwell(one, ill, "the new release is not well")
+            raise unwell(one, ill, "the new release is not well")
 
 
 def _wait_for_needs(one: Update, service: Service) -> None:
     """What a service needs, and was replaced by us, has to be well before it."""
     needed = [each for each in one.target.services
               if each.name in service.needs and each.name in one.replaced]  # fmt: skip
-    ill = _settled(one, needed, 0) if needed else ()
+    ill = settled(one, needed, 0) if needed else ()
     if ill:
-        raise _unwell(one, ill, "the new release is not well")
+        raise unwell(one, ill, "the new release is not well")
 
 
 def verify(one: Update) -> None:
@@ -366,32 +290,14 @@ def verify(one: Update) -> None:
     if one.dry:
         return
     with one.stage("verify"):
-        ill = _settled(one, one.services, one.target.number("settle"))
+        ill = settled(one, one.services, one.target.number("settle"))
         if ill:
-            raise _unwell(one, ill, "the new release is not well")
+            raise unwell(one, ill, "the new release is not well")
         patience = min(30.0, one.target.number("timeout"))
         why = answers(one.verify_url, patience) if one.verify_url else ""
         if why:
             raise UpdateUndone("the new release is not well", f"{one.verify_url} {why}")
     one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
-
-
-def _settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[Ill, ...]:
-    def changed(ill: Ill) -> None:
-        one.tell.stage("verify", ill.service, ill.what)
-
-    timeout = one.target.number("timeout")
-    return settle(one.seen, services, one.restarts, seconds, timeout, changed)
-
-
-def _unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:
-    """Return the error that names the guilty services, with the last words of the first."""
-    lines = [f"{each.service} {each.what}" for each in ill]
-    said = one.target.last_words(ill[0].container, 15) if ill[0].container else ""
-    if said:
-        lines += [f"its log ends with:  ({ill[0].service})", *[f"| {x}" for x in said.splitlines()]]
-    lines += explained(said)
-    return UpdateUndone(what, "\n".join(lines), "correct it, then run tidegate up again")
 
 
 def keep(one: Update) -> dict[str, Any]:

@@ -28,7 +28,8 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.up import Update, up
+from tidegate.workflows.up import up
+from tidegate.workflows.updating import Update
 from tidegate.workflows.upstate import State
 
 OPTIONS = (
