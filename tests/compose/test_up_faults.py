@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -91,8 +92,11 @@ def test_a_url_that_does_not_answer_undoes_the_update(stack: Make) -> None:
     one = stack().django()
     one.up("--settle", "0")
     one.release("two")
-    done = exited(one, ["up", "--timeout", "3", "--verify", "http://127.0.0.1:9/health"], 8)
-    assert "http://127.0.0.1:9/health did not answer" in done.err
+    url = "http://127.0.0.1:9/health"
+    done = exited(one, ["up", "--timeout", "3", "--verify", url, "--format", "json"], 8)
+    result = json.loads(done.out)
+    assert (result["outcome"], result["exit_code"]) == ("undone", 8)
+    assert f"{url} did not answer" in " ".join(result["why"])
     assert one.served() == "release one"
 
 
@@ -245,7 +249,8 @@ def test_a_volume_of_another_major_version(stack: Make) -> None:
     one = stack().django(COMPOSE_PG)
     one.compose("up", "-d", "db")
     file = "/var/lib/postgresql/data/PG_VERSION"
-    eventually(lambda: one.tidegate("run", "db", "--", "test", "-s", file).code == 0, 60)
+    ready = ("run", "db", "--", "pg_isready", "-q", "-h", "127.0.0.1")  # not while it initialises
+    eventually(lambda: one.tidegate(*ready).code == 0, 90, "the database")
     one.compose("exec", "-T", "db", "sh", "-c", f"echo 13 > {file}")
     one.compose("stop", "-t", "2", "db")
     done = exited(one, ["up"], 3)

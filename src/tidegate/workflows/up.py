@@ -19,8 +19,9 @@ from tidegate.workflows.goback import go_back
 from tidegate.workflows.standing import needs
 from tidegate.workflows.updating import Update, settled, unwell
 from tidegate.workflows.upstate import Release
-from tidegate.workflows.verify import answers
+from tidegate.workflows.verify import Ill, answers, look
 
+JUST_STARTED = 1.5  # seconds
 CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
 
 
@@ -129,9 +130,7 @@ def build(one: Update) -> None:
 
 def provide(one: Update) -> None:
     """Start what the migration needs and what does not run; nothing is replaced."""
-    names = {each.name for start in (one.target.migrator, one.target.backend)
-             for each in needs(one.target, start)}  # fmt: skip
-    needed = [each for each in one.target.services if each.name in names]
+    needed = _needed(one)
     up_now = {each.service for each in one.seen() if each.up}
     absent = [service.name for service in needed if service.name not in up_now]
     if absent:
@@ -139,11 +138,20 @@ def provide(one: Update) -> None:
             one.tell.stage("start", "", f"{', '.join(absent)}: not running, and needed to migrate")
             one.must(one.target.starting(absent), f"{absent[0]} can't be started")
             one.started += absent
-    if needed and not one.dry:
-        ill = settled(one, needed, 0)
-        if ill:
-            found = unwell(one, ill, "what the migration needs does not run")
-            raise NotReady(found.what, found.meaning, found.next)
+    # A server that can't use its volume runs for a moment: what was just started is watched.
+    _refuse_unwell(one, settled(one, needed, JUST_STARTED if absent else 0) if not one.dry else ())
+
+
+def _needed(one: Update) -> list[Service]:
+    names = {each.name for start in (one.target.migrator, one.target.backend)
+             for each in needs(one.target, start)}  # fmt: skip
+    return [each for each in one.target.services if each.name in names]
+
+
+def _refuse_unwell(one: Update, ill: Sequence[Ill]) -> None:
+    if ill:
+        found = unwell(one, ill, "what the migration needs does not run")
+        raise NotReady(found.what, found.meaning, found.next)
 
 
 def ask(one: Update) -> list[str]:
@@ -155,9 +163,7 @@ def ask(one: Update) -> list[str]:
     with one.stage("status"):
         found = insiding.status(command)
         if any(database["state"] == "unreachable" for database in found["databases"]):
-            # The inside's own wait knows what will come and what never will, and says which.
-            waiting = one.target.inside(("--format", "jsonl", "wait"))
-            insiding.work(waiting, one.target.number("timeout"), one.tell, _nothing)
+            _wait_for_databases(one)
             found = insiding.status(command)
     pending: list[str] = []
     for database in found["databases"]:
@@ -177,8 +183,18 @@ def ask(one: Update) -> list[str]:
     return pending
 
 
-def _nothing() -> None:
-    """A one-off container that only waits needs no stopping of its own."""
+def _wait_for_databases(one: Update) -> None:
+    """The inside's own wait knows what will come and what never will, and says which."""
+    timeout = one.target.number("timeout")
+    words = ("--format", "jsonl", "wait", "--timeout", f"{timeout:g}")
+    try:
+        insiding.work(
+            one.target.inside(words), timeout + 60, one.tell,
+            lambda: insiding.end_leftovers(one.target, one.tell),
+        )  # fmt: skip
+    except NotReady:
+        _refuse_unwell(one, look(_needed(one), one.seen(), one.restarts).ill)
+        raise
 
 
 def refuse_unreachable(database: Mapping[str, Any]) -> None:
