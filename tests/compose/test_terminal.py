@@ -49,7 +49,7 @@ def test_what_is_ambiguous_is_asked(stack: Make) -> None:
 def test_run_passes_the_terminal_through(stack: Make) -> None:
     """The command in the container has a terminal, and what is typed reaches it."""
     one = stack().django()
-    one.up("--settle", "0")
+    one.begin()
     code = "import sys; print(sys.stdin.isatty(), input('name? ').upper())"
     said = at_a_terminal(one, ["run", "--", "python", "-c", code], "mei\n", "name? ")
     assert "True MEI" in said

@@ -26,7 +26,7 @@ def running(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     runner = Runner(folder / "runs")
     shared = tmp_path_factory.getbasetemp() / "home"
     shared.mkdir(exist_ok=True)
-    one = Stack(folder / "project", runner, shared).django(COMPOSE_PG)
+    one = Stack(folder / "project", runner, shared).django(COMPOSE_PG).with_users()
     one.up("--settle", "0")
     if os.geteuid() == 0:
         for path in (one.folder, *one.folder.rglob("*")):

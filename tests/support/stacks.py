@@ -33,7 +33,7 @@ if __name__ == "__main__":
 CONF = """\
 import os
 SECRET_KEY = os.environ.get("SECRET_KEY", "for-the-tests-only")
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "shop"]
+INSTALLED_APPS = ["shop"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if os.environ.get("POSTGRES_HOST"):
     DATABASES = {"default": {
@@ -173,16 +173,28 @@ class Stack:
         })  # fmt: skip
         return self.release("one")
 
+    def with_users(self) -> Stack:
+        """Add Django's own users."""
+        apps = '["django.contrib.auth", "django.contrib.contenttypes", "shop"]'
+        return self.write({"conf.py": CONF.replace('["shop"]', apps)})
+
+    def begin(self) -> Stack:
+        """Start release one without tidegate, as a project that adopts it; nothing is migrated."""
+        self.compose("up", "-d", "--build", "--quiet-pull")
+        return self
+
     def release(self, word: str, code: str = SERVE) -> Stack:
         """Write another release of the app."""
         return self.write({"serve.py": code.replace("RELEASE", word)})
 
-    def migration(self, name: str, operations: str, after: str = "0001_initial") -> Stack:
+    def migration(
+        self, name: str, operations: str, after: str = "0001_initial", more: str = ""
+    ) -> Stack:
         """Add a migration to the shop."""
         return self.write({
             f"shop/migrations/{name}.py": "from django.db import migrations, models\n\n\n"
             "class Migration(migrations.Migration):\n"
-            f"    dependencies = [('shop', '{after}')]\n    operations = [{operations}]\n"
+            f"    dependencies = [('shop', '{after}')]\n    operations = [{operations}]\n{more}"
         })  # fmt: skip
 
     @property
