@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from support.gate import Ended, Runner, Started
+from support.gate import Ended, Runner, Started, eventually
 
 BASE = "tidegate-tests/base:1"
 BASE_DOCKERFILE = """\
@@ -138,7 +138,7 @@ def engine_missing() -> str:
 def docker(*words: str, check: bool = True, **more: Any) -> str:
     """Run docker; return what it printed."""
     done = subprocess.run(
-        ["docker", *words], capture_output=True, text=True, timeout=300, check=False, **more
+        ["docker", *words], capture_output=True, text=True, timeout=600, check=False, **more
     )
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(words)}: {done.stderr}")
@@ -242,12 +242,20 @@ class Stack:
         return {one["Id"] for one in self.containers(service)}
 
     def served(self, service: str = "web") -> str:
-        """What the running app answers, asked from inside its container."""
-        code = (
-            "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000').read().decode())"
-        )
-        (one, *_) = self.containers(service)
-        return docker("exec", one["Id"], "python", "-c", code)
+        """What the running app answers, asked from inside its container, once it listens."""
+        url = "http://127.0.0.1:8000"
+        words = f"import urllib.request as r; print(r.urlopen('{url}').read().decode())"
+        said: list[str] = []
+
+        def asked() -> bool:
+            for one in self.containers(service):
+                out = docker("exec", one["Id"], "python", "-c", words, check=False)
+                said.append(out)
+                return bool(out)
+            return False
+
+        eventually(asked, 60, f"an answer of {service}")
+        return said[-1]
 
     def applied(self) -> list[str]:
         """The shop's applied migrations, asked through the framework itself."""
