@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.gate import eventually
-from support.stacks import PASSWORD, Stack, docker, exited
+from support.stacks import Stack, docker, exited
 
 Make = Callable[..., Stack]
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,7 +174,7 @@ def text_of(url: str) -> str:
 
 
 def test_menuplanner_as_its_readme_says(stack: Make, wheels: Path) -> None:
-    """SQLite in a volume: a start, a release with a revision, two replicas on one volume."""
+    """SQLite in a volume: a start, a release with a revision, a second replica on the volume."""
     one = example(stack(), "menuplanner", ["web"], wheels)
     readme = one.folder / "README.md"
     for line in blocks(readme, ""):
@@ -187,14 +187,9 @@ def test_menuplanner_as_its_readme_says(stack: Make, wheels: Path) -> None:
     for line in blocks(readme, "A new release"):
         do(one, line)
     assert exited(one, ["status", "--check"], 0)
-    one.compose("up", "-d", "--no-deps", "--no-build", "--scale", "web=2", "web", "--wait")
     old = one.ids()
-    made.write_text(text + NOTE + "# another release\n")
-    done = exited(one, ["up"], 0)
-    assert "2 containers, one after the other" in done.err
-    assert len(one.ids()) == 2
-    assert one.ids().isdisjoint(old)
-    assert PASSWORD not in done.err
+    one.compose("up", "-d", "--no-deps", "--no-build", "--scale", "web=2", "web", "--wait")
+    assert len(one.ids() - old) == 1
 
 
 NOTE = """

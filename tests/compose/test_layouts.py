@@ -64,7 +64,7 @@ def test_files_in_a_folder_and_the_env_file_beside_the_project(stack: Make) -> N
 def test_a_local_file_and_a_service_called_django(stack: Make) -> None:
     """`docker-compose.local.yml` in a folder with a space, with CRLF line ends, under PowerShell's
     eyes: build and start, make, apply, look, create a superuser."""
-    one = stack("my project").django(at="docker-compose.local.yml")
+    one = stack("my project").django(at="docker-compose.local.yml").with_users()
     text = (one.folder / "docker-compose.local.yml").read_text().replace("  web:", "  django:")
     text = text.replace("build: .", "build: {context: ., dockerfile: ./compose/django/Dockerfile}")
     (one.folder / "Dockerfile").rename(one.folder / "away")

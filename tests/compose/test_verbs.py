@@ -26,7 +26,7 @@ def running(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     runner = Runner(folder / "runs")
     shared = tmp_path_factory.getbasetemp() / "home"
     shared.mkdir(exist_ok=True)
-    one = Stack(folder / "project", runner, shared).django(COMPOSE_PG)
+    one = Stack(folder / "project", runner, shared).django(COMPOSE_PG).with_users()
     one.up("--settle", "0")
     if os.geteuid() == 0:
         for path in (one.folder, *one.folder.rglob("*")):
@@ -115,11 +115,13 @@ def test_make_merge_and_empty(running: Stack) -> None:
     """`--empty` writes a migration without operations; two heads are joined by `--merge`."""
     text = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    " \
            "dependencies = [('shop', '0001_initial')]\n    operations = []\n"  # fmt: skip
-    running.write({"shop/migrations/0002_other.py": text})
+    heads = ("shop/migrations/0002_other.py", "shop/migrations/0002_another.py")
+    running.write(dict.fromkeys(heads, text))
     done = exited(running, ["make", "--merge"], 0)
     assert "created shop/migrations/0003_merge" in done.out
     for path in (running.folder / "shop/migrations").glob("000[23]_[mo]*.py"):
         path.unlink()
+    (running.folder / heads[1]).unlink()
     done = exited(running, ["make", "-m", "fill it", "--app", "shop", "--empty"], 0)
     created = next((running.folder / "shop/migrations").glob("*fill_it.py"))
     assert "operations = [\n    ]" in created.read_text()

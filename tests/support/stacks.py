@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from support.gate import Ended, Runner, Started
+from support.gate import Ended, Runner, Started, eventually
 
 BASE = "tidegate-tests/base:1"
 BASE_DOCKERFILE = """\
@@ -33,7 +33,7 @@ if __name__ == "__main__":
 CONF = """\
 import os
 SECRET_KEY = os.environ.get("SECRET_KEY", "for-the-tests-only")
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "shop"]
+INSTALLED_APPS = ["shop"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if os.environ.get("POSTGRES_HOST"):
     DATABASES = {"default": {
@@ -138,7 +138,7 @@ def engine_missing() -> str:
 def docker(*words: str, check: bool = True, **more: Any) -> str:
     """Run docker; return what it printed."""
     done = subprocess.run(
-        ["docker", *words], capture_output=True, text=True, timeout=300, check=False, **more
+        ["docker", *words], capture_output=True, text=True, timeout=600, check=False, **more
     )
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(words)}: {done.stderr}")
@@ -173,16 +173,28 @@ class Stack:
         })  # fmt: skip
         return self.release("one")
 
+    def with_users(self) -> Stack:
+        """Add Django's own users."""
+        apps = '["django.contrib.auth", "django.contrib.contenttypes", "shop"]'
+        return self.write({"conf.py": CONF.replace('["shop"]', apps)})
+
+    def begin(self) -> Stack:
+        """Start release one without tidegate, as a project that adopts it; nothing is migrated."""
+        self.compose("up", "-d", "--build", "--quiet-pull")
+        return self
+
     def release(self, word: str, code: str = SERVE) -> Stack:
         """Write another release of the app."""
         return self.write({"serve.py": code.replace("RELEASE", word)})
 
-    def migration(self, name: str, operations: str, after: str = "0001_initial") -> Stack:
+    def migration(
+        self, name: str, operations: str, after: str = "0001_initial", more: str = ""
+    ) -> Stack:
         """Add a migration to the shop."""
         return self.write({
             f"shop/migrations/{name}.py": "from django.db import migrations, models\n\n\n"
             "class Migration(migrations.Migration):\n"
-            f"    dependencies = [('shop', '{after}')]\n    operations = [{operations}]\n"
+            f"    dependencies = [('shop', '{after}')]\n    operations = [{operations}]\n{more}"
         })  # fmt: skip
 
     @property
@@ -202,7 +214,7 @@ class Stack:
             secrets=(PASSWORD,), **more,
         )  # fmt: skip
 
-    def tidegate(self, *words: str, timeout: float = 120, **more: Any) -> Ended:
+    def tidegate(self, *words: str, timeout: float = 300, **more: Any) -> Ended:
         return self.start(*words, **more).end(timeout)
 
     def up(self, *words: str, **more: Any) -> Ended:
@@ -230,12 +242,20 @@ class Stack:
         return {one["Id"] for one in self.containers(service)}
 
     def served(self, service: str = "web") -> str:
-        """What the running app answers, asked from inside its container."""
-        code = (
-            "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000').read().decode())"
-        )
-        (one, *_) = self.containers(service)
-        return docker("exec", one["Id"], "python", "-c", code)
+        """What the running app answers, asked from inside its container, once it listens."""
+        url = "http://127.0.0.1:8000"
+        words = f"import urllib.request as r; print(r.urlopen('{url}').read().decode())"
+        said: list[str] = []
+
+        def asked() -> bool:
+            for one in self.containers(service):
+                out = docker("exec", one["Id"], "python", "-c", words, check=False)
+                said.append(out)
+                return bool(out)
+            return False
+
+        eventually(asked, 60, f"an answer of {service}")
+        return said[-1]
 
     def applied(self) -> list[str]:
         """The shop's applied migrations, asked through the framework itself."""

@@ -34,6 +34,7 @@ class Service:
     restart: str = "no"
     once: bool = False
     code: str = ""  # the host's folder with manage.py or alembic.ini, when its image holds it
+    app: bool = False  # whether its image is the app's, and no server that the app needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Target(Protocol):
         """Return the whole configuration as it is now, for `replacing` to be given later."""
 
     def leftovers(self) -> list[str]:
-        """Return the ids of one-off containers of ours that still run."""
+        """Return the ids of one-off containers that this process has started and that still run."""
 
     def building(self, services: Sequence[str]) -> Command:
         """Return the command that builds the images of `services`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ def _service(
     )
 
 
+def of_the_app(found: Sequence[Service], backend: str) -> tuple[Service, ...]:
+    """Mark the services whose image is the app's: it holds the code, or is the backend's own."""
+    image = next((one.image for one in found if one.name == backend), "")
+    return tuple(replace(one, app=bool(one.code) or one.image == image) for one in found)
+
+
 def _needs(raw: Mapping[str, Any]) -> dict[str, str]:
     needs = raw.get("depends_on") or {}
     if isinstance(needs, list):
@@ -71,8 +78,6 @@ def _needs(raw: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _with_code(one: Service, code: str) -> Service:
-    from dataclasses import replace
-
     return one if one.code or not code else replace(one, code=code)
 
 

@@ -8,16 +8,16 @@ from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
 from tidegate.workflows import insiding
-from tidegate.workflows.up import Update
+from tidegate.workflows.updating import Update
 from tidegate.workflows.verify import Ill, settle
 
 
-def go_back(one: Update, error: TidegateError | Stopped) -> NoReturn:
+def go_back(one: Update, error: BaseException) -> NoReturn:
     """Undo what the update changed, then raise what says how it ended and why."""
     if one.dry:
         raise error
-    touched = bool(one.replaced) or _was_cut_off(one)
-    if not touched:
+    one.seen()  # an engine that is just restarting is waited for
+    if not one.replaced and not _was_cut_off(one):
         _names_back(one)
         one.state.end()
         raise _untouched(one, error)
@@ -36,33 +36,33 @@ def go_back(one: Update, error: TidegateError | Stopped) -> NoReturn:
             "\n".join([*_told(error), "going back failed too:", *words]),
             "see tidegate status and tidegate logs; the previous images are kept as\n"
             + "\n".join(one.before.kept.values()),
-        ) from (error if isinstance(error, TidegateError) else None)
+        ) from error
     one.state.end()
     one.tell.stage("undo", "", "the previous release runs again", one.seconds["undo"])
-    if isinstance(error, Stopped):
-        one.tell.stage("stop", "", "stopped; " + _schema(one))
-        raise error
-    raise UpdateUndone(
-        "the update failed; the previous release is running again",
-        "\n".join([*_told(error), _schema(one)]),
-        error.next,
-    ) from error
+    if isinstance(error, TidegateError):
+        raise UpdateUndone(
+            "the update failed; the previous release is running again",
+            "\n".join([*_told(error), _schema(one)]),
+            error.next,
+        ) from error
+    one.tell.stage("undo", "", _schema(one))
+    raise error
 
 
 def _was_cut_off(one: Update) -> bool:
     """Whether an earlier, killed update had replaced something that still runs."""
-    now = {each.service: each.image for each in one.target.containers() if each.up}
+    now = {each.service: each.image for each in one.seen() if each.up}
     return any(now.get(name) != image for name, image in one.before.images.items())
 
 
-def _untouched(one: Update, error: TidegateError | Stopped) -> TidegateError | Stopped:
+def _untouched(one: Update, error: BaseException) -> BaseException:
     """Nothing was replaced: the error stays what it was, and says that the old one serves."""
     if one.before.images:
         serves = "The release that ran before still serves; no container was replaced."
     else:
         serves = "No service of the app was started."
-    if isinstance(error, Stopped):
-        one.tell.stage("stop", "", serves)
+    if not isinstance(error, TidegateError):
+        one.tell.stage("undo", "", serves)
         return error
     kind = type(error)
     if isinstance(error, UpdateUndone) and not one.before.images:
@@ -70,9 +70,9 @@ def _untouched(one: Update, error: TidegateError | Stopped) -> TidegateError | S
     return kind(error.what, "\n".join([*error.meaning.splitlines(), serves]), error.next)
 
 
-def _nothing_before(one: Update, error: TidegateError | Stopped) -> TidegateError | Stopped:
-    if isinstance(error, Stopped):
-        one.tell.stage("stop", "", "there was no release before this one; its containers stay")
+def _nothing_before(one: Update, error: BaseException) -> BaseException:
+    if not isinstance(error, TidegateError):
+        one.tell.stage("undo", "", "there was no release before this one; its containers stay")
         return error
     return UpdateNotUndone(
         "the first start failed, and there is no previous release to go back to",
@@ -98,7 +98,7 @@ def _previous_again(one: Update) -> list[str]:
     """Start the previous containers anew; return what did not work."""
     configuration = _previous_configuration(one)
     failures = []
-    now = {each.service: each for each in one.target.containers() if each.up}
+    now = {each.service: each for each in one.seen() if each.up}
     for service in one.target.services:
         name = service.name
         before = one.before.images.get(name)
@@ -142,9 +142,9 @@ def _previous_configuration(one: Update) -> str:
 
 def _well_again(one: Update) -> tuple[Ill, ...]:
     services = [each for each in one.target.services if each.name in one.before.images]
-    restarts = {each.id: each.restarts for each in one.target.containers()}
+    restarts = {each.id: each.restarts for each in one.seen()}
     return settle(
-        one.target.containers, services, {**one.restarts, **restarts},
+        one.seen, services, {**one.restarts, **restarts},
         one.target.number("settle"), one.target.number("timeout"), lambda ill: None,
     )  # fmt: skip
 
@@ -159,7 +159,25 @@ def _schema(one: Update) -> str:
     )
 
 
-def _told(error: TidegateError | Stopped) -> list[str]:
+def _told(error: BaseException) -> list[str]:
     if isinstance(error, Stopped):
         return [f"stopped by signal {error.signum}"]
-    return [error.what, *error.meaning.splitlines()]
+    if isinstance(error, TidegateError):
+        return [error.what, *error.meaning.splitlines()]
+    return [f"{type(error).__name__}: {error}"]
+
+
+def failed(one: Update, error: TidegateError) -> dict[str, object]:
+    """Return the JSON document of an update that failed; it asks the engine nothing more."""
+    outcome = {8: "undone", 9: "not undone"}.get(error.exit_code, "refused")
+    return {
+        "outcome": outcome,
+        "project": one.target.name,
+        "exit_code": error.exit_code,
+        "error": error.what,
+        "why": error.meaning.splitlines(),
+        "next": error.next,
+        "migrated": one.migrated,
+        "replaced": one.replaced,
+        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
+    }

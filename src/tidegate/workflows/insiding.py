@@ -60,7 +60,10 @@ def work(command: Command, timeout: float, tell: Teller, stop: Callable[[], None
 
 
 def end_leftovers(target: Target, tell: Teller) -> None:
-    """End one-off containers of ours whose command is gone, and let them unwind."""
+    """End the one-off containers of this process, and let what runs in them unwind.
+
+    One that a killed update left is not ours to end: it holds the election, and is waited for.
+    """
     running = target.leftovers()
     if running:
         tell.stage("stop", "", "ending the one-off container; its step is taken back or finished")

@@ -80,7 +80,7 @@ def next_word(
         return "tidegate up, or tidegate migrate for the migrations alone", False
     if missing:
         return f"tidegate up    ({', '.join(missing)} not started)", False
-    images = {s.name: target.image_id(s.image) for s in active if s.code}
+    images = {s.name: target.image_id(s.image) for s in active if s.app}
     newer = [c.service for c in seen if c.up and images.get(c.service, c.image) != c.image]
     if newer:
         return f"tidegate up --no-build    ({newer[0]} runs an older image)", True
@@ -146,7 +146,7 @@ def needs(target: Target, service: str) -> list[Service]:
         if name in by_name and name not in found:
             found.add(name)
             waiting += by_name[name].needs
-    return [one for one in target.services if one.name in found and not one.code and not one.once]
+    return [one for one in target.services if one.name in found and not one.app and not one.once]
 
 
 def migrate(target: Target, tell: Teller, words: Sequence[str]) -> None:

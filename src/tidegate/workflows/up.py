@@ -8,88 +8,25 @@ before the first change; so a later run can undo what a killed one left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from tidegate.contracts.target import Container, Service, Target, Teller
-from tidegate.errors import NotReady, PolicyRefused, Stopped, TidegateError, UpdateUndone
-from tidegate.model.command import Command
-from tidegate.process import Result, run
+from tidegate.contracts.target import Container, Service, Target
+from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
 from tidegate.workflows import insiding
-from tidegate.workflows.explain import explained
+from tidegate.workflows.goback import go_back
 from tidegate.workflows.standing import needs
-from tidegate.workflows.upstate import Release, State
-from tidegate.workflows.verify import Ill, answers, settle
+from tidegate.workflows.updating import Update, settled, unwell
+from tidegate.workflows.upstate import Release
+from tidegate.workflows.verify import Ill, answers, look
 
+JUST_STARTED = 1.5  # seconds
 CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
-
-
-@dataclass(slots=True)
-class Update:
-    """One update: what it works with, and what it has done so far."""
-
-    target: Target
-    state: State
-    tell: Teller
-    line: Callable[[str], None]  # the builders' own words, as they come
-    show: Callable[[str], None]  # a command of a dry run
-    dry: bool = False
-    build: bool = True
-    only: tuple[str, ...] = ()
-    verify_url: str = ""
-    before: Release = field(default_factory=lambda: Release(""))
-    replaced: list[str] = field(default_factory=list)
-    started: list[str] = field(default_factory=list)
-    migrated: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    restarts: dict[str, int] = field(default_factory=dict)
-
-    def do(self, command: Command, timeout: float = 600.0, aloud: bool = False) -> Result:
-        """Run a command that changes something; in a dry run only show it."""
-        if self.dry:
-            self.show(command.shown())
-            return Result(command, 0, "", "")
-        return run(command, timeout, line=self.line if aloud else None, apart=True)
-
-    def must(
-        self, command: Command, what: str, timeout: float = 600.0, aloud: bool = False
-    ) -> None:
-        """Run a command that has to succeed."""
-        done = self.do(command, timeout, aloud)
-        if not done.ok:
-            lines = [one for one in (done.err or done.out).splitlines() if one.strip()][-12:]
-            raise UpdateUndone(what, "\n".join([*lines, done.why]).strip(), command.shown())
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count a stage's seconds, and write down that it was reached."""
-        if not self.dry and self.before.stamp:
-            self.state.reached(name)
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = time.monotonic() - began
-
-    @property
-    def services(self) -> list[Service]:
-        """The services that this update is about, each after what it needs."""
-        running = self.before.replicas
-        return [
-            one
-            for one in self.target.services
-            if (one.active or running.get(one.name))
-            and (one.name != self.target.migrator or one.active)
-            and (not self.only or one.name in self.only)
-        ]
 
 
 def up(one: Update) -> dict[str, Any]:
     """Update the project; return the result's document. Raises what the exit code says."""
-    from tidegate.workflows.goback import go_back
-
     with nullcontext() if one.dry else one.state.held():
         preflight(one)
         remember(one)
@@ -100,7 +37,7 @@ def up(one: Update) -> dict[str, Any]:
             migrate(one, pending)
             replace(one)
             verify(one)
-        except (TidegateError, Stopped) as error:
+        except BaseException as error:
             go_back(one, error)
         return keep(one)
 
@@ -113,20 +50,16 @@ def preflight(one: Update) -> None:
         unknown = set(one.only) - {service.name for service in one.target.services}
         if unknown:
             names = ", ".join(service.name for service in one.target.services)
-            from tidegate.errors import UsageProblem
-
             raise UsageProblem(
                 f"there is no service {', '.join(sorted(unknown))}",
                 f"The services are: {names}.",
                 "correct --only",
             )
-        if not one.dry:
-            insiding.end_leftovers(one.target, one.tell)
 
 
 def remember(one: Update) -> None:
     """Write down what runs now, and keep its images under names that a build won't take away."""
-    seen = one.target.containers()
+    seen = one.seen()
     one.restarts = {each.id: each.restarts for each in seen}
     cut = None if one.dry else one.state.unfinished()
     if cut and cut[0] in CUT_OFF and all(map(one.target.image_id, cut[1].images.values())):
@@ -163,7 +96,7 @@ def release_of(target: Target, seen: Sequence[Container]) -> Release:
         if service is None:
             continue
         images[name] = each.image
-        if service.built or service.code:
+        if service.built or service.app:
             kept[name] = target.keeping(name, stamp)
             if each.reference == service.image:
                 moved[service.image] = kept[name]
@@ -197,20 +130,28 @@ def build(one: Update) -> None:
 
 def provide(one: Update) -> None:
     """Start what the migration needs and what does not run; nothing is replaced."""
-    names = {each.name for start in (one.target.migrator, one.target.backend)
-             for each in needs(one.target, start)}  # fmt: skip
-    needed = [each for each in one.target.services if each.name in names]
-    up_now = {each.service for each in one.target.containers() if each.up}
+    needed = _needed(one)
+    up_now = {each.service for each in one.seen() if each.up}
     absent = [service.name for service in needed if service.name not in up_now]
     if absent:
         with one.stage("start"):
             one.tell.stage("start", "", f"{', '.join(absent)}: not running, and needed to migrate")
             one.must(one.target.starting(absent), f"{absent[0]} can't be started")
             one.started += absent
-    if needed and not one.dry:
-        ill = _settled(one, needed, 0)
-        if ill:
-            raise _unwell(one, ill, "what the migration needs does not run")
+    # A server that can't use its volume runs for a moment: what was just started is watched.
+    _refuse_unwell(one, settled(one, needed, JUST_STARTED if absent else 0) if not one.dry else ())
+
+
+def _needed(one: Update) -> list[Service]:
+    names = {each.name for start in (one.target.migrator, one.target.backend)
+             for each in needs(one.target, start)}  # fmt: skip
+    return [each for each in one.target.services if each.name in names]
+
+
+def _refuse_unwell(one: Update, ill: Sequence[Ill]) -> None:
+    if ill:
+        found = unwell(one, ill, "what the migration needs does not run")
+        raise NotReady(found.what, found.meaning, found.next)
 
 
 def ask(one: Update) -> list[str]:
@@ -222,9 +163,7 @@ def ask(one: Update) -> list[str]:
     with one.stage("status"):
         found = insiding.status(command)
         if any(database["state"] == "unreachable" for database in found["databases"]):
-            # The inside's own wait knows what will come and what never will, and says which.
-            waiting = one.target.inside(("--format", "jsonl", "wait"))
-            insiding.work(waiting, one.target.number("timeout"), one.tell, _nothing)
+            _wait_for_databases(one)
             found = insiding.status(command)
     pending: list[str] = []
     for database in found["databases"]:
@@ -244,8 +183,18 @@ def ask(one: Update) -> list[str]:
     return pending
 
 
-def _nothing() -> None:
-    """A one-off container that only waits needs no stopping of its own."""
+def _wait_for_databases(one: Update) -> None:
+    """The inside's own wait knows what will come and what never will, and says which."""
+    timeout = one.target.number("timeout")
+    words = ("--format", "jsonl", "wait", "--timeout", f"{timeout:g}")
+    try:
+        insiding.work(
+            one.target.inside(words), timeout + 60, one.tell,
+            lambda: insiding.end_leftovers(one.target, one.tell),
+        )  # fmt: skip
+    except NotReady:
+        _refuse_unwell(one, look(_needed(one), one.seen(), one.restarts).ill)
+        raise
 
 
 def refuse_unreachable(database: Mapping[str, Any]) -> None:
@@ -288,7 +237,7 @@ def replace(one: Update) -> None:
     digests = one.target.digests()
     with one.stage("replace"):
         for service in one.services:
-            old = [each for each in one.target.containers() if each.service == service.name]
+            old = [each for each in one.seen() if each.service == service.name]
             if not _differs(one, service, old, digests.get(service.name, "")):
                 continue
             if not one.dry:
@@ -338,18 +287,18 @@ def _one_after_the_other(
             one.must(command, f"{each.name} can't be stopped")
         command = one.target.replacing(service.name, replicas, recreate=False)
         one.must(command, f"{service.name} can't be started")
-        ill = () if one.dry else _settled(one, [service], 0)
+        ill = () if one.dry else settled(one, [service], 0)
         if ill:
-            raise _unwell(one, ill, "the new release is not well")
+            raise unwell(one, ill, "the new release is not well")
 
 
 def _wait_for_needs(one: Update, service: Service) -> None:
     """What a service needs, and was replaced by us, has to be well before it."""
     needed = [each for each in one.target.services
               if each.name in service.needs and each.name in one.replaced]  # fmt: skip
-    ill = _settled(one, needed, 0) if needed else ()
+    ill = settled(one, needed, 0) if needed else ()
     if ill:
-        raise _unwell(one, ill, "the new release is not well")
+        raise unwell(one, ill, "the new release is not well")
 
 
 def verify(one: Update) -> None:
@@ -357,32 +306,14 @@ def verify(one: Update) -> None:
     if one.dry:
         return
     with one.stage("verify"):
-        ill = _settled(one, one.services, one.target.number("settle"))
+        ill = settled(one, one.services, one.target.number("settle"))
         if ill:
-            raise _unwell(one, ill, "the new release is not well")
+            raise unwell(one, ill, "the new release is not well")
         patience = min(30.0, one.target.number("timeout"))
         why = answers(one.verify_url, patience) if one.verify_url else ""
         if why:
             raise UpdateUndone("the new release is not well", f"{one.verify_url} {why}")
     one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
-
-
-def _settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[Ill, ...]:
-    def changed(ill: Ill) -> None:
-        one.tell.stage("verify", ill.service, ill.what)
-
-    timeout = one.target.number("timeout")
-    return settle(one.target.containers, services, one.restarts, seconds, timeout, changed)
-
-
-def _unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:
-    """Return the error that names the guilty services, with the last words of the first."""
-    lines = [f"{each.service} {each.what}" for each in ill]
-    said = one.target.last_words(ill[0].container, 15) if ill[0].container else ""
-    if said:
-        lines += [f"its log ends with:  ({ill[0].service})", *[f"| {x}" for x in said.splitlines()]]
-    lines += explained(said)
-    return UpdateUndone(what, "\n".join(lines), "correct it, then run tidegate up again")
 
 
 def keep(one: Update) -> dict[str, Any]:
@@ -405,7 +336,7 @@ def _superseded(kept: Sequence[str], most: int) -> list[str]:
 
 def document(one: Update, outcome: str) -> dict[str, Any]:
     """Return the result as the JSON document."""
-    found = [] if one.dry else one.target.containers()
+    found = [] if one.dry else one.seen()
     return {
         "outcome": outcome,
         "project": one.target.name,

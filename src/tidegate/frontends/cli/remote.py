@@ -11,7 +11,7 @@ from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
-from tidegate.errors import UsageProblem
+from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows import standing
@@ -51,6 +51,8 @@ def run(
         return 0
 
     code = outside.guarded(report, work)
+    if code == NotReady.exit_code and not said:
+        report.warn(f"without the engine: tidegate {verb} --local")
     return code if code else result[0]
 
 

@@ -26,9 +26,12 @@ from pathlib import Path
 
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
+from tidegate.errors import TidegateError
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.up import Update, up
+from tidegate.workflows.goback import failed
+from tidegate.workflows.up import up
+from tidegate.workflows.updating import Update
 from tidegate.workflows.upstate import State
 
 OPTIONS = (
@@ -64,7 +67,12 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             only=tuple(name for name in found.get("--only", "").split(",") if name),
             verify_url=found.get("--verify", ""),
         )
-        result = up(one)
+        try:
+            result = up(one)
+        except TidegateError as error:
+            if glob.format == "json":
+                print(json.dumps(failed(one, error), indent=2))
+            raise
         if glob.format == "json":
             print(json.dumps(result, indent=2))
         elif not one.dry:

@@ -1,0 +1,307 @@
+"""One Compose project: what is seen of it, and the commands that change it.
+
+State is asked of the engine (labels, inspect), never read out of text meant for people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.contracts.target import Container, Service, Told
+from tidegate.errors import NotReady, UsageProblem
+from tidegate.model.command import Command
+from tidegate.process import Result, run
+from tidegate.targets import archive
+from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
+from tidegate.targets.composesettings import Values
+
+LABEL = "com.docker.compose."
+KEPT = "tidegate/"
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeProject:
+    """A project's services under Compose. See `contracts.target.Target`."""
+
+    name: str
+    root: Path
+    services: tuple[Service, ...]
+    backend: str
+    migrator: str
+    database: str
+    told: tuple[Told, ...]
+    secrets: tuple[str, ...]
+    words: Words
+    values: Values
+    config: Mapping[str, Any]
+    unset: tuple[str, ...]
+    source: str
+    environ: Mapping[str, str]
+
+    def number(self, key: str) -> float:
+        """Return a setting that is a number."""
+        return float(self.values.text(key))
+
+    # What only looks
+
+    def check(self) -> list[str]:
+        """Look whether an update can begin."""
+        if self.unset:
+            names = ", ".join(self.unset)
+            raise UsageProblem(
+                f"variables without a value: {names}",
+                "Compose would put nothing in their place. A password with a $ in it is read as "
+                "a variable, too.",
+                f"give them in {self._env_file()} (NAME=value; NAME= where nothing is meant; "
+                "single quotes keep a $)",
+            )
+        self.reach()
+        return self._refuse_full_disk()
+
+    def reach(self) -> None:
+        """Raise NotReady unless the engine answers."""
+        done = self._ask(self.words.docker("version", "--format", "{{json .Server}}"), 20)
+        if not done.ok:
+            where = self.environ.get("DOCKER_HOST") or "its usual socket"
+            raise NotReady(
+                f"the container engine does not answer at {where}",
+                last_line(done.err) or done.why,
+                "start it (Docker Desktop, or: sudo systemctl start docker), then run this again",
+            )
+
+    def _refuse_full_disk(self) -> list[str]:
+        done = self._ask(self.words.docker("info", "--format", "{{.DockerRootDir}}"), 20)
+        try:
+            free = shutil.disk_usage(done.out.strip()).free / 1e9
+        except OSError:
+            return []  # the engine is on another machine, or its folder is not ours to see
+        wanted = self.number("disk")
+        if free < wanted:
+            raise NotReady(
+                f"only {free:.1f} GB are free at {done.out.strip()}",
+                "A build could fill the disk, and the database beside it would stop.",
+                "docker builder prune, docker image prune; or lower the setting disk",
+            )
+        return []
+
+    def containers(self) -> list[Container]:
+        """Return the containers of the services."""
+        return [
+            _container(raw)
+            for raw in self._inspected(f"label={LABEL}project={self.name}")
+            if _labels(raw).get(LABEL + "oneoff", "False") == "False"
+        ]
+
+    def leftovers(self) -> list[str]:
+        """Return the ids of one-off containers that this process has started and that still run."""
+        mine = f"label={ONE_OFF}={os.getpid()}"
+        raws = self._inspected(f"label={LABEL}project={self.name}", mine)
+        return [str(raw["Id"]) for raw in raws if raw["State"].get("Running")]
+
+    def _inspected(self, *filters: str) -> list[dict[str, Any]]:
+        words = [word for one in filters for word in ("--filter", one)]
+        listed = self._ask(self.words.docker("ps", "-aq", "--no-trunc", *words), 30)
+        if not listed.ok:
+            self.reach()
+            raise NotReady("the engine did not list its containers", last_line(listed.err))
+        ids = listed.out.split()
+        if not ids:
+            return []
+        done = self._ask(self.words.docker("inspect", *ids), 30)
+        found: list[dict[str, Any]] = json.loads(done.out or "[]")  # what vanished is left out
+        return found
+
+    def image_id(self, reference: str) -> str:
+        """Return the id of an image, or an empty string."""
+        argv = ("image", "inspect", "--format", "{{.Id}}", reference)
+        done = self._ask(self.words.docker(*argv), 20)
+        return done.out.strip() if done.ok else ""
+
+    def image_age(self, reference: str) -> str:
+        """Return when an image was made, or an empty string."""
+        argv = ("image", "inspect", "--format", "{{.Created}}", reference)
+        done = self._ask(self.words.docker(*argv), 20)
+        return done.out.strip() if done.ok else ""
+
+    def workdir(self) -> str:
+        """Return the folder in the image where the backend's code lies."""
+        said = self.values.text("workdir")
+        raw = self.config["services"][self.backend]
+        if said or raw.get("working_dir"):
+            return said or str(raw["working_dir"])
+        image = next(one.image for one in self.services if one.name == self.backend)
+        argv = ("image", "inspect", "--format", "{{.Config.WorkingDir}}", image)
+        done = self._ask(self.words.docker(*argv), 20)
+        return done.out.strip() or "/"
+
+    def image_path(self) -> str:
+        """Return PATH as the backend's image sets it."""
+        image = next(one.image for one in self.services if one.name == self.backend)
+        argv = ("image", "inspect", "--format", "{{json .Config.Env}}", image)
+        done = self._ask(self.words.docker(*argv), 20)
+        env = json.loads(done.out) if done.ok else []
+        return next((one[5:] for one in env or [] if one.startswith("PATH=")), "")
+
+    def digests(self) -> Mapping[str, str]:
+        """Return the digest of each service's configuration."""
+        done = self._ask(self.words.config("--hash", "*"), 60)
+        pairs = (line.split() for line in done.out.splitlines())
+        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+    def configuration(self) -> str:
+        """Return the merged configuration as JSON, which Compose reads back as a file."""
+        return json.dumps(self.config)
+
+    def kept(self) -> list[str]:
+        """Return the references of kept images, oldest first."""
+        argv = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter",
+                f"reference={KEPT}{self.name.strip('-_')}")  # fmt: skip
+        done = self._ask(self.words.docker(*argv), 30)
+        return sorted(done.out.split(), key=lambda one: one.rpartition("-")[2])
+
+    def last_words(self, container: str, lines: int) -> str:
+        """Return the end of a container's log."""
+        done = self._ask(self.words.docker("logs", "--tail", str(lines), container), 30)
+        return (done.out + done.err).strip()
+
+    def _ask(self, command: Command, timeout: float) -> Result:
+        return run(command, timeout)
+
+    def _env_file(self) -> str:
+        named = self.words.env_files
+        return named[0] if named else ".env"
+
+    # What changes something
+
+    def building(self, services: Sequence[str]) -> Command:
+        """Return the command that builds."""
+        return self.words.build(services, self._profiles_of(services))
+
+    def _profiles_of(self, services: Sequence[str]) -> tuple[str, ...]:
+        """Return a profile that each service needs to be seen by `build`."""
+        raw = self.config["services"]
+        found = [raw[name]["profiles"][0] for name in services if raw[name].get("profiles")]
+        return tuple(dict.fromkeys(one for one in found if one not in self.words.profiles))
+
+    def tagging(self, image: str, reference: str) -> Command:
+        """Return the command that gives an image a name."""
+        return self.words.docker("tag", image, reference)
+
+    def untagging(self, references: Sequence[str]) -> Command:
+        """Return the command that takes names from images."""
+        return self.words.docker("rmi", "--no-prune", *references)
+
+    def keeping(self, service: str, stamp: str) -> str:
+        """Return the name under which a release's image is kept."""
+        return f"{KEPT}{self.name.strip('-_')}:{service}-{stamp}"
+
+    def starting(self, services: Sequence[str]) -> Command:
+        """Return the command that starts what does not run."""
+        return self.words.up(services, recreate=False)
+
+    def replacing(
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
+    ) -> Command:
+        """Return the command that brings a service up to date."""
+        declared = next((one.replicas for one in self.services if one.name == service), 1)
+        scale = {service: replicas} if replicas != declared else {}
+        return self.words.up(
+            (service,), recreate=recreate, scale=scale, configuration=configuration
+        )
+
+    def stopping(self, containers: Sequence[str]) -> list[Command]:
+        """Return the commands that end and remove containers."""
+        docker = self.words.docker
+        return [docker("stop", *containers), docker("rm", "--force", *containers)]
+
+    def removing(self, service: str) -> Command:
+        """Return the command that removes a service's containers."""
+        return self.words.remove(service)
+
+    def inside(
+        self,
+        words: Sequence[str],
+        service: str = "",
+        mounts: Mapping[str, str] | None = None,
+        user: str = "",
+    ) -> Command:
+        """Return the command that runs the inside, from the one file mounted into the image."""
+        pyz = f"{archive.cached(self.environ)}:ro"
+        return self.words.run(
+            service or self.migrator,
+            (ARCHIVE, *words),
+            entrypoint=self.values.text("python"),
+            user=user,
+            mounts={**(mounts or {}), ARCHIVE: pyz},
+            environ=("PYTHONDONTWRITEBYTECODE=1",),
+            label=str(os.getpid()),
+        )
+
+    def once(
+        self,
+        service: str,
+        words: Sequence[str],
+        *,
+        tty: bool = False,
+        user: str = "",
+        mounts: Mapping[str, str] | None = None,
+        environ: Sequence[str] = (),
+    ) -> Command:
+        """Return the command for a one-off container; the image's entrypoint stays out of it."""
+        return self.words.run(
+            service, words[1:], entrypoint=words[0], tty=tty, user=user, mounts=mounts,
+            environ=environ,
+        )  # fmt: skip
+
+    def within(
+        self, service: str, words: Sequence[str], *, tty: bool = False, environ: Sequence[str] = ()
+    ) -> Command:
+        """Return the command for the running container."""
+        return self.words.exec(service, words, tty=tty, environ=environ)
+
+    def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
+        """Return the command that shows logs."""
+        return self.words.logs(services, lines, follow)
+
+
+def _container(raw: Mapping[str, Any]) -> Container:
+    state, labels = raw["State"], _labels(raw)
+    return Container(
+        id=str(raw["Id"]),
+        name=str(raw["Name"]).lstrip("/"),
+        service=labels.get(LABEL + "service", ""),
+        image=str(raw["Image"]),
+        state=str(state["Status"]),
+        health=str((state.get("Health") or {}).get("Status", "")),
+        restarts=int(raw.get("RestartCount") or 0),
+        exit_code=int(state.get("ExitCode") or 0),
+        started=str(state.get("StartedAt") or ""),
+        config=labels.get(LABEL + "config-hash", ""),
+        reference=str(raw["Config"].get("Image") or ""),
+        oom=bool(state.get("OOMKilled")),
+        error=_health_words(state),
+    )
+
+
+def _health_words(state: Mapping[str, Any]) -> str:
+    """Return why the container didn't start, or what its health check last said."""
+    checks = (state.get("Health") or {}).get("Log") or []
+    failed = [one for one in checks if one.get("ExitCode")]
+    last: Mapping[str, Any] = failed[-1] if failed else {}
+    return str(state.get("Error") or last.get("Output") or "").strip()
+
+
+def _labels(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    return raw["Config"].get("Labels") or {}
+
+
+def last_line(text: str) -> str:
+    """Return the last line of what a program said, warnings aside."""
+    lines = [line for line in text.strip().splitlines() if "level=warning" not in line]
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,167 @@
+"""An engine as one JSON file: the commands of `FakeTarget` are real processes that change it.
+
+A release is a word; `images` says what a reference names, `sick` which releases don't stay up.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidegate.contracts.target import Container, Service, Told
+from tidegate.errors import NotReady
+from tidegate.model.command import Command
+
+START = {"images": {"shop": "one"}, "built": "two", "running": {"web": "one"}, "pending": ["a.2"],
+         "sick": [], "fails": [], "made": 1, "log": []}  # fmt: skip
+
+
+class FakeTarget:
+    """A target with one or more services of one image. See `contracts.target.Target`."""
+
+    name = "shop"
+    backend = migrator = "web"
+    database = source = ""
+    told: tuple[Told, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path, names: Sequence[str] = ("web",), **state: Any) -> None:
+        self.root = folder
+        self.file = folder / "engine.json"
+        self.services = tuple(
+            Service(name, "shop", built=True, app=True, restart="always") for name in names
+        )
+        self.away = 0
+        self.file.write_text(json.dumps({**START, "running": dict.fromkeys(names, "one"), **state}))
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.file.read_text())
+        return found
+
+    def number(self, key: str) -> float:
+        return {"settle": 0.0, "timeout": 5.0, "migrate_timeout": 30.0, "keep": 2.0}[key]
+
+    def reach(self) -> None:
+        return None
+
+    def check(self) -> list[str]:
+        return []
+
+    def containers(self) -> list[Container]:
+        if self.away:
+            self.away -= 1
+            raise NotReady("the engine is away")
+        state = self.state()
+        return [
+            Container(f"{name}-{image}-{state['made']}", name, name, image,
+                      "restarting" if image in state["sick"] else "running", config="c",
+                      reference="shop")
+            for name, image in state["running"].items()
+        ]  # fmt: skip
+
+    def image_id(self, reference: str) -> str:
+        return str(self.state()["images"].get(reference, ""))
+
+    def image_age(self, reference: str) -> str:
+        return ""
+
+    def workdir(self) -> str:
+        return "/app"
+
+    def image_path(self) -> str:
+        return ""
+
+    def digests(self) -> Mapping[str, str]:
+        return {one.name: "c" for one in self.services}
+
+    def configuration(self) -> str:
+        return "{}"
+
+    def leftovers(self) -> list[str]:
+        return []
+
+    def kept(self) -> list[str]:
+        return sorted(name for name in self.state()["images"] if name != "shop")
+
+    def keeping(self, service: str, stamp: str) -> str:
+        return f"kept:{service}-{stamp}"
+
+    def last_words(self, container: str, lines: int) -> str:
+        return f"last words of {container}"
+
+    def _command(self, *words: str) -> Command:
+        return Command((sys.executable, __file__, str(self.file), *words))
+
+    def building(self, services: Sequence[str]) -> Command:
+        return self._command("build", *services)
+
+    def tagging(self, image: str, reference: str) -> Command:
+        return self._command("tag", image, reference)
+
+    def untagging(self, references: Sequence[str]) -> Command:
+        return self._command("untag", *references)
+
+    def starting(self, services: Sequence[str]) -> Command:
+        return self._command("start", *services)
+
+    def replacing(
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
+    ) -> Command:
+        return self._command("replace", service)
+
+    def stopping(self, containers: Sequence[str]) -> list[Command]:
+        return [self._command("stop", *containers)]
+
+    def removing(self, service: str) -> Command:
+        return self._command("remove", service)
+
+    def inside(
+        self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
+        user: str = "",
+    ) -> Command:  # fmt: skip
+        return self._command(words[-1])
+
+    def once(self, service: str, words: Sequence[str], **more: Any) -> Command:
+        return self._command("once", *words)
+
+    def within(self, service: str, words: Sequence[str], **more: Any) -> Command:
+        return self._command("within", *words)
+
+    def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
+        return self._command("logs", *services)
+
+
+def engine(path: Path, verb: str, words: list[str]) -> int:
+    """Do one command; `fails` are the commands that end with 1."""
+    state = json.loads(path.read_text())
+    state["log"].append(" ".join([verb, *words]))
+    fails = verb in state["fails"] or " ".join([verb, *words]) in state["fails"]
+    images = state["images"]
+    if fails:
+        print(f"no {verb}", file=sys.stderr)
+    elif verb == "build":
+        images["shop"] = state["built"]
+    elif verb == "tag":
+        images[words[1]] = images.get(words[0], words[0])
+    elif verb == "untag":
+        for name in words:
+            images.pop(name, None)
+    elif verb == "replace":
+        state["running"][words[0]] = images["shop"]
+        state["made"] += 1
+    elif verb == "status":
+        print(json.dumps({"databases": [{
+            "alias": "default", "state": "behind", "applied": 1, "pending": state["pending"],
+            "unknown": [], "missing": [], "why": "",
+        }]}))  # fmt: skip
+    elif verb == "migrate":
+        state["pending"] = []
+    path.write_text(json.dumps(state))
+    return 1 if fails else 0
+
+
+if __name__ == "__main__":
+    sys.exit(engine(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))

@@ -1,0 +1,131 @@
+"""The story of an update told to a fake engine: the order, and the undo of each step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.fake_engine import FakeTarget
+from tidegate.container.report import Report
+from tidegate.errors import StepFailed, TidegateError, UpdateNotUndone, UpdateUndone
+from tidegate.workflows import up as story
+from tidegate.workflows.up import up
+from tidegate.workflows.updating import Update
+from tidegate.workflows.upstate import State
+
+
+def update(target: FakeTarget, **more: object) -> Update:
+    state = State("shop", target.root, {"XDG_STATE_HOME": str(target.root / "state")})
+    show: list[str] = []
+    return Update(target, state, Report("text", quiet=True), print, show.append, **more)  # type: ignore[arg-type]
+
+
+def verbs(target: FakeTarget) -> list[str]:
+    return [line.split()[0] for line in target.state()["log"]]
+
+
+def test_the_order(tmp_path: Path) -> None:
+    """Remember, build, ask, migrate, replace; the running image was named before the build."""
+    target = FakeTarget(tmp_path)
+    result = up(update(target))
+    assert result["outcome"] == "done"
+    assert verbs(target) == ["tag", "build", "status", "migrate", "replace"]
+    assert target.state()["running"] == {"web": "two"}
+
+
+def test_an_unwell_release_is_undone(tmp_path: Path) -> None:
+    """The old image has its name back and runs; the new one is called `failed`."""
+    target = FakeTarget(tmp_path, sick=["two"])
+    with pytest.raises(UpdateUndone) as caught:
+        up(update(target))
+    assert "web crashes and is restarted" in caught.value.meaning
+    assert "stays raised by 1 steps (a.2)" in caught.value.meaning
+    state = target.state()
+    assert state["running"] == {"web": "one"}
+    assert state["images"]["shop"] == "one"
+    assert state["images"]["kept:web-failed"] == "two"
+
+
+def test_what_was_not_replaced_yet_is_left_alone(tmp_path: Path) -> None:
+    """When the first of two services can't be replaced, the second is never touched."""
+    target = FakeTarget(tmp_path, ("web", "worker"), fails=["replace web"])
+    with pytest.raises(UpdateNotUndone):
+        up(update(target))
+    assert "replace worker" not in target.state()["log"]
+
+
+def test_a_failed_undo_is_its_own_code(tmp_path: Path) -> None:
+    """Neither release runs: exit 9, with both reasons and the names of the kept images."""
+    target = FakeTarget(tmp_path, sick=["one", "two"])
+    with pytest.raises(UpdateNotUndone) as caught:
+        up(update(target))
+    assert "going back failed too:" in caught.value.meaning
+    assert "kept:web-" in caught.value.next
+    assert caught.value.exit_code == 9
+
+
+@pytest.mark.parametrize(("verb", "kind"), [("build", UpdateUndone), ("migrate", StepFailed)])
+def test_a_failure_before_the_replacing(
+    tmp_path: Path, verb: str, kind: type[TidegateError]
+) -> None:
+    """Nothing is replaced, and the image has its name back."""
+    target = FakeTarget(tmp_path, fails=[verb])
+    with pytest.raises(kind) as caught:
+        up(update(target))
+    assert "still serves" in caught.value.meaning
+    assert "replace" not in verbs(target)
+    assert target.state()["images"]["shop"] == "one"
+
+
+def test_a_bug_of_ours_is_undone_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception goes through after the undo, as itself."""
+    target = FakeTarget(tmp_path)
+
+    def broken(one: Update) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(story, "verify", broken)
+    with pytest.raises(KeyError):
+        up(update(target))
+    assert target.state()["running"] == {"web": "one"}
+
+
+def test_an_engine_that_restarts_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers that can't be listed for a moment are no reason to go back."""
+    target = FakeTarget(tmp_path)
+    one = update(target)
+    real = story.replace
+
+    def away(update: Update) -> None:
+        real(update)
+        target.away = 2
+
+    monkeypatch.setattr(story, "replace", away)
+    assert up(one)["outcome"] == "done"
+    assert target.away == 0
+
+
+def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
+    """Every command is shown, and the engine never sees one."""
+    target = FakeTarget(tmp_path)
+    shown: list[str] = []
+    one = update(target, dry=True)
+    one.show = shown.append
+    assert up(one)["outcome"] == "dry-run"
+    assert [line.split("engine.json ")[1].split()[0] for line in shown] == [
+        "tag", "build", "status", "migrate", "replace"
+    ]  # fmt: skip
+    assert verbs(target) == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_services_that_are_named_only(tmp_path: Path) -> None:
+    """`--only worker` leaves the others as they are; an unknown name is refused."""
+    target = FakeTarget(tmp_path, ("web", "worker"))
+    up(update(target, only=("worker",)))
+    assert target.state()["running"] == {"web": "one", "worker": "two"}
+    with pytest.raises(TidegateError, match="there is no service wroker"):
+        up(update(target, only=("wroker",)))
