@@ -12,13 +12,13 @@ from tidegate._version import __version__
 from tidegate.container.entry import Globals, split_globals
 from tidegate.frontends.cli import commands
 
-
 MOMENTS = {
+    "adopt": ("init", "doctor"),
     "review": ("make", "check", "rule", "rules"),
     "rehearse": ("plan", "apply", "approve"),
     "ship": ("up", "migrate", "run", "superuser", "logs", "settings"),
     "start": ("boot", "wait", "seal", "health"),
-    "observe": ("status", "history", "doctor"),
+    "observe": ("status", "history"),
     "go back": ("backup", "restore", "rollback"),
 }  # of the help page; a verb that is not here stands under "more"
 
