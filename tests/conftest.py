@@ -79,4 +79,6 @@ def tidegate(tmp_path: Path) -> Iterator[Runner]:
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., SmallProject]:
     """Write a small project into the test's folder."""
-    return lambda flavour, steps=2: SmallProject(tmp_path / "app", flavour, steps)
+    return lambda flavour, steps=2, login="either": SmallProject(
+        tmp_path / "app", flavour, steps, login
+    )

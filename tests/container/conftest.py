@@ -1,4 +1,7 @@
-"""Every framework on every database: what the gate's tests run on unless they say otherwise."""
+"""Every framework on every kind of database: what the gate's tests run on unless they say so.
+
+The oldest server is for those tests that say `every_database`, and for those of the protocol.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ MakeProject = Callable[..., SmallProject]
 Fresh = Callable[[str], Database]
 
 
-@pytest.fixture(params=["newest", "oldest", "sqlite"])
+@pytest.fixture(params=["newest", "sqlite"])
 def database(request: pytest.FixtureRequest, fresh: Fresh) -> Database:
     return fresh(request.param)
 

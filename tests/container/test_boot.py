@@ -23,7 +23,7 @@ ON_POSTGRESQL = ["django", "alembic"]
 
 
 @pytest.fixture(params=["newest", "oldest", "sqlite"])
-def database(request: pytest.FixtureRequest, fresh: Fresh) -> Database:
+def every_database(request: pytest.FixtureRequest, fresh: Fresh) -> Database:
     return fresh(request.param)
 
 
@@ -61,8 +61,9 @@ def boot(runner: Runner, project: SmallProject, database: Database, *flags: str)
 # --- where the schema stands
 
 
-def test_from_empty_then_current(tidegate: Runner, project: SmallProject, database: Database):
+def test_from_empty_then_current(tidegate: Runner, project: SmallProject, every_database: Database):
     """An empty database gets every step once, written down; the next boot finds it current."""
+    database = every_database
     first = boot(tidegate, project, database)
     assert (first.code, first.out) == (0, "app started\n"), first.said
     assert database.rows(project.recorded_sql) == project.heads()
@@ -84,62 +85,62 @@ def test_login_from_separate_variables(tidegate: Runner, pair: SmallProject, pos
     assert postgresql.tables() == ["made_1", "made_2"]
 
 
-def test_behind(tidegate: Runner, project: SmallProject, database: Database):
+def test_behind(tidegate: Runner, pair: SmallProject, database: Database):
     """A database behind the code gets the missing step and no other."""
-    assert boot(tidegate, project, database).code == 0
-    new = project.add("CREATE TABLE late (id integer)")
-    done = boot(tidegate, project, database)
+    assert boot(tidegate, pair, database).code == 0
+    new = pair.add("CREATE TABLE late (id integer)")
+    done = boot(tidegate, pair, database)
     assert (done.code, done.out) == (0, "app started\n"), done.said
     assert database.tables() == ["late", "made_1", "made_2"]
-    assert database.rows(project.recorded_sql) == project.heads()
+    assert database.rows(pair.recorded_sql) == pair.heads()
     assert database.runs() == ["done", "done"]
     last = "SELECT step FROM tidegate_step WHERE run = (SELECT id FROM tidegate_run ORDER BY "
     assert database.rows(last + "started DESC LIMIT 1)") == [new]
 
 
-def test_ahead(tidegate: Runner, project: SmallProject, database: Database):
+def test_ahead(tidegate: Runner, pair: SmallProject, database: Database):
     """A schema newer than the code starts with a warning, or not at all when that is forbidden."""
-    assert boot(tidegate, project, database).code == 0
-    gone = project.ids[-1]
-    before = database.rows(project.recorded_sql)
-    project.remove(gone)
+    assert boot(tidegate, pair, database).code == 0
+    gone = pair.ids[-1]
+    before = database.rows(pair.recorded_sql)
+    pair.remove(gone)
 
-    served = boot(tidegate, project, database)
+    served = boot(tidegate, pair, database)
     assert (served.code, served.out) == (0, "app started\n"), served.said
     assert "warning default is ahead" in served.err or "warning alembic is ahead" in served.err
     assert gone in served.err
 
-    refused = boot(tidegate, project, database, "--when-ahead", "fail")
+    refused = boot(tidegate, pair, database, "--when-ahead", "fail")
     assert (refused.code, refused.out) == (6, ""), refused.said
     assert gone in refused.err
-    assert database.rows(project.recorded_sql) == before
+    assert database.rows(pair.recorded_sql) == before
     assert database.runs() == ["done"]
 
 
-def test_diverged(tidegate: Runner, project: SmallProject, database: Database):
+def test_diverged(tidegate: Runner, pair: SmallProject, database: Database):
     """Two branches of the code on one database: nothing of the other branch is touched."""
-    assert boot(tidegate, project, database).code == 0
-    first, gone = project.ids
-    project.remove(gone)
-    other = project.add("CREATE TABLE other (id integer)", name="other", after=first)
+    assert boot(tidegate, pair, database).code == 0
+    first, gone = pair.ids
+    pair.remove(gone)
+    other = pair.add("CREATE TABLE other (id integer)", name="other", after=first)
 
-    refused = boot(tidegate, project, database, "--when-ahead", "fail")
+    refused = boot(tidegate, pair, database, "--when-ahead", "fail")
     assert (refused.code, refused.out) == (6, ""), refused.said
     assert gone in refused.err
     assert database.tables() == ["made_1", "made_2"]
 
-    done = boot(tidegate, project, database)
+    done = boot(tidegate, pair, database)
     assert gone in done.err, done.said
     assert "diverged" in done.err, done.said
-    if project.framework == "django":
+    if pair.framework == "django":
         assert (done.code, done.out) == (0, "app started\n"), done.said
         assert database.tables() == ["made_1", "made_2", "other"]
-        assert database.rows(project.recorded_sql) == sorted([first, gone, other])
+        assert database.rows(pair.recorded_sql) == sorted([first, gone, other])
     else:  # Alembic cannot walk from a revision that it does not have
         assert done.code in (5, 6), done.said
         assert done.out == ""
         assert database.tables() == ["made_1", "made_2"]
-        assert database.rows(project.recorded_sql) == [gone]
+        assert database.rows(pair.recorded_sql) == [gone]
 
 
 # --- what the policies say
@@ -240,13 +241,13 @@ def test_server_never_comes(tidegate: Runner, pair: SmallProject):
     assert 1.4 < done.seconds < 6
 
 
-def test_wrong_password(tidegate: Runner, project: SmallProject, fresh: Fresh):
+def test_wrong_password(tidegate: Runner, pair: SmallProject, fresh: Fresh):
     """A wrong password ends the boot at once with 4, and the message holds neither password."""
     database = fresh("newest")
     assert database.server
     url = database.server.url(password="wr0ng-pa55", dbname=database.name)
     done = tidegate(
-        "boot", "--", *APP, cwd=project.root, env={"DATABASE_URL": url},
+        "boot", "--", *APP, cwd=pair.root, env={"DATABASE_URL": url},
         secrets=(PASSWORD, "wr0ng-pa55"),
     )  # fmt: skip
     assert (done.code, done.out) == (4, ""), done.said
@@ -254,21 +255,21 @@ def test_wrong_password(tidegate: Runner, project: SmallProject, fresh: Fresh):
     assert done.seconds < 6
 
 
-def test_unknown_database(tidegate: Runner, project: SmallProject, postgresql: Database):
+def test_unknown_database(tidegate: Runner, pair: SmallProject, postgresql: Database):
     """A database that does not exist ends the boot at once with 4, naming it."""
     url = postgresql.url.replace(postgresql.name, "no_such_database")
-    done = tidegate("boot", "--", *APP, cwd=project.root, env={"DATABASE_URL": url})
+    done = tidegate("boot", "--", *APP, cwd=pair.root, env={"DATABASE_URL": url})
     assert (done.code, done.out) == (4, ""), done.said
     assert "no_such_database" in done.err
     assert done.seconds < 6
 
 
-def test_folder_of_sqlite_file_missing(tidegate: Runner, project: SmallProject):
+def test_folder_of_sqlite_file_missing(tidegate: Runner, pair: SmallProject):
     """A SQLite file in a folder that does not exist ends the boot at once with 4."""
-    env = {"DATABASE_URL": f"sqlite:///{project.root}/nowhere/db.sqlite3"}
-    done = tidegate("boot", "--", *APP, cwd=project.root, env=env)
+    env = {"DATABASE_URL": f"sqlite:///{pair.root}/nowhere/db.sqlite3"}
+    done = tidegate("boot", "--", *APP, cwd=pair.root, env=env)
     assert (done.code, done.out) == (4, ""), done.said
-    assert f"{project.root}/nowhere" in done.err
+    assert f"{pair.root}/nowhere" in done.err
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

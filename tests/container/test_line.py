@@ -115,6 +115,21 @@ def test_a_holder_that_dies_half_way_is_replaced(tidegate: Runner, project: Smal
     assert lacking.runs() == ["done", "done"]
 
 
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_holder_that_dies_after_its_last_step(
+    sealed: bool, tidegate: Runner, project: SmallProject, lacking
+):
+    """A run whose process died with the level raised is closed as abandoned by who waited."""
+    if not sealed:
+        (project.root / "tidegate.seal").unlink()
+    with held(lacking) as holder:
+        one = standing(tidegate, project, lacking)
+        holder.query("UPDATE tidegate_run SET state = 'running'")
+        holder.query(f"{recorded(project)}; SELECT pg_advisory_unlock_all()")
+        done = one.end()
+    assert (done.code, lacking.runs()) == (0, ["abandoned"]), done.said
+
+
 def test_a_row_that_the_code_does_not_know_ends_the_line(
     tidegate: Runner, make_project, fresh: Fresh
 ):

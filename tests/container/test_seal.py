@@ -21,6 +21,11 @@ FRAMEWORK_MODULE = re.compile(
 )
 
 
+@pytest.fixture(params=["django", "alembic"])
+def project(request: pytest.FixtureRequest, make_project: MakeProject) -> SmallProject:
+    return make_project(request.param, login="url")
+
+
 def seal(runner: Runner, project: SmallProject, env: dict[str, str] | None = None) -> Path:
     """Seal as a Dockerfile does: without a database and without its variables."""
     done = runner("seal", cwd=project.root, env=env or {})
@@ -59,9 +64,12 @@ def test_current_imports_no_framework(tidegate: Runner, project: SmallProject, d
     assert database.runs() == ["done"]
 
 
-def test_login_from_separate_variables(tidegate: Runner, project: SmallProject, fresh: Fresh):
+@pytest.mark.parametrize("framework", ["django", "alembic"])
+def test_login_from_separate_variables(
+    framework: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
     """The seal learns logins made of POSTGRES_* variables too."""
-    database = fresh("newest")
+    project, database = make_project(framework), fresh("newest")
     seal(tidegate, project, dict.fromkeys(database.parts, "5432"))
     assert boot(tidegate, project, database.parts).code == 0
     again = boot(tidegate, project, database.parts, traced=True)
@@ -168,7 +176,7 @@ def test_touched_files(tidegate: Runner, project: SmallProject, fresh: Fresh):
 
 def test_other_settings_module(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """Sealed for one settings module and started with another: the other one's apps count."""
-    project, database = make_project("django"), fresh("newest")
+    project, database = make_project("django", login="url"), fresh("newest")
     (project.root / "extra" / "migrations").mkdir(parents=True)
     (project.root / "extra" / "__init__.py").write_text("")
     (project.root / "extra" / "migrations" / "__init__.py").write_text("")
@@ -255,7 +263,7 @@ def test_sealed_wrong_password(tidegate: Runner, project: SmallProject, fresh: F
 
 def test_gap_is_refused(tidegate: Runner, make_project: MakeProject):
     """A step whose parent is missing can't be sealed."""
-    project = make_project("django")
+    project = make_project("django", login="url")
     project.files[project.ids[0]].unlink()
     done = tidegate("seal", cwd=project.root, env={})
     assert done.code == 2, done.said
@@ -265,7 +273,7 @@ def test_gap_is_refused(tidegate: Runner, make_project: MakeProject):
 
 def test_first_migration_of_an_app(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """The first migration of an app that had none at the sealing is seen, and applied."""
-    project, database = make_project("django"), fresh("newest")
+    project, database = make_project("django", login="url"), fresh("newest")
     settings = project.root / "config" / "settings.py"
     settings.write_text(settings.read_text().replace('"shop"', '"shop", "depot"'))
     (project.root / "depot").mkdir()
@@ -289,7 +297,7 @@ def test_settings_that_do_not_unquote(
     password: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
 ):
     """Settings that leave a URL's escapes as they are: fast without any, by the settings with."""
-    project, database = make_project("django"), fresh("newest")
+    project, database = make_project("django", login="url"), fresh("newest")
     assert database.server
     file = project.root / "config" / "settings.py"
     file.write_text(file.read_text().replace("import unquote", "import quote").replace(

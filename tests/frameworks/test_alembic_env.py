@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from support.gate import Database
+from support.postgres import PASSWORD
 from support.trees import Tree, revision
 
 Fresh = Callable[[str], Database]
@@ -66,7 +67,7 @@ def test_transactions(options: str, tables: list[str], stands: str, tree: Tree, 
 
 @pytest.mark.parametrize("which", ["newest", "sqlite"])
 def test_async_template(which: str, tree: Tree, fresh: Fresh):
-    """What `alembic init -t async` makes boots, seals, and says a failing step as any other."""
+    """What `alembic init -t async` makes is gated: empty to ahead, sealed, failing, refused."""
     database = fresh(which)
     tree.environ = database.environ
     tree.own("alembic", "init", "-t", "async", "schema")
@@ -87,11 +88,21 @@ def test_async_template(which: str, tree: Tree, fresh: Fresh):
     assert database.tables() == ["one"]
     done = tree.boot(traced=True)
     assert "sqlalchemy" not in done.err
-    tree.write({"schema/versions/m2.py": revision("m2", "m1", "SELECT 1 FROM no_such_table")})
+    tree.write({"schema/versions/m2.py": revision("m2", "m1", "CREATE TABLE two (id int)")})
+    tree.boot()
+    assert database.tables() == ["one", "two"]
+    (tree.root / "schema/versions/m2.py").unlink()
+    assert "alembic is ahead" in tree.boot().err
+    tree.write({"schema/versions/m2.py": revision("m2", "m1", "SELECT 1")})
+    tree.write({"schema/versions/m3.py": revision("m3", "m2", "SELECT 1 FROM no_such_table")})
     failed = tree.run("boot", "--", "true")
     assert failed.code == 5, failed.said
-    assert "step m2 failed" in failed.err
-    assert database.tables() == ["one"]
+    assert "step m3 failed" in failed.err
+    assert database.tables() == ["one", "two"]
+    if database.server:
+        tree.environ = {"DATABASE_URL": database.url.replace(PASSWORD, "wr0ng-pa55")}
+        refused = tree.run("boot", "--", "true", secrets=("wr0ng-pa55",))
+        assert refused.code == 4, refused.said
 
 
 def test_version_table_by_name(tree: Tree, fresh: Fresh):

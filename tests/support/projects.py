@@ -1,10 +1,12 @@
 """Small projects for the end-to-end tests: steps are plain SQL, so both frameworks say the same.
 
-Both read their database from DATABASE_URL (postgresql:// or sqlite:///) or from POSTGRES_*.
+Both read their database from DATABASE_URL (postgresql:// or sqlite:///) or from POSTGRES_*; with
+`login="url"` from DATABASE_URL alone, which a seal learns in a tenth of the time.
 """
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,6 +65,8 @@ def url(postgresql, sqlite):
     return given.replace("postgresql://", postgresql + "://").replace("sqlite://", sqlite + "://")
 """
 
+_FROM_PARTS = re.compile(r"    if not given:\n.*?(?=    return)", re.DOTALL)
+
 _ENV_SYNC = (
     _URL
     + """
@@ -107,7 +111,7 @@ asyncio.run(run_migrations_online())
 class SmallProject:
     """One project; ``add`` writes one more step and returns its id."""
 
-    def __init__(self, root: Path, flavour: str, steps: int = 2) -> None:
+    def __init__(self, root: Path, flavour: str, steps: int = 2, login: str = "either") -> None:
         self.root = root
         self.flavour = flavour
         self.framework = flavour.split("-")[0]
@@ -116,13 +120,22 @@ class SmallProject:
         if self.framework == "django":
             self._write("manage.py", _MANAGE)
             self._write("config/__init__.py", "")
-            self._write("config/settings.py", _DJANGO_SETTINGS)
+            settings = _DJANGO_SETTINGS
+            if login == "url":
+                settings = settings.partition("else:\n")[0].replace(
+                    'elif "DATABASE_URL" in os.environ', "else"
+                )
+            self._write("config/settings.py", settings)
             self._write("shop/__init__.py", "")
             self._write("shop/migrations/__init__.py", "")
         else:
             self._write("alembic.ini", "[alembic]\nscript_location = %(here)s/migrations\n")
             env = _ENV_ASYNC if flavour == "alembic-async" else _ENV_SYNC
             env = env.replace("POSTGRESQL", POSTGRESQL)
+            if login == "url":
+                env = _FROM_PARTS.sub("", env).replace(
+                    'os.environ.get("DATABASE_URL")', 'os.environ["DATABASE_URL"]'
+                )
             self._write("migrations/env.py", env)
             self._write("migrations/script.py.mako", "")
         for number in range(1, steps + 1):

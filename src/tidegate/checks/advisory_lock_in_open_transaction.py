@@ -47,7 +47,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     modules += [one.module for one in project.alembics if one.module is not None]
     index = facts.concurrent_migration(project)
     for module in {one.path: one for one in modules}.values() if index else ():
-        if not facts.about_migrations(module):
+        if "advisory" not in module.text or not facts.about_migrations(module):
             continue
         for number, line in enumerate(module.text.split("\n"), 1):
             in_transaction = (

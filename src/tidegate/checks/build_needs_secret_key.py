@@ -27,7 +27,7 @@ ERRORS = (
     r"Set the \w+ environment variable",
     r"\w+ not found\. Declare it as envvar",
 )
-PRINTED = "django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty."
+PRINTED = "KeyError: 'SECRET_KEY'"
 WHEN = "when the image is built"
 BAD = {
     "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
@@ -62,9 +62,13 @@ def _one(project: ProjectFiles, image: Image, run: Run, command: Command) -> Ite
     ignored = command.after_failure and command.after_failure[0] in ("true", ":", "echo")
     if settings is None or ignored or _reads_file(settings, image):
         return
+    django = project.requirements.get("django")
+    version = django.version if django is not None else ()
     exported = set(re.findall(r"export\s+(\w+)=", run.script.text))
     missing = [
-        one for one in _demanded(settings) if one.name not in given and one.name not in exported
+        one
+        for one in _demanded(settings, () < version < (3, 2))
+        if one.name not in given and one.name not in exported
     ]
     mounted = [value for value in run.instruction.options("mount") if "secret" in value]
     if not missing or mounted:
@@ -100,11 +104,12 @@ def _settings(project: ProjectFiles, given: dict[str, str], command: Command) ->
     return project.settings_named(name) if name else project.settings
 
 
-def _demanded(settings: Settings) -> list[EnvRead]:
+def _demanded(settings: Settings, old: bool) -> list[EnvRead]:
+    """Return what has to be there; before 3.2 Django wanted a key as soon as it loaded settings."""
     out = [one for one in settings.reads if one.required and one.certain]
     key = settings.last("SECRET_KEY")
     for one in settings.reads:
-        empty = not one.required and one.default in (None, "")
+        empty = old and not one.required and one.default in (None, "")
         if (
             key is not None
             and empty

@@ -26,6 +26,13 @@ WHEN = "when more processes start, as during an update"
 
 def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     """Yield containers whose log says so."""
+    for server in live.servers:
+        if server.max_connections and server.connections >= 0.9 * server.max_connections:
+            yield Problem(
+                place_in(project.services, server.service),
+                f"{server.service} has {server.connections} of {server.max_connections} connections in use.",
+                "fewer workers or smaller pools, a higher max_connections, or a pooler (docs/how-to/pgbouncer.md)",
+            )
     for one in live.containers:
         if any(re.search(text, one.log) for text in ERRORS):
             yield Problem(

@@ -25,6 +25,14 @@ WHEN = "at the first write"
 
 def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     """Yield containers whose log says so."""
+    for server in live.servers:
+        if server.in_recovery or server.read_only:
+            why = "it is a replica" if server.in_recovery else "default_transaction_read_only is on"
+            yield Problem(
+                place_in(project.services, server.service),
+                f"{server.service} takes no writes: {why}.",
+                "use the address of the primary (target_session_attrs=read-write)",
+            )
     for one in live.containers:
         if any(re.search(text, one.log) for text in ERRORS):
             yield Problem(

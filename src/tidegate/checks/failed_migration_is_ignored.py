@@ -47,7 +47,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 yield Problem(
                     act.place,
                     f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
-                    "put set -e at the top of the script"
+                    "put set -e at the top of the script, or || exit 1 behind the command"
                     if act.script
                     else "join the commands with &&",
                     (main.place,) if main.place != act.place else (),
@@ -77,6 +77,11 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
             if found:
                 return found
         return ()
+    line = text.split("\n")[act.place.line - 1].rstrip("\r") if act.place.line else ""
+    if act.script and not any(word in line for word in ("\\", ";", "&", "|", "#", "<")):
+        # Less than set -e, which would also end the script at commands that may fail.
+        at = edits.line_start(text, act.place.line) + len(line.rstrip())
+        return (Edit(act.script, at, at, " || exit 1"),)
     if act.script:
         at = 2 if text.startswith("#!") else 1
         return (edits.insert_line(act.script, text, at, "set -e"),)

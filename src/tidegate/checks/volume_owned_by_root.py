@@ -15,7 +15,8 @@ from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading import edits, facts, words
 from tidegate.reading.edits import Edit
-from tidegate.reading.image import Image
+from tidegate.reading.image import Image, Run
+from tidegate.reading.interpolation import interpolate
 from tidegate.reading.project import ProjectFiles
 
 SEVERITY = "warning"
@@ -68,31 +69,10 @@ def _owned(image: Image, target: str, user: str) -> bool:
     """Whether something in the image makes the folder or hands a folder above it to somebody."""
     for run in image.runs:
         text = " ".join(run.script.text.split())
-        for word in re.split(r"[\s;&|]+", text):
-            path = (
-                posixpath.normpath(posixpath.join(run.workdir, word.strip("\"'")))
-                if word.startswith(("/", ".")) or "/" in word or word == posixpath.basename(target)
-                else ""
-            )
-            expanded = re.sub(r"\$\{?(\w+)\}?", lambda m: run.environ.get(m[1], "\0"), word).strip(
-                "\"'"
-            )
-            if expanded.startswith("/"):
-                path = posixpath.normpath(expanded)
-            makes = re.search(r"\b(mkdir|install|chown)\b", text)
-            if makes and path and target == path:
-                return True
-            if (
-                re.search(r"\b(chown|chmod)\b[^&;|]*-\w*R", text)
-                and path
-                and path != "/"
-                and (target + "/").startswith(path + "/")
-                and _exists(image, target)
-            ):
-                return True
-        if re.search(r"useradd|adduser", text) and re.search(
-            rf"(-d|--home(-dir)?|-h)[ =]{re.escape(target)}(\s|$)", text
-        ):
+        if _owned_by(run, text, target, _exists(image, target)):
+            return True
+        home = rf"(-d|--home(-dir)?|-h)[ =]{re.escape(target)}(\s|$)"
+        if re.search(r"useradd|adduser", text) and re.search(home, text):
             return True
         if run.user == user and re.search(
             rf"mkdir[^&;|]*{re.escape(posixpath.basename(target))}", text
@@ -109,9 +89,32 @@ def _owned(image: Image, target: str, user: str) -> bool:
             return True
     return (
         any(path == target for path, _ in image.volumes)
-        and not image.volumes == []
+        and bool(image.volumes)
         and image.user == ""
     )
+
+
+def _owned_by(run: Run, text: str, target: str, exists: bool) -> bool:
+    """Whether one RUN makes the folder, or changes the owner of a tree that has it."""
+    makes = re.search(r"\b(mkdir|install|chown)\b", text)
+    recursive = re.search(r"\b(chown|chmod)\b[^&;|]*-\w*R", text)
+    for word in re.split(r"[\s;&|]+", text):
+        path = _path(run, word, posixpath.basename(target))
+        if makes and path == target:
+            return True
+        above = path not in ("", "/") and (target + "/").startswith(path + "/")
+        if recursive and above and exists:
+            return True
+    return False
+
+
+def _path(run: Run, word: str, name: str) -> str:
+    """Return a word of a RUN as a path of the image; empty where it is none."""
+    bare = interpolate(word.strip("\"'"), run.environ)
+    if bare.startswith("/"):
+        return posixpath.normpath(bare)
+    is_path = bare.startswith(".") or "/" in bare or bare == name
+    return posixpath.normpath(posixpath.join(run.workdir, bare)) if is_path else ""
 
 
 def _exists(image: Image, target: str) -> bool:

@@ -88,6 +88,8 @@ def _raise_once(raising: Raising) -> Verdict:
         while True:
             verdict = raising.gate.level(raising.connection, session)
             if not verdict.to_do:
+                if election is not None and election.try_win():
+                    _book(raising, election).close_left_open()
                 return verdict
             if election is None:
                 election = patiently(
@@ -220,14 +222,28 @@ def backed_up(raising: Raising) -> str:
     return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
 
 
+def _book(raising: Raising, election: Election) -> ledger.Ledger:
+    gate, connection = raising.gate, raising.connection
+    return ledger.Ledger(
+        election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
+    )
+
+
+def close_left_open(raising: Raising) -> None:
+    """Close what a dead process left open in the ledger, on the connection that has won."""
+    election = raising.gate.database(raising.connection).election(raising.left, raising.taken())
+    try:
+        _book(raising, election).close_left_open()
+    finally:
+        election.release()
+
+
 def _written_down(
     raising: Raising, election: Election, before: Verdict, lost: list[str], receipt: str = ""
 ) -> Verdict:
     """Apply under a run in the ledger; the run's steps are those that the database has after."""
     gate, connection = raising.gate, raising.connection
-    book = ledger.Ledger(
-        election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
-    )
+    book = _book(raising, election)
     records: dict[str, ledger.Record] = {}
     book.begin(
         " ".join(before.pending)[:2000],

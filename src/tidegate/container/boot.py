@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import static
-from tidegate.container.applying import Raising, patiently, raise_level, wait_level
+from tidegate.container.applying import (
+    Raising,
+    close_left_open,
+    patiently,
+    raise_level,
+    wait_level,
+)
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
@@ -147,7 +153,7 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     if verdict.pending or (verdict.unrecorded and one.settings["when_behind"] == "migrate"):
         verdict = _when_behind(one, raising, verdict)
     elif held is not None:
-        held.close()
+        close_left_open(raising)  # the holder died between its last step and its last word
     one.report.stage(
         "gate", connection.alias, _summed_up(verdict), time.monotonic() - began,
         state=verdict.state,

@@ -122,6 +122,15 @@ class Ledger:
         except Unwritten as error:
             self.off = str(error)
 
+    def close_left_open(self) -> None:
+        """Close the runs of processes that died; nothing else is written. Only for a winner."""
+        try:
+            if present(self.query, self.vendor, "tidegate_run"):
+                self._prepare()
+                self._close_abandoned()
+        except Unwritten as error:
+            self.off = str(error)
+
     def _close_abandoned(self) -> None:
         open_runs = self.query(
             "SELECT id FROM tidegate_run WHERE state = 'running' "

@@ -7,7 +7,6 @@ is imported here: TLS, SCRAM and name look-ups in a thread load what they need w
 from __future__ import annotations
 
 import _socket
-import os
 import time
 
 from tidegate.databases.pgparams import (
@@ -22,6 +21,8 @@ from tidegate.databases.pgparams import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tidegate.databases.pgscram import Scram
+
     Row = tuple[str | None, ...]
 
 __all__ = [
@@ -35,7 +36,6 @@ _PROTOCOL_3_0 = b"\0\x03\0\0"
 # A server whose host is gone is noticed within 11 s, also where nothing is on its way.
 _KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
 
-_MAX_SCRAM_ITERATIONS = 5_000_000
 _UNSUPPORTED_AUTH = {2: "Kerberos V5", 6: "SCM", 7: "GSSAPI", 9: "SSPI"}
 
 
@@ -106,7 +106,7 @@ class Connection:
             raise ValueError("the SQL text holds a zero byte")
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            return self._query(_encode(sql), deadline)
+            return self._query(encode(sql), deadline)
         except (PgError, ConnectionError):
             raise
         except BaseException:  # a time limit or a signal: the answer is still to come
@@ -170,7 +170,7 @@ class Connection:
     def _send(self, kind: bytes, body: bytes, deadline: float | None) -> None:
         if self._sock is None:
             raise ConnectionResetError("the database connection is closed")
-        self._sock.settimeout(_left(deadline))
+        self._sock.settimeout(left(deadline))
         try:
             self._sock.sendall(kind + _sized(body))
         except TimeoutError:
@@ -194,7 +194,7 @@ class Connection:
         while len(self._buffer) < size:
             if self._sock is None:
                 raise ConnectionResetError("the database connection is closed")
-            self._sock.settimeout(_left(deadline))
+            self._sock.settimeout(left(deadline))
             try:
                 chunk = self._sock.recv(65536)
             except TimeoutError:
@@ -314,7 +314,7 @@ def _addresses(host: str, port: int, deadline: float) -> list[tuple[int, object]
             done.release()
 
     _thread.start_new_thread(look_up, ())
-    if not done.acquire(timeout=_left(deadline) or 0):
+    if not done.acquire(timeout=left(deadline) or 0):
         raise TimeoutError(f"no answer in time to the look-up of host name {host}")
     if errors:
         raise errors[0]
@@ -337,7 +337,9 @@ def _negotiate(
         try:
             with_tls = tries.pop(0) and _server_has_tls(sock, mode, deadline)
             if with_tls:
-                sock = _wrap(sock, params, host, deadline)
+                from tidegate.databases.pgtls import wrap
+
+                sock = wrap(sock, params, host, deadline)
             elif mode == "prefer":
                 tries.clear()  # the server has no TLS, so this is the only way
             connection = Connection(sock, with_tls)
@@ -362,7 +364,7 @@ def _negotiate(
 
 
 def _server_has_tls(sock: _socket.socket, mode: str, deadline: float) -> bool:
-    sock.settimeout(_left(deadline))
+    sock.settimeout(left(deadline))
     sock.sendall(_SSL_REQUEST)
     answer = sock.recv(1)  # one byte: what follows belongs to the TLS handshake
     if answer == b"S":
@@ -382,58 +384,6 @@ def _server_has_tls(sock: _socket.socket, mode: str, deadline: float) -> bool:
     raise ConnectionAbortedError("the server's answer to the TLS request is not PostgreSQL's")
 
 
-def _wrap(sock: _socket.socket, params: Params, host: str, deadline: float) -> _socket.socket:
-    import socket
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    roots, cert, key = params.sslrootcert, params.sslcert, params.sslkey
-    verify = True  # as libpq: whatever sslmode says, once there is a root certificate
-    try:
-        if roots == "system":
-            context.load_default_certs()
-        elif roots and os.path.exists(roots):
-            context.load_verify_locations(roots)
-        elif params.sslmode.startswith("verify-"):
-            raise TlsRefused(f"sslmode is {params.sslmode}, but there is no file {roots}")
-        else:
-            verify = False
-        if cert and os.path.exists(cert):
-            _check_key(key)
-            context.load_cert_chain(cert, key, _refuse_passphrase)
-    except OSError as err:  # ssl.SSLError is one
-        raise TlsRefused(f"cannot load the TLS certificates: {err}") from None
-    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-    context.check_hostname = params.sslmode == "verify-full"
-    plain = socket.socket(fileno=sock.detach())
-    plain.settimeout(_left(deadline))
-    try:
-        # Bytes for the same reason as in _addresses.
-        return context.wrap_socket(plain, server_hostname=host.encode() if host.isascii() else host)
-    except ssl.SSLCertVerificationError as err:
-        raise TlsRefused(f"the server's certificate: {err.verify_message}") from None
-    except ssl.SSLEOFError:
-        raise ConnectionResetError("the server closed the connection") from None
-    except (ssl.SSLError, ValueError) as err:
-        raise TlsRefused(f"the TLS handshake failed: {err}") from None
-    finally:
-        plain.close()  # only still open if wrap_socket had not taken it over
-
-
-def _check_key(key: str | None) -> None:
-    if not key or not os.path.exists(key):
-        raise TlsRefused(f"there is a client certificate, but no private key {key}")
-    status = os.stat(key)
-    if status.st_mode & (0o037 if status.st_uid == 0 else 0o077):
-        raise TlsRefused(f"the private key {key} can be read by others")
-
-
-def _refuse_passphrase() -> str:
-    raise Unsupported("the client's private key has a passphrase")
-
-
 def _authenticate(
     connection: Connection, params: Params, host: str, port: int, deadline: float
 ) -> None:
@@ -445,8 +395,8 @@ def _authenticate(
         "options": params.options,
     }
     packet = "".join(f"{name}\0{value}\0" for name, value in settings.items() if value) + "\0"
-    connection._send(b"", _PROTOCOL_3_0 + _encode(packet), deadline)
-    scram: _Scram | None = None
+    connection._send(b"", _PROTOCOL_3_0 + encode(packet), deadline)
+    scram: Scram | None = None
     while True:
         kind, body = connection._receive(deadline, 1 << 16)
         if kind == b"E":
@@ -465,14 +415,18 @@ def _authenticate(
         if not password:
             raise PgError("28P01", "the server asks for a password and none is known")
         if method == 3:
-            connection._send(b"p", _encode(password) + b"\0", deadline)
+            connection._send(b"p", encode(password) + b"\0", deadline)
         elif method == 5:
-            connection._send(b"p", _md5(params.user, password, body[4:8]) + b"\0", deadline)
+            from tidegate.databases.pgscram import md5
+
+            connection._send(b"p", md5(params.user, password, body[4:8]) + b"\0", deadline)
         elif method == 10:
             mechanisms = body[4:].split(b"\0")
             if b"SCRAM-SHA-256" not in mechanisms:
                 raise Unsupported(f"SASL mechanisms {b', '.join(mechanisms[:-2]).decode()}")
-            scram = _Scram(password)
+            from tidegate.databases.pgscram import Scram
+
+            scram = Scram(password)
             connection._send(b"p", b"SCRAM-SHA-256\0" + _sized(scram.first, 0), deadline)
         elif method == 11 and scram:
             connection._send(b"p", scram.answer(body[4:]), deadline)
@@ -503,7 +457,7 @@ def _check_session(connection: Connection, wanted: str, deadline: float) -> None
         ((recovering, read_only),) = connection.query(
             "SELECT pg_catalog.pg_is_in_recovery(),"
             " pg_catalog.current_setting('transaction_read_only')",
-            _left(deadline),
+            left(deadline),
         )
     except BaseException:
         connection.close()
@@ -517,98 +471,6 @@ def _check_session(connection: Connection, wanted: str, deadline: float) -> None
     if not fits[wanted]:
         connection.close()
         raise ConnectionError(f"the server is not {wanted}, as target_session_attrs demands")
-
-
-class _Scram:
-    """SCRAM-SHA-256 without channel binding (RFC 5802, 7677)."""
-
-    def __init__(self, password: str) -> None:
-        from binascii import b2a_base64
-
-        self.verified = False
-        self._password = _saslprep(password)
-        self._nonce = b2a_base64(os.urandom(18), newline=False)
-        self.first = b"n,,n=,r=" + self._nonce
-        self._signature = b""
-
-    def answer(self, challenge: bytes) -> bytes:
-        from binascii import a2b_base64, b2a_base64
-
-        try:
-            from _hashlib import hmac_digest, pbkdf2_hmac
-            from _hashlib import openssl_sha256 as sha256
-        except ImportError:
-            try:
-                from hashlib import pbkdf2_hmac, sha256
-                from hmac import digest as hmac_digest  # type: ignore[assignment]
-            except ImportError:
-                raise Unsupported("SCRAM-SHA-256, in a Python without OpenSSL") from None
-        try:
-            fields = dict(part.split(b"=", 1) for part in challenge.split(b","))
-            nonce, salt, rounds = fields[b"r"], a2b_base64(fields[b"s"]), int(fields[b"i"])
-        except (KeyError, ValueError):
-            raise PgError("08P01", "the server's SCRAM message is malformed") from None
-        if not nonce.startswith(self._nonce) or nonce == self._nonce or rounds < 1:
-            raise PgError("08P01", "the server's SCRAM message is malformed")
-        if rounds > _MAX_SCRAM_ITERATIONS:
-            raise Unsupported(f"SCRAM with {rounds} iterations")
-        salted = pbkdf2_hmac("sha256", self._password, salt, rounds)
-        bare = b"c=biws,r=" + nonce
-        message = b",".join((self.first[3:], challenge, bare))
-        client_key = hmac_digest(salted, b"Client Key", "sha256")
-        mask = hmac_digest(sha256(client_key).digest(), message, "sha256")
-        proof = bytes(a ^ b for a, b in zip(client_key, mask, strict=True))
-        server_key = hmac_digest(salted, b"Server Key", "sha256")
-        self._signature = hmac_digest(server_key, message, "sha256")
-        return bare + b",p=" + b2a_base64(proof, newline=False)
-
-    def verify(self, final: bytes) -> None:
-        from binascii import b2a_base64
-
-        if not self._signature or final != b"v=" + b2a_base64(self._signature, newline=False):
-            raise PgError("08P01", "the server did not prove that it knows the password")
-        self.verified = True
-
-
-def _saslprep(password: str) -> bytes:
-    """RFC 4013; a password it forbids is used as it stands, as libpq and the server do."""
-    raw = _encode(password)
-    if password.isascii():
-        return raw
-    import stringprep as tables
-    import unicodedata
-
-    mapped = "".join(
-        " " if tables.in_table_c12(char) else char
-        for char in password
-        if not tables.in_table_b1(char)
-    )
-    text = unicodedata.normalize("NFKC", mapped)
-    forbidden = (
-        tables.in_table_a1, tables.in_table_c12, tables.in_table_c21_c22, tables.in_table_c3,
-        tables.in_table_c4, tables.in_table_c5, tables.in_table_c6, tables.in_table_c7,
-        tables.in_table_c8, tables.in_table_c9,
-    )  # fmt: skip
-    if not text or any(rule(char) for char in text for rule in forbidden):
-        return raw
-    right_to_left = [tables.in_table_d1(char) for char in text]
-    if any(right_to_left):
-        mixed = any(tables.in_table_d2(char) for char in text)
-        if mixed or not (right_to_left[0] and right_to_left[-1]):
-            return raw
-    return _encode(text)
-
-
-def _md5(user: str, password: str, salt: bytes) -> bytes:
-    try:
-        try:
-            from _hashlib import openssl_md5 as md5
-        except ImportError:
-            from hashlib import md5
-        inner = md5(_encode(password + user)).hexdigest().encode()
-        return b"md5" + md5(inner + salt).hexdigest().encode()
-    except ValueError:
-        raise Unsupported("MD5 authentication, where OpenSSL forbids MD5") from None
 
 
 def _error(body: bytes) -> PgError:
@@ -640,7 +502,7 @@ def _row(body: bytes) -> Row:
 def _open(family: int, address: object, deadline: float) -> _socket.socket:
     sock = _socket.socket(family, _socket.SOCK_STREAM)
     try:
-        sock.settimeout(_left(deadline))
+        sock.settimeout(left(deadline))
         sock.connect(address)  # type: ignore[arg-type]
         if family != _socket.AF_UNIX:
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -661,7 +523,7 @@ def _close(sock: _socket.socket) -> None:
         pass
 
 
-def _left(deadline: float | None) -> float | None:
+def left(deadline: float | None) -> float | None:
     """What settimeout is to be told."""
     if deadline is None:
         return None
@@ -681,7 +543,8 @@ def _sized(body: bytes, counted: int = 4) -> bytes:
     return (len(body) + counted).to_bytes(4, "big") + body
 
 
-def _encode(text: str) -> bytes:
+def encode(text: str) -> bytes:
+    """Return the bytes; those that were no UTF-8 come back as they were."""
     return text.encode("utf-8", "surrogateescape")
 
 

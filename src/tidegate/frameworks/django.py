@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
-from tidegate.errors import UsageProblem
+from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.sessions import cutter
 from tidegate.model.step import Step
@@ -194,7 +194,7 @@ class DjangoProject:
         connection_created.connect(opened, weak=False)
         try:
             with database.execute_wrapper(_watch(applying)):
-                _call(command, connection.alias, target)
+                _call(command, connection.alias, target, applying)
         finally:
             connection_created.disconnect(opened)
             database.close()
@@ -454,9 +454,10 @@ def _watch(applying: Applying) -> Callable[..., Any]:
     return watch
 
 
-def _call(command: Any, alias: str, target: str) -> None:
+def _call(command: Any, alias: str, target: str, applying: Applying) -> None:
     from django.core.management import call_command
     from django.core.management.base import CommandError
+    from django.db import NotSupportedError
 
     args = target.split(".", 1) if target else []
     quiet = StringIO()  # stdout belongs to results
@@ -464,6 +465,14 @@ def _call(command: Any, alias: str, target: str) -> None:
         call_command(command, *args, database=alias, interactive=False, verbosity=1, stdout=quiet)
     except CommandError as error:
         raise UsageProblem(str(error), "Django's migrate refuses to begin.", "") from None
+    except NotSupportedError as error:
+        if applying.step:
+            raise
+        raise RefusedForGood(
+            f"Django refuses the server of {alias}: {error}",
+            "Each Django release works with certain versions of a server. Nothing was applied.",
+            "upgrade the server, or keep the Django release that supports it",
+        ) from None
 
 
 def _replace_changed(command: Any) -> Callable[..., bool]:

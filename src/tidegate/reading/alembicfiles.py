@@ -90,8 +90,9 @@ def _calls(module: pycode.Module) -> list[UrlCall]:
             shown = ast.get_source_segment(module.text, assigned[value.id]) or source
         escaped = bool(re.search(r"""['"]%['"]\s*,\s*['"]%%['"]""", shown + source))
         text = pycode.literal(value)
-        out.append(UrlCall(
-            node.lineno, node.end_lineno or node.lineno, escaped, text if isinstance(text, str) else "", source,
-            (value.lineno, value.col_offset), (value.end_lineno or value.lineno, value.end_col_offset or 0),
-        ))  # fmt: skip
+        begin = (value.lineno, value.col_offset)
+        end = (value.end_lineno or value.lineno, value.end_col_offset or 0)
+        said = text if isinstance(text, str) else ""
+        last = node.end_lineno or node.lineno
+        out.append(UrlCall(node.lineno, last, escaped, said, source, begin, end))
     return out

@@ -75,7 +75,7 @@ def find_stacks(paths: Sequence[str], read: Read) -> list[tuple[str, ...]]:
 
 
 def _stands_alone(text: str, path: str) -> bool | None:
-    """Whether each service has an image, a build or an extends; None where there are no services."""
+    """Whether each service has an image, a build or an extends; None without any."""
     try:
         documents = tree.parse(text, path)
     except NotYaml:

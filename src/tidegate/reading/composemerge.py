@@ -28,9 +28,9 @@ def merge(base: Item, over: Item, key: str = "") -> Item:
         base, over = keyed(base), keyed(over)
     if key == "build":
         base, over = _build(base), _build(over)
-    if key == "logging" and base.get("driver") and over.get("driver"):
-        if base.get("driver").text != over.get("driver").text:  # type: ignore[union-attr]
-            return over
+    drivers = [one.get("driver") for one in (base, over)] if key == "logging" else []
+    if len({one.text for one in drivers if one is not None}) > 1:
+        return over  # the options of one driver mean nothing to another
     if isinstance(base.value, dict) and isinstance(over.value, dict):
         return replace(over, value=_mappings(base.value, over.value))
     if isinstance(base.value, tuple) or isinstance(over.value, tuple):

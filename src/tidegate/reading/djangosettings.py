@@ -1,15 +1,19 @@
-"""Django settings without running them: `from .base import *` followed, values where they are literal."""
+"""Django settings without running them: `from .base import *` is followed, literals are read."""
 
 from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tidegate.reading import pycode
 from tidegate.reading.pycode import UNKNOWN, Assigned, EnvRead
+
+_READER = re.compile(r"\bEnv\(|\bdecouple\b|\benvirons\b|\bFileAwareEnv\(")
 
 
 @dataclass
@@ -81,10 +85,18 @@ class Settings:
 
     def path_of(self, node: ast.AST) -> str:
         """Return the file in which a node stands."""
-        for module in self.modules:
-            if module.tree is not None and any(one is node for one in ast.walk(module.tree)):
-                return module.path
-        return self.path
+        return self._file_names.get(id(node), self.path)
+
+    @cached_property
+    def _file_names(self) -> dict[int, str]:
+        """Each `__file__` of the modules, by its node."""
+        return {
+            id(node): module.path
+            for module in self.modules
+            if "__file__" in module.text and module.tree is not None
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Name) and node.id == "__file__"
+        }
 
     def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, Any]) -> Any:
         called = pycode.dotted(node.func) if isinstance(node, ast.Call) else ""
@@ -92,7 +104,7 @@ class Settings:
             text = environ[read.name]
             if text is UNKNOWN:
                 return UNKNOWN
-            if called.endswith(".list") or called.endswith(".tuple"):
+            if called.endswith((".list", ".tuple")):
                 return [one.strip() for one in text.split(",") if one.strip()]
             if called.endswith(".bool"):
                 return text.lower() in ("1", "true", "yes", "on", "y", "t", "ok")
@@ -172,6 +184,10 @@ def load(module: str, folder: str, read: Callable[[str], str | None]) -> Setting
         return None
     modules: list[pycode.Module] = []
     _gather(path, folder, read, exists, modules, set())
+    if not any(_READER.search(one.text) for one in modules):
+        # `env` and `config` are functions of the project's own: they may have a default inside.
+        for one in modules:
+            one.reads = [replace(r, required=r.required and not r.via) for r in one.reads]
     for one in modules:
         schemed = _scheme(modules)
         one.reads = [

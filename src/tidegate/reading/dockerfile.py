@@ -31,6 +31,11 @@ class Instruction:
     heredocs: tuple[str, ...] = ()
     source: str = ""
 
+    @property
+    def shell(self) -> str:
+        """The text as a shell reads it: its lines are one command line, as they stand."""
+        return self.text.replace("\n", "\\\n")
+
     def flag(self, name: str) -> str:
         """Return the value of `--name=`; empty where it is not given."""
         return next((value for key, value in self.flags if key == name), "")

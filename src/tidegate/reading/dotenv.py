@@ -38,7 +38,7 @@ class Variable:
 def read(
     text: str, dialect: str = "compose", environ: Mapping[str, str] | None = None
 ) -> dict[str, Variable]:
-    """Return the assignments of a file; a later one wins. Never raises: odd lines are passed over."""
+    """Return the assignments of a file; a later one wins. Odd lines are passed over."""
     known: dict[str, str] = dict(environ or {})
     out: dict[str, Variable] = {}
     offset = 0

@@ -152,7 +152,7 @@ class Hidden(dict[str, Any]):
 
 
 def loads_settings(project: ProjectFiles, service: Service) -> bool:
-    """Whether a service runs the project's Django: it manages, serves Python, or works on a queue."""
+    """Whether a service runs the project's Django: it manages, serves, or works on a queue."""
     if project.image(service) is None:
         return False
     return any(
@@ -339,7 +339,7 @@ def python_lines(project: ProjectFiles, text: str) -> Iterator[Place]:
     modules: list[pycode.Module] = [*project.python]
     modules += [one.module for one in project.alembics if one.module is not None]
     for module in {one.path: one for one in modules}.values():
-        if not about_migrations(module):
+        if text not in module.text or not about_migrations(module):
             continue
         for number, line in enumerate(module.text.split("\n"), 1):
             if text in line and not line.lstrip().startswith("#"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 import shlex
@@ -78,7 +79,7 @@ class Image:
         return self.file.path
 
     def origin(self, path: str) -> Copy | None:
-        """Return the COPY that puts `path` there, with `source` the very file; the last one wins."""
+        """Return the COPY that puts `path` there, `source` being the very file; the last wins."""
         found: Copy | None = None
         for one in self.copies:
             source = _source_of(one, posixpath.normpath(path))
@@ -99,9 +100,9 @@ class Image:
                     if one.into
                     else one.target
                 )
-            if one.source in ("", ".") or source.startswith(one.source + "/"):
-                if not self.ignore.ignores(_below(source, self.context)):
-                    return posixpath.normpath(posixpath.join(one.target, below))
+            inside = one.source in ("", ".") or source.startswith(one.source + "/")
+            if inside and not self.ignore.ignores(_below(source, self.context)):
+                return posixpath.normpath(posixpath.join(one.target, below))
         return ""
 
     def absolute(self, path: str) -> str:
@@ -130,6 +131,10 @@ def _below(path: str, folder: str) -> str:
 def _source_of(copy: Copy, path: str) -> str | None:
     """Return the host's file that `copy` puts at `path`; "" for content that is no host file."""
     target = posixpath.normpath(copy.target)
+    if "*" in copy.source or "?" in copy.source:
+        name = posixpath.join(posixpath.dirname(copy.source), posixpath.basename(path))
+        matches = posixpath.dirname(path) == target and fnmatch.fnmatch(name, copy.source)
+        return name if matches else None
     if copy.into:
         name = posixpath.basename(copy.source)
         inner = posixpath.join(target, name)
@@ -176,54 +181,55 @@ class Builder:
         image.build_args = {}
         for one in stage.instructions:
             self.order += 1
-            method = getattr(self, "on_" + one.name.lower(), None)
+            method = getattr(self, "_on_" + one.name.lower(), None)
             if method is not None:
                 method(image, one)
         return image
 
     def expand(self, image: Image, text: str) -> str:
+        """Replace ARG and ENV variables, as they stand at this point."""
         values = {**self.file.args, **image.build_args, **image.environ}
         return interpolate(text, values)
 
-    def on_arg(self, image: Image, one: Instruction) -> None:
+    def _on_arg(self, image: Image, one: Instruction) -> None:
         for name, value in pairs(one.text).items():
             default = self.file.args.get(name, "") if value is None else self.expand(image, value)
             image.build_args[name] = self.build_args.get(name, default)
 
-    def on_env(self, image: Image, one: Instruction) -> None:
+    def _on_env(self, image: Image, one: Instruction) -> None:
         for name, value in pairs(one.text).items():
             image.environ[name] = self.expand(image, value or "")
 
-    def on_workdir(self, image: Image, one: Instruction) -> None:
+    def _on_workdir(self, image: Image, one: Instruction) -> None:
         image.workdir = image.absolute(self.expand(image, one.text.strip().strip("\"'")))
 
-    def on_user(self, image: Image, one: Instruction) -> None:
+    def _on_user(self, image: Image, one: Instruction) -> None:
         image.user = self.expand(image, one.text.strip())
         image.user_line = one.line
 
-    def on_entrypoint(self, image: Image, one: Instruction) -> None:
+    def _on_entrypoint(self, image: Image, one: Instruction) -> None:
         image.entrypoint = one
         if image.cmd is not None and image.cmd not in image.stage.instructions:
             image.cmd = None  # an inherited CMD is dropped together with the old ENTRYPOINT
 
-    def on_cmd(self, image: Image, one: Instruction) -> None:
+    def _on_cmd(self, image: Image, one: Instruction) -> None:
         image.cmd = one
 
-    def on_healthcheck(self, image: Image, one: Instruction) -> None:
+    def _on_healthcheck(self, image: Image, one: Instruction) -> None:
         image.healthcheck = one
 
-    def on_stopsignal(self, image: Image, one: Instruction) -> None:
+    def _on_stopsignal(self, image: Image, one: Instruction) -> None:
         image.stop_signal = one.text.strip()
 
-    def on_shell(self, image: Image, one: Instruction) -> None:
+    def _on_shell(self, image: Image, one: Instruction) -> None:
         image.shell_words = one.words or ()
 
-    def on_volume(self, image: Image, one: Instruction) -> None:
+    def _on_volume(self, image: Image, one: Instruction) -> None:
         for path in one.words or one.text.split():
             image.volumes.append((image.absolute(self.expand(image, path)), one))
 
-    def on_run(self, image: Image, one: Instruction) -> None:
-        text = shlex.join(one.words) if one.words else one.text
+    def _on_run(self, image: Image, one: Instruction) -> None:
+        text = shlex.join(one.words) if one.words else one.shell
         if one.heredocs and text.strip().startswith("<<"):
             text = one.heredocs[0]
         strict = any(
@@ -234,7 +240,7 @@ class Builder:
         environ = {**image.build_args, **image.environ}
         image.runs.append(Run(one, script, image.user, image.workdir, environ, self.order))
 
-    def on_copy(self, image: Image, one: Instruction) -> None:
+    def _on_copy(self, image: Image, one: Instruction) -> None:
         words = list(one.words) if one.words else one.text.split()
         words = [self.expand(image, word) for word in words]
         if len(words) < 2:
@@ -245,7 +251,7 @@ class Builder:
         for source in sources:
             self._copy(image, one, source, target, into)
 
-    on_add = on_copy
+    _on_add = _on_copy
 
     def _copy(self, image: Image, one: Instruction, source: str, target: str, into: bool) -> None:
         mode, owner = one.flag("chmod"), one.flag("chown")
@@ -258,17 +264,11 @@ class Builder:
             where = posixpath.join(target, posixpath.basename(source)) if into else target
             image.copies.append(Copy("", where, False, one, self.order, mode, owner))
         else:
-            for path in self._on_host(source):
-                folder = path in self.is_dir or path in ("", ".")
-                image.copies.append(
-                    Copy(path, target, into and not folder, one, self.order, mode, owner)
-                )
-
-    def _on_host(self, source: str) -> list[str]:
-        path = posixpath.normpath(posixpath.join(self.context, source.lstrip("/")))
-        if "*" not in path and "?" not in path:
-            return [path]
-        return [path]  # patterns match files that we look up by name later
+            path = posixpath.normpath(posixpath.join(self.context, source.lstrip("/")))
+            folder = path in self.is_dir or path in ("", ".")
+            image.copies.append(
+                Copy(path, target, into and not folder, one, self.order, mode, owner)
+            )
 
     def _from_stage(
         self, image: Image, one: Instruction, stage: Stage, source: str, target: str, into: bool
@@ -283,11 +283,14 @@ class Builder:
         image.copies.append(
             Copy("", where, False, one, order, one.flag("chmod"), one.flag("chown"))
         )
+        if found is not None and found.source in self.is_dir:
+            image.copies.append(Copy(found.source, target, False, one, order, found.mode))
+            return
         if found is not None and found.source:
             image.copies.append(Copy(found.source, where, False, one, order, found.mode))
             return
         for copy in earlier.copies:
             if copy.target == source or copy.target.startswith(source.rstrip("/") + "/"):
                 rest = copy.target[len(source) :].lstrip("/")
-                image.copies.append(Copy(copy.source, posixpath.join(target, rest) if rest else target,
-                                         copy.into, one, order, copy.mode))  # fmt: skip
+                place = posixpath.join(target, rest) if rest else target
+                image.copies.append(Copy(copy.source, place, copy.into, one, order, copy.mode))

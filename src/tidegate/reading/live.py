@@ -34,11 +34,28 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Server:
+    """What a running PostgreSQL says of itself, asked inside its own container.
+
+    `waiting` are statements that wait for a lock: seconds, who blocks, the statement's beginning.
+    """
+
+    service: str
+    in_recovery: bool = False
+    read_only: bool = False
+    connections: int = 0
+    max_connections: int = 0
+    invalid_indexes: tuple[str, ...] = ()
+    waiting: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Live:
     """What the engine says about a project."""
 
     containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    servers: tuple[Server, ...] = ()
     why_not: str = ""  # why a part could not be seen
 
     def of(self, service: str) -> list[Container]:

@@ -17,6 +17,7 @@ from tidegate.reading import (
     dockerfile,
     gitattributes,
     ignore,
+    kubernetes,
     migrations,
     pycode,
     requirements,
@@ -33,6 +34,10 @@ SKIPPED = {
     ".ruff_cache", ".pytest_cache", "site-packages", "dist", "build", ".eggs", "bower_components",
     "staticfiles", ".idea", ".vscode", "htmlcov", ".terraform",
 }  # fmt: skip
+_REQUIREMENTS = re.compile(
+    r"(requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
+    r"|(base|prod|production|local|dev|common)\.txt)$"
+)
 LARGEST = 512 * 1024
 _DEPTH = 8
 
@@ -57,6 +62,7 @@ class ProjectFiles:
         self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, str, str], Image | None] = {}
         self._starts: dict[int, Start] = {}
+        self._revisions: dict[str, list[migrations.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
 
     @cached_property
@@ -93,7 +99,7 @@ class ProjectFiles:
         return self._texts[path]
 
     def _read(self, path: str) -> str | None:
-        if path.startswith("/") or path.startswith("../"):
+        if path.startswith(("/", "../")):
             return None
         full = self.root / path
         try:
@@ -147,6 +153,19 @@ class ProjectFiles:
         """Return the services of the same stack, itself included."""
         return [one for one in self.services if one.stack is service.stack]
 
+    @cached_property
+    def workloads(self) -> tuple[kubernetes.Workload, ...]:
+        """The workloads of Kubernetes manifests."""
+        found = [
+            path
+            for path in self.paths
+            if path.endswith((".yaml", ".yml"))
+            and path not in self.compose_paths
+            and path.count("/") <= 4
+            and not path.startswith(".github/")
+        ]
+        return tuple(kubernetes.load(found, self.read))
+
     # Images
 
     @cached_property
@@ -189,7 +208,7 @@ class ProjectFiles:
 
     @cached_property
     def images(self) -> tuple[Image, ...]:
-        """Every image that a service builds; the Dockerfiles that no service names come by themselves."""
+        """Every image that a service builds; without services, that of each Dockerfile."""
         found = [image for one in self.services if (image := self.image(one)) is not None]
         named = {image.path for image in found}
         for path in self.dockerfiles:
@@ -309,7 +328,7 @@ class ProjectFiles:
         return self._settings[key]
 
     def settings_for(self, service: Service | None) -> Settings | None:
-        """Return the settings that a service's variables and image choose; None where it has none."""
+        """Return the settings that a service's variables and image choose, if it has some."""
         found = self._settings_for(service)
         if service is None or found is None:
             return found
@@ -352,6 +371,11 @@ class ProjectFiles:
 
     def revisions(self, one: alembicfiles.Alembic) -> list[migrations.Migration]:
         """Return an environment's revisions."""
+        if one.folder not in self._revisions:
+            self._revisions[one.folder] = self._read_revisions(one)
+        return self._revisions[one.folder]
+
+    def _read_revisions(self, one: alembicfiles.Alembic) -> list[migrations.Migration]:
         folder = posixpath.join(one.folder, "versions") + "/"
         wanted = [path for path in self.paths if path.startswith(folder) and path.endswith(".py")]
         return migrations.alembic(wanted, {path: self.read(path) or "" for path in wanted})
@@ -361,13 +385,13 @@ class ProjectFiles:
         """The packages that the project installs."""
         found = [
             path for path in self.paths
-            if path.count("/") <= 2 and re.match(r"(requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock|(base|prod|production|local|dev|common)\.txt)$", posixpath.basename(path))
+            if path.count("/") <= 2 and _REQUIREMENTS.match(posixpath.basename(path))
         ]  # fmt: skip
         return requirements.read(found, self.read)
 
     @cached_property
     def python(self) -> tuple[pycode.Module, ...]:
-        """The project's own Python files that name what checks look for, tests and migrations left out."""
+        """The project's own Python files that name what checks look for, without tests."""
         out = []
         for path in self.paths:
             parts = path.split("/")

@@ -1,11 +1,12 @@
-"""Python files read by their syntax alone: module-level names, and what they take from the environment."""
+"""Python files by their syntax alone: module-level names, and what they take from outside."""
 
 from __future__ import annotations
 
 import ast
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 UNKNOWN = object()
@@ -22,6 +23,7 @@ class EnvRead:
     required: bool
     default: Any = UNKNOWN
     certain: bool = True  # it runs on every import
+    via: str = ""  # the reader's name, where it is not os.environ
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,37 @@ class Assigned:
 
 @dataclass
 class Module:
-    """A parsed file: None where it has a syntax error of this Python."""
+    """A file, parsed when it is asked for."""
 
     path: str
     text: str
-    tree: ast.Module | None
-    assigned: list[Assigned] = field(default_factory=list)
-    reads: list[EnvRead] = field(default_factory=list)
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The syntax; None where it has an error for this Python."""
+        try:
+            return ast.parse(self.text)
+        except (SyntaxError, ValueError):
+            return None
+
+    @cached_property
+    def assigned(self) -> list[Assigned]:
+        """The assignments that run at import."""
+        return [found for one, maybe in self._run for found in _assignments(one, self.path, maybe)]
+
+    @cached_property
+    def reads(self) -> list[EnvRead]:
+        """The environment variables that are read at import."""
+        return [found for one, maybe in self._run for found in _reads(one, self.path, not maybe)]
+
+    @property
+    def _run(self) -> Iterator[tuple[ast.stmt, bool]]:
+        return statements(self.tree.body if self.tree is not None else [], False)
 
 
 def read(text: str, path: str) -> Module:
-    """Parse a file. Never raises."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return Module(path, text, None)
-    module = Module(path, text, tree)
-    for statement, conditional in statements(tree.body, False):
-        module.assigned += _assignments(statement, path, conditional)
-        module.reads += [one for one in _reads(statement, path, not conditional)]
-    return module
+    """Return a file to be parsed. Never raises."""
+    return Module(path, text)
 
 
 def statements(body: list[ast.stmt], conditional: bool) -> Iterator[tuple[ast.stmt, bool]]:
@@ -113,7 +126,7 @@ def _reads(statement: ast.stmt, path: str, certain: bool) -> Iterator[EnvRead]:
         found = env_read(node, path)
         if found is not None:
             sure = certain and id(node) not in lazy
-            yield EnvRead(found.name, path, found.line, found.required, found.default, sure)
+            yield replace(found, certain=sure)
 
 
 def env_read(node: ast.AST, path: str = "") -> EnvRead | None:
@@ -138,14 +151,14 @@ def env_read(node: ast.AST, path: str = "") -> EnvRead | None:
     if head in ("env", "config") and (not tail or tail in _TYPES):
         if head == "config" and tail:
             return None
-        only_named = head == "env" and tail not in ("db", "db_url", "cache", "cache_url")
-        has = default is not None and (not only_named or True)
-        return EnvRead(first.value, path, node.lineno, not has, value)
+        return EnvRead(first.value, path, node.lineno, default is None, value, via=head)
     return None
 
 
-_TYPES = ("str", "bool", "int", "float", "list", "tuple", "dict", "json", "url", "db", "db_url",
-          "cache", "cache_url", "email", "email_url", "search_url", "path", "bytes", "read_env")  # fmt: skip
+_TYPES = (
+    "str", "bool", "int", "float", "list", "tuple", "dict", "json", "url", "db", "db_url", "cache",
+    "cache_url", "email", "email_url", "search_url", "path", "bytes", "read_env",
+)  # fmt: skip
 
 
 def dotted(node: ast.AST) -> str:

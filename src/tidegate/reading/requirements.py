@@ -35,7 +35,7 @@ def read(paths: Sequence[str], text_of: Callable[[str], str | None]) -> dict[str
         text = text_of(path) or ""
         name = posixpath.basename(path)
         found: list[Requirement] = []
-        if name.endswith(".txt") or name.endswith(".in"):
+        if name.endswith((".txt", ".in")):
             found = _lines(text.splitlines(), path)
         elif name == "pyproject.toml":
             found = _pyproject(text, path)

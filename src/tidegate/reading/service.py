@@ -269,10 +269,10 @@ class Service:
         value = {k: v.text for k, v in found.entries.items()} if found is not None else {}
         retries = value.get("retries", "")
         holes = found is not None and any(one.holes for one in found.entries.values())
-        return Health(
-            words, place, seconds(value.get("interval", ""), 30), seconds(value.get("timeout", ""), 30),
-            int(retries) if retries.isdigit() else 3, math.inf if holes else seconds(value.get("start_period", ""), 0), found,
-        )  # fmt: skip
+        start = math.inf if holes else seconds(value.get("start_period", ""), 0)
+        interval, timeout = (seconds(value.get(key, ""), 30) for key in ("interval", "timeout"))
+        tries = int(retries) if retries.isdigit() else 3
+        return Health(words, place, interval, timeout, tries, start, found)
 
     @property
     def health_disabled(self) -> bool:

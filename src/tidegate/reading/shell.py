@@ -117,7 +117,7 @@ def parse(text: str, errexit: bool = False) -> Script:
 
 
 class _Walk:
-    """Collects the commands of a syntax tree; `set -e` and `set -o pipefail` are kept on the way."""
+    """Collects the commands of a syntax tree; `set -e` and its kin are kept on the way."""
 
     def __init__(self, errexit: bool) -> None:
         self.errexit, self.pipefail = errexit, False
@@ -168,7 +168,7 @@ class _Walk:
                 pipefail=self.pipefail,
                 start=node.start_byte,
                 end=node.end_byte,
-            )  # fmt: skip
+            )
         )
 
     def options(self, words: tuple[str, ...]) -> None:

@@ -116,10 +116,10 @@ def _argv(
     entry_place = command_place = nowhere
     shell_form = False
     if image is not None and image.entrypoint is not None:
-        entry, shell_form = _form(image.entrypoint.words, image.entrypoint.text, image.shell_words)
+        entry, shell_form = _form(image.entrypoint.words, image.entrypoint.shell, image.shell_words)
         entry_place = Place(image.path, image.entrypoint.line)
     if image is not None and image.cmd is not None and not shell_form:
-        command, shell_form = _form(image.cmd.words, image.cmd.text, image.shell_words)
+        command, shell_form = _form(image.cmd.words, image.cmd.shell, image.shell_words)
         command_place = Place(image.path, image.cmd.line)
     if service is not None:
         own = service.words("entrypoint")
@@ -262,10 +262,11 @@ class _Teller:
             target = command_place if passes and command else place
             for act in self.tell(expanded, target, command, command_place, depth + 1):
                 deeper = act.command.inside or act.script != script
-                mine = act if (deeper and act.script) else replace(
-                    act, command=_as_run(act, one), place=act.place if act.place != target else target,
-                    script=script, through_shell=through or "script",
-                )  # fmt: skip
+                mine = act
+                if not (deeper and act.script):
+                    shell_name = through or "script"
+                    run = _as_run(act, one)
+                    mine = replace(act, command=run, script=script, through_shell=shell_name)
                 if one.inside and mine is act:
                     mine = replace(
                         act, command=replace(act.command, inside=one.inside + act.command.inside)

@@ -9,18 +9,27 @@ from collections.abc import Sequence
 Words = Sequence[str]
 
 SERVERS = (
-    "gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve", "runserver",
-    "runserver_plus", "fastapi", "flask", "hypercorn", "nginx", "supervisord", "circusd", "honcho",
+    "gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve",
+    "runserver", "runserver_plus", "fastapi", "flask", "nginx", "supervisord", "circusd",
+    "honcho",
 )  # fmt: skip
-WORKERS = ("celery", "rq", "rqworker", "rqscheduler", "dramatiq", "rundramatiq", "huey_consumer",
-           "run_huey", "arq", "procrastinate", "qcluster", "db_worker", "process_tasks", "flower")  # fmt: skip
-WAITERS = ("wait-for-it", "wait-for-it.sh", "wait_for_it.sh", "wait-for", "wait-for.sh", "wait_for",
-           "dockerize", "wait4x", "pg_isready", "wait_for_db", "wait_for_database", "waitforit",
-           "wait-for-postgres.sh", "wait_for_postgres", "wait", "holdup", "dbwait", "mysqladmin", "wait-port")  # fmt: skip
+WORKERS = (
+    "celery", "rq", "rqworker", "rqscheduler", "dramatiq", "rundramatiq", "huey_consumer",
+    "run_huey", "arq", "procrastinate", "qcluster", "db_worker", "process_tasks", "flower",
+)  # fmt: skip
+WAITERS = (
+    "wait-for-it", "wait-for-it.sh", "wait_for_it.sh", "wait-for", "wait-for.sh", "wait_for",
+    "dockerize", "wait4x", "pg_isready", "wait_for_db", "wait_for_database", "waitforit",
+    "wait-for-postgres.sh", "wait_for_postgres", "wait", "holdup", "dbwait", "mysqladmin",
+    "wait-port",
+)  # fmt: skip
 _MANAGE = ("migrate", "migrate_schemas", "syncdb")
-_WRAPPERS = ("tini", "dumb-init", "gosu", "su-exec", "setpriv", "catatonit", "s6-setuidgid", "chroot",
-             "/init", "sudo", "doas", "nice", "nohup", "time", "env", "stdbuf", "exec", "opentelemetry-instrument",
-             "ddtrace-run", "newrelic-admin", "coverage", "debugpy", "watchmedo", "command", "xvfb-run")  # fmt: skip
+_WRAPPERS = (
+    "tini", "dumb-init", "gosu", "su-exec", "setpriv", "catatonit", "s6-setuidgid", "chroot",
+    "/init", "sudo", "doas", "nice", "nohup", "time", "env", "stdbuf", "exec",
+    "opentelemetry-instrument", "ddtrace-run", "newrelic-admin", "coverage", "debugpy",
+    "watchmedo", "command", "xvfb-run",
+)  # fmt: skip
 _RUNNERS = (("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"),
             ("newrelic-admin", "run-program"), ("rye", "run"))  # fmt: skip
 LOCKS = ("flock", "setlock", "s6-setlock")

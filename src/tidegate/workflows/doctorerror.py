@@ -61,7 +61,8 @@ def lines(explained: Sequence[Explanation]) -> list[str]:
     if not explained:
         return [
             "No check knows that text.",
-            "  next: give the lines around it too, such as the container's whole log: docker compose logs | tidegate doctor --error -",
+            "  next: give the lines around it too, such as the container's whole log:",
+            "        docker compose logs SERVICE | tidegate doctor --error -",
         ]
     out = ["Nothing in this project's files explains it. Elsewhere it comes from:"]
     for one in explained[:5]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ class Plan:
     commands: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     rules: list[tuple[str, str]] = field(default_factory=list)
 
     def shown(self) -> list[str]:
@@ -72,11 +72,26 @@ def masked(line: str) -> str:
 def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str] = ()) -> Plan:
     """Gather the edits of every finding that has some, and those that they make necessary.
 
-    Each round is looked at in memory: a mend that brings a finding without a mend is refused.
+    Each round is looked at in memory: a mend that brings a finding without a mend is left out.
     """
+    whole = _plan(project, found, ignore, frozenset())
+    for rule in dict.fromkeys(rule for rule, _ in whole.rules) if whole.refused else ():
+        less = _plan(project, found, ignore, frozenset({rule}))
+        if not less.refused:
+            less.left_out = [f"{rule} is not mended: {one}" for one in whole.refused[:1]]
+            return less
+    return whole
+
+
+def _plan(
+    project: ProjectFiles,
+    found: Sequence[Diagnosis],
+    ignore: Sequence[str],
+    without: frozenset[str],
+) -> Plan:
     out = Plan()
     first = {one.rule for one in found}
-    now, seen = project, list(found)
+    now, seen = project, [one for one in found if one.rule not in without]
     for _ in range(ROUNDS):
         by_path = _gathered(out, now, seen)
         if not by_path:
@@ -86,7 +101,7 @@ def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str
             texts[path] = applied(now.read(path) or "", edits)
             out.changes[path] = (project.read(path) or "", texts[path])
         now = ProjectFiles(project.root, project.asked, project.environ, texts)
-        seen = examine(now, None, ignore)
+        seen = [one for one in examine(now, None, ignore) if one.rule not in without]
     worse = [one for one in seen if one.rule not in first and one.severity != "info"]
     out.refused = [
         f"{one.rule} would appear at {one.problem.place.path}:{one.problem.place.line}"
@@ -131,7 +146,7 @@ def apply(
         return Mended(project, list(found), [], notes, [])
     before = {stack.files: stack.tree for stack in project.stacks}
     ours = _written(project, plan)
-    notes = _commands(project, plan)
+    notes = [*plan.left_out, *_commands(project, plan)]
     again = ProjectFiles(project.root, project.asked, project.environ)
     left = examine(again, None, ignore)
     config = [
@@ -163,7 +178,7 @@ def _written(project: ProjectFiles, plan: Plan) -> dict[str, tuple[str | None, i
         full = project.root / path
         mode = full.stat().st_mode
         before.setdefault(path, (project.read(path), mode))
-        os.chmod(full, mode | 0o111)
+        full.chmod(mode | 0o111)
     return before
 
 
@@ -174,7 +189,7 @@ def _put_back(project: ProjectFiles, before: dict[str, tuple[str | None, int]]) 
             full.unlink()
         else:
             full.write_text(text, encoding="utf-8", newline="")
-            os.chmod(full, mode)
+            full.chmod(mode)
 
 
 def _commands(project: ProjectFiles, plan: Plan) -> list[str]:
@@ -273,7 +288,7 @@ def _every(item: Item) -> list[Item]:
 
 
 def changed(old: Item | None, new: Item) -> list[str]:
-    """Return the values of a Compose configuration that differ, as `services.web.restart changed`."""
+    """Return the values of a Compose configuration that differ: `services.web.restart changed`."""
     left, right = _flat(old.plain() if old is not None else {}), _flat(new.plain())
     out = []
     for key in sorted({*left, *right}):

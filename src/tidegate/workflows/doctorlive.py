@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate import process
 from tidegate.reading import facts
-from tidegate.reading.live import Container, Live, Volume
+from tidegate.reading.live import Container, Live, Server, Volume
 from tidegate.reading.project import ProjectFiles
 from tidegate.reading.service import Service
 
@@ -35,9 +35,56 @@ def gather(project: ProjectFiles) -> Live:
     described = json.loads(found.out) if found.ok else []
     containers = tuple(_container(project, one) for one in described)
     services = {one.name: one for one in project.services if one.stack is stack}
-    volumes = [_volume(project, services[name], one) for one in described
-               if (name := _label(one, "service")) in services and facts.is_postgres(services[name])]  # fmt: skip
-    return Live(containers, tuple(one for one in volumes if one is not None))
+    volumes, servers = [], []
+    for one in described:
+        service = services.get(_label(one, "service"))
+        if service is not None and facts.is_postgres(service):
+            volumes.append(_volume(project, service, one))
+            servers.append(_server(project, service, one))
+    return Live(
+        containers,
+        tuple(one for one in volumes if one is not None),
+        tuple(one for one in servers if one is not None),
+    )
+
+
+_ASK = """
+SELECT json_build_object(
+  'in_recovery', pg_is_in_recovery(),
+  'read_only', current_setting('default_transaction_read_only') = 'on',
+  'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+  'max_connections', current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int,
+  'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]')
+    FROM pg_index WHERE NOT indisvalid),
+  'waiting', (SELECT coalesce(json_agg(json_build_array(
+      extract(epoch FROM now() - state_change)::int,
+      array_to_string(pg_blocking_pids(pid), ' '), left(query, 60))), '[]')
+    FROM pg_stat_activity WHERE wait_event_type = 'Lock'))
+"""
+
+
+def _server(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Server | None:
+    """Ask a running server over its own socket, as the user that its image made."""
+    if one["State"]["Status"] != "running":
+        return None
+    psql = (
+        'psql -At -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
+    )
+    result = _docker(project, "exec", one["Id"], "sh", "-c", psql + ' -c "$0"', _ASK)
+    try:
+        found = json.loads(result.out)
+    except ValueError:
+        return None
+    return Server(
+        service.name,
+        found["in_recovery"],
+        found["read_only"],
+        found["connections"],
+        found["max_connections"],
+        tuple(found["invalid_indexes"]),
+        tuple((int(seconds), str(who), str(text)) for seconds, who, text in found["waiting"]),
+    )
 
 
 def _docker(project: ProjectFiles, *argv: str, timeout: float = 30.0) -> process.Result:
@@ -59,11 +106,18 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
     said: Sequence[dict[str, Any]] = health.get("Log") or []
     logs = _docker(project, "logs", "--tail", str(LINES), one["Id"])
     return Container(
-        _label(one, "service"), one["Name"].lstrip("/"), state["Status"], int(state["ExitCode"]),
-        int(one.get("RestartCount", 0)), bool(state.get("OOMKilled")), str(health.get("Status", "")),
-        str(said[-1].get("Output", "")).strip() if said else "", int(one["HostConfig"].get("Memory", 0)),
-        logs.out + logs.err, str(one["Config"].get("Image", "")),
-    )  # fmt: skip
+        service=_label(one, "service"),
+        name=one["Name"].lstrip("/"),
+        state=state["Status"],
+        exit_code=int(state["ExitCode"]),
+        restarts=int(one.get("RestartCount", 0)),
+        oom_killed=bool(state.get("OOMKilled")),
+        health=str(health.get("Status", "")),
+        health_said=str(said[-1].get("Output", "")).strip() if said else "",
+        memory_limit=int(one["HostConfig"].get("Memory", 0)),
+        log=logs.out + logs.err,
+        image=str(one["Config"].get("Image", "")),
+    )
 
 
 def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Volume | None:
@@ -76,11 +130,10 @@ def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Vol
     if not mounts:
         return None
     name, target = mounts[0]["Name"], mounts[0]["Destination"]
-    ask = "cat /tidegate/PG_VERSION /tidegate/*/PG_VERSION /tidegate/*/*/PG_VERSION 2>/dev/null | head -n 1; postgres --version"
-    result = _docker(
-        project, "run", "--rm", "--network", "none", "--entrypoint", "sh", "-v", f"{name}:/tidegate:ro",
-        one["Image"], "-c", ask, timeout=60,
-    )  # fmt: skip
+    files = " ".join(f"/tidegate/{depth}PG_VERSION" for depth in ("", "*/", "*/*/"))
+    ask = f"cat {files} 2>/dev/null | head -n 1; postgres --version"
+    box = ("run", "--rm", "--network", "none", "--entrypoint", "sh", "-v", f"{name}:/tidegate:ro")
+    result = _docker(project, *box, one["Image"], "-c", ask, timeout=60)
     lines = result.out.split("\n")
     version = (
         lines[0].strip() if len(lines) > 1 and lines[0].strip().replace(".", "").isdigit() else ""

@@ -5,8 +5,8 @@ except `tcp://` (an open port only) and `mysql://` (the greeting, without loggin
 has one time limit for everything: name, connection, TLS and conversation.
 
 A protocol is a module here with `SCHEMES` (each scheme and its port, 0 for none) and
-`dependency(url, environ)`; with `WITH_DRIVER`, SQLAlchemy's `scheme+driver://` is taken as well, and
-`SHOWN` are those schemes that a message names.
+`dependency(url, environ)`; with `WITH_DRIVER`, SQLAlchemy's `scheme+driver://` is taken as well;
+`SHOWN` are the schemes that a message names, where not all are.
 """
 
 from __future__ import annotations

@@ -13,6 +13,16 @@ from tidegate.container.entry import Globals, split_globals
 from tidegate.frontends.cli import commands
 
 
+MOMENTS = {
+    "review": ("make", "check", "rule", "rules"),
+    "rehearse": ("plan", "apply", "approve"),
+    "ship": ("up", "migrate", "run", "superuser", "logs", "settings"),
+    "start": ("boot", "wait", "seal", "health"),
+    "observe": ("status", "history", "doctor"),
+    "go back": ("backup", "restore", "rollback"),
+}  # of the help page; a verb that is not here stands under "more"
+
+
 def verbs() -> dict[str, str]:
     """Return every verb, with the first line of its help."""
     names = sorted(found.name for found in pkgutil.iter_modules(commands.__path__))
@@ -52,15 +62,26 @@ def main(argv: list[str], began: float) -> int:
 
 
 def usage() -> str:
-    """Return the help page."""
+    """Return the help page: the verbs in the order in which a change lives through them."""
+    left = verbs()
+    formats = "text|json|jsonl|github|sarif|markdown|gitlab|junit|html"
     lines = [
-        "usage: tidegate [--project DIR] [--format text|json|jsonl] [-q|-v] [--no-color] COMMAND",
+        "usage: tidegate [--project DIR] [--env-file FILE] [-f COMPOSE_FILE ...]",
+        f"                [--format {formats}]",
+        "                [-q|-v] [--no-color] COMMAND",
         "",
-        "The gate between a Django or Alembic backend and its database.",
-        "",
+        "Takes a Django or Alembic backend from changed code to running, migrated and healthy,",
+        "and back.",
     ]
-    lines += [f"  {name:<9} {text}" for name, text in verbs().items()]
+    for moment, names in MOMENTS.items():
+        known = {name: left.pop(name) for name in names if name in left}
+        lines += ["", moment, *_listed(known)] if known else []
+    lines += ["", "more", *_listed(left)] if left else []
     return "\n".join([*lines, "", "tidegate COMMAND --help says more."])
+
+
+def _listed(some: dict[str, str]) -> list[str]:
+    return [f"  {name:<10} {text}" for name, text in some.items()]
 
 
 def _wrong(what: str, next: str) -> int:

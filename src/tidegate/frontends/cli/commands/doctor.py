@@ -2,7 +2,8 @@
 
 usage: tidegate doctor [--fix [--yes]] [--error TEXT|-] [--live] [--fail-on error|warning|info]
 
-Reads Compose files, Dockerfiles, entrypoint scripts, .env files, settings and migrations together.
+Reads Compose files, Dockerfiles, entrypoint scripts, .env files, settings, migrations and
+Kubernetes manifests together.
 A finding names the two places that contradict each other, the error that follows, and the mend.
 
 --fix     shows the smallest edits that mend what can be mended, and makes them when you agree

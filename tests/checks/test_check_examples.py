@@ -12,6 +12,7 @@ from tidegate.model.finding import SEVERITIES
 from tidegate.reading.project import ProjectFiles
 from tidegate.workflows import doctor
 
+Tree = dict[str, str]
 CHECKS = doctor.checks()
 FILE_CHECKS = {rule: check for rule, check in CHECKS.items() if hasattr(check, "look")}
 

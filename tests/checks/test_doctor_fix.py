@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.test_examples import FILE_CHECKS, written
+from checks.test_check_examples import FILE_CHECKS, written
 from tidegate.reading.project import ProjectFiles
 from tidegate.workflows import doctor, doctorfix
 
@@ -121,6 +121,33 @@ def test_a_fix_that_makes_it_worse_is_put_back(tmp_path: Path) -> None:
     assert (tmp_path / "compose.yaml").read_text() == check.BAD["compose.yaml"]
     assert "put back" in result.notes[0]
     assert "database-image-floats" in result.notes[0]
+
+
+def test_a_mend_that_brings_a_fault_is_left_out(tmp_path: Path) -> None:
+    """Without makemigrations at the start the app would have none: that line stays, the rest is mended."""
+    project = written(
+        tmp_path,
+        {
+            "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+            "shop/settings.py": 'SECRET_KEY = "x"\nINSTALLED_APPS = ["todo"]\n',
+            "todo/models.py": "from django.db import models\n\n\nclass Item(models.Model):\n    pass\n",
+            "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["sh", "/app/start.sh"]\n',
+            "start.sh": "set -e\npython manage.py makemigrations\npython manage.py migrate\ngunicorn shop.wsgi\n",
+            "compose.yaml": "services:\n  web:\n    build: .\n",
+        },
+    )
+    found = doctor.examine(project)
+    assert {one.rule for one in found} == {
+        "makemigrations-at-start",
+        "app-never-gets-the-stop-signal",
+    }
+    result = doctorfix.apply(project, doctorfix.plan(project, found), found)
+    assert [one.rule for one in result.left] == ["makemigrations-at-start"]
+    assert (
+        "makemigrations-at-start is not mended: models-without-migrations would appear"
+        in result.notes[0]
+    )
+    assert "exec gunicorn" in (tmp_path / "start.sh").read_text()
 
 
 def test_secrets_do_not_show_in_a_diff(tmp_path: Path) -> None:

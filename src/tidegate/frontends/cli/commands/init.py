@@ -1,0 +1,94 @@
+"""Write what a project lacks: Dockerfile, Compose files, CI, a commit hook, words for agents.
+
+usage: tidegate init [--yes] [--dry-run]
+
+Looks at the code for framework, database, driver, Redis, Celery, static files, Python version and
+package manager, and writes the files that are missing; nothing that exists is touched.
+
+--dry-run  prints the files and writes none
+--yes      writes without asking
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.container.running import guarded
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
+from tidegate.workflows.init.detect import Found
+from tidegate.workflows.init.story import File
+
+
+def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+    """Run the verb."""
+
+    def work(signals: Signals) -> int:
+        unknown = [word for word in argv if word not in ("--yes", "--dry-run")]
+        if unknown:
+            raise UsageProblem(f"init does not take {unknown[0]}", "", "see tidegate init --help")
+        return _init(glob, "--yes" in argv, "--dry-run" in argv)
+
+    return guarded(Report("text", glob.quiet), work)
+
+
+def _init(glob: Globals, yes: bool, dry: bool) -> int:
+    from tidegate.reading.project import ProjectFiles
+    from tidegate.workflows.init import story
+
+    project = ProjectFiles(Path(glob.root).resolve())
+    found, files = story.plan(project)
+    missing = [one for one in files if not one.why_not]
+    if glob.format != "json":
+        print("\n".join(_said(found, files, dry)))
+    written: list[str] = []
+    if missing and not dry and (yes or _agreed()):
+        written = story.write(project, files)
+    if glob.format == "json":
+        print(json.dumps(_document(found, files, written), indent=2))
+    elif missing and not dry:
+        print(_end(written))
+    return 0
+
+
+def _said(found: Found, files: list[File], dry: bool) -> list[str]:
+    parts = [found.database, *(["redis"] if found.redis else [])]
+    parts += ["celery"] if found.celery else []
+    kind = f"{found.framework} on {', '.join(parts)}"
+    out = [f"{kind}; Python {found.python}, {found.installer}, {found.server}", ""]
+    for one in files:
+        why = f"  ({one.why_not})" if one.why_not else ""
+        out.append(f"  {'leave' if why else 'write'}  {one.path}{why}")
+        if dry and not why:
+            out += ["", *(f"    {line}".rstrip() for line in one.text.splitlines()), ""]
+    return [*out, *(f"  note   {note}" for note in found.notes)]
+
+
+def _document(found: Found, files: list[File], written: list[str]) -> dict[str, object]:
+    return {
+        "project": {"framework": found.framework, "database": found.database, "app": found.app},
+        "files": [
+            {"path": one.path, "written": one.path in written, "why_not": one.why_not}
+            for one in files
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def _end(written: list[str]) -> str:
+    if not written:
+        return "nothing was written; --yes writes without asking"
+    next_ = "cp .env.example .env, fill it in, then tidegate doctor and tidegate up"
+    return f"wrote {len(written)} files\n  next: {next_}"
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print("Write these? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

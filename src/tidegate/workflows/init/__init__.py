@@ -1,0 +1,1 @@
+"""`tidegate init`: what a project needs around its code, written where it is missing."""

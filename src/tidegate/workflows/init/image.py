@@ -1,0 +1,147 @@
+"""The Dockerfile and what a build leaves out."""
+
+from __future__ import annotations
+
+import json
+
+from tidegate.workflows.init.detect import Found
+
+# Packages that compile against a client library, which a slim image lacks.
+_LIBRARIES = {
+    "psycopg2": ("build-essential libpq-dev", "libpq5"),
+    "mysqlclient": ("build-essential default-libmysqlclient-dev pkg-config", "libmariadb3"),
+}
+IGNORED = """\
+.git
+.gitignore
+.dockerignore
+.env
+.env.*
+Dockerfile
+compose*.yaml
+.github/
+.venv/
+venv/
+**/__pycache__
+**/*.pyc
+*.sqlite3
+"""
+
+
+def dockerfile(found: Found) -> str:
+    """Return the Dockerfile: packages in a stage of their own, no root, no secret, no database."""
+    return "\n".join([*_build_stage(found), "", *_final_stage(found), ""])
+
+
+def _build_stage(found: Found) -> list[str]:
+    build, _ = _LIBRARIES.get(found.driver, ("", ""))
+    out = [
+        "# syntax=docker/dockerfile:1",
+        "",
+        f"FROM python:{found.python}-slim AS build",
+        "WORKDIR /build",
+    ]
+    if build:
+        out.append(
+            f"RUN apt-get update && apt-get install -y --no-install-recommends {build}"
+            " && rm -rf /var/lib/apt/lists/*"
+        )
+    return [*out, "RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH", *_install(found)]
+
+
+def _install(found: Found) -> list[str]:
+    more = " ".join(["tidegate", found.server])
+    cache = "RUN --mount=type=cache,target=/root/.cache"
+    if found.installer == "uv":
+        return [
+            "COPY pyproject.toml uv.lock ./",
+            f"{cache} pip install uv \\",
+            "    && UV_PROJECT_ENVIRONMENT=/venv uv sync --frozen --no-dev --no-install-project \\",
+            f"    && uv pip install --python /venv/bin/python {more}",
+        ]
+    if found.installer == "poetry":
+        return [
+            "COPY pyproject.toml poetry.lock ./",
+            f"{cache} pip install poetry \\",
+            "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
+            f"    && pip install {more}",
+        ]
+    if found.requirements:
+        return [
+            f"COPY {found.requirements} ./requirements.txt",
+            f"{cache} pip install -r requirements.txt {more}",
+        ]
+    return [f"{cache} pip install {more}"]
+
+
+def _final_stage(found: Found) -> list[str]:
+    _, library = _LIBRARIES.get(found.driver, ("", ""))
+    folders = ["/data", *(["/srv/static", "/srv/media"] if found.static else [])]
+    fake = " ".join(f"{name}=only-for-the-build" for name in found.demanded)
+    out = [
+        f"FROM python:{found.python}-slim",
+        "ENV PATH=/venv/bin:$PATH \\",
+        "    PYTHONUNBUFFERED=1 \\",
+        "    PYTHONDONTWRITEBYTECODE=1",
+        "WORKDIR /app",
+    ]
+    if library:
+        out.append(
+            f"RUN apt-get update && apt-get install -y --no-install-recommends {library}"
+            " && rm -rf /var/lib/apt/lists/*"
+        )
+    return [
+        *out,
+        "# Volumes take over the owner of these folders when they are first filled.",
+        "RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin app \\",
+        f"    && install -d -o app -g app {' '.join(folders)}",
+        "COPY --from=build /venv /venv",
+        "COPY . .",
+        "# Writes down which migrations belong to this image; needs no database.",
+        f"RUN {fake + ' ' if fake else ''}tidegate seal",
+        "USER app",
+        "EXPOSE 8000",
+        "HEALTHCHECK --interval=5s --timeout=4s --start-period=120s --retries=3 \\",
+        "    CMD " + json.dumps(["python", "-c", PROBE]),
+        'ENTRYPOINT ["tidegate", "boot", "--"]',
+        "CMD " + json.dumps(command(found)),
+    ]
+
+
+# Any answer but a server error: a redirect, or a refusal of the host name, is an answer too.
+PROBE = (
+    "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=3); "
+    "c.request('GET', '/'); raise SystemExit(c.getresponse().status >= 500)"
+)
+
+
+def command(found: Found, reload: bool = False) -> list[str]:
+    """Return the server's command line."""
+    if reload and found.framework == "django":
+        return ["python", "manage.py", "runserver", "0.0.0.0:8000"]
+    more = ["--reload"] if reload else []
+    if found.server == "gunicorn":
+        worker = ["--worker-class=uvicorn.workers.UvicornWorker"] if found.asgi else []
+        return ["gunicorn", found.app, "--bind=0.0.0.0:8000", "--workers=2",
+                "--worker-tmp-dir=/dev/shm", *worker, *more]  # fmt: skip
+    if found.server == "granian":
+        return [
+            "granian",
+            "--interface",
+            "asgi",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "8000",
+            *more,
+            found.app,
+        ]
+    app = found.app if ":" in found.app else found.app + ":application"
+    flags = (
+        ["-b", "0.0.0.0", "-p", "8000"]
+        if found.server == "daphne"
+        else ["--host", "0.0.0.0", "--port", "8000"]
+    )
+    if found.server == "hypercorn":
+        flags = ["--bind", "0.0.0.0:8000"]
+    return [found.server, *flags, *more, app]

@@ -1,0 +1,169 @@
+"""`--live`: what the engine says of containers and volumes becomes findings."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tidegate.reading.live import Container, Live, Volume
+from tidegate.reading.project import ProjectFiles
+from tidegate.workflows import doctor, doctorlive
+
+COMPOSE = """
+name: {name}
+services:
+  crashing:
+    image: python:3.11-slim
+    command: ["python", "-c", "print('password=secret'); raise SystemExit(3)"]
+    restart: always
+  sick:
+    image: python:3.11-slim
+    command: ["sleep", "300"]
+    init: true
+    healthcheck:
+      test: ["CMD", "python", "-c", "raise SystemExit('no answer from the app')"]
+      interval: 1s
+      retries: 1
+  hungry:
+    image: python:3.11-slim
+    command: ["python", "-c", "x = bytearray(10**9)"]
+    mem_limit: 32m
+    memswap_limit: 32m
+  db:
+    image: postgres:15
+    environment:
+      POSTGRES_PASSWORD: shop
+    volumes:
+      - db:/var/lib/postgresql/data
+volumes:
+  db:
+"""
+WANTED = {
+    "container-keeps-restarting",
+    "container-unhealthy",
+    "container-out-of-memory",
+    "volume-of-another-version",
+}
+
+
+@pytest.fixture
+def running(docker: Callable[..., str], tmp_path: Path) -> Iterator[Path]:
+    name = f"doctor-{uuid.uuid4().hex[:10]}"
+    (tmp_path / "compose.yaml").write_text(COMPOSE.format(name=name))
+    docker("compose", "up", "--detach", cwd=tmp_path)
+    end = time.monotonic() + 60
+    while (
+        "ready to accept connections" not in docker("compose", "logs", "db", cwd=tmp_path)
+        and time.monotonic() < end
+    ):
+        time.sleep(0.5)
+    docker(
+        "compose",
+        "exec",
+        "db",
+        "sh",
+        "-c",
+        "echo 14 >/var/lib/postgresql/data/PG_VERSION",
+        cwd=tmp_path,
+    )
+    yield tmp_path
+    docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
+
+
+def test_the_engine_is_asked(running: Path) -> None:
+    """A loop of restarts, a failing probe, a kill for memory and a volume of another version."""
+    end = time.monotonic() + 60
+    found: list[doctor.Diagnosis] = []
+    while {
+        one.rule for one in found if one.severity == "error"
+    } < WANTED and time.monotonic() < end:
+        project = ProjectFiles(running)
+        found = doctor.examine(project, doctorlive.gather(project))
+        time.sleep(0.5)
+    said = {one.rule: one for one in found}
+    assert set(said) >= WANTED
+    assert "ended with 3" in said["container-keeps-restarting"].problem.message
+    assert "secret" not in said["container-keeps-restarting"].problem.message
+    assert "no answer from the app" in said["container-unhealthy"].problem.message
+    assert "its limit is 32 MB" in said["container-out-of-memory"].problem.message
+    assert "written by PostgreSQL 14" in said["volume-of-another-version"].problem.message
+    assert said["volume-of-another-version"].problem.place.line == 22
+
+
+SERVER = """
+name: {name}
+services:
+  db:
+    image: postgres:15
+    command: postgres -c max_connections=6 -c superuser_reserved_connections=3
+    environment:
+      POSTGRES_PASSWORD: shop
+"""
+
+
+def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -> None:
+    """An invalid index, a statement behind a lock, and connections that run out."""
+    name = f"doctor-{uuid.uuid4().hex[:10]}"
+    (tmp_path / "compose.yaml").write_text(SERVER.format(name=name))
+    docker("compose", "up", "--detach", cwd=tmp_path)
+    psql = ("compose", "exec", "-T", "db", "psql", "-h", "127.0.0.1", "-U", "postgres", "-c")
+    behind = ("compose", "exec", "-d", "db", "psql", "-U", "postgres", "-c")
+    try:
+        end = time.monotonic() + 60
+        while "CREATE TABLE" not in docker(*psql, "CREATE TABLE a (id int)", cwd=tmp_path):
+            assert time.monotonic() < end
+            time.sleep(0.5)
+        docker(*psql, "INSERT INTO a VALUES (1), (1)", cwd=tmp_path)
+        docker(*psql, "CREATE UNIQUE INDEX CONCURRENTLY a_idx ON a (id)", cwd=tmp_path)
+        docker(*behind, "BEGIN; LOCK a; SELECT pg_sleep(120)", cwd=tmp_path)
+        docker(*behind, "ALTER TABLE a ADD b int", cwd=tmp_path)
+        wanted = {"invalid-index", "statement-waits-for-lock", "connections-used-up"}
+        found: set[str] = set()
+        while not found >= wanted and time.monotonic() < end:
+            project = ProjectFiles(tmp_path)
+            found = {one.rule for one in doctor.examine(project, doctorlive.gather(project))}
+        assert found >= wanted
+    finally:
+        docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
+
+
+def container(**values: object) -> Container:
+    base = {"service": "web", "name": "shop-web-1", "state": "running", "exit_code": 0, "restarts": 0,
+            "oom_killed": False, "health": "", "health_said": "", "memory_limit": 0, "log": ""}  # fmt: skip
+    return Container(**{**base, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("log", "rule"),
+    [
+        ('FATAL:  password authentication failed for user "shop"', "volume-keeps-first-password"),
+        ("permission denied for schema public", "schema-not-writable"),
+        ("cannot execute INSERT in a read-only transaction", "database-read-only"),
+        ("Can't locate revision identified by '4711'", "image-older-than-database"),
+        ("FATAL:  sorry, too many clients already", "connections-used-up"),
+        ("could not extend file: No space left on device", "disk-full"),
+    ],
+)
+def test_a_log_says_what_is_wrong(log: str, rule: str, tmp_path: Path) -> None:
+    """The end of a container's log is read, and a quiet one says nothing."""
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    image: example/web:1\n")
+    project = ProjectFiles(tmp_path)
+    found = doctor.examine(project, Live((container(log=log),)))
+    assert [(one.rule, one.problem.place.line) for one in found] == [(rule, 2)]
+    assert doctor.examine(project, Live((container(log="all is well"),))) == []
+
+
+def test_versions_that_agree_are_quiet(tmp_path: Path) -> None:
+    """A volume of the server's own major version is no finding."""
+    project = ProjectFiles(tmp_path)
+    assert doctor.examine(project, Live((), (Volume("db", "v", "/x", "16", "16.4"),))) == []
+    assert len(doctor.examine(project, Live((), (Volume("db", "v", "/x", "15", "16.4"),)))) == 1
+
+
+def test_without_compose_it_says_why(tmp_path: Path) -> None:
+    """A project without a Compose file has nothing to ask about."""
+    assert "no Compose file" in doctorlive.gather(ProjectFiles(tmp_path)).why_not

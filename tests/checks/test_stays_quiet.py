@@ -1,0 +1,67 @@
+"""What is right although it looks like a fault: no error and no warning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.incidents.base import BUILT, COPIED, DB, DOCKERFILE, MANAGE, SCRIPTED, Tree
+from checks.test_check_examples import written
+from tidegate.workflows import doctor
+
+MIGRATE = "python manage.py migrate --noinput\nexec gunicorn site.wsgi\n"
+SHORT = BUILT + "    depends_on: [db]\n" + DB
+DJANGO = {"manage.py": MANAGE, "Dockerfile": DOCKERFILE}
+PROBED = '    healthcheck:\n      test: ["CMD", "curl", "-f", "http://localhost:8000/"]\n'
+REVISION = "revision = '{}'\ndown_revision = {}\nbranch_labels = {}\n"
+
+QUIET: dict[str, Tree] = {
+    "bash -c becomes its last command": {"Dockerfile": COPIED + 'CMD ["bash", "-c", "python warm.py && gunicorn site.wsgi"]\n', "compose.yaml": BUILT},
+    "tini signals the whole group": {"Dockerfile": COPIED + 'ENTRYPOINT ["tini", "-g", "--", "sh", "/app/run.sh"]\n', "run.sh": "set -e\ngunicorn site.wsgi\n", "compose.yaml": BUILT},
+    "dumb-init signals the whole group": {"Dockerfile": COPIED + 'ENTRYPOINT ["dumb-init", "--", "sh", "/app/run.sh"]\n', "run.sh": "set -e\ngunicorn site.wsgi\n", "compose.yaml": BUILT},
+    "a trap passes the signal on": {"Dockerfile": SCRIPTED, "start.sh": "set -e\ntrap 'kill $child' TERM\ngunicorn site.wsgi &\nchild=$!\nwait $child\n", "compose.yaml": BUILT},
+    "the entrypoint has a loop of its own": {"Dockerfile": SCRIPTED, "start.sh": "set -e\nuntil nc -z db 5432; do sleep 1; done\n" + MIGRATE, "compose.yaml": SHORT},
+    "the entrypoint waits in Python": {"Dockerfile": SCRIPTED, "start.sh": "set -e\npython - <<'E'\nimport time\nwhile not up():\n    time.sleep(1)\nE\n" + MIGRATE, "compose.yaml": SHORT},
+    "the entrypoint waits with a command of the project": {"Dockerfile": SCRIPTED, "start.sh": "set -e\npython manage.py wait_for_db\n" + MIGRATE, "compose.yaml": SHORT},
+    "the migration itself is tried again": {"Dockerfile": SCRIPTED, "start.sh": "set -e\nuntil python manage.py migrate; do sleep 1; done\nexec gunicorn site.wsgi\n", "compose.yaml": SHORT},
+    "a one-shot waits for the database": {"Dockerfile": DOCKERFILE, "compose.yaml": "services:\n  migrate:\n    build: .\n    command: python manage.py migrate\n    depends_on: {db: {condition: service_healthy}}\n  web:\n    build: .\n    depends_on: {migrate: {condition: service_completed_successfully}}\n" + DB},
+    "only the web branch migrates": {"Dockerfile": COPIED + 'ENTRYPOINT ["sh", "/app/run.sh"]\n', "run.sh": "set -e\ncase \"$1\" in\n  web) python manage.py migrate; exec gunicorn site.wsgi ;;\n  worker) exec celery -A site worker ;;\nesac\n", "compose.yaml": "services:\n  web:\n    build: .\n    command: web\n  worker:\n    build: .\n    command: worker\n    depends_on: {web: {condition: service_started}}\n"},
+    "flock lets one through": {"Dockerfile": SCRIPTED, "start.sh": "set -e\nflock /shared/lock python manage.py migrate\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT + "    scale: 3\n"},
+    "set -e in the shebang": {"Dockerfile": COPIED + 'RUN chmod +x run.sh\nENTRYPOINT ["/app/run.sh"]\n', "run.sh": "#!/bin/sh -e\n" + MIGRATE, "compose.yaml": BUILT},
+    "a failure is looked at": {"Dockerfile": SCRIPTED, "start.sh": "python manage.py migrate || { echo failed; exit 1; }\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT},
+    "exec in both branches": {"Dockerfile": SCRIPTED, "start.sh": 'set -e\nif [ "$DEV" ]; then\n  exec python manage.py runserver\nelse\n  exec gunicorn site.wsgi\nfi\n', "compose.yaml": BUILT},
+    "COPY sets the mode": {"Dockerfile": "FROM python:3.12\nCOPY --chmod=0755 run.sh /run.sh\nENTRYPOINT [\"/run.sh\"]\n", "run.sh": "#!/bin/sh\nset -e\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT},
+    "find sets the mode": {"Dockerfile": COPIED + 'RUN find . -name "*.sh" -exec chmod +x {} +\nENTRYPOINT ["/app/run.sh"]\n', "run.sh": "#!/bin/sh\nset -e\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT},
+    "the host's file has the bit": {"Dockerfile": COPIED + 'ENTRYPOINT ["/app/run.sh"]\n', "run.sh*": "#!/bin/sh\nset -e\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT + "    volumes: ['.:/app']\n"},
+    "the full image has curl": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + PROBED},
+    "a RUN over several lines installs curl": {"Dockerfile": "FROM python:3.12-slim\nRUN apt-get update \\\n    && apt-get install -y --no-install-recommends \\\n       libpq5 \\\n       curl \\\n    && rm -rf /var/lib/apt/lists/*\nCOPY . /app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + PROBED},
+    "an earlier stage installs curl": {"Dockerfile": "FROM python:3.12-slim AS base\nRUN apt-get update && apt-get install -y curl\nFROM base\nCOPY . /app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + PROBED},
+    "Alpine's busybox has wget": {"Dockerfile": "FROM python:3.12-alpine\nCOPY . /app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + PROBED.replace('"curl", "-f"', '"wget", "-q"')},
+    "a .env file with Windows newlines": {".env": "A=1\r\nB='x$y'\r\n", "compose.yaml": "services:\n  web:\n    image: example/web:1\n    environment:\n      A: ${A}\n"},
+    "localhost with the host's network": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    network_mode: host\n    environment:\n      DB_HOST: localhost\n" + DB},
+    "a database outside": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DB_HOST: shop.cluster-abc.eu-west-1.rds.amazonaws.com\n" + DB},
+    "a database on the host": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DB_HOST: host.docker.internal\n" + DB},
+    "an alias of the database": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DB_HOST: primary\n" + DB + "    networks: {default: {aliases: [primary]}}\n"},
+    "variables of a file that each machine makes": {**DJANGO, "site/settings.py": 'import os\n\nSECRET_KEY = os.environ["SECRET_KEY"]\n', "compose.yaml": BUILT + "    env_file: .env\n"},
+    "a variable of the shell": {**DJANGO, "site/settings.py": 'import os\n\nSECRET_KEY = os.environ["SECRET_KEY"]\n', "compose.yaml": BUILT + "    environment:\n      - SECRET_KEY\n"},
+    "hosts that only the machine knows": {**DJANGO, "site/settings.py": 'import os\n\nSECRET_KEY = "x"\nALLOWED_HOSTS = os.environ.get("HOSTS", "").split(",")\n', "compose.yaml": BUILT + PROBED + "    environment:\n      HOSTS: ${HOSTS}\n"},
+    "settings under a condition": {**DJANGO, "site/settings.py": 'import os\n\nSECRET_KEY = "x"\nALLOWED_HOSTS = ["a.example.org"]\nif os.environ.get("DEV"):\n    ALLOWED_HOSTS = ["*"]\n', "compose.yaml": BUILT + PROBED},
+    "a probe that does not look at the code": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\nALLOWED_HOSTS = ["a.example.org"]\n', "compose.yaml": BUILT + '    healthcheck:\n      test: curl -s http://localhost:8000/\n'},
+    "a build with SQLite": {"manage.py": MANAGE, "site/settings.py": 'SECRET_KEY = "x"\n', "Dockerfile": COPIED + "RUN DATABASE_URL=sqlite:////tmp/x python manage.py migrate\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT},
+    "a secret mount of the build": {"manage.py": MANAGE, "site/settings.py": 'import os\n\nSECRET_KEY = os.environ["SECRET_KEY"]\n', "Dockerfile": COPIED + "RUN --mount=type=secret,id=key,env=SECRET_KEY python manage.py collectstatic\n" + 'CMD ["gunicorn", "site.wsgi"]\n'},
+    "labelled branches of Alembic": {"alembic.ini": "[alembic]\nscript_location = m\n", "m/env.py": "\n", "m/versions/a.py": REVISION.format("a", None, "('x',)"), "m/versions/b.py": REVISION.format("b", None, "('y',)")},
+    "PGDATA below the mount": {"compose.yaml": "services:\n  db:\n    image: postgres:18\n    environment: {POSTGRES_PASSWORD: x, PGDATA: /var/lib/postgresql/data/18}\n    volumes: ['db:/var/lib/postgresql/data']\nvolumes:\n  db:\n"},
+    "a pinned digest": {"compose.yaml": "services:\n  db:\n    image: postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n    environment: {POSTGRES_PASSWORD: x}\n    volumes: ['db:/var/lib/postgresql']\nvolumes:\n  db:\n"},
+    "a read-only volume of another's files": {"Dockerfile": COPIED + 'USER 1000\nCMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: ['certs:/certs:ro']\nvolumes:\n  certs:\n"},
+    "the code handed over as a whole": {"Dockerfile": "FROM python:3.12\nRUN useradd app\nWORKDIR /app\nCOPY . .\nRUN mkdir -p media && chown -R app /app\nUSER app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: ['media:/app/media']\nvolumes:\n  media:\n"},
+    "a development stack with runserver": {"Dockerfile": COPIED, "manage.py": MANAGE, "start.sh": "python manage.py runserver 0.0.0.0:8000\n", "compose.yaml": BUILT + "    command: sh start.sh\n    volumes: ['.:/app']\n"},
+    "an nginx that asks DNS at each request": {"nginx.conf": "server {\n  resolver 127.0.0.11;\n  set $up http://elsewhere;\n  location / { proxy_pass $up; }\n}\n", "compose.yaml": "services:\n  proxy:\n    image: nginx:1.27\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf:ro']\n"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", QUIET, ids=lambda case: case.replace(" ", "-"))
+def test_it_is_let_be(case: str, tmp_path: Path) -> None:
+    """Neither an error nor a warning."""
+    found = doctor.examine(written(tmp_path, QUIET[case]))
+    assert [(one.rule, one.problem.message) for one in found if one.severity != "info"] == []
