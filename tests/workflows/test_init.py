@@ -215,7 +215,7 @@ def test_what_it_writes_runs(name: str, wheels: Path, tmp_path: Path) -> None:
         )
         status = compose("exec", "-T", "web", "tidegate", "--format", "json", "status")
         assert json.loads(status)["databases"][0]["state"] == "current"
-        assert "default: current" in compose("run", "--rm", "migrations")
+        assert ": current;" in compose("run", "--rm", "migrations")
     finally:
         compose("down", "--volumes", "--timeout", "1", "--rmi", "local")
 
