@@ -312,7 +312,7 @@ def test_server_restarts_under_a_loser(
 ):
     """A restart of the server while one boot migrates and another waits for it: both start."""
     database = fresh("spare")
-    slow = pair.add("SELECT pg_sleep(2)")
+    slow = pair.add("SELECT pg_sleep(4)")
     first = tidegate.start("boot", "--", *APP, cwd=pair.root, env=database.environ)
     first.until(f"{slow}: applying")
     second = tidegate.start("boot", "--", *APP, cwd=pair.root, env=database.environ)

@@ -171,6 +171,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
         )
     verdict = raising.gate.level(raising.connection, session)
     if not verdict.to_do:
+        _book(raising, election).close_left_open()
         return verdict
     if raising.check is not None:
         raising.check(verdict, session)
@@ -348,14 +349,9 @@ def _apply(
 
 
 def _hold_again(raising: Raising, election: Election) -> None:
-    """After a restart of the server nobody holds anything: win anew before going on."""
+    """After a restart of the server nobody holds anything: win anew before going on, or wait."""
     if not election.hold_again():
-        raise ElectionNotWon(
-            f"the server of {raising.connection.alias} went away, and another process has won "
-            "the election since",
-            "",
-            "start again; it waits for that process",
-        )
+        raise Transient(f"another process has won the election for {raising.connection.alias}")
 
 
 def _listening(
