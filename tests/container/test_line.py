@@ -124,6 +124,7 @@ def test_a_holder_that_dies_after_its_last_step(
         (project.root / "tidegate.seal").unlink()
     with held(lacking) as holder:
         one = standing(tidegate, project, lacking)
+        one.until("migrates; wait")
         holder.query("UPDATE tidegate_run SET state = 'running'")
         holder.query(f"{recorded(project)}; SELECT pg_advisory_unlock_all()")
         done = one.end()
