@@ -69,7 +69,7 @@ def _chips(found: Findings, plan: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _findings(found: Findings) -> str:
     if not found.findings:
-        return "<h2>Findings</h2>\n<p>None.</p>"
+        return f"<h2>Findings</h2>\n<p>{escape(found.summary) or 'None.'}</p>"
     rank = {name: -at for at, name in enumerate(SEVERITIES)}
     ordered = sorted(found.findings, key=lambda one: rank[one.severity])
     loud = [one for one in ordered if one.severity != "info"]
