@@ -25,7 +25,13 @@ def main(argv: list[str] | None = None) -> int:
             return probe(glob, rest, os.environ)
     from tidegate.frontends.cli.main import main as command_line
 
-    return command_line(given, began)
+    try:
+        code = command_line(given, began)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + 13
 
 
 def entry() -> None:

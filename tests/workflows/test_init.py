@@ -77,6 +77,16 @@ def test_doctor_has_nothing_to_say(name: str, tmp_path: Path) -> None:
     assert [(one.rule, one.problem.place) for one in doctor.examine(ProjectFiles(root))] == []
 
 
+def test_a_project_without_variables(tmp_path: Path) -> None:
+    """An app on SQLite that reads no variable gets a Compose file that can be read."""
+    yaml = pytest.importorskip("yaml")
+    root = started(tmp_path)
+    (root / "requirements.txt").write_text("django>=5.2,<6\n")
+    assert init(root, "--yes").returncode == 0
+    written = yaml.safe_load((root / "compose.yaml").read_text())
+    assert isinstance(written["x-env"], dict)
+
+
 @pytest.mark.parametrize("name", ["taskboard", "menuplanner", "fresh"])
 def test_compose_takes_the_files(name: str, tmp_path: Path) -> None:
     """`docker compose config` accepts both stacks, once .env is filled in."""

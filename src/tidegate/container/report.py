@@ -59,7 +59,7 @@ class Report:
             self._json({"stage": stage, "subject": subject, "text": text, **more}, seconds)
         elif not self.quiet:
             took = "" if seconds is None else f"  {seconds:.2f} s"
-            self._say(f"tidegate  {stage:<8}{subject}{': ' if subject else ''}{text}{took}")
+            self._say(f"tidegate  {stage:<7} {subject}{': ' if subject else ''}{text}{took}")
 
     def warn(self, text: str) -> None:
         """Say what is not as it should be, and doesn't stop us."""

@@ -56,6 +56,8 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
         return stop.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        raise
     except TidegateError as error:
         report.error(error.lines(), error.exit_code)
         return error.exit_code

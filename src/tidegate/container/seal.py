@@ -76,7 +76,14 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
     }
     path = sealfile.seal_path(str(root), environ)
-    sealfile.write(path, rows, body)
+    try:
+        sealfile.write(path, rows, body)
+    except OSError as error:
+        raise UsageProblem(
+            f"{path} can't be written: {error.strerror}",
+            "The seal lies in the project's folder, which this user may not write to.",
+            "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
+        ) from None
     counts = {alias: len(some) for alias, some in steps.items()}
     return Sealed(path, project.framework, counts, bool(learned.recipes), learned.why)
 

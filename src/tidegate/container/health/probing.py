@@ -229,4 +229,6 @@ def _at_length(root: str, environ: Mapping[str, str], timeout: float) -> tuple[b
         return False, f"unreachable: {error.reason}"
     except (Permanent, TidegateError) as error:
         return False, f"unreachable: {error.what}"
+    except Exception as error:  # out of the project's own files
+        return False, f"the project can't be loaded: {type(error).__name__}: {error}"
     return good, "; ".join(said)

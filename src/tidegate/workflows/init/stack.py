@@ -19,8 +19,9 @@ SECRET = "${%s:?copy .env.example to .env and fill it in}"
 def compose(found: Found) -> str:
     """Return compose.yaml: the database, the app, its workers, each with a probe that asks it."""
     parts = [f"name: {found.name}", "", "x-app: &app", f"  image: {found.name}:${{TAG:-latest}}",
-             "  build: .", "  restart: unless-stopped", "", "x-env: &env"]  # fmt: skip
-    parts += [f"  {name}: {value}" for name, value in environment(found).items()]
+             "  build: .", "  restart: unless-stopped", ""]  # fmt: skip
+    variables = [f"  {name}: {value}" for name, value in environment(found).items()]
+    parts += ["x-env: &env", *variables] if variables else ["x-env: &env {}"]
     needs = _needs(found)
     if needs:
         parts += ["", "x-needs: &needs", *needs]

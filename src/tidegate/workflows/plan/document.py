@@ -13,7 +13,7 @@ from tidegate.workflows.plan.impact import summary
 from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
 from tidegate.workflows.plan.story import Outcome
-from tidegate.workflows.plan.traced import StepTrace
+from tidegate.workflows.plan.traced import StepTrace, name_losses
 
 
 def findings(outcome: Outcome) -> Findings:
@@ -28,6 +28,8 @@ def findings(outcome: Outcome) -> Findings:
 
 def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[str, Any]:
     rehearsed, target = outcome.rehearsed, outcome.target
+    if outcome.connection.vendor == "sqlite":
+        name_losses(rehearsed)
     schema = target.schema if target else rehearsed.schemas.get("base", [])
     parts = basis(outcome.pending, outcome.applied, schema, target.identity if target else "")
     same, why = rehearsed.roundtrip

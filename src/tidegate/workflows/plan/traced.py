@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,3 +128,32 @@ class Rehearsed:
 def traces(pending: list[Step]) -> list[StepTrace]:
     """Return empty traces for the pending steps."""
     return [StepTrace(one.id, one.path, one.digest, one.needs) for one in pending]
+
+
+def name_losses(rehearsed: Rehearsed) -> None:
+    """Name what SQLite's steps take away, by the schemas before and after all of them.
+
+    There a table is made anew for most changes, so no statement shows a dropped column. A loss is
+    put down to the steps that drop something of its table; what was renamed is none.
+    """
+    before, after = ({line.partition(":")[0] for line in rehearsed.schemas.get(way, ())}
+                     for way in ("base", "up"))  # fmt: skip
+    tables = {line for line in before - after if line.startswith("table ")}
+    columns = {line for line in before - after if line.startswith("column ")}
+    whole = {line.split(" ", 1)[1] for line in tables}
+    columns = {line for line in columns if line.split(" ", 1)[1].partition(".")[0] not in whole}
+    for line in sorted(tables | columns) if after else []:
+        table, _, column = line.split(" ", 1)[1].partition(".")
+        renamed = re.compile(
+            rf'RENAME\s+COLUMN\s+"?{re.escape(column)}"?\s' if column
+            else rf'ALTER\s+TABLE\s+"?{re.escape(table)}"?\s+RENAME\s+TO', re.IGNORECASE
+        )  # fmt: skip
+        said = [
+            (step, " ; ".join(one["sql"] for one in step.statements)) for step in rehearsed.steps
+        ]
+        if any(renamed.search(sql) for _, sql in said):
+            continue
+        guilty = [step for step, sql in said if table in sql and "DROP" in sql.upper()]
+        for step in guilty or [one for one in rehearsed.steps if one.applied]:
+            if line not in step.lost:
+                step.lost.append(line)
