@@ -90,7 +90,7 @@ def _raise_once(raising: Raising) -> Verdict:
             verdict = raising.gate.level(raising.connection, session)
             if not verdict.to_do:
                 if election is not None and election.try_win():
-                    _book(raising, election).close_left_open()
+                    book_of(raising, election).close_left_open()
                 return verdict
             if election is None:
                 election = patiently(
@@ -171,7 +171,7 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
         )
     verdict = raising.gate.level(raising.connection, session)
     if not verdict.to_do:
-        _book(raising, election).close_left_open()
+        book_of(raising, election).close_left_open()
         return verdict
     if raising.check is not None:
         raising.check(verdict, session)
@@ -228,7 +228,8 @@ def backed_up(raising: Raising, pending: Sequence[str]) -> str:
     return dumps(make(gate, raising.connection, chosen, gate.environ, raising.report))
 
 
-def _book(raising: Raising, election: Election) -> ledger.Ledger:
+def book_of(raising: Raising, election: Election) -> ledger.Ledger:
+    """Return the ledger of this database, written through the election's own session."""
     gate, connection = raising.gate, raising.connection
     return ledger.Ledger(
         election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
@@ -239,7 +240,7 @@ def close_left_open(raising: Raising) -> None:
     """Close what a dead process left open in the ledger, on the connection that has won."""
     election = raising.gate.database(raising.connection).election(raising.left, raising.taken())
     try:
-        _book(raising, election).close_left_open()
+        book_of(raising, election).close_left_open()
     finally:
         election.release()
 
@@ -249,7 +250,7 @@ def _written_down(
 ) -> Verdict:
     """Apply under a run in the ledger; the run's steps are those that the database has after."""
     gate, connection = raising.gate, raising.connection
-    book = _book(raising, election)
+    book = book_of(raising, election)
     records: dict[str, ledger.Record] = {}
     book.begin(
         " ".join(before.pending)[:2000],
@@ -269,7 +270,7 @@ def _written_down(
         message = masked(error.what, raising.report.secrets)
         raise
     finally:
-        _close_book(raising, book, (state, message), began, records)
+        close_book(raising, book, (state, message), began, records)
     after = _standing(raising)
     if after.pending and not raising.target:
         raise StepFailed(
@@ -281,21 +282,25 @@ def _written_down(
     return after
 
 
-def _close_book(
+def close_book(
     raising: Raising,
     book: ledger.Ledger,
     outcome: tuple[str, str],
     began: float,
     records: Mapping[str, ledger.Record],
+    undone: bool = False,
 ) -> None:
-    """Write the end of the run; what can't be written must not hide why it ended."""
+    """Write the end of the run; what can't be written must not hide why it ended.
+
+    Only steps that the database really has count, or, with `undone`, that it no longer has.
+    """
     try:
         applied = _standing(raising).applied
     except (Transient, Permanent):
         return  # the server is gone: the next holder closes this run as abandoned
-    fresh = [record for id, record in records.items() if id in applied]
+    kept = [record for id, record in records.items() if (id in applied) is not undone]
     after = raising.gate.recorded_digest(raising.connection.alias)
-    book.end(outcome[0], time.monotonic() - began, fresh, outcome[1], after)
+    book.end(outcome[0], time.monotonic() - began, kept, outcome[1], after)
     if book.off:
         raising.report.warn(f"the ledger was not written: {book.off}")
 
@@ -360,7 +365,6 @@ def _listening(
     kept: tuple[dict[str, ledger.Record], dict[str, int]],
     total: int,
 ) -> Applying:
-    budget = float(raising.settings["lock_timeout"])
     records, retries = kept
     known = {step.id: step for step in raising.gate.steps(raising.connection.alias)}
     secrets = raising.report.secrets
@@ -375,20 +379,33 @@ def _listening(
         )
         raising.report.stage("migrate", step, f"done ({len(records)} of {total})", took, step=step)
 
+    applying = changing(raising, election, on_start, on_done)
+    return applying
+
+
+def changing(
+    raising: Raising,
+    election: Election,
+    on_start: Callable[[str], None],
+    on_done: Callable[[str, float], None],
+) -> Applying:
+    """Return what the framework is given: each session fenced, and with its lock budget."""
+    is_server = raising.connection.vendor == "postgresql"
+    budget = float(raising.settings["lock_timeout"]) if is_server else 0.0
+
     def opened(run: Any, cut: Callable[[], None]) -> None:
         election.fence(run, cut)
-        if budget and raising.connection.vendor == "postgresql":
+        if budget:
             run(f"SET lock_timeout = {int(budget * 1000)}")
 
-    applying = Applying(
+    return Applying(
         on_start=on_start,
         on_done=on_done,
         opened=opened,
         redirect=election.redirect,
-        lock_timeout=budget if raising.connection.vendor == "postgresql" else 0.0,
-        ask_locks=OWN_LOCKS if raising.connection.vendor == "postgresql" else "",
+        lock_timeout=budget,
+        ask_locks=OWN_LOCKS if is_server else "",
     )
-    return applying
 
 
 def sqlstate(error: BaseException) -> str:

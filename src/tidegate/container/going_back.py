@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any
 
 from tidegate.container import ledger
-from tidegate.container.applying import LOCK_REFUSED, OWN_LOCKS, Raising, backed_up, sqlstate
+from tidegate.container.applying import (
+    LOCK_REFUSED,
+    Raising,
+    backed_up,
+    book_of,
+    changing,
+    close_book,
+    sqlstate,
+)
 from tidegate.container.holding import elected
 from tidegate.container.report import masked
 from tidegate.container.undoing import Plan, Planning, plan
@@ -33,10 +39,7 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
                 "plan it again: tidegate rollback --plan",
             )
         receipt = backed_up(raising, ())
-        book = ledger.Ledger(
-            election.query, connection.vendor, gate.project.framework, connection.alias,
-            gate.environ,
-        )  # fmt: skip
+        book = book_of(raising, election)
         book.begin(
             " ".join(step.id for step in now.steps)[:2000], "rollback", fingerprint=now.word,
             level_before=gate.recorded_digest(connection.alias), backup=receipt,
@@ -53,26 +56,7 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
             message = f"stopped by signal {stop.signum}"
             raise
         finally:
-            _close(raising, book, (outcome, message), began, records)
-
-
-def _close(
-    raising: Raising,
-    book: ledger.Ledger,
-    outcome: tuple[str, str],
-    began: float,
-    records: dict[str, ledger.Record],
-) -> None:
-    """Write the end; only steps that the database really no longer has count as undone."""
-    try:
-        applied = raising.gate.standing(raising.connection).applied
-    except (Transient, Permanent):
-        return
-    gone = [record for id, record in records.items() if id not in applied]
-    after = raising.gate.recorded_digest(raising.connection.alias)
-    book.end(outcome[0], time.monotonic() - began, gone, outcome[1], after)
-    if book.off:
-        raising.report.warn(f"the ledger was not written: {book.off}")
+            close_book(raising, book, (outcome, message), began, records, undone=True)
 
 
 def _undo(
@@ -115,8 +99,6 @@ def _undo(
 def _listening(
     raising: Raising, election: Election, now: Plan, records: dict[str, ledger.Record]
 ) -> Applying:
-    is_server = raising.connection.vendor == "postgresql"
-    budget = float(raising.settings["lock_timeout"]) if is_server else 0.0
     known = {step.id: step for step in now.steps}
     secrets = raising.report.secrets
 
@@ -131,19 +113,7 @@ def _listening(
         text = f"undone ({len(records)} of {len(now.steps)})"
         raising.report.stage("rollback", step, text, took, step=step)
 
-    def opened(run: Any, cut: Callable[[], None]) -> None:
-        election.fence(run, cut)
-        if budget:
-            run(f"SET lock_timeout = {int(budget * 1000)}")
-
-    applying = Applying(
-        on_start=on_start,
-        on_done=on_done,
-        opened=opened,
-        redirect=election.redirect,
-        lock_timeout=budget,
-        ask_locks=OWN_LOCKS if is_server else "",
-    )
+    applying = changing(raising, election, on_start, on_done)
     return applying
 
 
