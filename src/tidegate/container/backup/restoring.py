@@ -60,8 +60,18 @@ def restore(
 
 
 def stamp() -> str:
-    """Return the moment, as a part of names."""
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    """Return the moment to the microsecond, as a part of names: two restores within one second
+    must not meet."""
+    return datetime.now(UTC).strftime("%Y%m%d%H%M%S%f")
+
+
+def beside(name: str, word: str) -> str:
+    """Name a database beside `name`, within the 63 bytes that PostgreSQL keeps of a name."""
+    return f"{_cut(name)}_{word}_{stamp()}"
+
+
+def _cut(name: str) -> str:
+    return name.encode()[:34].decode(errors="ignore")
 
 
 def _sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
@@ -82,7 +92,7 @@ def _postgresql(
     before_swap: Callable[[], None],
 ) -> Restored:
     name = old.connection.name
-    fresh = replace(old.connection, name=f"{name[:38]}_restore_{stamp()}")
+    fresh = replace(old.connection, name=beside(name, "restore"))
     admin = maintenance(old, environ)
     try:
         exists = _check(admin, backup, name)
@@ -102,7 +112,7 @@ def _postgresql(
             if not exists:
                 admin.query(_rename(fresh.name, name))
                 return Restored(name, "")
-            kept = f"{name[:40]}_before_{stamp()}"
+            kept = beside(name, "before")
             _dress(admin, name, fresh.name)
             before_swap()
             swap(old, admin, environ, (name, kept, fresh.name))
@@ -154,8 +164,8 @@ def _check(admin: Session, backup: Backup, name: str) -> bool:
 def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
     """Name what restores that were killed have left: each is a half-filled database."""
     rows = admin.query(
-        "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14}$' "
-        f"AND starts_with(datname, {quote_literal(name[:38])})"
+        "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14,20}$' "
+        f"AND starts_with(datname, {quote_literal(_cut(name))})"
     )
     if rows:
         names = ", ".join(str(row[0]) for row in rows)
