@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT / "src"))
 from tidegate.frontends.cli.main import usage, verbs  # noqa: E402  (the path comes first)
 from tidegate.settings import SETTINGS, Setting  # noqa: E402
 from tidegate.targets.composesettings import KEYS  # noqa: E402
-from tidegate.workflows import rulepages  # noqa: E402
-from tidegate.workflows.doctor import checks  # noqa: E402
+from tidegate.workflows.check import rulepages  # noqa: E402
+from tidegate.workflows.doctor.story import checks  # noqa: E402
 
 NOTE = "<!-- Written by scripts/docs.py from the code: change the code, then run `just docs`. -->"
 

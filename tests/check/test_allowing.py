@@ -144,7 +144,7 @@ def test_exit_codes_and_formats(tmp_path: Path, tidegate: Runner) -> None:
 
 def test_the_cache_changes_nothing_but_the_time(tmp_path: Path) -> None:
     """The second run says the same, a changed file is seen, and a torn cache is no error."""
-    from tidegate.workflows.review import review
+    from tidegate.workflows.check.review import review
 
     made = project(tmp_path)
     environ = {"TIDEGATE_CACHE": str(tmp_path / "cache")}
@@ -184,7 +184,7 @@ def test_pending_asks_the_database(
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes are POSIX")
 def test_a_cache_that_others_may_write_is_not_read(tmp_path: Path) -> None:
     """What is kept is loaded as objects, so it has to be the user's own alone."""
-    from tidegate.workflows.cache import Cache
+    from tidegate.workflows.check.cache import Cache
 
     environ = {"TIDEGATE_CACHE": str(tmp_path / "cache")}
     first = Cache(str(tmp_path), environ)

@@ -18,9 +18,9 @@ from support.rule_examples import File
 from tidegate.contracts.rule import Example
 from tidegate.model.schema import Schema
 from tidegate.model.sqltype import normal
-from tidegate.reading import alembic_source, django_source
-from tidegate.workflows.chain import Chain, _known_before
-from tidegate.workflows.review import review
+from tidegate.reading.migrations import alembic_source, django_source
+from tidegate.workflows.check.chain import Chain, _known_before
+from tidegate.workflows.check.review import review
 
 pytest.importorskip("django")
 pytest.importorskip("alembic")

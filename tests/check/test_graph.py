@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.migrations import ORDERS, Alembic, Django, one, said
-from tidegate.workflows.review import Standing
+from tidegate.workflows.check.review import Standing
 
 ADD = 'migrations.AddField("order", "{}", models.TextField(null=True)),'
 

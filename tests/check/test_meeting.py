@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.migrations import ORDERS, Alembic, Django, one, said
-from tidegate.reading import sql
+from tidegate.reading.migrations import sql
 
 ROOT = Path(__file__).resolve().parents[2]
 DROP = 'migrations.RemoveField("order", "total"),'

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tidegate.model.finding import SEVERITIES
-from tidegate.reading.project import ProjectFiles
-from tidegate.workflows import doctor
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import story
 
 Tree = dict[str, str]
-CHECKS = doctor.checks()
+CHECKS = story.checks()
 FILE_CHECKS = {rule: check for rule, check in CHECKS.items() if hasattr(check, "look")}
 
 
@@ -30,7 +30,7 @@ def written(root: Path, tree: dict[str, str]) -> ProjectFiles:
 def seen(project: ProjectFiles) -> list[tuple[str, str]]:
     return [
         (one.rule, f"{one.finding.place.path}:{one.finding.place.line}")
-        for one in doctor.examine(project)
+        for one in story.examine(project)
     ]
 
 
@@ -60,6 +60,6 @@ def test_a_check_is_complete(rule: str) -> None:
 @pytest.mark.parametrize("rule", FILE_CHECKS)
 def test_a_finding_says_what_to_do(rule: str, tmp_path: Path) -> None:
     """The message ends as a sentence, and there is a remedy."""
-    (one,) = doctor.examine(written(tmp_path, FILE_CHECKS[rule].BAD))
+    (one,) = story.examine(written(tmp_path, FILE_CHECKS[rule].BAD))
     assert one.finding.message.endswith(".")
     assert one.finding.remedy

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from checks.test_check_examples import FILE_CHECKS, written
-from tidegate.reading.project import ProjectFiles
-from tidegate.workflows import doctor, doctorfix
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import mending, story
 
 
 def fixable() -> list[str]:
@@ -20,7 +20,7 @@ def fixable() -> list[str]:
     out = []
     for rule, check in FILE_CHECKS.items():
         with tempfile.TemporaryDirectory() as folder:
-            found = doctor.examine(written(Path(folder), check.BAD))
+            found = story.examine(written(Path(folder), check.BAD))
             if any(one.problem.edits and not one.problem.edits[0].command for one in found):
                 out.append(rule)
     return out
@@ -39,9 +39,9 @@ def test_the_fix_mends(rule: str, tmp_path: Path) -> None:
     """After it no check speaks, and the diff is small."""
     check: Any = FILE_CHECKS[rule]
     project = written(tmp_path, check.BAD)
-    found = doctor.examine(project)
-    plan = doctorfix.plan(project, found)
-    result = doctorfix.apply(project, plan, found)
+    found = story.examine(project)
+    plan = mending.plan(project, found)
+    result = mending.apply(project, plan, found)
     assert [(one.rule, one.problem.place) for one in result.left] == [], "\n".join(plan.shown())
     assert rule in [name for name, _ in result.mended]
     for old, new in plan.changes.values():
@@ -88,9 +88,9 @@ def test_comments_and_anchors_stay(tmp_path: Path) -> None:
             "Dockerfile": 'FROM python:3.12\nCOPY . /app\nWORKDIR /app\nCMD ["sh", "-c", "python manage.py migrate && exec gunicorn shop.wsgi"]\n',
         },
     )
-    found = doctor.examine(project)
+    found = story.examine(project)
     assert [one.rule for one in found] == ["nothing-waits-for-database"]
-    result = doctorfix.apply(project, doctorfix.plan(project, found), found)
+    result = mending.apply(project, mending.plan(project, found), found)
     text = (tmp_path / "compose.yaml").read_text()
     kept = [
         line
@@ -110,14 +110,14 @@ def test_a_fix_that_makes_it_worse_is_put_back(tmp_path: Path) -> None:
     """When another finding appears, every file is as before, and the reason is said."""
     check: Any = FILE_CHECKS["database-host-unknown"]
     project = written(tmp_path, check.BAD)
-    found = doctor.examine(project)
-    plan = doctorfix.plan(project, found)
+    found = story.examine(project)
+    plan = mending.plan(project, found)
     old, new = plan.changes["compose.yaml"]
     plan.changes["compose.yaml"] = (
         old,
         new.replace("postgres:16", "postgres:latest\n    volumes: [db:/var/lib/postgresql]"),
     )
-    result = doctorfix.apply(project, plan, found)
+    result = mending.apply(project, plan, found)
     assert (tmp_path / "compose.yaml").read_text() == check.BAD["compose.yaml"]
     assert "put back" in result.notes[0]
     assert "database-image-floats" in result.notes[0]
@@ -136,12 +136,12 @@ def test_a_mend_that_brings_a_fault_is_left_out(tmp_path: Path) -> None:
             "compose.yaml": "services:\n  web:\n    build: .\n",
         },
     )
-    found = doctor.examine(project)
+    found = story.examine(project)
     assert {one.rule for one in found} == {
         "makemigrations-at-start",
         "app-never-gets-the-stop-signal",
     }
-    result = doctorfix.apply(project, doctorfix.plan(project, found), found)
+    result = mending.apply(project, mending.plan(project, found), found)
     assert [one.rule for one in result.left] == ["makemigrations-at-start"]
     assert (
         "makemigrations-at-start is not mended: models-without-migrations would appear"
@@ -154,13 +154,13 @@ def test_secrets_do_not_show_in_a_diff(tmp_path: Path) -> None:
     """A password that an edit moves is masked in what is shown, and whole in what is written."""
     check: Any = FILE_CHECKS["dollar-cuts-value"]
     project = written(tmp_path, check.BAD)
-    found = doctor.examine(project)
-    plan = doctorfix.plan(project, found)
+    found = story.examine(project)
+    plan = mending.plan(project, found)
     assert "pa$word" not in "\n".join(plan.shown())
     assert "word" not in "".join(one.problem.message for one in found).replace(
         "password", ""
     ).replace("PASSWORD", "")
-    doctorfix.apply(project, plan, found)
+    mending.apply(project, plan, found)
     assert (tmp_path / ".env").read_text() == "POSTGRES_PASSWORD='pa$word'\n"
 
 
@@ -169,8 +169,8 @@ def test_windows_newlines_stay(tmp_path: Path) -> None:
     check: Any = FILE_CHECKS["healthcheck-shorter-than-migration"]
     tree = {**check.BAD, "compose.yaml": check.BAD["compose.yaml"].replace("\n", "\r\n")}
     project = written(tmp_path, tree)
-    found = doctor.examine(project)
-    doctorfix.apply(project, doctorfix.plan(project, found), found)
+    found = story.examine(project)
+    mending.apply(project, mending.plan(project, found), found)
     raw = (tmp_path / "compose.yaml").read_bytes()
     assert raw.count(b"\n") == raw.count(b"\r\n")
     assert b"start_period: 120s" in raw

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.reading.live import Container, Live, Volume
-from tidegate.reading.project import ProjectFiles
-from tidegate.workflows import doctor, doctorlive
+from tidegate.reading.project.live import Container, Live, Volume
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import engine, story
 
 COMPOSE = """
 name: {name}
@@ -77,12 +77,12 @@ def running(docker: Callable[..., str], tmp_path: Path) -> Iterator[Path]:
 def test_the_engine_is_asked(running: Path) -> None:
     """A loop of restarts, a failing probe, a kill for memory and a volume of another version."""
     end = time.monotonic() + 60
-    found: list[doctor.Diagnosis] = []
+    found: list[story.Diagnosis] = []
     while {
         one.rule for one in found if one.severity == "error"
     } < WANTED and time.monotonic() < end:
         project = ProjectFiles(running)
-        found = doctor.examine(project, doctorlive.gather(project))
+        found = story.examine(project, engine.gather(project))
         time.sleep(0.5)
     said = {one.rule: one for one in found}
     assert set(said) >= WANTED
@@ -125,7 +125,7 @@ def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -
         found: set[str] = set()
         while not found >= wanted and time.monotonic() < end:
             project = ProjectFiles(tmp_path)
-            found = {one.rule for one in doctor.examine(project, doctorlive.gather(project))}
+            found = {one.rule for one in story.examine(project, engine.gather(project))}
         assert found >= wanted
     finally:
         docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
@@ -152,18 +152,18 @@ def test_a_log_says_what_is_wrong(log: str, rule: str, tmp_path: Path) -> None:
     """The end of a container's log is read, and a quiet one says nothing."""
     (tmp_path / "compose.yaml").write_text("services:\n  web:\n    image: example/web:1\n")
     project = ProjectFiles(tmp_path)
-    found = doctor.examine(project, Live((container(log=log),)))
+    found = story.examine(project, Live((container(log=log),)))
     assert [(one.rule, one.problem.place.line) for one in found] == [(rule, 2)]
-    assert doctor.examine(project, Live((container(log="all is well"),))) == []
+    assert story.examine(project, Live((container(log="all is well"),))) == []
 
 
 def test_versions_that_agree_are_quiet(tmp_path: Path) -> None:
     """A volume of the server's own major version is no finding."""
     project = ProjectFiles(tmp_path)
-    assert doctor.examine(project, Live((), (Volume("db", "v", "/x", "16", "16.4"),))) == []
-    assert len(doctor.examine(project, Live((), (Volume("db", "v", "/x", "15", "16.4"),)))) == 1
+    assert story.examine(project, Live((), (Volume("db", "v", "/x", "16", "16.4"),))) == []
+    assert len(story.examine(project, Live((), (Volume("db", "v", "/x", "15", "16.4"),)))) == 1
 
 
 def test_without_compose_it_says_why(tmp_path: Path) -> None:
     """A project without a Compose file has nothing to ask about."""
-    assert "no Compose file" in doctorlive.gather(ProjectFiles(tmp_path)).why_not
+    assert "no Compose file" in engine.gather(ProjectFiles(tmp_path)).why_not

@@ -9,7 +9,7 @@ import pytest
 from checks.incidents import clustered, configuring, entering, serving, starting
 from checks.incidents.base import Incident
 from checks.test_check_examples import seen, written
-from tidegate.workflows import doctor, doctorerror
+from tidegate.workflows.doctor import errortext, story
 
 INCIDENTS = [
     *starting.INCIDENTS,
@@ -30,13 +30,13 @@ def test_it_is_named(incident: Incident, tmp_path: Path) -> None:
 @each
 def test_it_is_quiet_when_mended(incident: Incident, tmp_path: Path) -> None:
     """Nothing of at least a warning is left of it."""
-    left = doctor.examine(written(tmp_path, incident.good))
+    left = story.examine(written(tmp_path, incident.good))
     assert [one.rule for one in left if one.rule == incident.rule or one.severity != "info"] == []
 
 
 @each
 def test_its_error_text_leads_to_it(incident: Incident, tmp_path: Path) -> None:
     """`--error` with what was printed then names the rule among what is found here."""
-    found = doctor.examine(written(tmp_path, incident.bad))
-    here = [one.rule for one in doctorerror.explain(incident.said, found) if one.here]
+    found = story.examine(written(tmp_path, incident.bad))
+    here = [one.rule for one in errortext.explain(incident.said, found) if one.here]
     assert incident.rule in here

@@ -8,7 +8,7 @@ import pytest
 
 from checks.incidents.base import BUILT, COPIED, DB, DOCKERFILE, MANAGE, SCRIPTED, Tree
 from checks.test_check_examples import written
-from tidegate.workflows import doctor
+from tidegate.workflows.doctor import story
 
 MIGRATE = "python manage.py migrate --noinput\nexec gunicorn site.wsgi\n"
 SHORT = BUILT + "    depends_on: [db]\n" + DB
@@ -63,5 +63,5 @@ QUIET: dict[str, Tree] = {
 @pytest.mark.parametrize("case", QUIET, ids=lambda case: case.replace(" ", "-"))
 def test_it_is_let_be(case: str, tmp_path: Path) -> None:
     """Neither an error nor a warning."""
-    found = doctor.examine(written(tmp_path, QUIET[case]))
+    found = story.examine(written(tmp_path, QUIET[case]))
     assert [(one.rule, one.problem.message) for one in found if one.severity != "info"] == []

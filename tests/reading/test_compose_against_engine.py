@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tidegate.reading import composefiles
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
+from tidegate.reading.project import composefiles
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 BASE = """
 name: shop

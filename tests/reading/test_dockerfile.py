@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidegate.reading import dockerfile
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import dockerfile
+from tidegate.reading.project.project import ProjectFiles
 
 FILE = """\
 # syntax=docker/dockerfile:1

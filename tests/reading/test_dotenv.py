@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.reading import dotenv
+from tidegate.reading.project import dotenv
 
 LINES = {
     "A=pa$sw0rd": ("pa", "pa$sw0rd", "pa$sw0rd", "pa$sw0rd"),

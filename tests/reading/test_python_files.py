@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.reading import alembicfiles, djangosettings, migrations, nginx, requirements
-from tidegate.reading.pycode import UNKNOWN
+from tidegate.reading.project import alembicfiles, djangosettings, nginx, requirements
+from tidegate.reading.project import graph as migrations
+from tidegate.reading.project.pycode import UNKNOWN
 
 SETTINGS = {
     "site/settings/__init__.py": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.reading import shell
+from tidegate.reading.project import shell
 
 
 def one(text: str, name: str) -> shell.Command:

@@ -12,8 +12,8 @@ from support import rule_examples
 from support.postgres import Server
 from tidegate.contracts.rule import Example
 from tidegate.model.finding import Finding
-from tidegate.workflows.review import review
-from tidegate.workflows.rulebook import Known, all_rules
+from tidegate.workflows.check.review import review
+from tidegate.workflows.check.rulebook import Known, all_rules
 
 pytest.importorskip("django")
 pytest.importorskip("alembic")

@@ -15,9 +15,9 @@ from support import rule_examples
 from support.postgres import PASSWORD, Server, as_ordinary_user
 from support.rule_examples import File
 from tidegate.contracts.rule import Example
-from tidegate.workflows.fixing import fix
-from tidegate.workflows.review import review
-from tidegate.workflows.rulebook import Known, all_rules
+from tidegate.workflows.check.fixing import fix
+from tidegate.workflows.check.review import review
+from tidegate.workflows.check.rulebook import Known, all_rules
 
 pytest.importorskip("django")
 pytest.importorskip("alembic")

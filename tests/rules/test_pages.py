@@ -11,8 +11,8 @@ import pytest
 from support import rule_examples
 from tidegate import discovery
 from tidegate.model.finding import Findings
-from tidegate.workflows.review import review
-from tidegate.workflows.rulebook import OWN, Known, all_rules, names
+from tidegate.workflows.check.review import review
+from tidegate.workflows.check.rulebook import OWN, Known, all_rules, names
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "rules.md"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.model.finding import Finding, Findings
-from tidegate.workflows.review import review
+from tidegate.workflows.check.review import review
 
 OFF = {"TIDEGATE_CACHE": "off"}
 DJANGO = "from django.db import migrations, models\n"

@@ -9,10 +9,10 @@ import pytest
 from support.fake_engine import FakeTarget
 from tidegate.container.report import Report
 from tidegate.errors import StepFailed, TidegateError, UpdateNotUndone, UpdateUndone
-from tidegate.workflows import up as story
-from tidegate.workflows.up import up
-from tidegate.workflows.updating import Update
-from tidegate.workflows.upstate import State
+from tidegate.workflows.update import story
+from tidegate.workflows.update.state import State
+from tidegate.workflows.update.story import up
+from tidegate.workflows.update.updating import Update
 
 
 def update(target: FakeTarget, **more: object) -> Update:

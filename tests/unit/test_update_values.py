@@ -15,11 +15,11 @@ from tidegate.contracts.target import Container, Service
 from tidegate.errors import ElectionNotWon, PolicyRefused, TidegateError
 from tidegate.model.command import Command
 from tidegate.process import Result, run
-from tidegate.workflows.explain import explained
-from tidegate.workflows.insiding import _raised
-from tidegate.workflows.up import _superseded, refuse_unreachable
-from tidegate.workflows.upstate import Release, State
-from tidegate.workflows.verify import look, settle
+from tidegate.workflows.update.explain import explained
+from tidegate.workflows.update.insiding import _raised
+from tidegate.workflows.update.state import Release, State
+from tidegate.workflows.update.story import _superseded, refuse_unreachable
+from tidegate.workflows.update.verify import look, settle
 
 WEB = Service("web", "shop", restart="unless-stopped")
 JOB = Service("job", "shop", once=True)
@@ -89,7 +89,7 @@ def test_the_state_survives_its_process(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import os, signal, time
         from pathlib import Path
-        from tidegate.workflows.upstate import Release, State
+        from tidegate.workflows.update.state import Release, State
         state = State("shop", Path({str(tmp_path)!r}), {environ!r})
         with state.held():
             state.begin(Release("1", {{"web": "sha256:1"}}))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.reading import dockerfile
-from tidegate.reading.project import ProjectFiles
-from tidegate.workflows import doctor
+from tidegate.reading.project import dockerfile
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import story
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = (
@@ -74,7 +74,7 @@ def test_doctor_has_nothing_to_say(name: str, tmp_path: Path) -> None:
     done = init(root, "--yes")
     assert done.returncode == 0, done.stderr
     assert [path for path in WRITTEN if not (root / path).is_file()] == []
-    assert [(one.rule, one.problem.place) for one in doctor.examine(ProjectFiles(root))] == []
+    assert [(one.rule, one.problem.place) for one in story.examine(ProjectFiles(root))] == []
 
 
 def test_a_project_without_variables(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import facts, pycode
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import facts, pycode
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
 ERRORS = (

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import edits, words
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.startup import Act, Start, shown
+from tidegate.reading.project import edits, words
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.startup import Act, Start, shown
 
 SEVERITY = "warning"
 ERRORS = (r"exited with code 137", r"Exited \(137\)", r"SIGKILL")

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
 ERRORS = (

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, words
-from tidegate.reading.djangosettings import Settings
-from tidegate.reading.image import Image, Run
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.pycode import EnvRead
-from tidegate.reading.shell import Command
+from tidegate.reading.project import edits, words
+from tidegate.reading.project.djangosettings import Settings
+from tidegate.reading.project.image import Image, Run
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.pycode import EnvRead
+from tidegate.reading.project.shell import Command
 
 SEVERITY = "error"
 ERRORS = (

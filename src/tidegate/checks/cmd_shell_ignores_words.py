@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
 ERRORS = (r'FATAL:\s+role "root" does not exist',)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import facts
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
 ERRORS = (

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, facts
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
+from tidegate.reading.project import edits, facts
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 SEVERITY = "error"
 ERRORS = (

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import dotenv
-from tidegate.reading.composefiles import Stack, Unset
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import dotenv
+from tidegate.reading.project.composefiles import Stack, Unset
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (

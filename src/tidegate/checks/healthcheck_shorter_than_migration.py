@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import edits, facts
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Health, Service
+from tidegate.reading.project import edits, facts
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Health, Service
 
 SEVERITY = "warning"
 ERRORS = (

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.live import Live
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import place_in
+from tidegate.reading.project.live import Live
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import place_in
 
 SEVERITY = "error"
 ERRORS = (

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import words
-from tidegate.reading.kubernetes import Pod
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import words
+from tidegate.reading.project.kubernetes import Pod
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
 ERRORS = (

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.kubernetes import Pod
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.kubernetes import Pod
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import facts
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
 ERRORS = (r"AccessExclusiveLock", r"canceling statement due to (statement|lock) timeout")

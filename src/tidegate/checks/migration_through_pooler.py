@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
+from tidegate.reading.project import facts
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (

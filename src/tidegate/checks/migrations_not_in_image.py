@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits
-from tidegate.reading.ignore import Ignore
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import edits
+from tidegate.reading.project.ignore import Ignore
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import pycode, words
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import pycode, words
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (

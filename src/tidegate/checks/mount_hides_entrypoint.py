@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, facts, words
-from tidegate.reading.edits import Edit
-from tidegate.reading.image import Copy, Image
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Mount, Service
+from tidegate.reading.project import edits, facts, words
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.image import Copy, Image
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Mount, Service
 
 SEVERITY = "error"
 ERRORS = (

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import edits, facts, words
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
-from tidegate.reading.startup import Act, shown
-from tidegate.reading.tree import Item
+from tidegate.reading.project import edits, facts, words
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
+from tidegate.reading.project.startup import Act, shown
+from tidegate.reading.project.tree import Item
 
 SEVERITY = "warning"
 ERRORS = (

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import edits, facts
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.startup import shown
+from tidegate.reading.project import edits, facts
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.startup import shown
 
 SEVERITY = "error"
 ERRORS = (

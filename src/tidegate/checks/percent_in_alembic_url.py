@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import dotenv, edits, facts
-from tidegate.reading.alembicfiles import Alembic, UrlCall
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import dotenv, edits, facts
+from tidegate.reading.project.alembicfiles import Alembic, UrlCall
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (r"invalid interpolation syntax",)

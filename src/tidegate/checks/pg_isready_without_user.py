@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import edits, facts
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import edits, facts
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "info"
 ERRORS = (r'FATAL:\s+role "root" does not exist', r'FATAL:\s+role "\w+" does not exist')

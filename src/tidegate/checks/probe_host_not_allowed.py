@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import facts, words
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.pycode import UNKNOWN
-from tidegate.reading.service import Health
+from tidegate.reading.project import facts, words
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.pycode import UNKNOWN
+from tidegate.reading.project.service import Health
 
 SEVERITY = "error"
 ERRORS = (r"Invalid HTTP_HOST header: '[^']+'", r"DisallowedHost")

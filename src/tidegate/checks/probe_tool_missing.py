@@ -13,11 +13,11 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, facts, shell
-from tidegate.reading.edits import Edit
-from tidegate.reading.image import Image
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Health
+from tidegate.reading.project import edits, facts, shell
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.image import Image
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Health
 
 SEVERITY = "error"
 ERRORS = (

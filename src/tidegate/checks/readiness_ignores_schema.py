@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import facts, words
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import facts, words
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "info"
 ERRORS = (r"column \"?[\w.]+\"? does not exist", r"UndefinedColumn")

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import facts, words
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.startup import shown
+from tidegate.reading.project import facts, words
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.startup import shown
 
 SEVERITY = "warning"
 ERRORS = (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts, words
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import facts, words
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "info"
 ERRORS = (r"Restarting \(\d+\)",)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
-from tidegate.reading.startup import Act, shown
+from tidegate.reading.project import facts
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
+from tidegate.reading.project.startup import Act, shown
 
 SEVERITY = "error"
 ERRORS = (

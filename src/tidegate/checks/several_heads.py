@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import migrations
-from tidegate.reading.migrations import Migration
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project import graph
+from tidegate.reading.project.graph import Migration
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (
@@ -25,7 +25,7 @@ PRINTED = (
     "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph"
 )
 WHEN = "at every migrate"
-_NODE = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = [{}]\n"
+_NODE = "from django.db import migrations\n\n\nclass Migration(graph.Migration):\n    dependencies = [{}]\n"
 BAD = {
     "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "site.settings")\n',
     "shop/migrations/__init__.py": "",
@@ -40,7 +40,7 @@ AT = "shop/migrations/0002_price.py:5"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield apps and Alembic environments with more than one head."""
     for app, found in project.app_migrations.items():
-        leaves = migrations.django_leaves(app, found)
+        leaves = graph.django_leaves(app, found)
         if len(leaves) > 1:
             label = app.rpartition("/")[2]
             yield _problem(
@@ -49,7 +49,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"python manage.py makemigrations --merge {label}",
             )
     for one in project.alembics:
-        heads = migrations.alembic_heads(project.revisions(one))
+        heads = graph.alembic_heads(project.revisions(one))
         labelled = [head for head in heads if head.branches]
         if len(heads) > 1 and len(labelled) < len(heads) - 1 and not _upgrades_heads(project):
             yield _problem(heads, f"Alembic has {len(heads)} heads", "alembic merge heads")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts, words
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Given, Service
+from tidegate.reading.project import facts, words
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Given, Service
 
 SEVERITY = "warning"
 ERRORS = (r"no such table", r"unable to open database file")

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import facts
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Given, Service
+from tidegate.reading.project import facts
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Given, Service
 
 SEVERITY = "warning"
 ERRORS = (r"database is locked", r"disk I/O error", r"SQLITE_BUSY")

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import facts, words
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
+from tidegate.reading.project import facts, words
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (r"Missing staticfiles manifest entry for", r"0 static files copied.*unmodified")

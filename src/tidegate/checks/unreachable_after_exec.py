@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (

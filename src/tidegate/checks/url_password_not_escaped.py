@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Given
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Given
 
 SEVERITY = "error"
 ERRORS = (

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading import edits, facts
-from tidegate.reading.djangosettings import Settings
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.pycode import EnvRead
-from tidegate.reading.service import Service
+from tidegate.reading.project import edits, facts
+from tidegate.reading.project.djangosettings import Settings
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.pycode import EnvRead
+from tidegate.reading.project.service import Service
 
 SEVERITY = "error"
 ERRORS = (

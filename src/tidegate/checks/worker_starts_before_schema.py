@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading import edits, facts, words
-from tidegate.reading.edits import Edit
-from tidegate.reading.project import ProjectFiles
-from tidegate.reading.service import Service
+from tidegate.reading.project import edits, facts, words
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tidegate.model.finding import Place
-from tidegate.reading.edits import Edit
-from tidegate.reading.live import Live
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.live import Live
+from tidegate.reading.project.project import ProjectFiles
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def review_migrations(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
     Warning here, and the rest an Info. `check --tag tidegate --fail-level WARNING` fails on it.
     """
     from tidegate.errors import TidegateError
-    from tidegate.workflows.review import review
+    from tidegate.workflows.check.review import review
 
     try:
         found = review(_root())

@@ -46,8 +46,8 @@ class Check(pytest.Item):
     def runtest(self) -> None:
         """Review the project at pytest's root folder."""
         from tidegate import discovery
-        from tidegate.workflows.checksettings import load
-        from tidegate.workflows.review import review
+        from tidegate.workflows.check.review import review
+        from tidegate.workflows.check.settings import load
 
         root = str(self.config.rootpath)
         found = review(root)

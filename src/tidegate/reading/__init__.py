@@ -1,1 +1,1 @@
-"""Readers of migrations and of the files around an app: from text to values, with their lines."""
+"""From text to values, with their lines: migrations, and the files around an app."""

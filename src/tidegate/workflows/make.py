@@ -21,8 +21,8 @@ from tidegate.errors import PolicyRefused, StateNotCurrent, StepFailed, UsagePro
 from tidegate.model.command import Command
 from tidegate.model.finding import Findings
 from tidegate.process import Result, present, run
-from tidegate.workflows import insiding, standing
-from tidegate.workflows.up import refuse_unreachable
+from tidegate.workflows.update import insiding, standing
+from tidegate.workflows.update.story import refuse_unreachable
 
 EMPTY = re.compile(
     r"def upgrade\(\)[^:]*:\s*(?:\"\"\".*?\"\"\"\s*)?(?:#[^\n]*\s*)*pass\b", re.DOTALL
@@ -250,7 +250,7 @@ def review(root: Path, paths: Sequence[Path]) -> Findings | None:
     The rules are found by name, so that this works before and without them.
     """
     try:
-        module: Any = importlib.import_module("tidegate.workflows.review")
+        module: Any = importlib.import_module("tidegate.workflows.check.review")
     except ModuleNotFoundError:
         return None
     function: Callable[[Path, Sequence[Path]], Findings] | None = getattr(module, "review", None)

@@ -10,10 +10,10 @@ from typing import Protocol
 from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.errors import UsageProblem
-from tidegate.reading.live import Live
-from tidegate.reading.project import ProjectFiles
-from tidegate.workflows import doctor, doctorerror, doctorfix, doctorlive
-from tidegate.workflows.doctor import Diagnosis
+from tidegate.reading.project.live import Live
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import engine, errortext, mending, story
+from tidegate.workflows.doctor.story import Diagnosis
 
 
 class Options(Protocol):
@@ -33,7 +33,7 @@ def run(glob: Globals, options: Options, environ: Mapping[str, str]) -> int:
     for name in glob.files:
         if not (root / name).is_file():
             raise UsageProblem(f"there is no Compose file {name} in {root}", "", "correct -f")
-    unknown = [rule for rule in options.ignore if rule not in doctor.checks()]
+    unknown = [rule for rule in options.ignore if rule not in story.checks()]
     if unknown:
         raise UsageProblem(
             f"doctor has no check {unknown[0]}",
@@ -41,8 +41,8 @@ def run(glob: Globals, options: Options, environ: Mapping[str, str]) -> int:
             "see docs/reference/checks.md",
         )
     project = ProjectFiles(root, tuple(glob.files))
-    live = doctorlive.gather(project) if options.live else None
-    found = doctor.examine(project, live, options.ignore)
+    live = engine.gather(project) if options.live else None
+    found = story.examine(project, live, options.ignore)
     if options.error:
         return _explained(glob, project, found, options)
     if options.fix:
@@ -56,7 +56,7 @@ def _report(
 ) -> int:  # fmt: skip
     if live is not None and live.why_not:
         print(f"tidegate  doctor  {live.why_not}", file=sys.stderr)
-    findings = doctor.report(project, found, extra)
+    findings = story.report(project, found, extra)
     print(discovery.reporter(glob.format).render(findings, _colour(glob)))
     return 1 if findings.at_least(options.fail_on) else 0
 
@@ -68,10 +68,10 @@ def _colour(glob: Globals) -> bool:
 def _explained(
     glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
 ) -> int:
-    explained = doctorerror.explain(options.error, found)
+    explained = errortext.explain(options.error, found)
     here = [one for one in found if one.rule in {e.rule for e in explained if e.here}]
     if glob.format == "text":
-        print("\n".join(doctorerror.lines(explained)))
+        print("\n".join(errortext.lines(explained)))
         if not here:
             return 0
         print()
@@ -83,7 +83,7 @@ def _explained(
 def _mended(
     glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
 ) -> int:
-    plan = doctorfix.plan(project, found, options.ignore)
+    plan = mending.plan(project, found, options.ignore)
     if not plan.changes and not plan.commands:
         print(
             "tidegate  doctor  nothing here can be mended without a decision of yours",
@@ -94,7 +94,7 @@ def _mended(
     if not options.yes and not _agreed():
         print("tidegate  doctor  nothing was written; --yes agrees beforehand", file=sys.stderr)
         return _report(glob, project, found, options, {"mended": []})
-    result = doctorfix.apply(project, plan, found, options.ignore)
+    result = mending.apply(project, plan, found, options.ignore)
     for line in result.notes:
         print(f"tidegate  doctor  {line}", file=sys.stderr)
     mended = [{"rule": rule, "path": path} for rule, path in result.mended]

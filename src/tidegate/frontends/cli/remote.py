@@ -14,7 +14,7 @@ from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows import standing
+from tidegate.workflows.update import standing
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
 OPTIONS = {

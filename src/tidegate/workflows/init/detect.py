@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tidegate.errors import UsageProblem
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.project import ProjectFiles
 
 _ENV = re.compile(
     r"""(?:environ(?:\.get)?|getenv|\benv\w*(?:\.\w+)?|\bconfig)\s*[\[(]\s*['"]([A-Z][A-Z0-9_]*)['"]"""

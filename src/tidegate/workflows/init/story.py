@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidegate.reading.project import ProjectFiles
+from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.init import around, image, stack
 from tidegate.workflows.init.detect import Found, detect
 

@@ -40,7 +40,7 @@ from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from tidegate.workflows.review import Standing
+    from tidegate.workflows.check.review import Standing
 
 VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database"}
 SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
@@ -72,15 +72,15 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             raise UsageProblem(
                 f"{glob.root} is not a folder", "", "name the project's folder with --project DIR"
             )
-        from tidegate.workflows import baseline
-        from tidegate.workflows.checksettings import load
-        from tidegate.workflows.review import review
+        from tidegate.workflows.check import baseline
+        from tidegate.workflows.check.review import review
+        from tidegate.workflows.check.settings import load
 
         settings = load(glob.root, asked.database)
         standing = _standing(glob, environ) if asked.pending else None
         steps = standing.pending if standing else None
         if asked.fix:
-            from tidegate.workflows.fixing import fix
+            from tidegate.workflows.check.fixing import fix
 
             for line in fix(glob.root, asked.paths, asked.since, steps, asked.database, environ):
                 report.stage("fix", "", line)
@@ -148,7 +148,7 @@ def _standing(glob: Globals, environ: Mapping[str, str]) -> Standing:
     from tidegate.container import ledger
     from tidegate.container.gate import open_gate
     from tidegate.container.running import settings_for
-    from tidegate.workflows.review import Standing
+    from tidegate.workflows.check.review import Standing
 
     settings, _ = settings_for(glob.root, environ, [], ("databases", "framework"))
     gate = open_gate(Path(glob.root), environ, settings)

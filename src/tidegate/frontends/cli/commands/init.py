@@ -38,7 +38,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 
 def _init(glob: Globals, yes: bool, dry: bool) -> int:
-    from tidegate.reading.project import ProjectFiles
+    from tidegate.reading.project.project import ProjectFiles
     from tidegate.workflows.init import story
 
     project = ProjectFiles(Path(glob.root).resolve())

@@ -19,7 +19,7 @@ from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
 from tidegate.process import run as run_command
-from tidegate.workflows.verify import look
+from tidegate.workflows.update.verify import look
 
 OPTIONS = (*outside.TARGET, Option("--tail", True), Option("--follow", short="-f"))
 FOR_EVER = 1e8

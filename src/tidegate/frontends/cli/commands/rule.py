@@ -20,8 +20,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     def work(signals: Signals) -> int:
         if len(argv) != 1 or argv[0].startswith("-"):
             raise UsageProblem("rule takes one name", "", "see them all with tidegate rules")
-        from tidegate.workflows import rulepages
-        from tidegate.workflows.checksettings import require_rule
+        from tidegate.workflows.check import rulepages
+        from tidegate.workflows.check.settings import require_rule
 
         require_rule(argv[0], "tidegate rule")
         print(rulepages.text(argv[0]))

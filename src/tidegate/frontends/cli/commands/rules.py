@@ -22,7 +22,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if argv or glob.format not in ("text", "json"):
             wrong = argv[0] if argv else f"--format {glob.format}"
             raise UsageProblem(f"rules does not take {wrong}", "", "see tidegate rules --help")
-        from tidegate.workflows.rulebook import OWN, Known, all_rules
+        from tidegate.workflows.check.rulebook import OWN, Known, all_rules
 
         rules = all_rules()
         if glob.format == "json":
@@ -45,7 +45,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 
 def _document(one: object) -> dict[str, object]:
-    from tidegate.workflows.rulebook import Known
+    from tidegate.workflows.check.rulebook import Known
 
     assert isinstance(one, Known)
     return {

@@ -18,7 +18,7 @@ from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
 from tidegate.process import attached
-from tidegate.workflows import standing
+from tidegate.workflows.update import standing
 
 OPTIONS = (*outside.TARGET, Option("--one-off"))
 

@@ -18,7 +18,7 @@ from tidegate.container.report import Report
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.process import attached
-from tidegate.workflows import standing
+from tidegate.workflows.update import standing
 
 PREFIX = "DJANGO_SUPERUSER_"
 NEEDED = (PREFIX + "USERNAME", PREFIX + "PASSWORD")

@@ -29,10 +29,10 @@ from tidegate.container.report import Report
 from tidegate.errors import TidegateError
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.goback import failed
-from tidegate.workflows.up import up
-from tidegate.workflows.updating import Update
-from tidegate.workflows.upstate import State
+from tidegate.workflows.update.goback import failed
+from tidegate.workflows.update.state import State
+from tidegate.workflows.update.story import up
+from tidegate.workflows.update.updating import Update
 
 OPTIONS = (
     *outside.TARGET,

@@ -1,0 +1,1 @@
+"""Readers of the files around an app: Compose, Dockerfiles, scripts, settings, lock files."""

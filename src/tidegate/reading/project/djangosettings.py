@@ -1,0 +1,240 @@
+"""Django settings without running them: `from .base import *` is followed, literals are read."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from tidegate.reading.project import pycode
+from tidegate.reading.project.pycode import UNKNOWN, Assigned, EnvRead
+
+_READER = re.compile(r"\bEnv\(|\bdecouple\b|\benvirons\b|\bFileAwareEnv\(")
+
+
+@dataclass
+class Settings:
+    """One settings module with what it imports, later assignments last."""
+
+    module: str
+    path: str
+    root: str  # the folder that the module's name starts from
+    modules: tuple[pycode.Module, ...]
+
+    def last(self, name: str) -> Assigned | None:
+        """Return the assignment that counts: the last unconditional one, else the last."""
+        found = self.all(name)
+        sure = [one for one in found if not one.conditional]
+        return sure[-1] if sure else found[-1] if found else None
+
+    def all(self, name: str) -> list[Assigned]:
+        """Return every assignment of a name, in the order in which they run."""
+        return [one for module in self.modules for one in module.assigned if one.name == name]
+
+    def value(self, name: str, environ: Mapping[str, Any] | None = None) -> Any:
+        """Return a setting's value under `environ`; UNKNOWN where only running can tell."""
+        found = self.last(name)
+        return self.evaluate(found.value, environ or {}) if found is not None else UNKNOWN
+
+    def conditional(self, name: str) -> bool:
+        """Whether a condition may change the setting."""
+        return any(one.conditional for one in self.all(name))
+
+    def evaluate(self, node: ast.expr, environ: Mapping[str, Any], depth: int = 0) -> Any:
+        """Evaluate literals, names, environment reads and paths below BASE_DIR."""
+        if depth > 12:
+            return UNKNOWN
+        simple = pycode.literal(node)
+        if simple is not UNKNOWN:
+            return simple
+        read = pycode.env_read(node)
+        if read is not None and read.required:
+            declared = [one for one in self.reads if one.name == read.name and not one.required]
+            read = declared[0] if declared else read
+        if read is not None:
+            return self._from_environ(read, node, environ)
+        if isinstance(node, ast.Name) and node.id == "__file__":
+            return "/@/" + self.path_of(node)
+        if isinstance(node, ast.Attribute) and node.attr == "parent":
+            inner = self.evaluate(node.value, environ, depth + 1)
+            return posixpath.dirname(inner) if isinstance(inner, str) else UNKNOWN
+        if isinstance(node, ast.Name):
+            found = self.last(node.id)
+            again = found is not None and found.value is not node
+            return self.evaluate(found.value, environ, depth + 1) if found and again else UNKNOWN
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return [self.evaluate(one, environ, depth + 1) for one in node.elts]
+        if isinstance(node, ast.Dict):
+            return {
+                pycode.literal(key): self.evaluate(value, environ, depth + 1)
+                for key, value in zip(node.keys, node.values, strict=True)
+                if key is not None
+            }
+        if isinstance(node, ast.BinOp):
+            return self._binary(node, environ, depth)
+        if isinstance(node, ast.Call):
+            return self._call(node, environ, depth)
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+            values = [self.evaluate(one, environ, depth + 1) for one in node.values]
+            return next((one for one in values if one is UNKNOWN or one), values[-1])
+        return UNKNOWN
+
+    def path_of(self, node: ast.AST) -> str:
+        """Return the file in which a node stands."""
+        return self._file_names.get(id(node), self.path)
+
+    @cached_property
+    def _file_names(self) -> dict[int, str]:
+        """Each `__file__` of the modules, by its node."""
+        return {
+            id(node): module.path
+            for module in self.modules
+            if "__file__" in module.text and module.tree is not None
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Name) and node.id == "__file__"
+        }
+
+    def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, Any]) -> Any:
+        called = pycode.dotted(node.func) if isinstance(node, ast.Call) else ""
+        if read.name in environ:
+            text = environ[read.name]
+            if text is UNKNOWN:
+                return UNKNOWN
+            if called.endswith((".list", ".tuple")):
+                return [one.strip() for one in text.split(",") if one.strip()]
+            if called.endswith(".bool"):
+                return text.lower() in ("1", "true", "yes", "on", "y", "t", "ok")
+            return text
+        return read.default if not read.required else UNKNOWN
+
+    def _binary(self, node: ast.BinOp, environ: Mapping[str, Any], depth: int) -> Any:
+        left = self.evaluate(node.left, environ, depth + 1)
+        right = self.evaluate(node.right, environ, depth + 1)
+        if UNKNOWN in (left, right) if not isinstance(left, list) else left is UNKNOWN:
+            return UNKNOWN
+        if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
+            return posixpath.join(left, right)
+        if (
+            isinstance(node.op, ast.Add)
+            and isinstance(left, list)
+            and isinstance(right, (list, tuple))
+        ):
+            return [*left, *right]
+        if isinstance(node.op, ast.Add) and isinstance(left, str) and isinstance(right, str):
+            return left + right
+        return UNKNOWN
+
+    def _call(self, node: ast.Call, environ: Mapping[str, Any], depth: int) -> Any:
+        called = pycode.dotted(node.func)
+        if called in ("str", "Path", "pathlib.Path") and len(node.args) == 1:
+            return self.evaluate(node.args[0], environ, depth + 1)
+        if called in ("os.path.dirname", "dirname") and len(node.args) == 1:
+            inner = self.evaluate(node.args[0], environ, depth + 1)
+            return posixpath.dirname(inner) if isinstance(inner, str) else UNKNOWN
+        if called in ("os.path.abspath", "os.path.realpath", "abspath", "realpath"):
+            return self.evaluate(node.args[0], environ, depth + 1) if node.args else UNKNOWN
+        if isinstance(node.func, ast.Attribute) and node.func.attr in (
+            "resolve",
+            "absolute",
+            "as_posix",
+        ):
+            return self.evaluate(node.func.value, environ, depth + 1)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "joinpath":
+            parts = [
+                self.evaluate(one, environ, depth + 1) for one in (node.func.value, *node.args)
+            ]
+            return posixpath.join(*parts) if all(isinstance(p, str) for p in parts) else UNKNOWN
+        if called in ("os.path.join", "join", "posixpath.join"):
+            parts = [self.evaluate(one, environ, depth + 1) for one in node.args]
+            return (
+                posixpath.join(*parts)
+                if parts and all(isinstance(p, str) for p in parts)
+                else UNKNOWN
+            )
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "split":
+            base = self.evaluate(node.func.value, environ, depth + 1)
+            at = pycode.literal(node.args[0]) if node.args else None
+            good = isinstance(base, str) and (at is None or isinstance(at, str))
+            return base.split(at) if good else UNKNOWN
+        return UNKNOWN
+
+    @property
+    def reads(self) -> list[EnvRead]:
+        """Every environment variable read while the settings load."""
+        return [one for module in self.modules for one in module.reads]
+
+    def line(self, name: str) -> tuple[str, int]:
+        """Return the file and line of a setting."""
+        found = self.last(name)
+        return (found.path, found.line) if found is not None else (self.path, 1)
+
+
+def load(module: str, folder: str, read: Callable[[str], str | None]) -> Settings | None:
+    """Return the settings of a dotted module below `folder`; None where there is no such file."""
+
+    def exists(path: str) -> bool:
+        return read(path) is not None
+
+    path = pycode.module_path(module, (folder,), exists)
+    if not path:
+        return None
+    modules: list[pycode.Module] = []
+    _gather(path, folder, read, exists, modules, set())
+    if not any(_READER.search(one.text) for one in modules):
+        # `env` and `config` are functions of the project's own: they may have a default inside.
+        for one in modules:
+            one.reads = [replace(r, required=r.required and not r.via) for r in one.reads]
+    for one in modules:
+        schemed = _scheme(modules)
+        one.reads = [
+            replace(r, required=False, default=schemed[r.name]) if r.name in schemed else r
+            for r in one.reads
+        ]
+    return Settings(module, path, folder, tuple(modules))
+
+
+def _scheme(modules: list[pycode.Module]) -> dict[str, Any]:
+    """Return the defaults that `environ.Env(NAME=(type, default))` declares."""
+    out: dict[str, Any] = {}
+    for module in modules:
+        for one in module.assigned:
+            if isinstance(one.value, ast.Call) and pycode.dotted(one.value.func) in (
+                "environ.Env",
+                "Env",
+                "environ.FileAwareEnv",
+            ):
+                for keyword in one.value.keywords:
+                    pair = keyword.value.elts if isinstance(keyword.value, ast.Tuple) else []
+                    if keyword.arg and len(pair) == 2:
+                        out[keyword.arg] = pycode.literal(pair[1])
+    return out
+
+
+def _gather(
+    path: str, folder: str, read: Any, exists: Any, out: list[pycode.Module], seen: set[str]
+) -> None:
+    if path in seen:
+        return
+    seen.add(path)
+    module = pycode.read(read(path) or "", path)
+    for node in module.tree.body if module.tree else ():
+        inner = node.body if isinstance(node, (ast.If, ast.Try)) else [node]
+        for one in inner:
+            if isinstance(one, ast.ImportFrom) and any(name.name == "*" for name in one.names):
+                found = _imported(one, path, folder, exists)
+                if found:
+                    _gather(found, folder, read, exists, out, seen)
+    out.append(module)
+
+
+def _imported(node: ast.ImportFrom, path: str, folder: str, exists: Any) -> str:
+    if not node.level:
+        return pycode.module_path(node.module or "", (folder,), exists)
+    where = posixpath.dirname(path)
+    for _ in range(node.level - 1):
+        where = posixpath.dirname(where)
+    return pycode.module_path(node.module or "__init__", (where,), exists)

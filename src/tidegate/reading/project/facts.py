@@ -1,0 +1,346 @@
+"""Questions that many checks ask of a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from tidegate.model.finding import Place
+from tidegate.reading.project import pycode, words
+from tidegate.reading.project.image import Image
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.pycode import UNKNOWN
+from tidegate.reading.project.service import Given, Service
+from tidegate.reading.project.startup import Act
+
+POSTGRES = (
+    "postgres",
+    "postgis",
+    "timescaledb",
+    "timescaledb-ha",
+    "pgvector",
+    "postgresql",
+    "pgvecto-rs",
+)
+MYSQL = ("mysql", "mariadb", "mysql-server", "percona")
+BROKERS = ("redis", "valkey", "rabbitmq", "keydb", "dragonfly", "redis-stack", "memcached")
+POOLERS = re.compile(r"pgbouncer|pgcat|supavisor|odyssey|pgpool")
+_URL = re.compile(
+    r"^(?P<scheme>[a-z][\w+.-]*)://(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>\[[^\]]+\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$",
+    re.S,
+)
+_HOST = re.compile(
+    r"^(\w+_)?(PG|DB|DATABASE|POSTGRES|POSTGRESQL|SQL|MYSQL|MARIADB|REDIS|BROKER|RABBITMQ|CACHE|VALKEY)_?(\w+_)?HOST(NAME)?$"
+)
+DATABASE_SCHEMES = ("postgres", "postgresql", "postgis", "mysql", "mariadb", "pgsql", "psql")
+BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "valkey")
+PYTHON_SERVERS = (
+    "gunicorn",
+    "uvicorn",
+    "daphne",
+    "granian",
+    "hypercorn",
+    "uwsgi",
+    "waitress-serve",
+)
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Url:
+    """A connection as a variable gives it."""
+
+    scheme: str
+    user: str
+    password: str
+    host: str
+    port: str
+    rest: str
+    given: Given
+
+    @property
+    def dialect(self) -> str:
+        """The scheme without its driver."""
+        return self.scheme.split("+")[0]
+
+
+def url(given: Given) -> Url | None:
+    """Return a variable's value as a connection; None where it is none."""
+    found = _URL.match(given.value or "")
+    if not found:
+        return None
+    part = {key: value or "" for key, value in found.groupdict().items()}
+    return Url(
+        part["scheme"],
+        unquote(part["user"]),
+        part["password"],
+        part["host"],
+        part["port"],
+        part["rest"],
+        given,
+    )
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host that a service's variables or settings name for a database or broker."""
+
+    host: str
+    port: str
+    place: Place
+    name: str
+    broker: bool
+    given: Given | None = None
+
+
+def hosts(project: ProjectFiles, service: Service) -> list[Host]:
+    """Return the databases and brokers that a service is told to use."""
+    out: list[Host] = []
+    for given in service.environment.values():
+        found = url(given)
+        if found is not None and found.dialect in DATABASE_SCHEMES + BROKER_SCHEMES:
+            broker = found.dialect in BROKER_SCHEMES
+            out.append(Host(found.host, found.port, given.place, given.name, broker, given))
+        elif _HOST.match(given.name) and given.value and "://" not in given.value:
+            broker = bool(re.search("REDIS|BROKER|RABBIT|CACHE|VALKEY", given.name))
+            out.append(
+                Host(
+                    given.value,
+                    port_beside(service, given.name),
+                    given.place,
+                    given.name,
+                    broker,
+                    given,
+                )
+            )
+    if not [one for one in out if not one.broker]:
+        out += _from_settings(project, service)
+    return out
+
+
+def port_beside(service: Service, name: str) -> str:
+    """Return the port variable that goes with a host variable."""
+    found = service.environment.get(re.sub(r"HOST(NAME)?$", "PORT", name))
+    return (found.value or "") if found else ""
+
+
+def values(service: Service, project: ProjectFiles) -> dict[str, Any]:
+    """Return the variables that the process will see, those of the image below its own.
+
+    UNKNOWN stands for what only the user's machine can tell.
+    """
+    image = project.image(service)
+    out: dict[str, Any] = dict(image.environ) if image else {}
+    for name, given in service.environment.items():
+        out[name] = UNKNOWN if given.unknown else given.value or ""
+    if not service.all_env_files_there:
+        return Hidden(out)
+    return out
+
+
+class Hidden(dict[str, Any]):
+    """Variables of which some come from a file that is not here: every other name is UNKNOWN."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Any:
+        return UNKNOWN
+
+
+def loads_settings(project: ProjectFiles, service: Service) -> bool:
+    """Whether a service runs the project's Django: it manages, serves, or works on a queue."""
+    if project.image(service) is None:
+        return False
+    return any(
+        words.manage(act.words)
+        or words.is_worker(act.words)
+        or words.program(act.words) in PYTHON_SERVERS
+        for act in project.start(service).acts
+    )
+
+
+def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
+    settings = project.settings_for(service)
+    if settings is None or not loads_settings(project, service):
+        return []
+    databases = settings.value("DATABASES", values(service, project))
+    default = databases.get("default") if isinstance(databases, dict) else None
+    host = default.get("HOST") if isinstance(default, dict) else None
+    if not isinstance(host, str) or not host or host is UNKNOWN:
+        return []
+    path, line = settings.line("DATABASES")
+    text = (project.read(path) or "").split("\n")
+    at = next(
+        (
+            n
+            for n in range(line, min(line + 40, len(text)) + 1)
+            if re.search(r"""['"]HOST['"]""", text[n - 1])
+        ),
+        line,
+    )
+    port = default.get("PORT") if isinstance(default, dict) else ""
+    return [
+        Host(
+            host,
+            str(port) if port not in (None, UNKNOWN) else "",
+            Place(path, at),
+            "DATABASES",
+            False,
+        )
+    ]
+
+
+def is_postgres(service: Service) -> bool:
+    """Whether it runs a PostgreSQL server from a known image."""
+    return service.repository in POSTGRES and not POOLERS.search(service.image)
+
+
+def is_mysql(service: Service) -> bool:
+    """Whether it runs MySQL or MariaDB."""
+    return service.repository in MYSQL
+
+
+def is_database(service: Service) -> bool:
+    """Whether it runs a database server."""
+    return is_postgres(service) or is_mysql(service)
+
+
+def databases(project: ProjectFiles, service: Service) -> list[Service]:
+    """Return the database servers of a service's stack."""
+    return [one for one in project.siblings(service) if is_database(one)]
+
+
+def built(project: ProjectFiles) -> Iterator[Service]:
+    """Yield the services whose image is built from a Dockerfile that we can read."""
+    for service in project.services:
+        if project.image(service) is not None:
+            yield service
+
+
+def migrating(project: ProjectFiles, service: Service) -> Act | None:
+    """Return the command by which a service applies migrations at its start."""
+    start = project.start(service)
+    act = start.first(words.migrates)
+    if act is not None:
+        return act
+    gate = start.first(lambda one: words.program(one) == "tidegate" and "boot" in one)
+    if gate is None:
+        return None
+    flags = " ".join(gate.words)
+    given = service.environment.get("MIGRATE_ON_START")
+    off = given is not None and (given.value or "").lower() in ("0", "false", "no", "off")
+    serving = re.search(r"--when-behind[ =](wait|serve|fail)", flags)
+    wanted = "--when-behind migrate" in flags or "--when-behind=migrate" in flags
+    return None if serving or (off and not wanted) else gate
+
+
+def main_of(project: ProjectFiles, service: Service) -> Act | None:
+    """Return the process that stays."""
+    return next((act for act in project.start(service).acts if act.main), None)
+
+
+def one_shot(project: ProjectFiles, service: Service) -> bool:
+    """Whether its command ends by itself: it migrates or collects, and serves nothing."""
+    acts = project.start(service).acts
+    if not acts or (project.image(service) is None and not service.words("command")):
+        return False
+    last = acts[-1].words
+    ends = words.migrates(last) or words.collects(last) or words.makes_migrations(last)
+    return ends and not any(words.serves(act.words) or words.is_worker(act.words) for act in acts)
+
+
+def waits_for(project: ProjectFiles, service: Service, wanted: Service) -> bool:
+    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done."""
+    by_name = {one.name: one for one in project.siblings(service)}
+    todo, seen = [service], set()
+    while todo:
+        one = todo.pop()
+        for name, (condition, _) in one.depends_on.items():
+            if condition == "service_started" or name in seen or name not in by_name:
+                continue
+            seen.add(name)
+            todo.append(by_name[name])
+    return wanted.name in seen
+
+
+def container_path(project: ProjectFiles, service: Service, value: object) -> str:
+    """Return a settings path as the container sees it; empty where it can't be told."""
+    image = project.image(service)
+    if not isinstance(value, str) or not value or image is None:
+        return ""
+    if value.startswith("/@/"):
+        return _from_source(project, image, value[3:].strip("/"))
+    return image.absolute(value)
+
+
+def _from_source(project: ProjectFiles, image: Image, path: str) -> str:
+    """Return where a path of the project lies in the image, told by files that are copied there."""
+    settings = project.settings
+    files = [project.manage, *(one.path for one in settings.modules)] if settings else []
+    for file in files:
+        landed = image.copied_to(file) if file else ""
+        folder = file.rpartition("/")[0]
+        if landed and landed.endswith("/" + file):
+            return landed[: -len(file)] + path
+        tail = file[len(folder) :]
+        if landed and folder and path.startswith(folder + "/") and landed.endswith(tail):
+            return landed[: -len(tail)] + path[len(folder) :]
+    return ""
+
+
+def floating(tag: str) -> bool:
+    """Whether a tag names no version."""
+    return not re.search(r"\d", tag) or tag in ("latest", "stable", "edge", "main", "master")
+
+
+def major(tag: str) -> int:
+    """Return the leading number of a tag; 0 where there is none."""
+    found = re.match(r"v?(\d+)", tag) or re.search(r"pg(\d+)", tag)
+    return int(found[1]) if found else 0
+
+
+def named(service: Service) -> str:
+    """Return how messages call a service."""
+    return f"service {service.name}"
+
+
+def concurrent_migration(project: ProjectFiles) -> Place | None:
+    """Return the first migration that works concurrently."""
+    revisions = [one for each in project.alembics for one in project.revisions(each)]
+    for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
+        for number, line in enumerate(one.text.split("\n"), 1):
+            if "concurrently" in line.lower() and not line.lstrip().startswith(
+                ("#", "from", "import")
+            ):
+                return Place(one.path, number, note="builds an index concurrently")
+    return None
+
+
+def about_migrations(module: pycode.Module) -> bool:
+    """Whether a file has to do with applying migrations; an app has locks of its own."""
+    name = module.path.rpartition("/")[2]
+    return (
+        name == "env.py"
+        or "migrat" in name
+        or bool(
+            re.search(
+                r"call_command\(.migrate|MigrationExecutor|command\.upgrade\(|alembic", module.text
+            )
+        )
+    )
+
+
+def python_lines(project: ProjectFiles, text: str) -> Iterator[Place]:
+    """Yield the places of the project's own Python that hold `text`."""
+    modules: list[pycode.Module] = [*project.python]
+    modules += [one.module for one in project.alembics if one.module is not None]
+    for module in {one.path: one for one in modules}.values():
+        if text not in module.text or not about_migrations(module):
+            continue
+        for number, line in enumerate(module.text.split("\n"), 1):
+            if text in line and not line.lstrip().startswith("#"):
+                yield Place(module.path, number)

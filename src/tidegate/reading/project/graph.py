@@ -1,0 +1,122 @@
+"""The graph of migrations, from the files alone: Django apps and Alembic revisions."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tidegate.reading.project import pycode
+
+_NUMBERED = re.compile(r"\d{4}_.*\.py$")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One migration file."""
+
+    id: str
+    path: str
+    line: int
+    needs: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    text: str = field(default="", repr=False)
+
+
+def django(paths: Sequence[str], texts: Mapping[str, str]) -> dict[str, list[Migration]]:
+    """Return each app folder's migrations: the folder that holds `migrations/`."""
+    out: dict[str, list[Migration]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if (
+            posixpath.basename(folder) != "migrations"
+            or not name.endswith(".py")
+            or name == "__init__.py"
+        ):
+            continue
+        text = texts.get(path, "")
+        if "Migration" not in text:
+            continue
+        app = posixpath.dirname(folder)
+        out.setdefault(app, []).append(_django_one(path, name[:-3], text))
+    return out
+
+
+def _django_one(path: str, name: str, text: str) -> Migration:
+    tree = pycode.read(text, path).tree
+    needs: list[str] = []
+    replaces: list[str] = []
+    line = 1
+    for node in tree.body if tree else ():
+        if not isinstance(node, ast.ClassDef):
+            continue
+        line = node.lineno
+        for one in node.body:
+            target = one.targets[0] if isinstance(one, ast.Assign) else None
+            if isinstance(one, ast.Assign) and isinstance(target, ast.Name):
+                if target.id == "dependencies":
+                    line = one.lineno
+                    needs = _pairs(one.value)
+                elif target.id == "replaces":
+                    replaces = _pairs(one.value)
+    return Migration(name, path, line, tuple(needs), tuple(replaces), text=text)
+
+
+def _pairs(node: ast.expr) -> list[str]:
+    found = []
+    for one in node.elts if isinstance(node, (ast.List, ast.Tuple)) else ():
+        value = pycode.literal(one)
+        if isinstance(value, tuple) and len(value) == 2:
+            found.append(f"{value[0]}.{value[1]}")
+    return found
+
+
+def django_leaves(app: str, migrations: Sequence[Migration]) -> list[Migration]:
+    """Return the migrations of an app on which no other of the app depends."""
+    label = posixpath.basename(app)
+    replaced = {name for one in migrations for name in one.replaces}
+    needed = {
+        name for one in migrations if f"{label}.{one.id}" not in replaced for name in one.needs
+    }
+    needed |= replaced
+    return [one for one in migrations if f"{label}.{one.id}" not in needed]
+
+
+def alembic(paths: Sequence[str], texts: Mapping[str, str]) -> list[Migration]:
+    """Return the revisions among `paths`."""
+    out = []
+    for path in paths:
+        module = pycode.read(texts.get(path, ""), path)
+        names = {one.name: one for one in module.assigned}
+        if "revision" not in names or "down_revision" not in names:
+            continue
+        revision = pycode.literal(names["revision"].value)
+        down = pycode.literal(names["down_revision"].value)
+        depends = pycode.literal(names["depends_on"].value) if "depends_on" in names else None
+        needs = [*_many(down), *_many(depends)]
+        branches = (
+            _many(pycode.literal(names["branch_labels"].value)) if "branch_labels" in names else []
+        )
+        if isinstance(revision, str):
+            out.append(Migration(revision, path, names["down_revision"].line, tuple(needs), (),
+                                 tuple(branches), module.text))  # fmt: skip
+    return out
+
+
+def _many(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return (
+        [one for one in value if isinstance(one, str)]
+        if isinstance(value, (tuple, list, set))
+        else []
+    )
+
+
+def alembic_heads(revisions: Sequence[Migration]) -> list[Migration]:
+    """Return the revisions that no other builds on."""
+    needed = {name for one in revisions for name in one.needs}
+    return [one for one in revisions if one.id not in needed]

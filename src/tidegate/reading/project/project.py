@@ -1,0 +1,426 @@
+"""Everything that the checks read of a project, each file read once and when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tidegate.model.finding import Place
+from tidegate.reading.project import (
+    alembicfiles,
+    composefiles,
+    djangosettings,
+    dockerfile,
+    gitattributes,
+    graph,
+    ignore,
+    kubernetes,
+    pycode,
+    requirements,
+    startup,
+)  # fmt: skip
+from tidegate.reading.project.composefiles import Stack
+from tidegate.reading.project.djangosettings import Settings
+from tidegate.reading.project.image import Builder, Image
+from tidegate.reading.project.service import Health, Service
+from tidegate.reading.project.startup import Start
+
+SKIPPED = {
+    ".git", "node_modules", ".venv", "venv", "env", "__pycache__", ".tox", ".nox", ".mypy_cache",
+    ".ruff_cache", ".pytest_cache", "site-packages", "dist", "build", ".eggs", "bower_components",
+    "staticfiles", ".idea", ".vscode", "htmlcov", ".terraform",
+}  # fmt: skip
+_REQUIREMENTS = re.compile(
+    r"(requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
+    r"|(base|prod|production|local|dev|common)\.txt)$"
+)
+LARGEST = 512 * 1024
+_DEPTH = 8
+
+
+class ProjectFiles:
+    """A project's files as values. Paths are relative to `root`, with `/`.
+
+    `instead` are texts that stand for those on disk: a mend is looked at before it is written.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        files: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+        instead: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = root
+        self.asked = tuple(files)  # Compose files that the user named
+        self.environ = dict(environ or {})
+        self._texts: dict[str, str | None] = dict(instead or {})
+        self._instead = frozenset(instead or ())
+        self._images: dict[tuple[str, str, str], Image | None] = {}
+        self._starts: dict[int, Start] = {}
+        self._revisions: dict[str, list[graph.Migration]] = {}
+        self._settings: dict[tuple[str, str], Settings | None] = {}
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every file of the project, without what tools made."""
+        out: list[str] = []
+        for folder, folders, names in os.walk(self.root):
+            below = os.path.relpath(folder, self.root).replace(os.sep, "/")
+            prefix = "" if below == "." else below + "/"
+            deep = prefix.count("/") >= _DEPTH
+            folders[:] = [] if deep else sorted(set(folders) - SKIPPED)
+            out += [prefix + name for name in sorted(names)]
+        return tuple(sorted({*out, *self._instead}))
+
+    @cached_property
+    def path_set(self) -> frozenset[str]:
+        """The files, for quick questions."""
+        return frozenset(self.paths)
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """The folders that hold files."""
+        out: set[str] = set()
+        for path in self.paths:
+            parts = path.split("/")
+            out.update("/".join(parts[:index]) for index in range(1, len(parts)))
+        return frozenset(out)
+
+    def read(self, path: str) -> str | None:
+        """Return a file's text; None where it is absent, outside the project, or no text."""
+        path = posixpath.normpath(path)
+        if path not in self._texts:
+            self._texts[path] = self._read(path)
+        return self._texts[path]
+
+    def _read(self, path: str) -> str | None:
+        if path.startswith(("/", "../")):
+            return None
+        full = self.root / path
+        try:
+            if full.stat().st_size > LARGEST or not full.is_file():
+                return None
+            with full.open(encoding="utf-8", newline="") as file:
+                return file.read()
+        except (OSError, UnicodeDecodeError, ValueError):
+            return None
+
+    @property
+    def checked(self) -> list[str]:
+        """The files that were read."""
+        return sorted(path for path, text in self._texts.items() if text is not None)
+
+    def named(self, *names: str) -> list[str]:
+        """Return the files with one of these names, the shallowest first."""
+        found = [path for path in self.paths if posixpath.basename(path) in names]
+        return sorted(found, key=lambda path: (path.count("/"), path))
+
+    # Compose
+
+    @cached_property
+    def compose_paths(self) -> tuple[str, ...]:
+        """The Compose files: those at the root, and in folders such as `docker/`."""
+        found = [
+            path for path in self.paths
+            if path.count("/") <= 2 and composefiles.NAME.match(posixpath.basename(path))
+        ]  # fmt: skip
+        at_root = [path for path in found if "/" not in path]
+        return tuple(at_root or found)
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks that the Compose files make, the default one first."""
+        sets = (
+            [self.asked] if self.asked else composefiles.find_stacks(self.compose_paths, self.read)
+        )
+        return tuple(composefiles.load(files, self.read, self.environ) for files in sets)
+
+    @cached_property
+    def services(self) -> tuple[Service, ...]:
+        """Every service of every stack."""
+        return tuple(
+            Service(name, item, stack, self.read)
+            for stack in self.stacks
+            for name, item in stack.section("services").items()
+        )
+
+    def siblings(self, service: Service) -> list[Service]:
+        """Return the services of the same stack, itself included."""
+        return [one for one in self.services if one.stack is service.stack]
+
+    @cached_property
+    def workloads(self) -> tuple[kubernetes.Workload, ...]:
+        """The workloads of Kubernetes manifests."""
+        found = [
+            path
+            for path in self.paths
+            if path.endswith((".yaml", ".yml"))
+            and path not in self.compose_paths
+            and path.count("/") <= 4
+            and not path.startswith(".github/")
+        ]
+        return tuple(kubernetes.load(found, self.read))
+
+    # Images
+
+    @cached_property
+    def dockerfiles(self) -> tuple[str, ...]:
+        """The Dockerfiles."""
+        expression = re.compile(r"^(Dockerfile|Containerfile)([.-].+)?$|^.+\.(D|d)ockerfile$")
+        found = [path for path in self.paths if expression.match(posixpath.basename(path))]
+        return tuple(path for path in found if not path.endswith((".dockerignore", ".md")))
+
+    def image(self, service: Service) -> Image | None:
+        """Return the image that a service builds; None where it pulls one."""
+        build = service.build
+        if build is None:
+            built = [
+                one for one in self.siblings(service)
+                if service.image and one.image == service.image and one.build is not None
+            ]  # fmt: skip
+            if not built:
+                return None
+            service = built[0]
+            build = service.build
+        assert build is not None
+        context, path, target = build
+        return self.image_of(path, context, target, service.build_args)
+
+    def image_of(
+        self, path: str, context: str = "", target: str = "", args: Mapping[str, str] | None = None
+    ) -> Image | None:
+        """Return the image of a Dockerfile."""
+        key = (path, context, target + repr(sorted((args or {}).items())))
+        if key not in self._images:
+            text = self.read(path)
+            found = None
+            if text is not None:
+                file = dockerfile.parse(text, path, args or {})
+                ignored = self.dockerignore(context, path)
+                found = Builder(file, context, self.folders, ignored, args or {}).build(target)
+            self._images[key] = found
+        return self._images[key]
+
+    @cached_property
+    def images(self) -> tuple[Image, ...]:
+        """Every image that a service builds; without services, that of each Dockerfile."""
+        found = [image for one in self.services if (image := self.image(one)) is not None]
+        named = {image.path for image in found}
+        for path in self.dockerfiles:
+            if path not in named and not self.services:
+                alone = self.image_of(path, posixpath.dirname(path))
+                found += [alone] if alone is not None else []
+        return tuple({id(one): one for one in found}.values())
+
+    def dockerignore(self, context: str, dockerfile_path: str = "") -> ignore.Ignore:
+        """Return what a build leaves out."""
+        for path in (dockerfile_path + ".dockerignore", posixpath.join(context, ".dockerignore")):
+            text = self.read(path)
+            if text is not None:
+                return ignore.parse(text, path)
+        return ignore.Ignore(())
+
+    # Starts
+
+    def start(self, service: Service) -> Start:
+        """Return what a service's container does when it starts."""
+        if id(service) not in self._starts:
+            image = self.image(service)
+            self._starts[id(service)] = startup.of(
+                service, image, lambda path: self.in_container(service, image, path)
+            )
+        return self._starts[id(service)]
+
+    def image_start(self, image: Image) -> Start:
+        """Return what an image does when it is started without Compose."""
+        return startup.of(None, image, lambda path: self.in_container(None, image, path))
+
+    def in_container(
+        self, service: Service | None, image: Image | None, path: str
+    ) -> tuple[str, str] | None:
+        """Return the project's file at a path of the container, and its text."""
+        source = self.source_of(service, image, path)
+        text = self.read(source) if source else None
+        return (source, text) if source and text is not None else None
+
+    def source_of(self, service: Service | None, image: Image | None, path: str) -> str:
+        """Return the project's file at a path of the container; empty where there is none."""
+        for mount in sorted(service.mounts if service else (), key=lambda one: -len(one.target)):
+            if path != mount.target and not path.startswith(mount.target.rstrip("/") + "/"):
+                continue
+            if mount.kind == "bind" and not mount.source.startswith(("/", "~")):
+                below = path[len(mount.target) :].lstrip("/")
+                found = (
+                    posixpath.normpath(posixpath.join(mount.source, below))
+                    if below
+                    else mount.source
+                )
+                return found if found in self.path_set else ""
+            if mount.kind == "bind":
+                return ""
+        copy = image.origin(path) if image is not None else None
+        return copy.source if copy is not None and copy.source in self.path_set else ""
+
+    def health(self, service: Service) -> Health | None:
+        """Return a service's health check, its image's where it has none of its own."""
+        if service.own_health is not None or service.health_disabled:
+            return service.own_health
+        image = self.image(service)
+        one = image.healthcheck if image else None
+        if image is None or one is None:
+            return None
+        text = one.text.strip()
+        if text.upper() == "NONE":
+            return None
+        body = text[3:].strip() if text.upper().startswith("CMD") else text
+        parsed = dockerfile.parse(f"CMD {body}", image.path).instructions
+        exec_form = parsed[0].words if parsed else None
+        words = ("CMD", *exec_form) if exec_form else ("CMD-SHELL", " ".join(body.split()))
+        timings = {name.replace("-", "_"): value for name, value in one.flags}
+        from tidegate.reading.project.tree import Item
+
+        item = Item(
+            {name: Item(value, image.path, one.line) for name, value in timings.items()},
+            image.path,
+            one.line,
+        )
+        own = service.get("healthcheck")
+        return service.timed(words, Place(image.path, one.line), own or item)
+
+    # Python
+
+    @cached_property
+    def manage(self) -> str:
+        """The path of manage.py; empty without Django."""
+        found = [
+            path
+            for path in self.named("manage.py")
+            if "DJANGO_SETTINGS_MODULE" in (self.read(path) or "")
+            or "django" in (self.read(path) or "")
+        ]
+        return found[0] if found else ""
+
+    @cached_property
+    def settings(self) -> Settings | None:
+        """The settings that manage.py names."""
+        if not self.manage:
+            return None
+        found = re.findall(
+            r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", self.read(self.manage) or ""
+        )
+        return self.settings_named(found[0]) if found else None
+
+    def settings_named(self, module: str) -> Settings | None:
+        """Return a settings module by its dotted name."""
+        folder = posixpath.dirname(self.manage)
+        key = (module, folder)
+        if key not in self._settings:
+            folders = [folder, posixpath.join(folder, "src"), ""]
+            found = next(
+                (s for one in folders if (s := djangosettings.load(module, one, self.read))), None
+            )
+            self._settings[key] = found
+        return self._settings[key]
+
+    def settings_for(self, service: Service | None) -> Settings | None:
+        """Return the settings that a service's variables and image choose, if it has some."""
+        found = self._settings_for(service)
+        if service is None or found is None:
+            return found
+        image = self.image(service)
+        here = image is not None and image.copied_to(found.path)
+        folder = found.path.rpartition("/")[0]
+        mounted = any(
+            one.kind == "bind"
+            and (found.path.startswith(one.source + "/") or one.source in ("", folder))
+            for one in service.mounts
+        )
+        return found if here or mounted else None
+
+    def _settings_for(self, service: Service | None) -> Settings | None:
+        name = ""
+        if service is not None:
+            given = service.environment.get("DJANGO_SETTINGS_MODULE")
+            image = self.image(service)
+            if given is not None and given.unknown:
+                return None
+            name = (given.value or "") if given else ""
+            name = name or (image.environ.get("DJANGO_SETTINGS_MODULE", "") if image else "")
+        return (self.settings_named(name) if name else None) or self.settings
+
+    @cached_property
+    def app_migrations(self) -> dict[str, list[graph.Migration]]:
+        """Django's migrations by app folder."""
+        if not self.manage:
+            return {}
+        wanted = [
+            path for path in self.paths if "/migrations/" in "/" + path and path.endswith(".py")
+        ]
+        return graph.django(wanted, {path: self.read(path) or "" for path in wanted})
+
+    @cached_property
+    def alembics(self) -> tuple[alembicfiles.Alembic, ...]:
+        """The project's Alembic environments."""
+        found = [alembicfiles.load(path, self.read) for path in self.named("alembic.ini")]
+        return tuple(one for one in found if one is not None)
+
+    def revisions(self, one: alembicfiles.Alembic) -> list[graph.Migration]:
+        """Return an environment's revisions."""
+        if one.folder not in self._revisions:
+            self._revisions[one.folder] = self._read_revisions(one)
+        return self._revisions[one.folder]
+
+    def _read_revisions(self, one: alembicfiles.Alembic) -> list[graph.Migration]:
+        folder = posixpath.join(one.folder, "versions") + "/"
+        wanted = [path for path in self.paths if path.startswith(folder) and path.endswith(".py")]
+        return graph.alembic(wanted, {path: self.read(path) or "" for path in wanted})
+
+    @cached_property
+    def requirements(self) -> dict[str, requirements.Requirement]:
+        """The packages that the project installs."""
+        found = [
+            path for path in self.paths
+            if path.count("/") <= 2 and _REQUIREMENTS.match(posixpath.basename(path))
+        ]  # fmt: skip
+        return requirements.read(found, self.read)
+
+    @cached_property
+    def python(self) -> tuple[pycode.Module, ...]:
+        """The project's own Python files that name what checks look for, without tests."""
+        out = []
+        for path in self.paths:
+            parts = path.split("/")
+            if (
+                not path.endswith(".py")
+                or "migrations" in parts
+                or "tests" in parts
+                or "versions" in parts
+            ):
+                continue
+            if parts[-1].startswith("test_"):
+                continue
+            text = self.read(path)
+            if text and (
+                "advisory" in text
+                or "health" in text
+                or "models.Model" in text
+                or "AbstractUser" in text
+                or "AbstractBaseUser" in text
+            ):
+                out.append(pycode.read(text, path))
+        return tuple(out)
+
+    @cached_property
+    def attributes(self) -> gitattributes.Attributes:
+        """The root's .gitattributes."""
+        return gitattributes.parse(self.read(".gitattributes") or "")
+
+    @cached_property
+    def gitignore(self) -> ignore.Ignore:
+        """The root's .gitignore."""
+        return ignore.parse(self.read(".gitignore") or "", ".gitignore", git=True)

@@ -1,0 +1,301 @@
+"""What a container does from its start to the process that stays, told as a list of commands.
+
+The image's ENTRYPOINT and CMD, Compose's overrides, the scripts they run (looked up through COPY
+and mounts to the project's own files) and `sh -c` inside each other are one story.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from tidegate.model.finding import Place
+from tidegate.reading.project import shell, words
+from tidegate.reading.project.image import Image
+from tidegate.reading.project.service import Service
+
+
+@dataclass(frozen=True)
+class Act:
+    """One command of the story. `script` is the project's file it stands in, if it is one.
+
+    `main` says that it is the process that stays: nothing of the story comes after it.
+    `kept` says whether the shell around it stays its parent.
+    """
+
+    command: shell.Command
+    place: Place
+    script: str = ""
+    main: bool = False
+    through_shell: str = ""
+    locked: bool = False
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command's words without exec."""
+        return self.command.bare.words
+
+
+@dataclass(frozen=True)
+class ScriptUse:
+    """A script of the project that takes part in the start, and how it is called."""
+
+    path: str  # in the project
+    target: str  # in the container
+    parsed: shell.Script
+    by_shell: bool  # called as an argument of a shell: needs neither mode nor shebang
+    arguments: tuple[str, ...]
+    place: Place  # where it is called
+    direct: bool = False  # the engine, or an init program, executes it
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a container starts."""
+
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    entrypoint_place: Place
+    command_place: Place
+    shell_form: bool
+    acts: tuple[Act, ...]
+    scripts: tuple[ScriptUse, ...]
+    known: bool
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """What process 1 is started with."""
+        return (*self.entrypoint, *self.command)
+
+    def first(self, test: Callable[[tuple[str, ...]], bool]) -> Act | None:
+        """Return the first command that passes `test`."""
+        return next((act for act in self.acts if test(act.words)), None)
+
+    def does(self, test: Callable[[tuple[str, ...]], bool]) -> bool:
+        """Whether a command passes `test`."""
+        return self.first(test) is not None
+
+
+Find = Callable[[str], tuple[str, str] | None]  # path in the container → project's path and text
+
+
+def of(service: Service | None, image: Image | None, find: Find) -> Start:
+    """Return the story of a service, or of an image by itself."""
+    entry, command, entry_place, command_place, shell_form = _argv(service, image)
+    teller = _Teller(find, image.workdir if image else "/")
+    acts = tuple(
+        teller.tell(
+            (*entry, *command), command_place if not entry else entry_place, command, command_place
+        )
+    )
+    known = bool(entry or command) and (
+        image is not None or bool(service and service.words("entrypoint"))
+    )
+    return Start(
+        entry,
+        command,
+        entry_place,
+        command_place,
+        shell_form,
+        _with_main(acts),
+        tuple(teller.scripts),
+        known,
+    )
+
+
+def _argv(
+    service: Service | None, image: Image | None
+) -> tuple[tuple[str, ...], tuple[str, ...], Place, Place, bool]:
+    nowhere = (
+        Place(image.path, image.stage.line) if image else service.place if service else Place("")
+    )
+    entry: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    entry_place = command_place = nowhere
+    shell_form = False
+    if image is not None and image.entrypoint is not None:
+        entry, shell_form = _form(image.entrypoint.words, image.entrypoint.shell, image.shell_words)
+        entry_place = Place(image.path, image.entrypoint.line)
+    if image is not None and image.cmd is not None and not shell_form:
+        command, shell_form = _form(image.cmd.words, image.cmd.shell, image.shell_words)
+        command_place = Place(image.path, image.cmd.line)
+    if service is not None:
+        own = service.words("entrypoint")
+        if own is not None:
+            entry, command, shell_form = own, (), False
+            entry_place = command_place = service.place_of("entrypoint")
+        mine = service.words("command")
+        if mine is not None:
+            command, command_place = mine, service.place_of("command")
+            shell_form = shell_form and bool(entry)
+    return entry, command, entry_place, command_place, shell_form
+
+
+def _form(
+    exec_form: tuple[str, ...] | None, text: str, shell_words: tuple[str, ...]
+) -> tuple[tuple[str, ...], bool]:
+    if exec_form is not None:
+        return exec_form, False
+    return (*(shell_words or ("/bin/sh", "-c")), text), True
+
+
+def _with_main(acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    if not acts:
+        return acts
+    for index in range(len(acts) - 1, -1, -1):
+        if words.serves(acts[index].words) or words.is_worker(acts[index].words):
+            return (*acts[:index], replace(acts[index], main=True), *acts[index + 1 :])
+    return (*acts[:-1], replace(acts[-1], main=True))
+
+
+class _Teller:
+    def __init__(self, find: Find, workdir: str) -> None:
+        self.find, self.workdir = find, workdir
+        self.shells = 0
+        self.scripts: list[ScriptUse] = []
+
+    def tell(
+        self,
+        argv: tuple[str, ...],
+        place: Place,
+        command: tuple[str, ...],
+        command_place: Place,
+        depth: int = 0,
+    ) -> Iterator[Act]:
+        """Follow one argv to the commands that it runs."""
+        rest = words.unwrapped(argv)
+        if not rest or depth > 8:
+            return
+        locked = words.gated(argv)
+        inner = words.behind_wrapper(rest)
+        if inner:
+            yield Act(
+                shell.Command(rest[: len(rest) - len(inner)], place.line), place, locked=locked
+            )
+            where = command_place if inner == command else place
+            for act in self.tell(inner, where, command, command_place, depth + 1):
+                yield replace(act, locked=act.locked or locked)
+            return
+        if words.name_of(rest[0]) in shell.SHELLS:
+            yield from self.by_shell(rest, place, command, command_place, depth)
+            return
+        found = self.script(rest[0])
+        if found is not None and not found[0].endswith(".py"):
+            yield from self.in_script(found, rest, place, command, command_place, depth, False)
+            return
+        whole = rest == command
+        where = command_place if whole else place
+        yield Act(shell.Command(rest, where.line), where, locked=locked)
+
+    def by_shell(
+        self,
+        rest: tuple[str, ...],
+        place: Place,
+        command: tuple[str, ...],
+        command_place: Place,
+        depth: int,
+    ) -> Iterator[Act]:
+        options = "".join(
+            one[1:] for one in rest[1:] if one.startswith("-") and not one.startswith("--")
+        )
+        tail = [index for index, one in enumerate(rest) if index and not one.startswith(("-", "+"))]
+        if not tail:
+            return
+        at = tail[0]
+        if "o" in options and at + 1 < len(rest) and rest[at] in ("pipefail", "errexit", "nounset"):
+            at += 1
+        if "c" in options:
+            where = (
+                command_place if command and rest[at] in (*command, " ".join(command)) else place
+            )
+            parsed = shell.parse(rest[at], errexit="e" in options.replace("pipefail", ""))
+            arguments = rest[at + 1 :]
+            yield from self.commands(parsed, where, "", arguments, command, command_place, depth,
+                                     words.name_of(rest[0]))  # fmt: skip
+            return
+        found = self.script(rest[at])
+        if found is not None:
+            yield from self.in_script(found, rest[at:], place, command, command_place, depth, True)
+        else:
+            yield Act(shell.Command(rest, place.line), place)
+
+    def script(self, word: str) -> tuple[str, str, str] | None:
+        if "/" not in word and not word.endswith(".sh"):
+            target = posixpath.join("/usr/local/bin", word)
+            found = self.find(target) or self.find(posixpath.join("/usr/bin", word))
+        else:
+            target = posixpath.normpath(posixpath.join(self.workdir, word))
+            found = self.find(target)
+        return (found[0], found[1], target) if found is not None else None
+
+    def in_script(
+        self, found: tuple[str, str, str], rest: tuple[str, ...], place: Place,
+        command: tuple[str, ...], command_place: Place, depth: int, by_shell: bool,
+    ) -> Iterator[Act]:  # fmt: skip
+        path, text, target = found
+        first = text.split("\n", 1)[0]
+        if "python" in first:
+            yield Act(shell.Command(rest, place.line), place, path)
+            return
+        parsed = shell.parse(text)
+        if any(use.path == path for use in self.scripts) and depth > 3:
+            return
+        direct = not by_shell and self.shells == 0
+        self.scripts.append(ScriptUse(path, target, parsed, by_shell, rest[1:], place, direct))
+        yield from self.commands(
+            parsed, Place(path), path, rest[1:], command, command_place, depth, ""
+        )
+
+    def commands(
+        self, parsed: shell.Script, where: Place, script: str, arguments: tuple[str, ...],
+        command: tuple[str, ...], command_place: Place, depth: int, through: str,
+    ) -> Iterator[Act]:  # fmt: skip
+        self.shells += 1
+        for one in parsed.flat():
+            line = one.line if script else where.line + one.line - 1
+            place = Place(where.path, line)
+            expanded = _with_arguments(one.bare.words, arguments)
+            passes = any(word in ("$@", "$*") for word in one.bare.words)
+            locked = words.gated(one.words)
+            target = command_place if passes and command else place
+            for act in self.tell(expanded, target, command, command_place, depth + 1):
+                deeper = act.command.inside or act.script != script
+                mine = act
+                if not (deeper and act.script):
+                    shell_name = through or "script"
+                    run = _as_run(act, one)
+                    mine = replace(act, command=run, script=script, through_shell=shell_name)
+                if one.inside and mine is act:
+                    mine = replace(
+                        act, command=replace(act.command, inside=one.inside + act.command.inside)
+                    )
+                if one.after_failure and mine is act:
+                    mine = replace(
+                        mine, command=replace(mine.command, after_failure=one.after_failure)
+                    )
+                yield replace(mine, locked=mine.locked or locked)
+
+
+def _as_run(act: Act, one: shell.Command) -> shell.Command:
+    """The words as they run, with everything else as the script says it."""
+    inner = act.command.words
+    return replace(one, words=("exec", *inner) if one.replaces else inner)
+
+
+def _with_arguments(given: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:
+    out: list[str] = []
+    for word in given:
+        if word in ("$@", "$*", "${@}"):
+            out.extend(arguments)
+        elif word in ("${@:2}",):
+            out.extend(arguments[1:])
+        else:
+            out.append(word)
+    return tuple(out)
+
+
+def shown(argv: tuple[str, ...]) -> str:
+    """Return a command as people type it."""
+    return shlex.join(argv)

@@ -1,0 +1,1 @@
+"""The story of `tidegate check`: migrations found, read, replayed, judged and mended."""

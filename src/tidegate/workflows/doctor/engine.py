@@ -1,0 +1,142 @@
+"""Ask the container engine what runs: states, exit codes, restarts, memory, logs, volumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tidegate import process
+from tidegate.reading.project import facts
+from tidegate.reading.project.live import Container, Live, Server, Volume
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
+
+LINES = 80
+
+
+def gather(project: ProjectFiles) -> Live:
+    """Return what the engine says about the project's default stack."""
+    if not project.stacks:
+        return Live(why_not="there is no Compose file, so there is nothing to ask the engine about")
+    stack = project.stacks[0]
+    files = (
+        [word for name in stack.files for word in ("-f", name)]
+        if project.asked or len(stack.files) > 2
+        else []
+    )
+    listed = _docker(project, "compose", *files, "ps", "--all", "--quiet")
+    if not listed.ok:
+        return Live(why_not=f"the engine can't be asked: {_last(listed.err) or listed.why}")
+    ids = listed.out.split()
+    if not ids:
+        return Live(why_not="the project has no containers: nothing of it was started here")
+    found = _docker(project, "inspect", *ids)
+    described = json.loads(found.out) if found.ok else []
+    containers = tuple(_container(project, one) for one in described)
+    services = {one.name: one for one in project.services if one.stack is stack}
+    volumes, servers = [], []
+    for one in described:
+        service = services.get(_label(one, "service"))
+        if service is not None and facts.is_postgres(service):
+            volumes.append(_volume(project, service, one))
+            servers.append(_server(project, service, one))
+    return Live(
+        containers,
+        tuple(one for one in volumes if one is not None),
+        tuple(one for one in servers if one is not None),
+    )
+
+
+_ASK = """
+SELECT json_build_object(
+  'in_recovery', pg_is_in_recovery(),
+  'read_only', current_setting('default_transaction_read_only') = 'on',
+  'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+  'max_connections', current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int,
+  'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]')
+    FROM pg_index WHERE NOT indisvalid),
+  'waiting', (SELECT coalesce(json_agg(json_build_array(
+      extract(epoch FROM now() - state_change)::int,
+      array_to_string(pg_blocking_pids(pid), ' '), left(query, 60))), '[]')
+    FROM pg_stat_activity WHERE wait_event_type = 'Lock'))
+"""
+
+
+def _server(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Server | None:
+    """Ask a running server over its own socket, as the user that its image made."""
+    if one["State"]["Status"] != "running":
+        return None
+    psql = (
+        'psql -At -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
+    )
+    result = _docker(project, "exec", one["Id"], "sh", "-c", psql + ' -c "$0"', _ASK)
+    try:
+        found = json.loads(result.out)
+    except ValueError:
+        return None
+    return Server(
+        service.name,
+        found["in_recovery"],
+        found["read_only"],
+        found["connections"],
+        found["max_connections"],
+        tuple(found["invalid_indexes"]),
+        tuple((int(seconds), str(who), str(text)) for seconds, who, text in found["waiting"]),
+    )
+
+
+def _docker(project: ProjectFiles, *argv: str, timeout: float = 30.0) -> process.Result:
+    return process.run(process.Command(("docker", *argv), str(project.root)), timeout)
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def _label(one: dict[str, Any], name: str) -> str:
+    return str((one["Config"].get("Labels") or {}).get(f"com.docker.compose.{name}", ""))
+
+
+def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
+    state = one["State"]
+    health = state.get("Health") or {}
+    said: Sequence[dict[str, Any]] = health.get("Log") or []
+    logs = _docker(project, "logs", "--tail", str(LINES), one["Id"])
+    return Container(
+        service=_label(one, "service"),
+        name=one["Name"].lstrip("/"),
+        state=state["Status"],
+        exit_code=int(state["ExitCode"]),
+        restarts=int(one.get("RestartCount", 0)),
+        oom_killed=bool(state.get("OOMKilled")),
+        health=str(health.get("Status", "")),
+        health_said=str(said[-1].get("Output", "")).strip() if said else "",
+        memory_limit=int(one["HostConfig"].get("Memory", 0)),
+        log=logs.out + logs.err,
+        image=str(one["Config"].get("Image", "")),
+    )
+
+
+def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Volume | None:
+    """Read PG_VERSION in the data volume with the image's own shell, without network."""
+    mounts = [
+        m
+        for m in one.get("Mounts", [])
+        if m.get("Type") == "volume" and "/postgresql" in m.get("Destination", "")
+    ]
+    if not mounts:
+        return None
+    name, target = mounts[0]["Name"], mounts[0]["Destination"]
+    files = " ".join(f"/tidegate/{depth}PG_VERSION" for depth in ("", "*/", "*/*/"))
+    ask = f"cat {files} 2>/dev/null | head -n 1; postgres --version"
+    box = ("run", "--rm", "--network", "none", "--entrypoint", "sh", "-v", f"{name}:/tidegate:ro")
+    result = _docker(project, *box, one["Image"], "-c", ask, timeout=60)
+    lines = result.out.split("\n")
+    version = (
+        lines[0].strip() if len(lines) > 1 and lines[0].strip().replace(".", "").isdigit() else ""
+    )
+    server = next((line.split()[2] for line in lines if line.startswith("postgres (")), "")
+    return Volume(service.name, name, target, version, server)

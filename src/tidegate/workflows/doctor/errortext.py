@@ -1,0 +1,70 @@
+"""From an error text to the checks that explain it: in this project, or in general."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.workflows.doctor.story import Diagnosis, checks
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A check whose error text appears. `here` says that it found its fault in this project."""
+
+    rule: str
+    what: str
+    when: str
+    matched: str
+    here: bool
+    weight: int
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "rule": self.rule,
+            "what": self.what,
+            "when": self.when,
+            "matched": self.matched,
+            "here": self.here,
+        }
+
+
+def explain(text: str, found: Sequence[Diagnosis]) -> list[Explanation]:
+    """Return the checks that explain `text`: those with a finding here first, then the closest."""
+    here = {one.rule for one in found}
+    out = []
+    for rule, check in checks().items():
+        match = _best(check.ERRORS, text)
+        if match:
+            first = (check.__doc__ or "").strip().split("\n")[0]
+            out.append(Explanation(rule, first, check.WHEN, match, rule in here, len(match)))
+    return sorted(out, key=lambda one: (not one.here, -one.weight, one.rule))
+
+
+def _best(expressions: Sequence[str], text: str) -> str:
+    """Return the longest piece of the text that one of the expressions finds."""
+    found = [match[0] for one in expressions if (match := re.search(one, text, re.I))]
+    return max(found, key=len) if found else ""
+
+
+def lines(explained: Sequence[Explanation]) -> list[str]:
+    """Return the explanations for people: what is seen here, or what it can be elsewhere."""
+    here = [one for one in explained if one.here]
+    if here:
+        return [
+            "This project has what prints that:",
+            *(f"  {one.rule}: {one.what}" for one in here),
+        ]
+    if not explained:
+        return [
+            "No check knows that text.",
+            "  next: give the lines around it too, such as the container's whole log:",
+            "        docker compose logs SERVICE | tidegate doctor --error -",
+        ]
+    out = ["Nothing in this project's files explains it. Elsewhere it comes from:"]
+    for one in explained[:5]:
+        out += [f"  {one.rule}: {one.what}", f"    it shows {one.when}"]
+    return out

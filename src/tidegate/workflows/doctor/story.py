@@ -1,0 +1,105 @@
+"""Doctor: read the project once, run every check over it, and say what each found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate import discovery
+from tidegate.contracts.check import Problem
+from tidegate.model.finding import Finding, Findings
+from tidegate.reading.project.live import Live
+from tidegate.reading.project.project import ProjectFiles
+
+_ALLOW = re.compile(r"tidegate:\s*allow\s+([\w, -]+)")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A problem with the check that saw it."""
+
+    rule: str
+    severity: str
+    problem: Problem
+
+    @property
+    def finding(self) -> Finding:
+        """The problem as every verb reports it."""
+        one = self.problem
+        return Finding(
+            self.rule, self.severity, one.place, one.message, one.remedy,
+            fixable=bool(one.edits), confidence=one.confidence, also=one.also,
+        )  # fmt: skip
+
+
+def checks() -> dict[str, Any]:
+    """Return every check by its rule's name."""
+    found = zip(discovery.names("checks"), discovery.modules("checks"), strict=True)
+    return {name.replace("_", "-"): module for name, module in found}
+
+
+def examine(
+    project: ProjectFiles, live: Live | None = None, ignore: Sequence[str] = ()
+) -> list[Diagnosis]:
+    """Return what the checks see, each place once, in the order in which people read it."""
+    out: dict[tuple[str, str, int, str], Diagnosis] = {}
+    for rule, check in checks().items():
+        if rule in ignore:
+            continue
+        for problem in _looked(check, project, live):
+            severity = problem.severity or check.SEVERITY
+            place = problem.place
+            key = (rule, place.path, place.line, "" if place.line else problem.message)
+            if key not in out and not _allowed(project, rule, problem):
+                out[key] = Diagnosis(rule, severity, problem)
+    return sorted(out.values(), key=_order)
+
+
+def _order(one: Diagnosis) -> tuple[str, int, str]:
+    """By file, line, then rule, as `in_order` puts findings."""
+    return (one.problem.place.path, one.problem.place.line, one.rule)
+
+
+def _looked(check: Any, project: ProjectFiles, live: Live | None) -> Iterable[Problem]:
+    if hasattr(check, "look"):
+        yield from check.look(project)
+    if live is not None and hasattr(check, "look_live"):
+        yield from check.look_live(project, live)
+
+
+def _allowed(project: ProjectFiles, rule: str, problem: Problem) -> bool:
+    """A comment on the line, or on the line above, lets a finding be."""
+    for place in (problem.place, *problem.also):
+        lines = (project.read(place.path) or "").split("\n") if place.line else []
+        for line in lines[max(0, place.line - 2) : place.line]:
+            found = _ALLOW.search(line)
+            if found and rule in re.split(r"[,\s]+", found[1]):
+                return True
+    return False
+
+
+def report(project: ProjectFiles, found: Sequence[Diagnosis], extra: dict[str, Any]) -> Findings:
+    """Return the findings for a reporter."""
+    findings = tuple(one.finding for one in found)
+    return Findings(
+        "doctor", str(project.root), findings,
+        {"checked": project.checked, **extra}, summary(findings, len(project.checked)),
+    )  # fmt: skip
+
+
+def summary(findings: Sequence[Finding], files: int) -> str:
+    """Return the last line of a text report."""
+    if not findings:
+        return f"nothing wrong in {files} files"
+    counts = [
+        (sum(one.severity == word for one in findings), word)
+        for word in ("error", "warning", "info")
+    ]
+    said = ", ".join(
+        f"{n} {word}{'s' if n > 1 and word != 'info' else ''}" for n, word in counts if n
+    )
+    fixable = sum(one.fixable for one in findings)
+    hint = f"; tidegate doctor --fix can mend {fixable} of them" if fixable else ""
+    return f"{said} in {files} files{hint}"

@@ -1,0 +1,183 @@
+"""The undo of an update: the previous images with the previous configuration, watched again."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NoReturn
+
+from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
+from tidegate.workflows.update import insiding
+from tidegate.workflows.update.updating import Update
+from tidegate.workflows.update.verify import Ill, settle
+
+
+def go_back(one: Update, error: BaseException) -> NoReturn:
+    """Undo what the update changed, then raise what says how it ended and why."""
+    if one.dry:
+        raise error
+    one.seen()  # an engine that is just restarting is waited for
+    if not one.replaced and not _was_cut_off(one):
+        _names_back(one)
+        one.state.end()
+        raise _untouched(one, error)
+    one.tell.stage("undo", "", "going back to the release that ran before")
+    if not one.before.images:
+        one.state.end()
+        raise _nothing_before(one, error)
+    with one.stage("undo"):
+        _names_back(one)
+        failures = _previous_again(one)
+        ill = () if failures else _well_again(one)
+    if failures or ill:
+        words = [f"{each.service} {each.what}" for each in ill] + failures
+        raise UpdateNotUndone(
+            "the update failed, and the previous release could not be restored",
+            "\n".join([*_told(error), "going back failed too:", *words]),
+            "see tidegate status and tidegate logs; the previous images are kept as\n"
+            + "\n".join(one.before.kept.values()),
+        ) from error
+    one.state.end()
+    one.tell.stage("undo", "", "the previous release runs again", one.seconds["undo"])
+    if isinstance(error, TidegateError):
+        raise UpdateUndone(
+            "the update failed; the previous release is running again",
+            "\n".join([*_told(error), _schema(one)]),
+            error.next,
+        ) from error
+    one.tell.stage("undo", "", _schema(one))
+    raise error
+
+
+def _was_cut_off(one: Update) -> bool:
+    """Whether an earlier, killed update had replaced something that still runs."""
+    now = {each.service: each.image for each in one.seen() if each.up}
+    return any(now.get(name) != image for name, image in one.before.images.items())
+
+
+def _untouched(one: Update, error: BaseException) -> BaseException:
+    """Nothing was replaced: the error stays what it was, and says that the old one serves."""
+    if one.before.images:
+        serves = "The release that ran before still serves; no container was replaced."
+    else:
+        serves = "No service of the app was started."
+    if not isinstance(error, TidegateError):
+        one.tell.stage("undo", "", serves)
+        return error
+    kind = type(error)
+    if isinstance(error, UpdateUndone) and not one.before.images:
+        kind = UpdateNotUndone
+    return kind(error.what, "\n".join([*error.meaning.splitlines(), serves]), error.next)
+
+
+def _nothing_before(one: Update, error: BaseException) -> BaseException:
+    if not isinstance(error, TidegateError):
+        one.tell.stage("undo", "", "there was no release before this one; its containers stay")
+        return error
+    return UpdateNotUndone(
+        "the first start failed, and there is no previous release to go back to",
+        "\n".join([*_told(error), "The containers stay as they are, to be looked at."]),
+        "correct it, then run tidegate up again",
+    )
+
+
+def _names_back(one: Update) -> None:
+    """Give the previous images the names that the build took from them."""
+    insiding.end_leftovers(one.target, one.tell)
+    for reference, kept in one.before.moved.items():
+        image = one.target.image_id(kept)
+        new = one.target.image_id(reference)
+        if image and new != image:
+            if new:
+                service = kept.rpartition(":")[2].rpartition("-")[0]
+                one.do(one.target.tagging(new, one.target.keeping(service, "failed")))
+            one.do(one.target.tagging(kept, reference))
+
+
+def _previous_again(one: Update) -> list[str]:
+    """Start the previous containers anew; return what did not work."""
+    configuration = _previous_configuration(one)
+    failures = []
+    now = {each.service: each for each in one.seen() if each.up}
+    for service in one.target.services:
+        name = service.name
+        before = one.before.images.get(name)
+        if before is None:
+            if name in one.replaced:
+                one.do(one.target.removing(name))
+            continue
+        if name not in one.replaced and name in now and now[name].image == before:
+            continue
+        one.tell.stage("undo", name, f"image {before[7:19]} again")
+        command = one.target.replacing(name, one.before.replicas[name], configuration)
+        done = one.do(command)
+        if not done.ok:
+            failures.append(f"{name}: {(done.err.strip().splitlines() or [done.why])[-1]}")
+    return failures
+
+
+def _previous_configuration(one: Update) -> str:
+    """Return the file with the previous configuration; empty where the project's own are it."""
+    before = one.before
+    now = one.target.digests()
+    # A digest covers the image's name: where all are equal, the names that we put back are enough.
+    if all(now.get(name) == digest for name, digest in before.configs.items()):
+        return ""
+    path, digests = one.state.kept()
+    if path and all(digests.get(name) == digest for name, digest in before.configs.items()):
+        return path
+    one.tell.warn(
+        "the previous configuration is in no file and was not kept by an earlier `tidegate up`: "
+        "the previous images start with the new configuration"
+    )
+    config = json.loads(one.target.configuration())
+    for name, kept in before.kept.items():
+        if name in config["services"]:
+            config["services"][name]["image"] = kept
+    path = str(one.state.folder / "going-back.json")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(config, file)
+    return path
+
+
+def _well_again(one: Update) -> tuple[Ill, ...]:
+    services = [each for each in one.target.services if each.name in one.before.images]
+    restarts = {each.id: each.restarts for each in one.seen()}
+    return settle(
+        one.seen, services, {**one.restarts, **restarts},
+        one.target.number("settle"), one.target.number("timeout"), lambda ill: None,
+    )  # fmt: skip
+
+
+def _schema(one: Update) -> str:
+    if not one.migrated:
+        return "The schema is as it was."
+    return (
+        f"The schema stays raised by {len(one.migrated)} steps ({', '.join(one.migrated[:3])}): "
+        "nothing has proved that they can be taken back without losing data. The previous release "
+        "runs on the newer schema."
+    )
+
+
+def _told(error: BaseException) -> list[str]:
+    if isinstance(error, Stopped):
+        return [f"stopped by signal {error.signum}"]
+    if isinstance(error, TidegateError):
+        return [error.what, *error.meaning.splitlines()]
+    return [f"{type(error).__name__}: {error}"]
+
+
+def failed(one: Update, error: TidegateError) -> dict[str, object]:
+    """Return the JSON document of an update that failed; it asks the engine nothing more."""
+    outcome = {8: "undone", 9: "not undone"}.get(error.exit_code, "refused")
+    return {
+        "outcome": outcome,
+        "project": one.target.name,
+        "exit_code": error.exit_code,
+        "error": error.what,
+        "why": error.meaning.splitlines(),
+        "next": error.next,
+        "migrated": one.migrated,
+        "replaced": one.replaced,
+        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
+    }

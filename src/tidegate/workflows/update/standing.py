@@ -1,0 +1,161 @@
+"""Where services and databases stand, and the migration alone, through the project's target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidegate.contracts.target import Container, Service, Target, Teller
+from tidegate.errors import NotReady, TidegateError
+from tidegate.process import run
+from tidegate.workflows.update import insiding
+from tidegate.workflows.update.verify import look, settle
+
+
+def status(target: Target) -> dict[str, Any]:
+    """Return the document of `status`: services, databases, and what to do next."""
+    target.reach()
+    seen = target.containers()
+    image = image_of(target, target.backend)
+    databases: list[dict[str, Any]] = []
+    framework, why = "", ""
+    if not target.image_id(image):
+        why = f"the image {image} is not built yet"
+    else:
+        try:
+            found = insiding.status(target.inside(("--format", "json", "status"), target.backend))
+            databases = found["databases"]
+            framework = found["project"]["framework"]
+        except TidegateError as error:
+            why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
+    advice, well = next_word(target, seen, databases, why)
+    return {
+        "project": {"framework": framework, "root": str(target.root), "name": target.name},
+        "databases": databases,
+        "services": [row for one in target.services for row in _rows(target, one, seen)],
+        "why": why,
+        "well": well,
+        "next": advice,
+    }
+
+
+def _rows(target: Target, service: Service, seen: Sequence[Container]) -> list[dict[str, Any]]:
+    own = [one for one in seen if one.service == service.name]
+    if not own:
+        state = "not started" if service.active else "on demand"
+        return [_row(service.name, state, "", 0, "", "")]
+    return [
+        _row(service.name, one.state, one.health, one.restarts, one.image,
+             target.image_age(one.image))
+        for one in own
+    ]  # fmt: skip
+
+
+def _row(
+    name: str, state: str, health: str, restarts: int, image: str, made: str
+) -> dict[str, Any]:
+    return {"name": name, "state": state, "health": health, "restarts": restarts,
+            "image": image, "made": made}  # fmt: skip
+
+
+def next_word(
+    target: Target, seen: Sequence[Container], databases: Sequence[Mapping[str, Any]], why: str
+) -> tuple[str, bool]:
+    """Return what to type next, and whether everything is well."""
+    active = [one for one in target.services if one.active]
+    if not any(one.up for one in seen):
+        return "tidegate up    (nothing runs)", False
+    missing = [s.name for s in active if not s.once and not any(c.service == s.name for c in seen)]
+    ill = look([s for s in active if s.name not in missing], seen, _restarts(seen)).ill
+    if ill:
+        return f"tidegate logs {ill[0].service}    ({ill[0].service} {ill[0].what})", False
+    unreachable = [one for one in databases if one["state"] == "unreachable"]
+    if unreachable:
+        name = target.database or target.backend
+        return f"tidegate logs {name}    ({unreachable[0]['alias']} can't be reached)", False
+    if why:
+        return f"tidegate up    ({why})", False
+    behind = [one for one in databases if one["state"] in ("empty", "behind", "diverged")]
+    if behind:
+        return "tidegate up, or tidegate migrate for the migrations alone", False
+    if missing:
+        return f"tidegate up    ({', '.join(missing)} not started)", False
+    images = {s.name: target.image_id(s.image) for s in active if s.app}
+    newer = [c.service for c in seen if c.up and images.get(c.service, c.image) != c.image]
+    if newer:
+        return f"tidegate up --no-build    ({newer[0]} runs an older image)", True
+    return "nothing to do", True
+
+
+def _restarts(seen: Sequence[Container]) -> dict[str, int]:
+    return {one.id: one.restarts for one in seen}
+
+
+def image_of(target: Target, service: str) -> str:
+    """Return the reference of a service's image."""
+    return next((one.image for one in target.services if one.name == service), "")
+
+
+def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> None:
+    """Make sure that a one-off container of `service` can start: its image, and what it needs."""
+    target.reach()
+    one = next(each for each in target.services if each.name == service)
+    stale = _stale(target, one)
+    if one.built and stale:
+        tell.stage("build", service, f"the image {one.image} {stale}")
+        done = run(target.building([service]), 3600, line=line, apart=True)
+        if not done.ok:
+            raise NotReady("the build failed", "\n".join(done.err.splitlines()[-8:]))
+    needed = needs(target, service)
+    running = {each.service for each in target.containers() if each.up}
+    absent = [each.name for each in needed if each.name not in running]
+    if not absent:
+        return
+    tell.stage("start", "", f"{', '.join(absent)}: not running, and needed")
+    done = run(target.starting(absent), 600, apart=True)
+    if not done.ok:
+        raise NotReady(f"{absent[0]} can't be started", "\n".join(done.err.splitlines()[-5:]))
+    timeout = target.number("timeout")
+    ill = settle(target.containers, needed, _restarts(target.containers()), 0, timeout, _ignored)
+    if ill:
+        raise NotReady(f"{ill[0].service} {ill[0].what}", "", f"tidegate logs {ill[0].service}")
+
+
+def _stale(target: Target, service: Service) -> str:
+    """Return why a service's image has to be built before its code can be run."""
+    if not target.image_id(service.image):
+        return "is not built yet"
+    backend = image_of(target, target.backend)
+    if service.name == target.backend or service.image == backend:
+        return ""
+    older = target.image_age(service.image) < target.image_age(backend)
+    return f"is older than that of {target.backend}" if older else ""
+
+
+def _ignored(ill: object) -> None:
+    """Nobody is told of what is only not ready yet."""
+
+
+def needs(target: Target, service: str) -> list[Service]:
+    """Return the services that one needs, directly or not, and that hold no code of the app."""
+    by_name = {one.name: one for one in target.services}
+    found: set[str] = set()
+    waiting = list(by_name[service].needs)
+    while waiting:
+        name = waiting.pop()
+        if name in by_name and name not in found:
+            found.add(name)
+            waiting += by_name[name].needs
+    return [one for one in target.services if one.name in found and not one.app and not one.once]
+
+
+def migrate(target: Target, tell: Teller, words: Sequence[str]) -> None:
+    """Apply the pending steps in a one-off container; no service is restarted."""
+    prepared(target, target.migrator, tell)
+    tell.stage("migrate", "", f"in a one-off container of the service {target.migrator}")
+    insiding.work(
+        target.inside(("--format", "jsonl", "migrate", *words)),
+        target.number("migrate_timeout"),
+        tell,
+        lambda: insiding.end_leftovers(target, tell),
+    )

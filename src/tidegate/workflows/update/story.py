@@ -1,0 +1,351 @@
+"""The story of `tidegate up`: build, migrate from the new image while the old serves, replace,
+verify, and keep the new release or go back to the old one.
+
+`up` reads aloud. What a step changed is undone in `workflows.goback`, by what `remember` wrote down
+before the first change; so a later run can undo what a killed one left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from tidegate.contracts.target import Container, Service, Target
+from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
+from tidegate.workflows.update import insiding
+from tidegate.workflows.update.goback import go_back
+from tidegate.workflows.update.standing import needs
+from tidegate.workflows.update.state import Release
+from tidegate.workflows.update.updating import Update, settled, unwell
+from tidegate.workflows.update.verify import Ill, answers, look
+
+JUST_STARTED = 1.5  # seconds
+CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
+
+
+def up(one: Update) -> dict[str, Any]:
+    """Update the project; return the result's document. Raises what the exit code says."""
+    with nullcontext() if one.dry else one.state.held():
+        preflight(one)
+        remember(one)
+        try:
+            build(one)
+            provide(one)
+            pending = ask(one)
+            migrate(one, pending)
+            replace(one)
+            verify(one)
+        except BaseException as error:
+            go_back(one, error)
+        return keep(one)
+
+
+def preflight(one: Update) -> None:
+    """Look at everything that can be known before the first change."""
+    with one.stage("check"):
+        for warning in one.target.check():
+            one.tell.warn(warning)
+        unknown = set(one.only) - {service.name for service in one.target.services}
+        if unknown:
+            names = ", ".join(service.name for service in one.target.services)
+            raise UsageProblem(
+                f"there is no service {', '.join(sorted(unknown))}",
+                f"The services are: {names}.",
+                "correct --only",
+            )
+
+
+def remember(one: Update) -> None:
+    """Write down what runs now, and keep its images under names that a build won't take away."""
+    seen = one.seen()
+    one.restarts = {each.id: each.restarts for each in seen}
+    cut = None if one.dry else one.state.unfinished()
+    if cut and cut[0] in CUT_OFF and all(map(one.target.image_id, cut[1].images.values())):
+        one.before = cut[1]
+        one.replaced = []
+        one.tell.stage(
+            "found", "", f"an update was cut off in its stage {cut[0]}; the release that ran "
+            f"before it ({cut[1].stamp}) is the one to go back to",
+        )  # fmt: skip
+        return
+    one.before = release_of(one.target, seen)
+    for service, image in one.before.images.items():
+        if service in one.before.kept:
+            one.must(one.target.tagging(image, one.before.kept[service]), "an image got no name")
+    if not one.dry:
+        one.state.begin(one.before)
+    text = ", ".join(f"{name} {image[7:19]}" for name, image in one.before.images.items())
+    one.tell.stage("found", "", f"running: {text}" if text else "nothing runs: a first start")
+
+
+def release_of(target: Target, seen: Sequence[Container]) -> Release:
+    """Return what runs, as a value."""
+    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+    running = [each for each in seen if each.state in ("running", "restarting", "paused")]
+    first: dict[str, Container] = {}
+    for each in running:
+        first.setdefault(each.service, each)
+    by_name = {service.name: service for service in target.services}
+    kept: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    images: dict[str, str] = {}
+    for name, each in first.items():
+        service = by_name.get(name)
+        if service is None:
+            continue
+        images[name] = each.image
+        if service.built or service.app:
+            kept[name] = target.keeping(name, stamp)
+            if each.reference == service.image:
+                moved[service.image] = kept[name]
+    return Release(
+        stamp,
+        images,
+        {name: each.config for name, each in first.items()},
+        {name: sum(each.service == name for each in running) for name in first},
+        moved,
+        kept,
+    )
+
+
+def build(one: Update) -> None:
+    """Build each image once. Undone by giving the previous images their names back."""
+    wanted = {*[each.name for each in one.services], one.target.migrator, one.target.backend}
+    by_image: dict[str, str] = {}
+    for service in one.target.services:
+        if service.built and service.name in wanted:
+            by_image.setdefault(service.image, service.name)
+    if not by_image or not one.build:
+        return
+    with one.stage("build"):
+        names = list(by_image.values())
+        if not one.dry:
+            one.tell.stage("build", "", ", ".join(names))
+        one.must(one.target.building(names), "the build failed", 3600, aloud=True)
+    if not one.dry:
+        one.tell.stage("build", "", "done", one.seconds["build"])
+
+
+def provide(one: Update) -> None:
+    """Start what the migration needs and what does not run; nothing is replaced."""
+    needed = _needed(one)
+    up_now = {each.service for each in one.seen() if each.up}
+    absent = [service.name for service in needed if service.name not in up_now]
+    if absent:
+        with one.stage("start"):
+            one.tell.stage("start", "", f"{', '.join(absent)}: not running, and needed to migrate")
+            one.must(one.target.starting(absent), f"{absent[0]} can't be started")
+            one.started += absent
+    # A server that can't use its volume runs for a moment: what was just started is watched.
+    _refuse_unwell(one, settled(one, needed, JUST_STARTED if absent else 0) if not one.dry else ())
+
+
+def _needed(one: Update) -> list[Service]:
+    names = {each.name for start in (one.target.migrator, one.target.backend)
+             for each in needs(one.target, start)}  # fmt: skip
+    return [each for each in one.target.services if each.name in names]
+
+
+def _refuse_unwell(one: Update, ill: Sequence[Ill]) -> None:
+    if ill:
+        found = unwell(one, ill, "what the migration needs does not run")
+        raise NotReady(found.what, found.meaning, found.next)
+
+
+def ask(one: Update) -> list[str]:
+    """Ask the new image what it would migrate; nothing has been stopped yet."""
+    command = one.target.inside(("--format", "json", "status"))
+    if one.dry:
+        one.show(command.shown())
+        return ["what the command above lists as pending"]
+    with one.stage("status"):
+        found = insiding.status(command)
+        if any(database["state"] == "unreachable" for database in found["databases"]):
+            _wait_for_databases(one)
+            found = insiding.status(command)
+    pending: list[str] = []
+    for database in found["databases"]:
+        refuse_unreachable(database)
+        listed = database["pending"]
+        pending += listed
+        text = f"{database['state']}, {database['applied']} steps applied"
+        if listed:
+            text += f", {len(listed)} to apply: {', '.join(listed[:5])}"
+            text += f" and {len(listed) - 5} more" if len(listed) > 5 else ""
+        one.tell.stage("status", database["alias"], text, one.seconds["status"])
+        if database["unknown"]:
+            one.tell.warn(
+                f"{database['alias']} has steps that the new image does not know: "
+                f"{', '.join(database['unknown'][:5])}; it may be older than what ran before"
+            )
+    return pending
+
+
+def _wait_for_databases(one: Update) -> None:
+    """The inside's own wait knows what will come and what never will, and says which."""
+    timeout = one.target.number("timeout")
+    words = ("--format", "jsonl", "wait", "--timeout", f"{timeout:g}")
+    try:
+        insiding.work(
+            one.target.inside(words), timeout + 60, one.tell,
+            lambda: insiding.end_leftovers(one.target, one.tell),
+        )  # fmt: skip
+    except NotReady:
+        _refuse_unwell(one, look(_needed(one), one.seen(), one.restarts).ill)
+        raise
+
+
+def refuse_unreachable(database: Mapping[str, Any]) -> None:
+    """Raise NotReady for a database that can't be reached, and PolicyRefused for missing files."""
+    if database["state"] == "unreachable":
+        raise NotReady(
+            f"database {database['alias']} can't be reached from the new image",
+            str(database["why"]),
+            "see `tidegate status` and `tidegate logs`",
+        )
+    if database.get("missing"):
+        raise PolicyRefused(
+            f"steps need others that the image does not hold: {', '.join(database['missing'])}",
+            "A migration file is missing in the build (.dockerignore, a file not committed).",
+            "add it, then run this again",
+        )
+
+
+def migrate(one: Update, pending: Sequence[str]) -> None:
+    """Apply the steps from the new image, in a container of its own, while the old one serves."""
+    if not pending:
+        one.tell.stage("migrate", "", "nothing to apply")
+        return
+    command = one.target.inside(("--format", "jsonl", "migrate"))
+    if one.dry:
+        one.show(command.shown())
+        return
+    with one.stage("migrate"):
+        insiding.work(
+            command,
+            one.target.number("migrate_timeout"),
+            one.tell,
+            lambda: insiding.end_leftovers(one.target, one.tell),
+        )
+    one.migrated = list(pending)
+
+
+def replace(one: Update) -> None:
+    """Bring each service to its new image and configuration, after what it needs is well."""
+    digests = one.target.digests()
+    with one.stage("replace"):
+        for service in one.services:
+            old = [each for each in one.seen() if each.service == service.name]
+            if not _differs(one, service, old, digests.get(service.name, "")):
+                continue
+            if not one.dry:
+                _wait_for_needs(one, service)
+            one.replaced.append(service.name)
+            replicas = _replicas(one, service)
+            if len([each for each in old if each.up]) > 1:
+                _one_after_the_other(one, service, old, replicas)
+            else:
+                one.tell.stage("replace", service.name, "new container" if old else "started")
+                command = one.target.replacing(service.name, replicas)
+                one.must(command, f"{service.name} can't be replaced")
+
+
+def _differs(one: Update, service: Service, old: Sequence[Container], digest: str) -> bool:
+    if service.once and any(each.state == "running" for each in old):
+        return False
+    if one.dry and service.name in one.started:
+        return False
+    if one.dry and service.built and one.build:
+        return True
+    image = one.target.image_id(service.image)
+    fine = [
+        each
+        for each in old
+        if each.image == image
+        and each.config == digest
+        and (each.up or (each.state == "exited" and each.exit_code == 0 and service.once))
+    ]
+    return len(fine) != _replicas(one, service) or len(fine) != len(old)
+
+
+def _replicas(one: Update, service: Service) -> int:
+    """Return how many containers a service gets: as many as run, where the files fix nothing."""
+    if service.replicas_said:
+        return service.replicas
+    return one.before.replicas.get(service.name, service.replicas)
+
+
+def _one_after_the_other(
+    one: Update, service: Service, old: Sequence[Container], replicas: int
+) -> None:
+    """Replace several containers of one service so that all but one serve at any moment."""
+    one.tell.stage("replace", service.name, f"{len(old)} containers, one after the other")
+    for each in old:
+        for command in one.target.stopping([each.id]):
+            one.must(command, f"{each.name} can't be stopped")
+        command = one.target.replacing(service.name, replicas, recreate=False)
+        one.must(command, f"{service.name} can't be started")
+        ill = () if one.dry else settled(one, [service], 0)
+        if ill:
+            raise unwell(one, ill, "the new release is not well")
+
+
+def _wait_for_needs(one: Update, service: Service) -> None:
+    """What a service needs, and was replaced by us, has to be well before it."""
+    needed = [each for each in one.target.services
+              if each.name in service.needs and each.name in one.replaced]  # fmt: skip
+    ill = settled(one, needed, 0) if needed else ()
+    if ill:
+        raise unwell(one, ill, "the new release is not well")
+
+
+def verify(one: Update) -> None:
+    """Watch everything for the settle time, then ask the URL."""
+    if one.dry:
+        return
+    with one.stage("verify"):
+        ill = settled(one, one.services, one.target.number("settle"))
+        if ill:
+            raise unwell(one, ill, "the new release is not well")
+        patience = min(30.0, one.target.number("timeout"))
+        why = answers(one.verify_url, patience) if one.verify_url else ""
+        if why:
+            raise UpdateUndone("the new release is not well", f"{one.verify_url} {why}")
+    one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
+
+
+def keep(one: Update) -> dict[str, Any]:
+    """The new release stays: keep its configuration for the next update, forget old images."""
+    if not one.dry:
+        one.state.keep(one.target.configuration(), one.target.digests())
+        one.state.end()
+        old = _superseded(one.target.kept(), int(one.target.number("keep")))
+        if old:
+            one.do(one.target.untagging(old))
+    return document(one, "dry-run" if one.dry else "done")
+
+
+def _superseded(kept: Sequence[str], most: int) -> list[str]:
+    """Return the names of kept images of all but the last releases."""
+    stamps = sorted({stamp for name in kept if (stamp := name.rpartition("-")[2]).isdigit()})
+    gone = set(stamps[: max(0, len(stamps) - most)])
+    return [name for name in kept if name.rpartition("-")[2] in gone]
+
+
+def document(one: Update, outcome: str) -> dict[str, Any]:
+    """Return the result as the JSON document."""
+    found = [] if one.dry else one.seen()
+    return {
+        "outcome": outcome,
+        "project": one.target.name,
+        "migrated": one.migrated,
+        "replaced": one.replaced,
+        "services": [
+            {"name": each.service, "state": each.state, "health": each.health,
+             "image": each.image, "restarts": each.restarts}
+            for each in found
+        ],
+        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
+    }  # fmt: skip

@@ -1,0 +1,109 @@
+"""What one update works with: its target, what ran before, what it has done so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tidegate.contracts.target import Container, Service, Target, Teller
+from tidegate.errors import NotReady, UpdateUndone
+from tidegate.model.command import Command
+from tidegate.process import Result, run
+from tidegate.workflows.update.explain import explained
+from tidegate.workflows.update.state import Release, State
+from tidegate.workflows.update.verify import Ill, settle
+
+PATIENCE = 90.0  # seconds in which an engine that restarts has to be back
+
+
+@dataclass(slots=True)
+class Update:
+    """One update: what it works with, and what it has done so far."""
+
+    target: Target
+    state: State
+    tell: Teller
+    line: Callable[[str], None]  # the builders' own words, as they come
+    show: Callable[[str], None]  # a command of a dry run
+    dry: bool = False
+    build: bool = True
+    only: tuple[str, ...] = ()
+    verify_url: str = ""
+    before: Release = field(default_factory=lambda: Release(""))
+    replaced: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    migrated: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
+
+    def do(self, command: Command, timeout: float = 600.0, aloud: bool = False) -> Result:
+        """Run a command that changes something; in a dry run only show it."""
+        if self.dry:
+            self.show(command.shown())
+            return Result(command, 0, "", "")
+        return run(command, timeout, line=self.line if aloud else None, apart=True)
+
+    def must(
+        self, command: Command, what: str, timeout: float = 600.0, aloud: bool = False
+    ) -> None:
+        """Run a command that has to succeed."""
+        done = self.do(command, timeout, aloud)
+        if not done.ok:
+            lines = [one for one in (done.err or done.out).splitlines() if one.strip()][-12:]
+            raise UpdateUndone(what, "\n".join([*lines, done.why]).strip(), command.shown())
+
+    def seen(self) -> list[Container]:
+        """Return the containers; an engine that is away for a moment is waited for."""
+        began = time.monotonic()
+        while True:
+            try:
+                return self.target.containers()
+            except NotReady:
+                if time.monotonic() - began > PATIENCE:
+                    raise
+                time.sleep(1)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count a stage's seconds, and write down that it was reached."""
+        if not self.dry and self.before.stamp:
+            self.state.reached(name)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.monotonic() - began
+
+    @property
+    def services(self) -> list[Service]:
+        """The services that this update is about, each after what it needs."""
+        running = self.before.replicas
+        return [
+            one
+            for one in self.target.services
+            if (one.active or running.get(one.name))
+            and (one.name != self.target.migrator or one.active)
+            and (not self.only or one.name in self.only)
+        ]
+
+
+def settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[Ill, ...]:
+    """Watch services until they were well for so long; return what is not."""
+
+    def changed(ill: Ill) -> None:
+        one.tell.stage("verify", ill.service, ill.what)
+
+    timeout = one.target.number("timeout")
+    return settle(one.seen, services, one.restarts, seconds, timeout, changed)
+
+
+def unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:
+    """Return the error that names the guilty services, with the last words of the first."""
+    lines = [f"{each.service} {each.what}" for each in ill]
+    said = one.target.last_words(ill[0].container, 15) if ill[0].container else ""
+    if said:
+        lines += [f"its log ends with:  ({ill[0].service})", *[f"| {x}" for x in said.splitlines()]]
+    lines += explained(said)
+    return UpdateUndone(what, "\n".join(lines), "correct it, then run tidegate up again")
