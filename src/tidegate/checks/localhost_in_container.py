@@ -55,10 +55,19 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield Problem(
                 host.place,
                 f"{service.name} looks for {right.name} at {host.host}, which is {service.name}'s own container.",
-                f"write {right.name} in place of {host.host} in {host.name}",
+                _remedy(host, right.name, service.name),
                 (right.place,),
                 _mend(project, host, right.name) if len(candidates) == 1 else (),
             )
+
+
+def _remedy(host: facts.Host, right: str, service: str) -> str:
+    if host.given is not None:
+        return f"write {right} in place of {host.host} in {host.name}"
+    return (
+        f'let the settings read it, as in "HOST": os.environ.get("DB_HOST", "{host.host}"),\n'
+        f"and give DB_HOST: {right} to {service}"
+    )
 
 
 def _candidates(project: ProjectFiles, service: Service, host: facts.Host) -> list[Service]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -116,9 +116,25 @@ def hosts(project: ProjectFiles, service: Service) -> list[Host]:
                     given,
                 )
             )
-    if not [one for one in out if not one.broker]:
+    given_names = [one.name for one in out if not one.broker]
+    if not given_names or _deaf(project, service, given_names):
         out += _from_settings(project, service)
     return out
+
+
+_PARSED = re.compile(
+    r"dj_database_url|\benv\.(db|db_url)\(|django_configurations|DatabaseURLValue"
+    r"|\bDATABASES\s*(\[|\.update|\|=)|locals\(\)|globals\(\)|exec\("
+)
+
+
+def _deaf(project: ProjectFiles, service: Service, names: Sequence[str]) -> bool:
+    """Whether the settings take their database from none of these variables."""
+    settings = project.settings_for(service)
+    if settings is None:
+        return False
+    text = "\n".join(module.text for module in settings.modules)
+    return not _PARSED.search(text) and not any(name in text for name in names)
 
 
 def port_beside(service: Service, name: str) -> str:
