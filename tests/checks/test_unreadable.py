@@ -115,7 +115,9 @@ def test_a_text_without_cause_here_has_a_next_step(text: str, tmp_path: Path) ->
     done = tidegate(tmp_path, "doctor", "--error", text)
     assert done.returncode == 0
     assert "next: " in done.stdout
-    (tmp_path / "compose.yaml").write_text(BUILT + "    environment:\n      DB_HOST: nowhere\n" + DB)
+    (tmp_path / "compose.yaml").write_text(
+        BUILT + "    environment:\n      DB_HOST: nowhere\n" + DB
+    )
     assert "tidegate doctor: there is one finding" in tidegate(
         tmp_path, "doctor", "--error", text
     ).stdout  # fmt: skip

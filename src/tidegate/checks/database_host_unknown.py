@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, facts
+from tidegate.reading.project import edits, facts, hosts
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
 
@@ -48,7 +48,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if not servers or service.hosts_own_network or _outside(service):
             continue
         known = {name for one in project.siblings(service) for name in one.names} | _extra(service)
-        for host in facts.hosts(project, service):
+        for host in hosts.hosts(project, service):
             if host.broker or host.host in known or not _is_name(host.host):
                 continue
             right = servers[0].name
