@@ -64,6 +64,12 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 def _remedy(host: hosts.Host, right: str, service: str) -> str:
     if host.given is not None:
         return f"write {right} in place of {host.host} in {host.name}"
+    if host.name == "broker_url":
+        scheme = "amqp" if host.scheme.startswith("amqp") else host.scheme
+        return (
+            f"give CELERY_BROKER_URL: {scheme}://{right}:{host.port or '6379'} to {service};\n"
+            "Celery takes that variable before its settings"
+        )
     if host.name == "sqlalchemy.url":
         return (
             "let env.py take the variable: config.set_main_option(\n"
@@ -79,7 +85,7 @@ def _remedy(host: hosts.Host, right: str, service: str) -> str:
 def _candidates(project: ProjectFiles, service: Service, host: hosts.Host) -> list[Service]:
     if not host.broker:
         return facts.databases(project, service)
-    scheme = (host.given.value or "").partition("://")[0] if host.given else ""
+    scheme = (host.given.value or "").partition("://")[0] if host.given else host.scheme
     wanted = ("rabbitmq",) if scheme.startswith("amqp") or "RABBIT" in host.name else facts.BROKERS
     return [one for one in project.siblings(service) if one.repository in wanted]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.model.finding import Place
-from tidegate.reading.project import facts
+from tidegate.reading.project import celeryfiles, facts
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.pycode import UNKNOWN
 from tidegate.reading.project.service import Given, Service
@@ -28,6 +28,7 @@ class Host:
     name: str
     broker: bool
     given: Given | None = None
+    scheme: str = ""
 
 
 def hosts(project: ProjectFiles, service: Service) -> list[Host]:
@@ -54,6 +55,8 @@ def hosts(project: ProjectFiles, service: Service) -> list[Host]:
     if not given_names or _deaf(project, service, given_names):
         out += _from_settings(project, service)
         out += _from_alembic(project, service, given_names)
+    if "CELERY_BROKER_URL" not in service.environment:  # Celery itself reads it, before all else
+        out += _from_celery(project, service)
     return out
 
 
@@ -61,6 +64,22 @@ _PARSED = re.compile(
     r"dj_database_url|\benv\.(db|db_url)\(|django_configurations|DatabaseURLValue"
     r"|\bDATABASES\s*(\[|\.update|\|=)|locals\(\)|globals\(\)|exec\("
 )
+
+
+def _from_celery(project: ProjectFiles, service: Service) -> list[Host]:
+    """Return the broker that a worker's own code names."""
+    out = []
+    for act in celeryfiles.acts(project, service):
+        app = celeryfiles.of(project, act)
+        if app is None:
+            continue
+        known = facts.values(service, project)
+        found = celeryfiles.setting(project, app, service, "broker_url", known)
+        part = facts.parsed(found.value) if found and isinstance(found.value, str) else None
+        if found is not None and part is not None and part["dialect"] in facts.BROKER_SCHEMES:
+            out.append(Host(part["host"], part["port"], found.place, "broker_url", True,
+                            scheme=part["dialect"]))  # fmt: skip
+    return out
 
 
 _TAKES = re.compile(
@@ -133,3 +152,9 @@ def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
             False,
         )
     ]
+
+
+def is_name(host: str) -> bool:
+    """Whether it is a bare name, which only the stack itself can resolve."""
+    plain = host.replace("-", "").replace("_", "").isalnum()
+    return plain and host not in facts.LOOPBACK and not host.isdigit()

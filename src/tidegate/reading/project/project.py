@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import (
@@ -28,6 +29,9 @@ from tidegate.reading.project.djangosettings import Settings
 from tidegate.reading.project.image import Builder, Image
 from tidegate.reading.project.service import Health, Service
 from tidegate.reading.project.startup import Start
+
+if TYPE_CHECKING:
+    from tidegate.reading.project import celeryfiles
 
 SKIPPED = {
     ".git", "node_modules", ".venv", "venv", "env", "__pycache__", ".tox", ".nox", ".mypy_cache",
@@ -426,6 +430,13 @@ class ProjectFiles:
             ):
                 out.append(pycode.read(text, path))
         return tuple(out)
+
+    @cached_property
+    def celery(self) -> tuple[celeryfiles.CeleryApp, ...]:
+        """The project's Celery apps."""
+        from tidegate.reading.project import celeryfiles
+
+        return celeryfiles.apps(self)
 
     @cached_property
     def attributes(self) -> gitattributes.Attributes:
