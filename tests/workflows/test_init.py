@@ -7,8 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -203,7 +206,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["taskboard", "menuplanner"])
 def test_what_it_writes_runs(name: str, wheels: Path, tmp_path: Path) -> None:
-    """The image builds, the stack gets healthy, the schema is there, and the app answers."""
+    """The image builds, the stack gets healthy, the schema is there; and pods' containers run."""
     try:
         info = subprocess.run(
             ["docker", "info"], capture_output=True, timeout=30, check=False
@@ -214,7 +217,7 @@ def test_what_it_writes_runs(name: str, wheels: Path, tmp_path: Path) -> None:
         pytest.skip("no Docker engine is running")
     root = bare(name, tmp_path)
     (root / ".python-version").write_text("3.11\n")
-    assert init(root, "--yes").returncode == 0
+    assert init(root, "--yes", "--target", "kubernetes").returncode == 0
     filled(root)
     adapted(root, wheels)
     project = f"doctor-{uuid.uuid4().hex[:10]}"
@@ -242,8 +245,54 @@ def test_what_it_writes_runs(name: str, wheels: Path, tmp_path: Path) -> None:
         status = compose("exec", "-T", "web", "tidegate", "--format", "json", "status")
         assert json.loads(status)["databases"][0]["state"] == "current"
         assert ": current;" in compose("run", "--rm", "migrations")
+        as_pods(root, project, compose)
     finally:
         compose("down", "--volumes", "--timeout", "1", "--rmi", "local")
+
+
+def as_pods(root: Path, project: str, compose: Callable[..., str]) -> None:
+    """Run each container of the manifests as its pod would: as nobody, on a read-only disk."""
+    yaml = pytest.importorskip("yaml")
+    given = dict(
+        one.split("=", 1) for one in compose("exec", "-T", "web", "env").split() if "=" in one
+    )
+    secrets = re.findall(r"^(\w+)=", (root / "kubernetes/secret.env.example").read_text(), re.M)
+    config = yaml.safe_load((root / "kubernetes/config.yaml").read_text())["data"]
+    image = compose("images", "web", "--quiet").strip()
+
+    def docker(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["docker", *argv], capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def command(one: dict[str, Any], *options: str) -> list[str]:
+        variables = {**config, **{name: given[name] for name in secrets}}
+        out = ["run", *options, "--network", f"{project}_default", "--read-only",
+               "--user", "10001:10001", "--cap-drop", "ALL",
+               "--security-opt", "no-new-privileges"]  # fmt: skip
+        for mount in one["volumeMounts"]:
+            out += ["--tmpfs", f"{mount['mountPath']}:uid=10001,gid=10001"]  # as fsGroup does it
+        out += [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+        return [*out, "--entrypoint", one["command"][0], image, *one["command"][1:]]
+
+    (job,) = yaml.safe_load_all((root / "kubernetes/migrations.yaml").read_text())
+    done = docker(*command(job["spec"]["template"]["spec"]["containers"][0], "--rm"))
+    assert done.returncode == 0, done.stderr
+    deployment, *_ = yaml.safe_load_all((root / "kubernetes/web.yaml").read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    done = docker(*command(pod["initContainers"][0], "--rm"))
+    assert done.returncode == 0, done.stderr
+    web = pod["containers"][0]
+    name = f"{project}-pod"
+    try:
+        docker(*command(web, "--detach", "--name", name))
+        end = time.monotonic() + 60
+        while docker("exec", name, *web["startupProbe"]["exec"]["command"]).returncode:
+            assert time.monotonic() < end, docker("logs", name)
+            time.sleep(0.5)
+        assert docker("exec", name, *web["readinessProbe"]["exec"]["command"]).returncode == 0
+    finally:
+        docker("rm", "--force", name)
 
 
 def adapted(root: Path, wheels: Path) -> None:

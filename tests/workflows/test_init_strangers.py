@@ -171,7 +171,11 @@ def test_secrets_and_data_stay_out_of_the_repository(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.pyc\n.env")
     done = tidegate(tmp_path, "init", "--yes")
     assert "add to  .gitignore" in done.stdout
-    assert (tmp_path / ".gitignore").read_text().startswith("*.pyc\n.env\n\n# the data")
+    assert (
+        (tmp_path / ".gitignore")
+        .read_text()
+        .startswith("*.pyc\n.env\n\n# secrets of a cluster\nsecret.env\n")
+    )
     if shutil.which("git"):
         subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
         names = [".env", "backups/x/data.dump", "db.sqlite3", ".env.example"]

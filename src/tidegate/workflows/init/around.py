@@ -1,4 +1,4 @@
-"""What stands around the project: continuous integration, a commit hook, words for agents."""
+"""What stands around the project: continuous integration and a commit hook."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from tidegate.workflows.init.detect import Found
 
 
 def workflow(found: Found) -> str:
-    """Return a GitHub workflow that reviews migrations and the containers' files."""
-    return """\
+    """Return a GitHub workflow that reviews new migrations and the containers' files.
+
+    What was applied long ago is not reviewed: a pull request answers for its own migrations.
+    """
+    return f"""\
 name: tidegate
 
 on:
@@ -24,13 +27,17 @@ jobs:
     steps:
       - uses: actions/checkout@v4
         with:
+          fetch-depth: 0 # the review compares with the branch that is merged into
           persist-credentials: false
       - uses: actions/setup-python@v5
         with:
-          python-version: "3.12"
+          python-version: "{found.python}"
       - run: pip install 'tidegate[check,doctor]'
       - run: tidegate --format github doctor
-      - run: tidegate --format github check
+      - if: github.event_name == 'pull_request' && hashFiles('**/migrations/0*.py', '**/versions/*.py') != ''
+        env:
+          BASE: ${{{{ github.base_ref }}}}
+        run: tidegate --format github check --since "origin/$BASE"
 """
 
 
@@ -41,41 +48,18 @@ repos:
   - repo: local
     hooks:
       - id: tidegate-check
-        name: review migrations
+        name: review the migrations of this commit
         entry: tidegate check
         language: python
         additional_dependencies: ["tidegate[check]"]
-        files: (migrations|versions)/.*\\.py$
-        pass_filenames: false
+        files: (^|/)(migrations|versions)/.*\\.py$
+        exclude: (^|/)__init__\\.py$
+        require_serial: true # the files of a commit count as one release
       - id: tidegate-doctor
         name: find what breaks at the start
         entry: tidegate doctor
         language: python
         additional_dependencies: ["tidegate[doctor]"]
-        files: (compose.*\\.ya?ml|Dockerfile|\\.sh|settings.*\\.py)$
+        files: (compose|Dockerfile|settings|celery|requirements|alembic\\.ini|env\\.py|\\.sh$|\\.ya?ml$|\\.env)
         pass_filenames: false
-"""
-
-
-def agents(found: Found) -> str:
-    """Return what a coding agent has to know: which commands to use, and which never to type."""
-    own = "python manage.py migrate" if found.framework == "django" else "alembic upgrade head"
-    return f"""\
-# Working on this project with a coding agent
-
-The database of this project is changed through tidegate.
-
-Use:
-
-- `tidegate make -m "what it does"` to write a migration from changed models.
-- `tidegate check` to review it, and `tidegate plan` to rehearse it.
-- `tidegate status` to see where code and database stand.
-- `tidegate doctor` after a change of a Dockerfile, a Compose file or the settings; `--error TEXT` when a container does not start.
-
-Never type:
-
-- `{own}` against a database that others use: `tidegate up` or `tidegate migrate` hold the election and the lock budget.
-- `docker compose down --volumes`, or anything else that removes a volume.
-- `tidegate approve`: a change that loses data needs the word of a person.
-- `--fake`, or an edit of a migration that is applied anywhere.
 """

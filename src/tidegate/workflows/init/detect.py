@@ -37,6 +37,7 @@ class Found:
     driver: str
     unlisted: str  # the driver, where no list of packages has it
     told: bool  # a variable says where the database is
+    wired: bool  # the app answers probes through tidegate.health
     redis: bool
     celery: str
     static: str  # the folder in the container; empty without static files
@@ -79,6 +80,11 @@ def detect(project: ProjectFiles) -> Found:
         driver=used.driver,
         unlisted=used.driver if used.driver and not used.listed and not listed.written else "",
         told=used.told,
+        wired=any(
+            "tidegate.health" in (project.read(one) or "")
+            for one in project.paths
+            if one.endswith(".py")
+        ),
         redis=bool({"redis", "django-redis", "celery"} & names),
         celery=_celery(project) if "celery" in names else "",
         static=paths.folder(project, "STATIC_ROOT"),
@@ -91,7 +97,9 @@ def detect(project: ProjectFiles) -> Found:
 
 
 def _name(project: ProjectFiles) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", project.root.name.lower()).strip("-") or "app"
+    """Return a name that a service of any target may have: it begins with a letter."""
+    name = re.sub(r"[^a-z0-9]+", "-", project.root.name.lower()).strip("-")[:40].strip("-")
+    return name if name[:1].isalpha() else f"app-{name}".strip("-")
 
 
 def _with_driver(listed: Packages, used: Database) -> Packages:

@@ -12,6 +12,7 @@ _BUILD = """\
 .dockerignore
 .env
 .env.*
+**/secret.env
 Dockerfile
 compose*.yaml
 .github/
@@ -25,6 +26,7 @@ backups/
 # Each with what it is: a secret, a copy of the data, or what a tool makes again.
 _NEVER = (
     (".env", "secrets of this machine"),
+    ("secret.env", "secrets of a cluster"),
     ("backups/", "the data, as `tidegate backup` keeps it"),
     ("*.sqlite3", "a local database"),
 )

@@ -113,19 +113,28 @@ def _server(found: Found) -> list[str]:
             f"      MARIADB_DATABASE: {found.name}", f"      MARIADB_USER: {found.name}",
             f"      MARIADB_PASSWORD: {SECRET % 'DB_PASSWORD'}",
             '      MARIADB_RANDOM_ROOT_PASSWORD: "1"', "    volumes:", "      - db:/var/lib/mysql",
-            "    healthcheck:",
-            '      test: ["CMD", "healthcheck.sh", "--connect", "--innodb_initialized"]',
-            "      interval: 2s", "      timeout: 3s", "      retries: 15", "      start_period: 60s",
+            *probe_of_database(found),
         ]  # fmt: skip
     return [
         "  db:", "    image: postgres:17", "    restart: unless-stopped", "    environment:",
         f"      POSTGRES_USER: {found.name}", f"      POSTGRES_DB: {found.name}",
         f"      POSTGRES_PASSWORD: {SECRET % 'DB_PASSWORD'}", "    volumes:",
-        "      - db:/var/lib/postgresql/data", "    healthcheck:",
-        "      # Over TCP: the server that initialises an empty volume listens on its socket only.",
-        f'      test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "{found.name}", "-d", "{found.name}"]',
-        "      interval: 2s", "      timeout: 3s", "      retries: 15", "      start_period: 60s",
+        "      - db:/var/lib/postgresql/data", *probe_of_database(found),
     ]  # fmt: skip
+
+
+def probe_of_database(found: Found) -> list[str]:
+    """Return the health check of the database's own container."""
+    asks = (
+        ['      test: ["CMD", "healthcheck.sh", "--connect", "--innodb_initialized"]']
+        if found.database == "mysql"
+        else [
+            "      # Over TCP: the server that initialises an empty volume listens on its socket only.",
+            f'      test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "{found.name}", "-d", "{found.name}"]',
+        ]
+    )
+    return ["    healthcheck:", *asks, "      interval: 2s", "      timeout: 3s",
+            "      retries: 15", "      start_period: 60s"]  # fmt: skip
 
 
 _REDIS = [
@@ -152,9 +161,14 @@ def _mounts(found: Found) -> list[str]:
     return kept + (["data:/data"] if found.database == "sqlite" else [])
 
 
-def _worker(found: Found, kind: str) -> list[str]:
+def celery_command(found: Found, kind: str) -> list[str]:
+    """Return the command line of a worker or a beat."""
     argv = ["celery", f"--app={found.celery}", kind, "--loglevel=INFO"]
-    argv += ["--schedule=/tmp/celerybeat-schedule"] if kind == "beat" else []
+    return argv + (["--schedule=/tmp/celerybeat-schedule"] if kind == "beat" else [])
+
+
+def _worker(found: Found, kind: str) -> list[str]:
+    argv = celery_command(found, kind)
     out = (
         ["  # One only: two would send every task twice.", "  beat:"]
         if kind == "beat"

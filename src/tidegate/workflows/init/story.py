@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.init import around, ignores, image, own, stack
+from tidegate.workflows.init import agents, around, ignores, image, kubernetes, own, stack, swarm
 from tidegate.workflows.init.detect import Found, detect
 
 
@@ -24,13 +24,22 @@ class File:
     added: bool = False
 
 
-def plan(project: ProjectFiles) -> tuple[Found, list[File]]:
-    """Return what the project is made of, and each file with whether it is missing."""
+TARGETS = ("compose", "swarm", "kubernetes")
+
+
+def plan(
+    project: ProjectFiles, targets: tuple[str, ...] = ("compose",), for_agents: bool = False
+) -> tuple[Found, list[File]]:
+    """Return what the project is made of, and each file with whether it is missing.
+
+    `targets` are what the project shall run on, `for_agents` asks for words to coding agents.
+    """
     if project.unread:
         path, why = sorted(project.unread.items())[0]
         if path in ("manage.py", "alembic.ini", "pyproject.toml"):
             raise UsageProblem(f"{path} can't be read: {why}", "", "let this user read it")
     found = detect(project)
+    _fits(found, targets)
     composed = bool(project.compose_paths)
     wanted = [
         ("requirements.txt", found.packages.written, not found.packages.written),
@@ -41,12 +50,38 @@ def plan(project: ProjectFiles) -> tuple[Found, list[File]]:
         (".env.example", stack.variables(found), composed),
         (".github/workflows/tidegate.yml", around.workflow(found), False),
         (".pre-commit-config.yaml", around.hook(found), False),
-        ("AGENTS.md", around.agents(found), False),
+        *((path, text, False) for path, text in _elsewhere(found, targets)),
+        *((path, text, False) for path, text in (agents.files(found) if for_agents else [])),
     ]
     files = [
         File(path, text, _why_not(project, path, other)) for path, text, other in wanted if text
     ]
-    return found, [*files, _gitignore(project, found), _settings(project, found, not composed)]
+    words = [_agents(project, found)] if for_agents else []
+    settings = _settings(project, found, not composed)
+    return found, [*files, *words, _gitignore(project, found), settings]
+
+
+def _fits(found: Found, targets: tuple[str, ...]) -> None:
+    cluster = [one for one in targets if one != "compose"]
+    if cluster and found.database == "sqlite":
+        raise UsageProblem(
+            f"SQLite does not fit {cluster[0]}",
+            "Its file lies on one machine, and the pods of an app lie on several.",
+            "move to PostgreSQL first, or run it with Compose: tidegate init",
+        )
+
+
+def _elsewhere(found: Found, targets: tuple[str, ...]) -> list[tuple[str, str]]:
+    out = [(swarm.PATH, swarm.stack(found))] if "swarm" in targets else []
+    return out + (kubernetes.files(found) if "kubernetes" in targets else [])
+
+
+def _agents(project: ProjectFiles, found: Found) -> File:
+    text = project.read(agents.PATH)
+    if text is None:
+        return File(agents.PATH, agents.page(found))
+    there = "it has tidegate's part already" if agents.MARK in text else ""
+    return File(agents.PATH, agents.block(found), there, added=True)
 
 
 def _why_not(project: ProjectFiles, path: str, other: bool) -> str:

@@ -1,10 +1,13 @@
-"""Write what a project lacks: Dockerfile, Compose files, CI, a commit hook, words for agents.
+"""Write what a project lacks: Dockerfile, Compose files, CI, a commit hook, settings.
 
-usage: tidegate init [--yes] [--dry-run]
+usage: tidegate init [--target swarm|kubernetes ...] [--agents] [--yes] [--dry-run]
 
 Looks at the code for framework, database, driver, Redis, Celery, static files, Python version and
-package manager, and writes the files that are missing; nothing that exists is touched.
+package manager, and writes the files that are missing. What stands in a file is never touched;
+.gitignore and pyproject.toml get the lines that they lack at their end.
 
+--target   writes a Swarm stack (stack.yaml) or Kubernetes manifests (kubernetes/) too
+--agents   writes words for coding agents: AGENTS.md, and a skill in .agents/skills
 --dry-run  prints the files and writes none
 --yes      writes without asking
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.container.entry import Globals
@@ -25,24 +29,55 @@ from tidegate.workflows.init.detect import Found
 from tidegate.workflows.init.story import File
 
 
+@dataclass
+class Options:
+    """What the flags say."""
+
+    targets: list[str] = field(default_factory=lambda: ["compose"])
+    agents: bool = False
+    yes: bool = False
+    dry_run: bool = False
+
+
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
 
     def work(signals: Signals) -> int:
-        unknown = [word for word in argv if word not in ("--yes", "--dry-run")]
-        if unknown:
-            raise UsageProblem(f"init does not take {unknown[0]}", "", "see tidegate init --help")
-        return _init(glob, "--yes" in argv, "--dry-run" in argv)
+        return _init(glob, _options(argv))
 
     return guarded(Report("text", glob.quiet), work)
 
 
-def _init(glob: Globals, yes: bool, dry: bool) -> int:
+def _options(argv: list[str]) -> Options:
+    from tidegate.workflows.init.story import TARGETS
+
+    out = Options()
+    words = list(argv)
+    while words:
+        word, equals, value = words.pop(0).partition("=")
+        if word == "--target":
+            if not equals and not words:
+                raise UsageProblem("--target has no value", "", "write --target kubernetes")
+            value = value if equals else words.pop(0)
+            if value not in TARGETS:
+                raise UsageProblem(
+                    f"--target is {value!r}", "", "use one of: " + ", ".join(TARGETS)
+                )
+            out.targets.append(value)
+        elif word in ("--yes", "--dry-run", "--agents") and not equals:
+            setattr(out, word[2:].replace("-", "_"), True)
+        else:
+            raise UsageProblem(f"init does not take {word}", "", "see tidegate init --help")
+    return out
+
+
+def _init(glob: Globals, options: Options) -> int:
     from tidegate.reading.project.project import ProjectFiles
     from tidegate.workflows.init import story
 
     project = ProjectFiles(Path(glob.root).resolve())
-    found, files = story.plan(project)
+    found, files = story.plan(project, tuple(options.targets), options.agents)
+    yes, dry = options.yes, options.dry_run
     missing = [one for one in files if not one.why_not]
     if glob.format != "json":
         print("\n".join([*_said(found, files, dry), ""]), flush=True)
