@@ -90,6 +90,7 @@ def test_a_broker_that_no_name_leads_to(tmp_path: Path) -> None:
         ('app = Celery("s")\napp.config_from_object("django.conf:settings")\n',
          'BROKER_URL = "redis://e"\n', "redis://e"),
         ('import os\napp = Celery("s", broker=os.environ.get("Q", "redis://f"))\n', "", "redis://g"),
+        ('H = "h"\napp = Celery("s", broker=f"redis://{H}:{6379}/0")\n', "", "redis://h:6379/0"),
     ],
 )  # fmt: skip
 def test_every_way_to_set_a_broker(code: str, settings: str, value: str, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 
 def _set(project: ProjectFiles, app: CeleryApp, service: Service) -> bool:
-    settings = project.settings_for(service)
+    settings = celeryfiles.settings_of(project, app, service)
     if app.namespace is not None and settings is None:
         return True  # settings that we can't see
     names = ("broker_url", "broker_read_url", "broker_host")
@@ -74,7 +74,7 @@ def _set(project: ProjectFiles, app: CeleryApp, service: Service) -> bool:
 
 
 def _near(project: ProjectFiles, app: CeleryApp, service: Service) -> Place | None:
-    settings = project.settings_for(service)
+    settings = celeryfiles.settings_of(project, app, service)
     for name in ("CELERY_BROKER_URL", "BROKER_URL", "broker_url", "CELERY_BROKER"):
         if settings is not None and settings.last(name) is not None:
             path, line = settings.line(name)

@@ -40,6 +40,7 @@ class CeleryApp:
     own: Mapping[str, ast.expr] = field(default_factory=dict)
     namespace: str | None = None
     elsewhere: bool = False
+    settings: str = ""  # the settings that its module names, where no variable does
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,22 @@ def setting(
         module = pycode.read(project.read(app.path) or "", app.path)
         holder = Settings(app.module, app.path, "", (module,))
         return Setting(holder.evaluate(node, environ), Place(app.path, node.lineno))
-    settings = project.settings_for(service) if app.namespace is not None else None
+    settings = settings_of(project, app, service) if app.namespace is not None else None
     if settings is None:
         return None
     for key in names(app, name):
         if settings.last(key) is not None:
             return Setting(settings.value(key, environ), Place(*settings.line(key)))
     return None
+
+
+def settings_of(project: ProjectFiles, app: CeleryApp, service: Service | None) -> Settings | None:
+    """Return Django's settings as an app loads them: a variable's, its module's, manage.py's."""
+    image = project.image(service) if service is not None else None
+    given = {**(image.environ if image else {}), **(service.environment if service else {})}
+    if app.settings and "DJANGO_SETTINGS_MODULE" not in given:
+        return project.settings_named(app.settings)
+    return project.settings_for(service)
 
 
 def names(app: CeleryApp, name: str) -> tuple[str, ...]:
@@ -161,4 +171,6 @@ def _app(module: pycode.Module) -> CeleryApp | None:
         elif node.func.attr in ("config_from_envvar", "add_defaults"):
             elsewhere = True
     name = module.path[:-3].replace("/", ".").removeprefix("src.").removesuffix(".__init__")
-    return CeleryApp(name, module.path, made.lineno, own, namespace, elsewhere)
+    said = re.search(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", module.text)
+    settings = said[1] if said else ""
+    return CeleryApp(name, module.path, made.lineno, own, namespace, elsewhere, settings)

@@ -74,6 +74,8 @@ class Settings:
                 for key, value in zip(node.keys, node.values, strict=True)
                 if key is not None
             }
+        if isinstance(node, ast.JoinedStr):
+            return self._joined(node, environ, depth)
         if isinstance(node, ast.BinOp):
             return self._binary(node, environ, depth)
         if isinstance(node, ast.Call):
@@ -110,6 +112,18 @@ class Settings:
                 return text.lower() in ("1", "true", "yes", "on", "y", "t", "ok")
             return text
         return read.default if not read.required else UNKNOWN
+
+    def _joined(self, node: ast.JoinedStr, environ: Mapping[str, Any], depth: int) -> Any:
+        """Put an f-string together, where each part is known and none is formatted."""
+        out = ""
+        for one in node.values:
+            plain = not isinstance(one, ast.FormattedValue) or one.format_spec is None
+            inner = one.value if isinstance(one, ast.FormattedValue) else one
+            value = self.evaluate(inner, environ, depth + 1) if plain else UNKNOWN
+            if not isinstance(value, (str, int, float)):
+                return UNKNOWN
+            out += str(value)
+        return out
 
     def _binary(self, node: ast.BinOp, environ: Mapping[str, Any], depth: int) -> Any:
         left = self.evaluate(node.left, environ, depth + 1)

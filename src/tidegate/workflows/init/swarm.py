@@ -127,7 +127,8 @@ def _service(found: Found, kind: str, argv: list[str]) -> list[str]:
     if web and _kept(found):
         lines += ["    volumes:", *(f"      - {name}:{path}" for name, path in _kept(found))]
     if web:
-        lines += ["    ports:", '      - "8000:8000"']
+        lines += ["    # A swarm listens on every address of every machine: put a proxy or a firewall before it.",
+                  "    ports: # dclint disable-line no-unbound-port-interfaces", '      - "8000:8000"']  # fmt: skip
     lines += ["    stop_grace_period: 30s" if web else "    stop_grace_period: 120s"]
     return [*lines, *_health(kind, bool(secrets)), *_deploy(2 if not beat else 1, beat)]
 
