@@ -124,6 +124,14 @@ def test_sqlite_in_the_code_folder(tmp_path: Path) -> None:
     )
     (tmp_path / "shop/settings.py").write_text("import os\n" + moved)
     assert ruled(tmp_path) == []
+    compose = tmp_path / "compose.yaml"
+    assert "DATABASE_PATH: /data/db.sqlite3" in compose.read_text()
+    compose.write_text(compose.read_text().replace("DATABASE_PATH", "OTHER"))
+    assert ruled(tmp_path) == [("sqlite-not-on-volume", "shop/settings.py")]
+    compose.unlink()
+    (tmp_path / "compose.dev.yaml").unlink()
+    tidegate(tmp_path, "init", "--yes")  # now the settings read the variable already
+    assert "DATABASE_PATH: /data/db.sqlite3" in compose.read_text()
 
 
 def test_packages_that_no_file_lists(tmp_path: Path) -> None:
@@ -202,6 +210,20 @@ def test_its_own_settings(tmp_path: Path) -> None:
     assert table["compose"] == {"service": "web", "database": "db"}
     assert tidegate(tmp_path, "check").returncode == 2  # no migration yet, and no bad setting
     assert "it has [tool.tidegate] already" in tidegate(tmp_path, "init").stdout
+
+
+@pytest.mark.parametrize("path", ["manage.py", "shop/settings.py", "shop"])
+def test_closed_files_are_named(path: str, tmp_path: Path) -> None:
+    """init says which file it may not read, in place of telling the project from the rest."""
+    if PLAIN and not shutil.which("setpriv"):
+        pytest.skip("root reads everything")
+    made(tmp_path, django())
+    (tmp_path / path).chmod(0)
+    done = tidegate(tmp_path, "init", "--yes", drop=True)
+    (tmp_path / path).chmod(0o755)
+    assert done.returncode == 2
+    assert f"{path}{'/' if path == 'shop' else ''} can't be read: permission denied" in done.stderr
+    assert not (tmp_path / "Dockerfile").exists()
 
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:

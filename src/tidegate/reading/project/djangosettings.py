@@ -111,7 +111,16 @@ class Settings:
             if called.endswith(".bool"):
                 return text.lower() in ("1", "true", "yes", "on", "y", "t", "ok")
             return text
-        return read.default if not read.required else UNKNOWN
+        if read.required:
+            return UNKNOWN
+        return read.default if read.default is not UNKNOWN else self._default(node, environ)
+
+    def _default(self, node: ast.expr, environ: Mapping[str, Any]) -> Any:
+        """Evaluate a default that is no literal, such as a path below BASE_DIR."""
+        given = node.args[1:2] if isinstance(node, ast.Call) else []
+        if isinstance(node, ast.Call) and not given:
+            given = [one.value for one in node.keywords if one.arg == "default"]
+        return self.evaluate(given[0], environ, 6) if given else UNKNOWN
 
     def _joined(self, node: ast.JoinedStr, environ: Mapping[str, Any], depth: int) -> Any:
         """Put an f-string together, where each part is known and none is formatted."""

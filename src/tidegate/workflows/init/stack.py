@@ -14,6 +14,7 @@ _SCHEMES = {"asyncpg": "postgresql+asyncpg", "psycopg": "postgresql+psycopg", "m
 _PART = re.compile(
     r"(?:POSTGRES|PG|DB|DATABASE|SQL|MYSQL)_?(HOST|PORT|USER|USERNAME|PASSWORD|DB|NAME|DATABASE)$"
 )
+_FILE = re.compile(r"(^|_)(DATABASE|DB|SQLITE|SQLITE3)_?(PATH|FILE|FILENAME|NAME|LOCATION)$")
 SECRET = "${%s:?copy .env.example to .env and fill it in}"
 
 
@@ -71,6 +72,8 @@ def _value(found: Found, name: str) -> str:
     """Return what a variable gets, told by its name; empty where its default may stay."""
     if name in ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "DB_URL", "SQLALCHEMY_DATABASE_URL"):
         return _url(found)
+    if found.database == "sqlite" and _FILE.search(name):
+        return "/data/db.sqlite3"
     if found.database != "sqlite":
         part = _PART.match(name)
         if part:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import unread
 from tidegate.workflows.init import agents, around, ignores, image, kubernetes, own, stack, swarm
 from tidegate.workflows.init.detect import Found, detect
 
@@ -24,6 +25,7 @@ class File:
     added: bool = False
 
 
+SIGNS = ("manage.py", "alembic.ini", "pyproject.toml")
 TARGETS = ("compose", "swarm", "kubernetes")
 
 
@@ -34,11 +36,10 @@ def plan(
 
     `targets` are what the project shall run on, `for_agents` asks for words to coding agents.
     """
-    if project.unread:
-        path, why = sorted(project.unread.items())[0]
-        if path in ("manage.py", "alembic.ini", "pyproject.toml"):
-            raise UsageProblem(f"{path} can't be read: {why}", "", "let this user read it")
-    found = detect(project)
+    try:
+        found = detect(project)
+    finally:
+        _open(project)  # what is closed is the reason, whatever was not found without it
     _fits(found, targets)
     composed = bool(project.compose_paths)
     wanted = [
@@ -59,6 +60,17 @@ def plan(
     words = [_agents(project, found)] if for_agents else []
     settings = _settings(project, found, not composed)
     return found, [*files, *words, _gitignore(project, found), settings]
+
+
+def _open(project: ProjectFiles) -> None:
+    closed = unread.needed(project)
+    closed.update({path: why for path, why in project.unread.items() if path in SIGNS})
+    for path, why in sorted(closed.items()):
+        raise UsageProblem(
+            f"{path} can't be read: {why.lower()}",
+            "What the project is made of is told from its files.",
+            "let this user read it (chmod u+rX), or run as one who may",
+        )
 
 
 def _fits(found: Found, targets: tuple[str, ...]) -> None:

@@ -134,6 +134,8 @@ def _end(written: list[str], notes: bool) -> str:
     steps = ["cp .env.example .env, and fill it in"] if ".env.example" in written else []
     steps += ["do what the notes say"] if notes else []
     steps += ["tidegate doctor", "tidegate up"]
+    for path in ("kubernetes/kustomization.yaml", "stack.yaml"):
+        steps += [f"the first lines of {path} say how a release goes"] if path in written else []
     many = f"{len(written)} file{'' if len(written) == 1 else 's'}"
     return f"wrote {many}\n  next: " + "\n        ".join(steps)
 
