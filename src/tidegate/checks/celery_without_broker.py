@@ -11,8 +11,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import celeryfiles, facts
+from tidegate.reading.project import celeryfiles, edits, facts
 from tidegate.reading.project.celeryfiles import CeleryApp
+from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
 
@@ -62,6 +63,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"{service.name} has no broker: Celery goes to RabbitMQ on localhost, which is {service.name}'s own container.",
                 _remedy(app, near),
                 (near,) if near is not None else (act.place,),
+                _mend(project, app, near),
             )
 
 
@@ -80,6 +82,19 @@ def _near(project: ProjectFiles, app: CeleryApp, service: Service) -> Place | No
             path, line = settings.line(name)
             return Place(path, line, note=f"{name} is not asked for")
     return None
+
+
+def _mend(project: ProjectFiles, app: CeleryApp, near: Place | None) -> tuple[Edit, ...]:
+    """Name the namespace, where the setting is there under the name that goes with it."""
+    text = project.read(app.path) or ""
+    plain = (
+        '"django.conf:settings"' if '"django.conf:settings"' in text else "'django.conf:settings'"
+    )
+    if near is None or not near.note.startswith("CELERY_BROKER_URL") or app.namespace != "":
+        return ()
+    return edits.swap(
+        app.path, text, 1, plain, f'{plain}, namespace="CELERY"', text.count("\n") + 1
+    )
 
 
 def _remedy(app: CeleryApp, near: Place | None) -> str:

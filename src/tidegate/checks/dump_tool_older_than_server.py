@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import facts, scripts
+from tidegate.reading.project import edits, facts, scripts
+from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
@@ -62,7 +63,18 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                         f"take version {version}, or dump in the server's own container:\n"
                         f"docker compose exec {server.name} pg_dump",
                         (server.place_of("image"),),
+                        _mend(project, service, place, tool, version),
                     )
+
+
+def _mend(
+    project: ProjectFiles, service: Service, place: Place, tool: int, version: int
+) -> tuple[Edit, ...]:
+    """Take the server's version, where the image's tag is PostgreSQL's."""
+    item = service.get("image")
+    if item is None or item.place != place or item.holes:
+        return ()
+    return edits.within(item, project.read(item.path) or "", f":{tool}", f":{version}")
 
 
 def _tools(project: ProjectFiles, service: Service, server: Service) -> Iterator[tuple[int, Place]]:

@@ -97,7 +97,7 @@ def _final_stage(found: Found) -> list[str]:
         *out,
         "# Volumes take over the owner of these folders when they are first filled.",
         "RUN groupadd --gid 10001 app \\",
-        "    && useradd --no-log-init --uid 10001 --gid app --home-dir /app --no-create-home --shell /usr/sbin/nologin app \\",
+        "    && useradd --no-log-init --uid 10001 --gid app --home-dir /tmp --no-create-home --shell /usr/sbin/nologin app \\",
         f"    && install -d -o app -g app {' '.join(folders)}",
         "COPY --from=build /venv /venv",
         "COPY . .",
