@@ -162,6 +162,33 @@ def test_every_way_to_list_packages(tree: dict[str, str], says: str, tmp_path: P
     assert says in (tmp_path / "Dockerfile").read_text()
 
 
+PYDANTIC = """from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="SHOP_")
+    database_url: str = "postgresql+asyncpg://localhost/shop"
+    stripe_key: str
+    debug: bool = False
+
+
+settings = Settings()
+"""
+
+
+def test_settings_of_pydantic(tmp_path: Path) -> None:
+    """A field of BaseSettings is a variable: it is given, and asked for where it has no default."""
+    env = "from shop.config import settings\nurl = settings.database_url\n"
+    tree = {**alembic("", "from alembic import context\n" + env), "shop/config.py": PYDANTIC}
+    done = tidegate(made(tmp_path, tree), "init", "--yes")
+    assert "says by itself" not in done.stdout and "no code reads" not in done.stdout
+    compose = (tmp_path / "compose.yaml").read_text()
+    assert "  SHOP_DATABASE_URL: postgresql+asyncpg://" in compose
+    assert "  SHOP_STRIPE_KEY: ${SHOP_STRIPE_KEY:?" in compose
+    assert "SHOP_STRIPE_KEY=\n" in (tmp_path / ".env.example").read_text()
+    assert "SHOP_DEBUG" not in compose
+
+
 def test_static_files_lie_where_the_settings_say(tmp_path: Path) -> None:
     """The project's own STATIC_ROOT is what the image prepares and the volume keeps."""
     more = 'STATIC_ROOT = BASE_DIR / "collected"\n'

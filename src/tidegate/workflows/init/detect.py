@@ -8,17 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.init import advice, database, packages, paths
+from tidegate.workflows.init import advice, database, packages, paths, variables
 from tidegate.workflows.init.database import Database
 from tidegate.workflows.init.packages import Packages
 
-_ENV = re.compile(
-    r"""(?:environ(?:\.get)?|getenv|\benv\w*(?:\.\w+)?|\bconfig)\s*[\[(]\s*['"]([A-Z][A-Z0-9_]*)['"]"""
-)
 _APP = re.compile(r"^(\w+)\s*(?::[^=]+)?=\s*(FastAPI|Starlette|Litestar|Flask|Quart)\(", re.M)
 # An app that a function of the project makes: `app = create_app()`.
 _MADE = re.compile(r"^(app|application)\s*(?::[^=\n]+)?=\s*\w*(?:create|make|build|get)\w*\(", re.M)
-SECRET_KEY = re.compile(r"(^|_)SECRET_KEY$")
 SERVERS = ("gunicorn", "uvicorn", "granian", "daphne", "hypercorn")
 
 
@@ -60,14 +56,11 @@ def detect(project: ProjectFiles) -> Found:
     listed = packages.read(project)
     names = listed.names
     app, asgi = _app(project, framework, names)
-    variables = _variables(project)
-    used = database.read(project, names, variables)
+    read = variables.read(project)
+    used = database.read(project, names, read)
     if listed.written and used.driver and not used.listed:
         listed = _with_driver(listed, used)
     settings = project.settings
-    demanded = [one for one in variables if SECRET_KEY.search(one)]
-    if settings is not None:
-        demanded += [one.name for one in settings.reads if one.required and one.certain]
     return Found(
         name=_name(project),
         framework=framework,
@@ -90,8 +83,8 @@ def detect(project: ProjectFiles) -> Found:
         static=paths.folder(project, "STATIC_ROOT"),
         media=paths.folder(project, "MEDIA_ROOT"),
         settings=settings.module if settings is not None else "",
-        variables=variables,
-        demanded=tuple(dict.fromkeys(demanded)),
+        variables=read,
+        demanded=variables.demanded(project, read),
         notes=tuple(advice.notes(project, used, listed, app)),
     )
 
@@ -144,12 +137,3 @@ def _celery(project: ProjectFiles) -> str:
             module = path[:-3].replace("/", ".").removeprefix("src.")
             return module.removesuffix(".celery")
     return ""
-
-
-def _variables(project: ProjectFiles) -> tuple[str, ...]:
-    """Return the environment variables that the project's own code reads."""
-    out: dict[str, None] = {}
-    for path in project.paths:
-        if path.endswith(".py") and "test" not in path and "migrations/versions" not in path:
-            out.update(dict.fromkeys(_ENV.findall(project.read(path) or "")))
-    return tuple(out)

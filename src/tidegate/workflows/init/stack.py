@@ -6,8 +6,9 @@ import json
 import re
 
 from tidegate.workflows.init import paths
-from tidegate.workflows.init.detect import SECRET_KEY, Found
+from tidegate.workflows.init.detect import Found
 from tidegate.workflows.init.image import command
+from tidegate.workflows.init.variables import SECRET_KEY
 
 _SCHEMES = {"asyncpg": "postgresql+asyncpg", "psycopg": "postgresql+psycopg", "mysqlclient": "mysql+mysqldb",
             "pymysql": "mysql+pymysql", "asyncmy": "mysql+asyncmy", "aiomysql": "mysql+aiomysql"}  # fmt: skip
@@ -15,6 +16,7 @@ _PART = re.compile(
     r"(?:POSTGRES|PG|DB|DATABASE|SQL|MYSQL)_?(HOST|PORT|USER|USERNAME|PASSWORD|DB|NAME|DATABASE)$"
 )
 _FILE = re.compile(r"(^|_)(DATABASE|DB|SQLITE|SQLITE3)_?(PATH|FILE|FILENAME|NAME|LOCATION)$")
+_WHOLE = re.compile(r"(^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|PG|MYSQL)_?(URL|URI|DSN)$")
 SECRET = "${%s:?copy .env.example to .env and fill it in}"
 
 
@@ -70,7 +72,7 @@ def _not_yet_read(found: Found) -> dict[str, str]:
 
 def _value(found: Found, name: str) -> str:
     """Return what a variable gets, told by its name; empty where its default may stay."""
-    if name in ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "DB_URL", "SQLALCHEMY_DATABASE_URL"):
+    if _WHOLE.search(name) and not name.startswith("TEST_"):
         return _url(found)
     if found.database == "sqlite" and _FILE.search(name):
         return "/data/db.sqlite3"
