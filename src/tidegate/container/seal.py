@@ -36,6 +36,7 @@ class Sealed:
     steps: dict[str, int]
     fast: bool
     why: str
+    unsure: tuple[str, ...] = ()
 
 
 def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Sealed:
@@ -85,7 +86,9 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
             "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
         ) from None
     counts = {alias: len(some) for alias, some in steps.items()}
-    return Sealed(path, project.framework, counts, bool(learned.recipes), learned.why)
+    return Sealed(
+        path, project.framework, counts, bool(learned.recipes), learned.why, learned.unsure
+    )
 
 
 def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
