@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 
 from tidegate.container.asking import Answer, ask, warm_up
 from tidegate.container.markers import Markers, is_url
@@ -27,8 +28,8 @@ from tidegate.contracts.framework import Project
 class Learned:
     """All that the questions brought to light.
 
-    `why` says what has no recipe, and the cause; `unsure` names the variables under which none is
-    used.
+    `why` says what has no recipe, and the cause; `unsure` names the variables of the project's
+    own files under which none is used.
     """
 
     recipes: tuple[Recipe, ...] = ()
@@ -66,7 +67,7 @@ def learn(project: Project, environ: Mapping[str, str], first: Answer) -> Learne
         tuple(found.variables),
         tuple(sorted({name for name, _ in found.switches})),
         tuple(found.shapes),
-        tuple(sorted(found.unsure)),
+        tuple(sorted(name for name in found.unsure if _is_named(name, first.files))),
         tuple(first.files),
         why,
     )
@@ -142,6 +143,11 @@ def _with_file(project: Project, recipe: Recipe, environ: Mapping[str, str]) -> 
     if answer.error or read != [("sqlite", "/sealing/a.db")]:
         return recipe
     return replace(recipe, fields={"url": (f"{kind}-or-file", variable)})
+
+
+def _is_named(name: str, paths: list[str]) -> bool:
+    """Whether the project's own files speak of a variable; libraries read others as well."""
+    return any(name.encode() in Path(path).read_bytes() for path in paths)
 
 
 def _why(first: Answer, variables: list[str]) -> str:
