@@ -16,7 +16,7 @@ from pathlib import Path
 from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
-from tidegate.container.asking import ask
+from tidegate.container.asking import RETRIES, ask
 from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.contracts.framework import Project
@@ -95,7 +95,7 @@ def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
     """Learn the recipes, and give this process the variables that the settings insist on."""
     if not hasattr(os, "fork"):
         return Learned(why="this system has no fork: seal on Linux, where the image is built")
-    first = ask(project, environ, make_up=True)
+    first = ask(project, environ, make_up=RETRIES)
     if first.error:
         raise UsageProblem(
             f"the project can't be loaded: {first.error}",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.container import modes
-from tidegate.container.asking import Answer, ask
+from tidegate.container.asking import RETRIES, Answer, ask
 from tidegate.container.markers import WORD, Markers, form
 from tidegate.container.recipe import FIELDS
 from tidegate.contracts.framework import Project
@@ -37,7 +37,8 @@ class Survey:
 
     `bare` is the environment without any that the settings read; `sound` are variables that take
     a marker; `moves` those that carry a part of the login, by position: ("DB", "postgres"), or
-    () where no switch is set; `unsure` those of which no value was found that they take.
+    () where no switch is set; `unsure` those of which no value was found that they take;
+    `taken` the values of those that take no marker.
     """
 
     bare: dict[str, str]
@@ -48,6 +49,7 @@ class Survey:
     switches: list[tuple[str, str]] = field(default_factory=list)
     moves: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
+    taken: dict[str, str] = field(default_factory=dict)
 
     def under(self, position: tuple[str, ...]) -> dict[str, str]:
         """Return the bare environment with one switch in its position."""
@@ -71,18 +73,17 @@ def survey(project: Project, environ: Mapping[str, str], first: Answer, markers:
     marked: dict[str, Answer] = {}
     together: list[str] = []
     for names, answer in _differing(
-        project, found.bare, markers.fitting(found.names, "q"), found.plain
+        project, found.bare, markers.fitting(found.names, "q"), found.plain, _same, hidden=True
     ):
         if len(names) > 1 and not answer.error:
             together += names
         elif len(names) == 1:
             marked[names[0]] = answer
     for name in [name for name, one in marked.items() if one.error]:
-        group = _asking_for_more(project, found, name, markers)
-        together += group
-        taken = None if group else _taken(project, found.bare, name, markers)
-        if taken:
+        if taken := _taken(project, found, found.bare, name, markers):
             marked[name] = taken
+        else:
+            together += _asking_for_more(project, found, name, markers)
     found.names = sorted({*found.names, *together})
     found.sound = [n for n in found.names if n not in marked or not marked[n].error]
     shown = [n for n, one in marked.items() if _stands_in(one, markers.traces(n, "q"))]
@@ -105,7 +106,7 @@ def _begun(project: Project, environ: Mapping[str, str], first: Answer) -> Surve
     names = _candidates(first)
     while True:
         bare = {name: value for name, value in environ.items() if name not in names}
-        for name, value in ask(project, bare, make_up=True).made_up.items():
+        for name, value in ask(project, bare, make_up=RETRIES).made_up.items():
             bare[name] = environ.get(name) or value
         plain = ask(project, bare)
         fresh = [name for name in _candidates(plain) if name not in names]
@@ -129,24 +130,22 @@ def of_databases(first: Answer) -> list[str]:
 
 def _asking_for_more(project: Project, found: Survey, name: str, markers: Markers) -> list[str]:
     """Return the set that `name` belongs to, when the settings ask for more where it is set."""
-    for value in dict.fromkeys([*markers.fitting([name], "q").values(), *markers.all(name, "q")]):
-        asked = ask(project, {**found.bare, name: value}, make_up=True)
-        if asked.error or not asked.made_up:
-            continue
-        names = [name, *asked.made_up]
-        answer = ask(project, {**found.bare, **markers.fitting(names, "q")})
-        if not answer.error and answer.connections != found.plain.connections:
-            return names
-    return []
+    asked = ask(project, {**found.bare, **markers.fitting([name], "q")}, make_up=MOST)
+    if asked.error or not asked.made_up:
+        return []
+    names = [name, *asked.made_up]
+    answer = ask(project, {**found.bare, **markers.fitting(names, "q")})
+    return names if not answer.error and answer.connections != found.plain.connections else []
 
 
 def _taken(
-    project: Project, settled: Mapping[str, str], name: str, markers: Markers
+    project: Project, found: Survey, settled: Mapping[str, str], name: str, markers: Markers
 ) -> Answer | None:
-    """Return the answer to the first value that `name` takes."""
+    """Return the answer to the first value that `name` takes, and remember the value."""
     for value in (*markers.all(name, "q"), *STRICT):
         answer = ask(project, {**settled, name: value})
         if not answer.error:
+            found.taken[name] = value
             return answer
     return None
 
@@ -156,7 +155,8 @@ def _differing(
     settled: Mapping[str, str],
     values: Mapping[str, str],
     plain: Answer,
-    hidden: bool = True,
+    same: Callable[[Answer, Answer], bool],
+    hidden: bool = False,
 ) -> Iterator[tuple[list[str], Answer]]:
     """Yield the smallest sets of `values` that change the answer, and what it becomes.
 
@@ -166,7 +166,7 @@ def _differing(
 
     def changed(names: Sequence[str]) -> Answer | None:
         answer = ask(project, {**settled, **{name: values[name] for name in names}})
-        return answer if answer.error or not _same(answer, plain) else None
+        return answer if answer.error or not same(answer, plain) else None
 
     left = list(values)
     for wanted in _parting(left) if hidden else [left]:
@@ -241,7 +241,7 @@ def _told(
 
 def _odd(project: Project, found: Survey, values: Mapping[str, str]) -> dict[str, Answer]:
     """Return, for each of `values` alone, the answer that differs from the bare one."""
-    sets = _differing(project, found.bare, values, found.plain, hidden=False)
+    sets = _differing(project, found.bare, values, found.plain, _same)
     return {names[0]: answer for names, answer in sets if len(names) == 1}
 
 
@@ -256,6 +256,10 @@ def _is_spoken(answer: Answer) -> bool:
 
 def _same(one: Answer, other: Answer) -> bool:
     return one.connections == other.connections and one.shape == other.shape
+
+
+def _same_login(one: Answer, other: Answer) -> bool:
+    return one.connections == other.connections
 
 
 def _sorted_in(
@@ -319,12 +323,13 @@ def _closure(
         fresh = [name for name in _candidates(plain) if name not in found.names]
         known = {*moves, *switching, *refusing}
         others = [name for name in [*found.sound, *fresh] if name not in known]
-        values = markers.fitting(others, "q")
-        for names, answer in list(_differing(project, settled, values, plain, hidden=False)):
+        values = {**markers.fitting(others, "q"), **found.taken}
+        values = {name: values[name] for name in others}
+        for names, answer in list(_differing(project, settled, values, plain, _same_login)):
             taken: Answer | None = answer
-            if answer.error:
-                taken = _taken(project, settled, names[0], markers) if len(names) == 1 else None
-            if taken is None:
+            if answer.error and len(names) == 1:
+                taken = _taken(project, found, settled, names[0], markers)
+            if taken is None or taken.error:
                 refusing += names
             elif taken.connections != plain.connections:
                 moves += names
