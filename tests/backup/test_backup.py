@@ -165,17 +165,17 @@ def test_the_read_back_stands_by_itself(
     forged = draft.finish(tmp_path / "forged", manifest)
     archive.check_digests(forged.path)
     with pytest.raises(archive.Damaged):
-        proving.quick(forged.path, os.environ)
+        proving.prove(forged, "quick", "", os.environ)
 
 
 def test_a_backup_that_lacks_rows_is_refused(whole: dict[str, Path], tmp_path: Path):
     """Quick verification counts the archive's rows against the database's."""
-    from tidegate.container.backup import archive, pgdump
+    from tidegate.container.backup import archive, pgread
 
     found = archive.open_backup(whole["newest"])
     found.manifest["tables"]["public.Odd name"] += 1
     with pytest.raises(archive.Damaged, match="does not hold all"):
-        pgdump.read_back(found, os.environ)
+        pgread.read_back(found, os.environ)
 
 
 def test_check_says_which(tidegate: Runner, whole: dict[str, Path], tmp_path: Path):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import pgdump, proving, sqlitecopy
+from tidegate.container.backup import pgread, places, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -47,16 +47,18 @@ def restore(
 ) -> Restored:
     """Bring a backup back under the target's name; all sessions of the old one end with it."""
     began = time.monotonic()
-    proving.quick(backup.path, environ)
-    report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
     if backup.manifest["vendor"] != target.vendor:
         raise PolicyRefused(
             f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
             "", "name a database of the same kind with --into",
         )  # fmt: skip
-    if target.vendor == "sqlite":
-        return _sqlite(backup, target, report)
-    return _postgresql(backup, PostgreSQL(target, environ).direct(), environ, report, before_swap)
+    with places.plain(backup, environ) as here:
+        proving.read_back(here, environ)
+        report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
+        if target.vendor == "sqlite":
+            return _sqlite(here, target, report)
+        old = PostgreSQL(target, environ).direct()
+        return _postgresql(here, old, environ, report, before_swap)
 
 
 def stamp() -> str:
@@ -100,11 +102,11 @@ def _postgresql(
         admin.query(_create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
-            pgdump.fill(backup, fresh, environ, owners=exists)
+            pgread.fill(backup, fresh, environ, owners=exists)
             report.stage("restore", old.connection.alias, f"filled {fresh.name}",
                          time.monotonic() - began)  # fmt: skip
             began = time.monotonic()
-            different = pgdump.compare(backup, PostgreSQL(fresh, environ))
+            different = pgread.compare(backup, PostgreSQL(fresh, environ))
             if different:
                 raise proving.not_the_same(backup, different)
             report.stage("verify", old.connection.alias, "rows, sequences and schema are the same",
