@@ -497,6 +497,39 @@ def test_migrations_wait_for_a_dump_of_somebody_else(
     assert database.rows(sql) == (["1"] if patient else [])
 
 
+def test_a_dump_that_begins_during_the_backup(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """Somebody else's pg_dump that began while the backup was made is waited for as well."""
+    project, database = make_project("django", 1), fresh("newest")
+    migrate(tidegate, project, database)
+    server, pipe = database.server, project.root / "pipe"
+    assert server
+    os.mkfifo(pipe)
+    database.rows("INSERT INTO made_1 SELECT generate_series(1, 200000); SELECT 1")
+    project.add("ALTER TABLE made_1 ADD COLUMN more integer")
+    command = "sh -c 'touch begun; until [ -e go ]; do sleep 0.05; done; echo done'"
+    env = {**database.environ, "AUTO_BACKUP": "true", "TIDEGATE_BACKUP_COMMAND": command}
+    booting = tidegate.start("boot", "--", *APP, cwd=project.root, env=env)
+    eventually((project.root / "begun").exists, what="the backup")
+    dump = subprocess.Popen(
+        [server.bindir / "pg_dump", "-d", database.url, "-f", pipe], stderr=subprocess.DEVNULL
+    )
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+        eventually(lambda: database.rows(running), what="the dump")
+        (project.root / "go").touch()
+        booting.until("is running; wait for its end")
+    finally:
+        dump.kill()
+        dump.wait()
+        os.close(reader)
+    assert booting.end().code == 0
+    sql = "SELECT 1 FROM information_schema.columns WHERE column_name = 'more'"
+    assert database.rows(sql) == ["1"]
+
+
 def test_a_project_in_a_folder_below(
     tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
 ):
