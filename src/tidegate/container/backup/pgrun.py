@@ -92,7 +92,10 @@ def program_of(argv: list[str]) -> str:
 def failure(program: str, text: str, env: Mapping[str, str]) -> StepFailed:
     """Return the error of a program, with what it said last."""
     secret = env.get("PGPASSWORD", "")
-    lines = masked(text, (secret,) if secret else ()).splitlines()[-3:]
+    said = masked(text, (secret,) if secret else ()).splitlines()
+    # pg_restore says what went wrong first, and what it was doing after that.
+    first = next((at for at, line in enumerate(said) if "error:" in line), max(0, len(said) - 3))
+    lines = said[first : first + 3]
     return StepFailed(
         f"{program} failed: {lines[0] if lines else 'it was ended from outside'}",
         "\n".join(lines[1:]),

@@ -102,7 +102,7 @@ def _postgresql(
         admin.query(_create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
-            pgread.fill(backup, fresh, environ, owners=exists)
+            _fill(backup, fresh, environ, exists)
             report.stage("restore", old.connection.alias, f"filled {fresh.name}",
                          time.monotonic() - began)  # fmt: skip
             began = time.monotonic()
@@ -125,6 +125,16 @@ def _postgresql(
         admin.close()
     report.stage("restore", old.connection.alias, f"{name} is the backup; the old one is {kept}")
     return Restored(name, kept)
+
+
+def _fill(backup: Backup, fresh: Connection, environ: Mapping[str, str], exists: bool) -> None:
+    try:
+        pgread.fill(backup, fresh, environ, owners=exists)
+    except StepFailed as error:
+        stands = "The old database stands as it stood before; the new one is removed again."
+        raise StepFailed(
+            error.what, "\n".join(one for one in (error.meaning, stands) if one), error.next
+        ) from None
 
 
 def maintenance(old: PostgreSQL, environ: Mapping[str, str]) -> Session:
@@ -179,15 +189,17 @@ def _create(admin: Session, fresh: str, like: str) -> str:
     if not like:
         return sql
     # The provider came with version 15, and its locale's column was renamed in 17.
-    ((owner, encoding, collate, ctype, provider, locale),) = admin.query(
+    ((owner, encoding, collate, ctype, provider, locale, space),) = admin.query(
         "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, "
         "to_jsonb(d) ->> 'datlocprovider', "
-        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') "
-        f"FROM pg_database d WHERE datname = {quote_literal(like)}"
+        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), spcname "
+        "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace "
+        f"WHERE datname = {quote_literal(like)}"
     )
     parts = [f"OWNER {quote_identifier(str(owner))}", f"ENCODING {quote_literal(str(encoding))}"]
     if collate and ctype:
         parts += [f"LC_COLLATE {quote_literal(collate)}", f"LC_CTYPE {quote_literal(ctype)}"]
+    parts.append(f"TABLESPACE {quote_identifier(str(space))}")
     kind = PROVIDERS.get(provider or "")
     if kind and locale:
         parts.append(f"LOCALE_PROVIDER {kind} {kind}_LOCALE {quote_literal(locale)}")
