@@ -439,7 +439,7 @@ def _failure(
     """Say the step, the statement, the cause, and where the database stands now."""
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     kind = type(error).__name__
-    sql = " ".join((applying.failing or applying.statement).split())
+    sql = applying.shown
     shown = f"{sql[:300]} …" if len(sql) > 300 else sql
     step = applying.step or "(between two steps)"
     meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]

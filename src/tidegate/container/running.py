@@ -66,12 +66,21 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
         report.error(refused.lines(), refused.exit_code)
         return refused.exit_code
     except Transient as error:
-        report.error([f"a server went away: {error.reason}", "  next: start again"], 3)
+        report.error(_unanswered(error), 3)
         return 3
     except Exception as error:
         if signals.stopped:
             return 128 + signals.stopped
         return _project_or_bug(report, error)
+
+
+def _unanswered(error: Transient) -> list[str]:
+    if not error.where:
+        return [f"a server went away: {error.reason}", "  next: start again"]
+    return [
+        f"{error.where} does not answer: {error.reason}",
+        "  next: see whether it runs and can be reached from here, or correct its address",
+    ]
 
 
 def _project_or_bug(report: Report, error: Exception) -> int:

@@ -20,6 +20,7 @@ from tidegate.container.backup import (
     pgdump,
     places,
     proving,
+    scratch,
     sqlitecopy,
     stores,
 )
@@ -59,6 +60,8 @@ def make(
     if chosen.command:
         gate.standing(connection)
         return hook.run(chosen.command, gate, connection, environ, report)
+    if chosen.verify == "full" and chosen.scratch and connection.vendor == "postgresql":
+        scratch.check(chosen.scratch, alias, environ)
     cipher = crypt.cipher_for(chosen.recipients, environ)
     bucket = stores.Bucket(chosen.remote, environ) if chosen.remote else None
     if bucket:

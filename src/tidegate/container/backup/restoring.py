@@ -47,11 +47,7 @@ def restore(
 ) -> Restored:
     """Bring a backup back under the target's name; all sessions of the old one end with it."""
     began = time.monotonic()
-    if backup.manifest["vendor"] != target.vendor:
-        raise PolicyRefused(
-            f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
-            "", "name a database of the same kind with --into",
-        )  # fmt: skip
+    check_kind(backup, target)
     with places.plain(backup, environ) as here:
         proving.read_back(here, environ)
         report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
@@ -59,6 +55,15 @@ def restore(
             return _sqlite(here, target, report)
         old = PostgreSQL(target, environ).direct()
         return _postgresql(here, old, environ, report, before_swap)
+
+
+def check_kind(backup: Backup, target: Connection) -> None:
+    """Refuse a target of another kind of database."""
+    if backup.manifest["vendor"] != target.vendor:
+        raise PolicyRefused(
+            f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
+            "Nothing was changed.", "name a database of the same kind with --into",
+        )  # fmt: skip
 
 
 def stamp() -> str:

@@ -4,10 +4,11 @@ usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--identity FILE] [
 
 BACKUP is the folder, or the s3:// address, that `tidegate backup` printed; --identity is the file
 with the secret key of age, where it is encrypted for one. Without --into it comes back as the
-project's own database. Over a database that is there it asks for a word first: it says what would
-be lost, and the --approve that a person has to type for exactly this. The old database is kept
-under another name, which is printed; drop it when it is no longer needed. Stop the containers of
-the newer release first: one that boots migrates again.
+project's own database; URL is postgresql://user:password@host:5432/name, or sqlite:////folder/file.
+Over a database that is there it asks for a word first: it says what would be lost, and the
+--approve that a person has to type for exactly this. The old database is kept under another name,
+which is printed; drop it when it is no longer needed. Stop the containers of the newer release
+first: one that boots migrates again.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 def _elsewhere(
     backup: Backup, own: Mapping[str, str], command: str, environ: Mapping[str, str], report: Report
 ) -> restoring.Restored:
-    target = scratch.from_url(own["into"], str(backup.manifest["alias"]), environ)
+    target = scratch.named(own["into"], str(backup.manifest["alias"]), environ)
     report.secrets = (target.password.reveal(),) if target.password else ()
+    restoring.check_kind(backup, target)
     lost = verbs.loses(backup, target, environ)
     if lost:
         word = verbs.word_for(backup, target)
