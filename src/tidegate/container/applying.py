@@ -188,6 +188,8 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     raising.signals.on_stop.append(election.cancel)
     try:
         receipt = backed_up(raising, verdict.pending)
+        if receipt:  # that took its time: somebody else's dump may have begun meanwhile
+            wait_for_dumps(raising, election)
         return _written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)
@@ -437,7 +439,7 @@ def _failure(
     """Say the step, the statement, the cause, and where the database stands now."""
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     kind = type(error).__name__
-    sql = " ".join((applying.failing or applying.statement).split())
+    sql = applying.shown
     shown = f"{sql[:300]} …" if len(sql) > 300 else sql
     step = applying.step or "(between two steps)"
     meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]

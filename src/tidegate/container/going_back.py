@@ -132,7 +132,7 @@ def _failure(raising: Raising, now: Plan, applying: Applying, error: Exception) 
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     step = applying.step or "(between two steps)"
     lines = [f"cause: {type(error).__name__}: {cause.splitlines()[0]}"]
-    sql = " ".join((applying.failing or applying.statement).split())
+    sql = applying.shown
     if sql:
         lines.append(f"last statement: {without_values(sql)[:300]}")
     path = next((one.path for one in now.steps if one.id == step), "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.container import approving
-from tidegate.container.backup import archive, verbs
+from tidegate.container.backup import archive, places, verbs
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
@@ -65,7 +65,7 @@ class Plan:
                     "possible": not way.why_not,
                     "why": way.why_not,
                     "loses": list(way.loses),
-                    "backup": str(way.backup.path) if way.backup else None,
+                    "backup": way.backup.shown if way.backup else None,
                 }
                 for way in self.ways
             ],
@@ -218,12 +218,13 @@ def _count(session: Session, table: str, column: str = "") -> str:
 def _by_backup(one: Planning, remaining: Sequence[Step]) -> Way:
     """The newest backup that was made at exactly the level asked for."""
     goal = {step.id for step in remaining}
-    for backup in reversed(archive.backups(one.policy.folder, one.connection.alias)):
+    folder, remote = one.policy.folder, one.policy.remote
+    for backup in reversed(places.found(folder, remote, one.connection.alias, one.environ)):
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:
             lost = verbs.loses(backup, one.connection, one.environ)
             return Way("backup", "", tuple(lost), backup)
-    return Way("backup", f"{one.policy.folder} has no backup of that level")
+    return Way("backup", f"{one.policy.where} has no backup of that level")
 
 
 def _row(one: Planning, text: str) -> tuple[str, ...]:

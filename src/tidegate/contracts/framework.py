@@ -28,6 +28,9 @@ Run = Callable[[str], Sequence[tuple[object, ...]]]
 DDL = ("ALTER", "CREATE", "DROP", "LOCK", "TRUNCATE")
 
 
+AROUND = ("PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
 @dataclass(slots=True)
 class Applying:
     """What a framework tells while it applies, and what it keeps for the error message.
@@ -93,6 +96,17 @@ class Applying:
     def failed(self, sql: str) -> None:
         """Note the first statement that raised: what is sent after it is clean-up."""
         self.failing = self.failing or sql
+
+    @property
+    def shown(self) -> str:
+        """The statement of the user's that failed, or came last, on one line.
+
+        What a framework sends around a step (PRAGMA, SAVEPOINT) tells its author nothing.
+        """
+        sent = [self.failing] if self.failing else []
+        sent += [self.statement, *(sql for sql, _ in reversed(self.statements))]
+        own = (sql for sql in sent if not sql.upper().lstrip().startswith(AROUND))
+        return " ".join(next(own, "").split())
 
     def sent(self, run: Run) -> None:
         """Put the lock timeout back."""

@@ -107,9 +107,10 @@ class PostgreSQL:
                 "certificate",
             ) from None
         except pgwire.PgError as error:
-            raise self._explained(error) from None
+            raise _at(self._explained(error), self.connection) from None
         except OSError as error:
-            raise classify_os_error(error, self.connection.host or "the local socket") from None
+            why = classify_os_error(error, self.connection.host or "the local socket")
+            raise _at(why, self.connection) from None
 
     def params(self) -> pgwire.Params:
         """Return the login as the wire client takes it."""
@@ -168,6 +169,13 @@ class PostgreSQL:
         return PostgreSQL(known, self._environ)
 
 
+def _at(error: Transient | Permanent, connection: Connection) -> Transient | Permanent:
+    """Note which database it was that did not answer."""
+    if isinstance(error, Transient):
+        error.where = connection.shown
+    return error
+
+
 def explained(error: pgwire.PgError, connection: Connection) -> Transient | Permanent:
     """Classify what the server said, by SQLSTATE."""
     return explain(
@@ -200,7 +208,7 @@ class Wire:
                 raise TableMissing(str(error)) from None
             raise explained(error, self._connection) from error
         except OSError as error:
-            raise classify_os_error(error, self._connection.host) from error
+            raise _at(classify_os_error(error, self._connection.host), self._connection) from error
 
     def close(self) -> None:
         """Say goodbye."""

@@ -106,7 +106,7 @@ def _text(found: Plan) -> list[str]:
         for one in found.undos
     ]
     for way in found.ways:
-        name = f"{way.name} {way.backup.path}" if way.backup else way.name
+        name = f"{way.name} {way.backup.shown}" if way.backup else way.name
         mark = " (chosen)" if way is found.chosen else ""
         lines.append(f"  way {name}{mark}: {way.why_not or 'possible'}")
         lines += _listed(way.loses) if not way.why_not else []
