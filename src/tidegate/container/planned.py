@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.container.ledger import literal
+from tidegate.container.parts import half_done
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import PolicyRefused, UsageProblem
@@ -75,7 +76,7 @@ def refuse_stale(
 ) -> None:
     """Raise PolicyRefused, naming what has moved since the plan was made."""
     done = [one for one in plan.steps if one in verdict.applied]
-    resumed = bool(done) and _began(plan, session)
+    resumed = _began(plan, session) and bool(done or half_done(session.query, plan.steps))
     moved = _moved(plan, steps, connection, verdict, session, resumed)
     if moved:
         raise PolicyRefused(
