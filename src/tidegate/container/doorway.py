@@ -8,15 +8,16 @@ written down (`parts`), so that the next run goes on where this one ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
 from tidegate.container.raising import LOCK_REFUSED, sqlstate
-from tidegate.databases import pgclasses, pgindexes
+from tidegate.databases import pgclasses, pgindexes, pgonline
 from tidegate.databases.pgclasses import BLOCKING, CONTROL, ROWS
 from tidegate.errors import ElectionNotWon
+from tidegate.model.plan import digest
 from tidegate.model.sessions import AppSession
 
 Execute = Callable[[], Any]
@@ -36,6 +37,8 @@ class Doorway:
         self._wrote = False
         self._own_limit = False
         self._limits: dict[int, float] = {}
+        self._all_forms = patience.raising.forms
+        self._forms: Mapping[str, list[list[str]]] = {}
 
     @property
     def may_repeat(self) -> bool:
@@ -45,9 +48,16 @@ class Doorway:
     def begin(self, step: str, atomic: bool) -> bool:
         """A step begins."""
         self._step, self._atomic, self._wrote, self._own_limit = step, atomic, False, False
-        if not atomic:
+        self._forms = self._all_forms.get(step, {})
+        if not atomic or self._forms:
             self.parts.begin(step)
-        return atomic
+            if self._forms and self.parts.on:
+                self._atomic = False
+            elif self._forms:
+                self._forms = {}
+                self._say(self._stage, step, "its online forms need a table of tidegate's, which "
+                          "this role can't make: run as it is")  # fmt: skip
+        return self._atomic
 
     def call(self, session: AppSession, sql: str, execute: Execute) -> Any:
         """Have one statement executed."""
@@ -58,11 +68,33 @@ class Doorway:
             return execute()
         if session.status == "idle":
             self._holding = False
+        if self._forms and (lock_class != ROWS or digest(sql) in self._forms):
+            with pgonline.apart(session):
+                return self._formed(session, sql, lock_class, execute)
+        return self._plainly(session, sql, lock_class, execute)
+
+    def _plainly(self, session: AppSession, sql: str, lock_class: str, execute: Execute) -> Any:
         if lock_class == ROWS or self._atomic or not self.parts.on:
             result = self._asked(session, lock_class, execute)
             self._wrote |= lock_class == ROWS and not pgclasses.only_reads(sql)
             return result
         return self._part(session, sql, lock_class, execute)
+
+    def _formed(self, session: AppSession, sql: str, lock_class: str, execute: Execute) -> Any:
+        """Run the form of a statement in place of it: group by group, each written down."""
+        groups = self._forms.get(digest(sql))
+        if not groups:
+            return self._plainly(session, sql, lock_class, execute)
+        for group in groups:
+            shown = "; ".join(group)
+            self._say(self._stage, self._step, f"online: {' '.join(shown.split())[:100]}")
+
+            def send(group: list[str] = group) -> None:
+                for one in group:
+                    session.run(one)
+
+            self._part(session, shown, pgclasses.lock_class(shown), send)
+        return None
 
     def _asked(self, session: AppSession, lock_class: str, execute: Execute) -> Any:
         """Execute it within its budget; again, where nothing else hangs on it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.container.gate import Gate
@@ -32,6 +32,8 @@ class Raising:
     target: str = ""
     held: object = None  # a connection on which the election is won already
     plan: str = ""  # the fingerprint of the plan that is applied, for the ledger
+    forms: Mapping[str, Mapping[str, list[list[str]]]] = field(default_factory=dict)
+    """Other forms of statements, by step and by digest: what a plan was made with --online."""
     check: Callable[[Verdict, Session], None] | None = None  # asked by the winner, before all
     again: bool = False
     """Whether steps that were rolled back may be applied again: a person asked for it."""

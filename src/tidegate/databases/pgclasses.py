@@ -40,11 +40,11 @@ _OUTSIDE = re.compile(
     r"(DATABASE|SYSTEM|SCHEMA)\b)"
 )
 _OWN_LIMIT = re.compile(r"\bSET\s+(LOCAL\s+|SESSION\s+)?LOCK_TIMEOUT\s*(=|TO)\s*(?P<value>\S+)")
-_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?'
+NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?'
 _CONCURRENT_INDEX = re.compile(
     rf"^\s*(?:(?P<make>CREATE)\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"(?P<made>{_NAME})\s+ON\s+(?:ONLY\s+)?(?P<table>{_NAME})|DROP\s+INDEX\s+CONCURRENTLY\s+"
-    rf"(?:IF\s+EXISTS\s+)?(?P<dropped>{_NAME}))",
+    rf"(?P<made>{NAME})\s+ON\s+(?:ONLY\s+)?(?P<table>{NAME})|DROP\s+INDEX\s+CONCURRENTLY\s+"
+    rf"(?:IF\s+EXISTS\s+)?(?P<dropped>{NAME}))",
     re.I,
 )
 

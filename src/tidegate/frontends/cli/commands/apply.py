@@ -93,7 +93,7 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
         finally:
             session.close()
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals,
-                      plan=plan.fingerprint, check=check)  # fmt: skip
+                      plan=plan.fingerprint, forms=plan.forms, check=check)  # fmt: skip
     after = raise_level(raising)
     fresh = sum(step in after.applied for step in plan.steps)
     text = f"plan {plan.fingerprint}: {fresh} of {len(plan.steps)} steps are applied"
