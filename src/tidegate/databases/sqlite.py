@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 
 from tidegate.contracts.database import Rows, TableMissing
+from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
@@ -224,6 +225,17 @@ class SQLiteElection:
     ) -> None:
         """Keep the session's own end: it dies with its process, so there is nothing to tie."""
         self._cuts.append(cut)
+
+    def blockers(self) -> Sequence[Blocker]:
+        """SQLite doesn't know who has its file locked."""
+        return []
+
+    def still_there(self, blockers: Sequence[Blocker]) -> bool:
+        """Nobody is known."""
+        return True
+
+    def make_way(self, blocker: Blocker) -> None:
+        """There is no maintenance beside."""
 
     def cancel(self) -> None:
         """Interrupt the statement: SQLite runs inside this process."""

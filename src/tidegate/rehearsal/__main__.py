@@ -35,8 +35,9 @@ def main() -> int:
             if job["do"] == "look":
                 rehearsal = _look(job, emit)
             elif rehearsal is not None:
-                {"point": rehearsal.point, "build": rehearsal.build, "fill": rehearsal.fill,
-                 "perform": rehearsal.perform}[job["do"]](job)  # fmt: skip
+                jobs = (rehearsal.point, rehearsal.build, rehearsal.fill, rehearsal.perform,
+                        rehearsal.online)  # fmt: skip
+                {one.__name__: one for one in jobs}[job["do"]](job)
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:
             emit({"event": "refused", "what": error.what, "meaning": error.meaning,
