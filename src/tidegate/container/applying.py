@@ -7,6 +7,7 @@ about the database is read from the database.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from tidegate.model.step import Step
 
 POLL = (0.05, 0.4)  # seconds between two looks of a waiter: from, to; with jitter
 LOCK_REFUSED = "55P03"
+EXISTS = ("42P07", "42701", "42710")  # duplicate table (or index), column, object
+EXISTS_SQLITE = re.compile(r"(table|index|view) \S+ already exists|duplicate column name")
 SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
 OWN_LOCKS = (  # the strong ones on the user's own relations
     "SELECT DISTINCT mode, relation::regclass::text FROM pg_locks WHERE locktype = 'relation' "
@@ -62,6 +65,7 @@ class Raising:
     check: Callable[[Verdict, Session], None] | None = None  # asked by the winner, before all
     again: bool = False
     """Whether steps that were rolled back may be applied again: a person asked for it."""
+    command: str = ""  # what is started afterwards, if anything is
 
     @property
     def left(self) -> float:
@@ -459,11 +463,30 @@ def _failure(
             "\n".join(meaning),
             "end the transaction that blocks it (pg_stat_activity), or raise --lock-timeout",
         )
+    advice = "correct the step, then run this again"
+    if raising.command:
+        advice = f"correct the step and start again; {raising.command} was not started"
+    if _is_there(state, cause):
+        meaning.append(
+            "What the step makes is there already: made by hand, by create_all, or by a step "
+            "whose record was lost."
+        )
+        advice = (
+            "compare it with what the steps make, then record them: tidegate adopt --plan\n"
+            f"or, if it may go, remove it; then run this again{_unstarted(raising)}"
+        )
     return StepFailed(
-        f"step {step} failed on database {raising.connection.alias}",
-        "\n".join(meaning),
-        "correct the step and start again; the app was not started",
+        f"step {step} failed on database {raising.connection.alias}", "\n".join(meaning), advice
     )
+
+
+def _unstarted(raising: Raising) -> str:
+    return f" ({raising.command} was not started)" if raising.command else ""
+
+
+def _is_there(state: str, cause: str) -> bool:
+    """Whether a step failed because what it makes exists; SQLite tells by its text alone."""
+    return state in EXISTS or (not state and bool(EXISTS_SQLITE.search(cause)))
 
 
 def _stands(raising: Raising, before: Verdict) -> str:

@@ -49,6 +49,7 @@ class Boot:
     signals: Signals
     began: float
     held: dict[str, Any] = field(default_factory=dict)  # connections that have won, by alias
+    command: str = ""  # what is started afterwards, if anything is
 
     @property
     def deadline(self) -> float:
@@ -93,7 +94,7 @@ def wait(one: Boot, gate: Gate) -> None:
         if outcome.ready:
             one.report.stage("wait", outcome.name, f"{outcome.detail} is ready")
     one.report.seconds["wait"] = time.monotonic() - began
-    raise_first_refusal(outcomes, one.settings)
+    raise_first_refusal(outcomes, one)
     for connection in gate.connections:
         warning = getattr(gate.database(connection), "warning", lambda: "")()
         if warning:
@@ -113,7 +114,7 @@ def services(one: Boot) -> list[Dependency]:
     return out
 
 
-def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]) -> None:
+def raise_first_refusal(outcomes: Sequence[Outcome], one: Boot) -> None:
     """End with what refused for good, else with what was not ready in time."""
     for outcome in outcomes:
         if outcome.error:
@@ -121,9 +122,10 @@ def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]
     late = [outcome for outcome in outcomes if not outcome.ready]
     if late:
         raise NotReady(
-            f"not ready within {settings['timeout']} s: "
+            f"not ready within {one.settings['timeout']} s: "
             + "; ".join(f"{outcome.name}: {outcome.detail}" for outcome in late),
-            f"{counted(late[0].attempts, 'attempt')} made; the app was not started.",
+            f"{counted(late[0].attempts, 'attempt')} made"
+            + (f"; {one.command} was not started." if one.command else "."),
             "see whether it runs and can be reached from here, or give more time with --timeout",
         )
 
@@ -133,8 +135,9 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     began = time.monotonic()
     held = one.held.pop(connection.alias, None)
     raising = Raising(
-        gate, connection, one.settings, one.deadline, one.report, one.signals, held=held
-    )
+        gate, connection, one.settings, one.deadline, one.report, one.signals, held=held,
+        command=one.command,
+    )  # fmt: skip
     verdict: Verdict = patiently(raising, lambda: gate.standing(connection))
     state = verdict.state
     if state in ("ahead", "diverged") and one.settings["when_ahead"] == "fail":

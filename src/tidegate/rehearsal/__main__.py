@@ -36,6 +36,7 @@ def main() -> int:
                 rehearsal = _look(job, emit)
             elif rehearsal is not None:
                 {"point": rehearsal.point, "build": rehearsal.build, "fill": rehearsal.fill,
+                 "climb": rehearsal.climb,
                  "perform": rehearsal.perform}[job["do"]](job)  # fmt: skip
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:
