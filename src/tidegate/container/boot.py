@@ -65,6 +65,11 @@ def boot(one: Boot, command: Sequence[str]) -> None:
             "It is what boot would become in the end; nothing was touched.",
             "correct the command after `--` (CMD in the Dockerfile, command: in Compose)",
         )
+    prepare(one)
+
+
+def prepare(one: Boot) -> Gate:
+    """Wait, bring each database to where the policy wants it, and collect; return the gate."""
     gate = open_gate(one.root, one.environ, one.settings)
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
     if gate.why:
@@ -75,6 +80,7 @@ def boot(one: Boot, command: Sequence[str]) -> None:
     static.collect(
         gate.project, one.settings, one.report, one.deadline, one.signals, sealed_static(gate)
     )
+    return gate
 
 
 def wait(one: Boot, gate: Gate) -> None:

@@ -1,4 +1,4 @@
-"""`status`, `migrate` and `adopt` through the project's target."""
+"""`status`, `migrate`, `adopt` and `rollback` through the project's target."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import outside
+from tidegate.frontends.cli import outside, rolling
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 OPTIONS = {
+    "rollback": (*outside.TARGET, *rolling.OPTIONS),
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
     "status": (*outside.TARGET, Option("--check")),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
@@ -48,6 +49,8 @@ def run(
         result[0] = 0
         if verb == "status":
             return _status(glob, target, "--check" in found)
+        if verb == "rollback":
+            return rolling.run(glob, target, report, found, environ)
         if verb == "adopt":
             return _adopt(glob, target, report, found)
         options = [word for name in MIGRATE if name in found for word in (name, found[name])]
