@@ -261,9 +261,7 @@ class _Log(Report):
 
 
 @contextmanager
-def _work(
-    root: str | Path, environ: Mapping[str, str] | None, **given: str | float | Sequence[str] | None
-) -> Iterator[Boot]:
+def _work(root: str | Path, **given: str | float | Sequence[str] | None) -> Iterator[Boot]:
     """Give what a command works with; turn what the databases raise into tidegate's errors."""
     began = time.monotonic()
     environ = dict(os.environ)
