@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidegate.container import ledger
+from tidegate.container.already_there import MEANING, after_failure, is_there
 from tidegate.container.doorway import Doorway
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
@@ -202,10 +203,12 @@ def _failure(
             "\n".join([*meaning, *blocking(patience)]),
             unblock(patience),
         )
+    there = is_there(state, cause)
+    meaning += [MEANING] if there else []
     return StepFailed(
         f"step {step} failed on database {raising.connection.alias}",
         "\n".join(meaning),
-        "correct the step and start again; the app was not started",
+        after_failure(raising, there),
     )
 
 

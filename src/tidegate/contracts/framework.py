@@ -166,6 +166,15 @@ class Project(Protocol):
     ) -> None:
         """Undo these steps, in this order; `remaining` are those that stay applied."""
 
+    def record(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        level: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Record these steps as applied without running them; `level` is all that then is."""
+
     def static_files(self) -> StaticFiles | None:
         """Return what is collected, or None when the project collects nothing."""
 

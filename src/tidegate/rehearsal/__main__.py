@@ -36,7 +36,7 @@ def main() -> int:
                 rehearsal = _look(job, emit)
             elif rehearsal is not None:
                 jobs = (rehearsal.point, rehearsal.build, rehearsal.fill, rehearsal.perform,
-                        rehearsal.online)  # fmt: skip
+                        rehearsal.online, rehearsal.climb)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:
