@@ -1,0 +1,2 @@
+def move(context, upgrade, outcome):
+    pass

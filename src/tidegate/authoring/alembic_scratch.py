@@ -1,0 +1,2 @@
+def add_missed(context, upgrade, metadata, outcome):
+    pass
