@@ -50,6 +50,7 @@ def _complete(context: Any, upgrade: Any, answers: Answers, root: Path, outcome:
     with taken_back(context.connection):
         while True:
             found = alembic_renames.find(context, upgrade, answers)
+            alembic_enums.find_renames(context, _each(metadata), answers, found)
             if not found.given:
                 break
             for one in found.given:
@@ -58,9 +59,10 @@ def _complete(context: Any, upgrade: Any, answers: Answers, root: Path, outcome:
             upgrade.ops[:] = _compared(context, metadata)
         outcome.questions += found.questions
         alembic_drops.refuse(context, upgrade, answers, root, outcome)
-        alembic_scratch.add_missed(context, upgrade, _each(metadata), outcome)
-        alembic_keys.move(context, upgrade, outcome)
-        alembic_enums.complete(context, upgrade, _each(metadata), answers, outcome)
+        pairs = alembic_scratch.add_missed(context, upgrade, _each(metadata), outcome)
+        alembic_keys.move(context, upgrade, pairs, outcome)
+        if not outcome.questions:
+            alembic_enums.complete(context, upgrade, _each(metadata), outcome)
     alembic_renames.join_indexes(context, upgrade, answers, outcome)
     upgrade.ops[:] = [*(one.operation() for one in renamed), *upgrade.ops]
     _in_batches(context, upgrade, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from alembic.autogenerate import renderers
@@ -78,22 +79,51 @@ class KeyMoved(ops.MigrateOperation):
         return KeyMoved(self.table, self.schema, self.new, self.old)
 
 
+class Check(ops.MigrateOperation):
+    """A CHECK comes or goes."""
+
+    def __init__(self, table: str, schema: str | None, name: str, text: str, added: bool) -> None:
+        self.table, self.schema, self.constraint_name = table, schema, name
+        self.text, self.added = text, added
+
+    def reverse(self) -> Check:
+        """Return the way back."""
+        return Check(self.table, self.schema, self.constraint_name, self.text, not self.added)
+
+
+@renderers.dispatch_for(Check)
+def _check(context: Any, op: Check) -> list[str]:
+    batch = bool(context._has_batch)
+    start = "batch_op" if batch else "op"
+    place = "" if batch else f", {op.table!r}"
+    more = f", schema={op.schema!r}" if op.schema and not batch else ""
+    if op.added:
+        name = op.constraint_name
+        return [f"{start}.create_check_constraint({name!r}{place}, {op.text!r}{more})"]
+    return [f"{start}.drop_constraint({op.constraint_name!r}{place}, type_='check'{more})"]
+
+
 @renderers.dispatch_for(Sql)
 def _sql(context: Any, op: Sql) -> list[str]:
-    return [f"op.execute({op.up!r})"] if op.up else []
+    return [_execute(op.up)] if op.up else []
+
+
+def _execute(sql: str) -> str:
+    """Return the call; a colon before a word would be a bind parameter to SQLAlchemy."""
+    return f"op.execute({re.sub(r'(?<!:):(?=[A-Za-z_])', chr(92) + chr(92) + ':', sql)!r})"
 
 
 @renderers.dispatch_for(Sqls)
 def _sqls(context: Any, op: Sqls) -> list[str]:
     lines = [f"# {line}" for line in op.comment.splitlines()]
-    return lines + [f"op.execute({one!r})" for one in op.up]
+    return lines + [_execute(one) for one in op.up]
 
 
 @renderers.dispatch_for(NewValues)
 def _new_values(context: Any, op: NewValues) -> list[str]:
     if not op.forward:
         return [f"# PostgreSQL takes no value out of a type: {op.type} keeps it", "pass"]
-    lines = [f"op.execute({one!r})" for one in op.statements]
+    lines = [_execute(one) for one in op.statements]
     return ["with op.get_context().autocommit_block():", *lines, ""]
 
 
@@ -111,9 +141,12 @@ def _rename_table(context: Any, op: RenameTable) -> list[str]:
 
 @renderers.dispatch_for(KeyMoved)
 def _key_moved(context: Any, op: KeyMoved) -> list[str]:
-    more = f", schema={op.schema!r}" if op.schema else ""
+    batch = bool(context._has_batch)
+    start = "batch_op" if batch else "op"
+    place = "" if batch else f", {op.table!r}"
+    more = f", schema={op.schema!r}" if op.schema and not batch else ""
     (old, _), (new, columns) = op.old, op.new
     return [
-        f"op.drop_constraint({old!r}, {op.table!r}, type_='primary'{more})",
-        f"op.create_primary_key({new!r}, {op.table!r}, {list(columns)!r}{more})",
+        f"{start}.drop_constraint({old!r}{place}, type_='primary'{more})",
+        f"{start}.create_primary_key({new!r}{place}, {list(columns)!r}{more})",
     ]

@@ -46,7 +46,7 @@ class Rename:
 class Found:
     """What was answered and what was not."""
 
-    given: list[Rename] = field(default_factory=list)
+    given: list[Any] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
 
 
