@@ -216,7 +216,7 @@ def _values(context: Any, schema: str | None, table: str, column: str) -> str:
     rows, values = _ask(
         context,
         f"SELECT count(*), count(c) FROM (SELECT {quote(column)} AS c FROM {place} "
-        f"LIMIT {MOST}) AS some",
+        f"LIMIT {MOST}) AS part",
     )
     if not rows:
         return "the table is empty here"
@@ -226,7 +226,7 @@ def _values(context: Any, schema: str | None, table: str, column: str) -> str:
 def _rows(context: Any, schema: str | None, table: str) -> str:
     quote = context.dialect.identifier_preparer.quote
     place = _full(quote(schema) if schema else None, quote(table))
-    (rows,) = _ask(context, f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {MOST}) AS some")
+    (rows,) = _ask(context, f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {MOST}) AS part")
     if not rows:
         return "the table is empty here"
     return f"it holds {'at least ' if rows == MOST else ''}{rows} row{'s' * (rows != 1)} here"

@@ -105,7 +105,7 @@ def _kind(field: Any) -> str:
 
 
 def _rows(table: str) -> str:
-    found = _asked(f"SELECT count(*) FROM (SELECT 1 FROM {_quote(table)} LIMIT {MOST}) AS some")
+    found = _asked(f"SELECT count(*) FROM (SELECT 1 FROM {_quote(table)} LIMIT {MOST}) AS part")
     if found is None:
         return ""
     rows = found[0]
@@ -121,7 +121,7 @@ def _values(detector: Any, key: tuple[str, str], name: str) -> str:
     table, column = place
     found = _asked(
         f"SELECT count(*), count(c) FROM (SELECT {_quote(column)} AS c FROM {_quote(table)} "
-        f"LIMIT {MOST}) AS some"
+        f"LIMIT {MOST}) AS part"
     )
     if found is None:
         return ""
@@ -140,7 +140,7 @@ def nulls(from_state: Any, model: str, field: str) -> int | None:
                 table, column = place
                 found = _asked(
                     f"SELECT count(*) FROM (SELECT 1 FROM {_quote(table)} WHERE "
-                    f"{_quote(column)} IS NULL LIMIT {MOST}) AS some"
+                    f"{_quote(column)} IS NULL LIMIT {MOST}) AS part"
                 )
                 return None if found is None else found[0]
     return None
