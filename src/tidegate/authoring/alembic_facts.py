@@ -56,7 +56,7 @@ def postgresql(connection: Any, schema: str, hide: str = "") -> dict[str, Facts]
         one = found.setdefault(table, Facts())
         one.columns.add(column)
         if generated:
-            one.computed[column] = plain(text)
+            one.computed[column] = inner(plain(text))
             one.stored[column] = generated == "s"
         elif text is not None:
             one.defaults[column] = plain(text)
@@ -95,7 +95,7 @@ def sqlite(inspector: Any) -> dict[str, Facts]:
             name = column["name"]
             one.columns.add(name)
             if column.get("computed"):
-                one.computed[name] = str(column["computed"]["sqltext"])
+                one.computed[name] = inner(str(column["computed"]["sqltext"]))
                 one.stored[name] = bool(column["computed"].get("persisted"))
             elif column.get("default") is not None:
                 one.defaults[name] = str(column["default"])

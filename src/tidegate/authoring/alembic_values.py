@@ -100,10 +100,7 @@ def _defaulted(context: Any, upgrade: Any, users: Sequence[User]) -> list[User]:
                 if (getattr(op, "modify_server_default", False) is False
                         or (op.table_name, op.column_name) != (one.table, one.column)):  # fmt: skip
                     continue
-                default = op.modify_server_default
-                text = getattr(default, "arg", default)
-                shown = literal(text) if isinstance(text, str) else text and str(text)
-                one = one._replace(new_default=shown, changed=True)
+                one = one._replace(new_default=_text(op.modify_server_default), changed=True)
                 op.modify_server_default = False
                 op.existing_server_default = False
                 if not op.has_changes():
@@ -235,6 +232,14 @@ def _try(context: Any, statements: Sequence[str]) -> None:
         run("RELEASE SAVEPOINT tidegate_swap")
 
 
+def _text(default: Any) -> str | None:
+    """Return a server default as SQL."""
+    found = getattr(default, "arg", default)
+    if found is None or found is False:
+        return None
+    return literal(found) if isinstance(found, str) else str(found)
+
+
 def cast(context: Any, upgrade: Any, altered: Any, name: str) -> None:
     """Write an ALTER to an enum type with the USING that it needs."""
     from tidegate.authoring.alembic_ops import Sqls
@@ -244,12 +249,16 @@ def cast(context: Any, upgrade: Any, altered: Any, name: str) -> None:
     column = quote(altered.column_name)
     alter = f"ALTER TABLE {place}{quote(altered.table_name)} ALTER COLUMN {column}"
     before = altered.existing_type.compile(dialect=context.dialect)
-    default = getattr(altered.existing_server_default, "arg", None)
+    old = _text(altered.existing_server_default)
+    new = old if altered.modify_server_default is False else _text(altered.modify_server_default)
     up = [f"{alter} TYPE {name} USING {column}::text::{name}"]
     down = [f"{alter} TYPE {before} USING {column}::text"]
-    if default is not None:
-        up = [f"{alter} DROP DEFAULT", *up]
-        down = [*down, f"{alter} SET DEFAULT {default}"]
+    # A default of the one type is none of the other: it goes before, and comes after.
+    up = [f"{alter} DROP DEFAULT"] * (old is not None) + up
+    up += [f"{alter} SET DEFAULT {new}"] * (new is not None)
+    down = [f"{alter} DROP DEFAULT"] * (new is not None) + down
+    down += [f"{alter} SET DEFAULT {old}"] * (old is not None)
+    altered.modify_server_default = False
     altered.modify_type = None
     for one in upgrade.ops:
         if altered in getattr(one, "ops", ()):

@@ -148,7 +148,9 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
         _remove(sorted(_files(one.folder) - before))
         raise
     created = sorted(path for path in _files(one.folder) - before)
-    one.own(created)
+    if created:
+        one.own(created)
+    created = [path for path in created if path.name != "__init__.py"]
     for note in outcome.get("notes", ()):
         one.tell.stage("make", "", note)
     if not created:
