@@ -7,7 +7,8 @@ left to change after them is found by Alembic's own comparison.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def _complete(context: Any, upgrade: Any, answers: Answers, root: Path, outcome:
     alembic_renames.join_indexes(context, upgrade, answers, outcome)
     upgrade.ops[:] = [*(one.operation() for one in renamed), *upgrade.ops]
     _in_batches(context, upgrade, outcome)
-    outcome.changes = [_word(one) for one in upgrade.ops]
+    outcome.changes = list(_words(upgrade.ops))
 
 
 def _compared(context: Any, metadata: Any) -> list[Any]:
@@ -119,6 +120,38 @@ def _in_batches(context: Any, upgrade: Any, outcome: Outcome) -> None:
         outcome.notes.append("SQLite can't do this in place: written in batch mode")
 
 
-def _word(operation: Any) -> str:
-    names = [getattr(operation, name, None) for name in ("table_name", "constraint_name")]
-    return " ".join([type(operation).__name__, *(str(name) for name in names if name)])
+def _words(operations: Sequence[Any]) -> Iterator[str]:
+    """Say what each operation does: `add column orders.paid`."""
+    for one in operations:
+        if hasattr(one, "ops"):
+            yield from _words(one.ops)
+            continue
+        if getattr(one, "up", None):
+            yield "; ".join([one.up] if isinstance(one.up, str) else one.up)
+            continue
+        if getattr(one, "statements", None):
+            yield "; ".join(one.statements)
+            continue
+        name = type(one).__name__.removesuffix("Op")
+        verb = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+        if hasattr(one, "added"):
+            verb = f"{'create' if one.added else 'drop'} {verb}"
+        column = getattr(one, "column", None)
+        inner = getattr(one, "column_name", None) or getattr(column, "name", None)
+        table = getattr(one, "table_name", None) or getattr(one, "table", None) or ""
+        own = getattr(one, "index_name", None) or getattr(one, "constraint_name", None)
+        yield " ".join(filter(None, [
+            verb, str(own) if own else "", "on" if own and table else "",
+            f"{table}.{inner}" if inner else str(table), _altered(one),
+        ]))  # fmt: skip
+
+
+def _altered(operation: Any) -> str:
+    """Say what an ALTER of a column changes."""
+    parts = {"modify_type": "type", "modify_nullable": "NULL", "modify_comment": "comment",
+             "modify_server_default": "default"}  # fmt: skip
+    found = [word for name, word in parts.items()
+             if getattr(operation, name, None) not in (None, False)
+             or (name == "modify_server_default" and getattr(operation, name, False) is None)
+             or (name == "modify_nullable" and getattr(operation, name, None) is False)]  # fmt: skip
+    return f"({', '.join(found)})" if found else ""

@@ -84,9 +84,14 @@ def _postgresql(context: Any, metadata: Any) -> tuple[Read, Read]:
 
 
 def _sqlite(context: Any, metadata: Any) -> tuple[Read, Read]:
-    from sqlalchemy import create_engine, inspect
+    import sqlite3
 
-    engine = create_engine("sqlite://")
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.pool import StaticPool
+
+    # With a creator of its own no listener can send it to another database.
+    engine = create_engine("sqlite://", poolclass=StaticPool,
+                           creator=lambda: sqlite3.connect(":memory:"))  # fmt: skip
     try:
         metadata.create_all(engine)
         want = alembic_facts.sqlite(inspect(engine))

@@ -15,6 +15,7 @@ class Answers:
     app: str = ""
     empty: bool = False
     merge: bool = False
+    renumber: bool = False
     renames: dict[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
@@ -25,7 +26,7 @@ class Answers:
         """Read them off the job."""
         lists = {name: tuple(raw.get(name) or ()) for name in ("dropped", "filled")}
         words = {name: str(raw.get(name) or "") for name in ("message", "app")}
-        flags = {name: bool(raw.get(name)) for name in ("empty", "merge")}
+        flags = {name: bool(raw.get(name)) for name in ("empty", "merge", "renumber")}
         return cls(**words, **flags, **lists, renames=dict(raw.get("renames") or {}))
 
     def new_name(self, old: str, added: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.authoring.job import Answers, Outcome
+from tidegate.errors import UsageProblem
 from tidegate.frameworks.alembic import AlembicProject
 
 
@@ -18,6 +19,11 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
     from alembic import command
     from alembic.util import CommandError
 
+    if answers.renumber or answers.app:
+        raise UsageProblem(
+            "--app and --renumber are Django's", "Alembic has no apps and no numbers.",
+            "leave it out",
+        )  # fmt: skip
     outcome = Outcome()
     alias = project.sections()[0]
     with project._config(alias) as config:
@@ -39,6 +45,32 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
         except CommandError as error:
             outcome.error = _said(str(error))
     return outcome
+
+
+def compare(project: AlembicProject, alias: str, answers: Answers, root: Path) -> Outcome:
+    """Compare the models with the database that env.py reaches, and write nothing."""
+    from alembic.autogenerate.api import produce_migrations
+
+    from tidegate.authoring.alembic_hook import complete
+    from tidegate.frameworks import alembic as framework
+
+    outcomes: list[Outcome] = []
+
+    def look(revision: Any, context: Any) -> list[Any]:
+        metadata = context.opts.get("target_metadata")
+        if metadata is None:
+            raise UsageProblem(
+                "env.py names no target_metadata",
+                "Without it nobody knows what the models are.",
+                "give context.configure() target_metadata=Base.metadata",
+            )
+        script = produce_migrations(context, metadata)
+        outcomes.append(complete(context, [script], answers, root))
+        return []
+
+    with project._config(alias) as config:
+        framework._run_env(config, framework._script(config), look)
+    return outcomes[-1]
 
 
 def completing(answers: Answers, root: Path) -> tuple[Any, list[Outcome]]:

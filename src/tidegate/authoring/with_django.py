@@ -19,11 +19,16 @@ def make(project: Project, answers: Answers, root: Path) -> Outcome:
     """Write migrations; where there is a question or a refusal, none is written."""
     load: Any = project
     load.load()
-    outcome = Outcome(seen=_seen())
+    outcome = Outcome(seen=seen())
     if answers.empty and not answers.app:
         raise UsageProblem("an empty migration belongs to an app", "", "name it: --app APP")
+    if answers.renumber:
+        from tidegate.authoring.django_renumber import renumber
+
+        renumber(outcome)
+        return outcome
     if not answers.empty and not answers.merge:
-        _compare(answers, root, outcome)
+        compare(answers, root, outcome)
         if outcome.stopped or not outcome.changes:
             return outcome
     with _told(answers, outcome, []):
@@ -31,7 +36,7 @@ def make(project: Project, answers: Answers, root: Path) -> Outcome:
     return outcome
 
 
-def _compare(answers: Answers, root: Path, outcome: Outcome) -> None:
+def compare(answers: Answers, root: Path, outcome: Outcome) -> None:
     """Find out what would be written, without writing it."""
     found: list[Any] = []
     with _told(answers, outcome, found):
@@ -119,7 +124,8 @@ def _name(message: str) -> str:
     return name if not name or name.isidentifier() else f"m_{name}"
 
 
-def _seen() -> list[str]:
+def seen() -> list[str]:
+    """Return the models that Django knows."""
     from django.apps import apps
 
     return sorted(one._meta.label for one in apps.get_models() if one._meta.managed)

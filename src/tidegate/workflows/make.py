@@ -39,6 +39,7 @@ class Wanted:
     renames: Mapping[str, str] = field(default_factory=dict)
     dropped: Sequence[str] = ()
     filled: Sequence[str] = ()
+    renumber: bool = False
     ask: asking.Ask | None = None  # None: nobody is there to answer
 
 
@@ -141,6 +142,8 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
     """
     if not wanted.merge:
         refuse_behind(one)
+    elif not wanted.renumber:
+        asking.try_both_orders(one)
     before = _files(one.folder)
     try:
         outcome = asking.settled(lambda job: inside.authored(one, job), wanted)
@@ -153,6 +156,8 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
     created = [path for path in created if path.name != "__init__.py"]
     for note in outcome.get("notes", ()):
         one.tell.stage("make", "", note)
+    if not created and wanted.merge:
+        raise StateNotCurrent("there is nothing to join: there is one head", "", "go on")
     if not created:
         raise StateNotCurrent(
             "there is nothing to make: the models and the migrations agree",

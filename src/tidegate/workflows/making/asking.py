@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidegate.errors import PolicyRefused, UsageProblem
 
 if TYPE_CHECKING:
-    from tidegate.workflows.make import Wanted
+    from tidegate.workflows.make import Making, Wanted
 
 # Takes the lines that say what it is about, and the choices; returns the number of one.
 Ask = Callable[[Sequence[str], Sequence[str]], int]
@@ -23,7 +24,7 @@ def settled(author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wante
     """
     job: dict[str, Any] = {
         "message": wanted.message, "app": wanted.app, "empty": wanted.empty,
-        "merge": wanted.merge, "renames": dict(wanted.renames),
+        "merge": wanted.merge, "renumber": wanted.renumber, "renames": dict(wanted.renames),
         "dropped": list(wanted.dropped), "filled": list(wanted.filled),
     }  # fmt: skip
     while True:
@@ -109,3 +110,19 @@ def why_nothing(found: Mapping[str, Any]) -> str:
     shown = ", ".join(seen[:12]) + (f" and {len(seen) - 12} more" if len(seen) > 12 else "")
     lines = [f"Models that were seen: {shown or 'none'}."]
     return "\n".join([*lines, *(f"{one}." for one in found["unseen"])])
+
+
+def try_both_orders(one: Making) -> None:
+    """Apply the branches in both orders on scratch databases, where that can be done here.
+
+    Raises PolicyRefused where the schema differs.
+    """
+    from tidegate.workflows.drift import commute
+
+    def say(text: str) -> None:
+        one.tell.stage("merge", "", text)
+
+    environ = one.environ or os.environ
+    why = commute.tried(one.folder, one.python, environ, say, "tidegate make --merge --renumber")
+    if why:
+        one.tell.warn(why)

@@ -1,12 +1,15 @@
 """Make a migration from the models' changes; the file lands in the host's tree.
 
-usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge] [--rename OLD=NEW] [--drop OLD]
-                     [--filled FIELD] [--env NAME] [--service NAME] [--local]
+usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--rename OLD=NEW]
+                     [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME] [--local]
 
   -m, --message TEXT  what the migration does; becomes its name
   --app APP           for this Django app only
   --empty             without operations, to be written by hand
-  --merge             join several heads
+  --merge             join several heads, if the schema is the same whichever is applied first:
+                      both orders are tried on scratch databases
+  --renumber          with --merge: no new migration; the branch that is not applied gets new
+                      numbers and goes on top of the other (Django)
   --rename OLD=NEW    what goes is what comes under another name: a column, field, table, model or
                       enum value, named as far as it takes (note, orders.note, shop.Order.note)
   --drop OLD          it is meant to go
@@ -41,6 +44,7 @@ OPTIONS = (
     Option("--app", True),
     Option("--empty"),
     Option("--merge"),
+    Option("--renumber"),
     Option("--local"),
 )
 
@@ -54,7 +58,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         found, _ = outside.parse("make", rest, OPTIONS)
         wanted = Wanted(
             found.get("--message", ""), found.get("--app", ""), "--empty" in found,
-            "--merge" in found, **said,
+            "--merge" in found, renumber="--renumber" in found, **said,
         )  # fmt: skip
         if not wanted.message and not wanted.merge:
             raise UsageProblem(
