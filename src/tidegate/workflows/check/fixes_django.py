@@ -158,12 +158,8 @@ def _merged(head: list[str]) -> list[str]:
 
 
 def _step(source: Source) -> tuple[str, str, str]:
-    from tidegate.workflows.check.sources import find
-
-    for one in find(source.root):
-        if one.path == source.path:
-            return one.group, ".", one.name
-    return "", "", ""
+    one = source.project.source(source.path)
+    return one.group, ".", one.name
 
 
 def split_check(source: Source, one: Finding) -> Fixed | None:

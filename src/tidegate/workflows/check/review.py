@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
 from tidegate.reading.migrations.record import Record
-from tidegate.workflows.check import baseline, sources
+from tidegate.workflows.check import baseline
 from tidegate.workflows.check.cache import Cache
 from tidegate.workflows.check.chain import Chain
 from tidegate.workflows.check.settings import CheckSettings, load
 from tidegate.workflows.check.sources import Source
 from tidegate.workflows.check.suppressing import suppressed
+from tidegate.workflows.check.tree import Tree, every
 
 
 class Standing(NamedTuple):
@@ -54,12 +55,14 @@ def review(
     database: str = "",
     environ: Mapping[str, str] | None = None,
     use_baseline: bool = True,
+    tree: Tree | None = None,
 ) -> Findings:
     """Review the migrations of the project at `root` and return what there is to say.
 
     `paths` names files or folders, `since` a git revision, `steps` step ids, `standing` what the
     databases have applied; with none of them every migration is reviewed. What is named counts as
-    one release: tables that it makes are new to all of it.
+    one release: tables that it makes are new to all of it. `tree` is the project as it would be;
+    its new files are reviewed with what is named.
     """
     environ = os.environ if environ is None else environ
     root = os.path.abspath(root)
@@ -68,7 +71,7 @@ def review(
         steps = standing.pending if steps is None else steps
     scope = Scope(tuple(paths), since, steps, standing or Standing())
     cache = Cache(root, environ)
-    found = _read_all(root, settings, cache)
+    found = read_all(root, settings, cache, tree)
     if not found:
         raise UsageProblem(
             f"no Django migration and no Alembic revision was found below {root}",
@@ -76,8 +79,9 @@ def review(
             "run it in the project's folder, or name that with --project DIR",
         )
     wanted, edited = _wanted(root, found, scope)
+    wanted |= tree.new if tree is not None else set()
     kept: list[Finding] = []
-    for pair in _chains(found, settings):
+    for pair in chains(found, settings):
         inside = {one.id for one in pair[0].order if one.path in wanted}
         kept += _of_chain(pair, frozenset(inside), edited, scope, settings, cache)
     cache.save()
@@ -108,13 +112,18 @@ def _result(root: str, kept: Sequence[Finding], files: int, hidden: int, accepte
     return Findings("check", root, tuple(in_order(kept)), extra, said)
 
 
-def _read_all(
-    root: str, settings: CheckSettings, cache: Cache
+def read_all(
+    root: str, settings: CheckSettings, cache: Cache, tree: Tree | None = None
 ) -> list[tuple[Record, tuple[Source, str]]]:
     """Return each migration's Record with its source and digest; unchanged ones from the cache."""
     out = []
-    for source in sources.find(root):
+    for source in every(tree, root):
         if any(_matches(source.path, pattern) for pattern in settings.exclude):
+            continue
+        if tree is not None and source.path in tree.texts:
+            taken = _taken(source, tree.texts[source.path].encode())
+            if taken[2] is not None:
+                out.append((taken[2], (source, taken[1])))
             continue
         kept = cache.get("file " + source.path)
         if kept is None or kept[0] != (source.size, source.time, source.group):
@@ -140,6 +149,12 @@ def _read(
     key = (source.size, source.time, source.group)
     if kept is not None and kept[1] == digest and kept[0][2] == source.group:  # type: ignore[index]
         return (key, digest, kept[2])
+    return _taken(source, data)
+
+
+def _taken(source: Source, data: bytes) -> tuple[Any, str, Record | None]:
+    digest = hashlib.sha256(data).hexdigest()
+    key = (source.size, source.time, source.group)
     text = data.decode("utf-8", "replace")
     record: Record | None
     if source.framework == "django":
@@ -196,7 +211,7 @@ def _named(root: str, paths: Iterable[str], every: Collection[str]) -> set[str]:
     return out
 
 
-def _chains(
+def chains(
     found: Sequence[tuple[Record, tuple[Source, str]]], settings: CheckSettings
 ) -> list[tuple[Chain, dict[str, str]]]:
     groups: dict[str, list[tuple[Record, str]]] = {}
