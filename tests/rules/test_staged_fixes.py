@@ -15,6 +15,8 @@ from support.staged import Folder
 from tidegate.contracts.rule import Example
 from tidegate.workflows.check import fixing
 from tidegate.workflows.check.review import review
+from tidegate.workflows.check.tree import Tree
+from tidegate.workflows.staging import making
 
 pytest.importorskip("django")
 pytest.importorskip("alembic")
@@ -265,3 +267,75 @@ def test_staged_files_end_where_the_one_did(
 def columns_and_more(dump: str) -> list[str]:
     """Return the lines of a schema, sorted: a column that was dropped and added stands last."""
     return sorted(one.rstrip(",") for one in dump.splitlines())
+
+
+RENAMES = {
+    "django": ('migrations.RenameField("order", "reference", "code"),', "order.reference=code"),
+    "alembic": (
+        'op.alter_column("orders", "reference", new_column_name="code")\n# --- downgrade\n'
+        'op.alter_column("orders", "code", new_column_name="reference")',
+        "orders.reference=code",
+    ),
+}
+BEFORE = {
+    "django": 'migrations.AddIndex("order", models.Index(fields=["reference"], name="by_ref")),',
+    "alembic": 'op.create_index("by_ref", "orders", ["reference"])\n# --- downgrade\n'
+    'op.drop_index("by_ref", "orders")',
+}
+WRITES = {  # (statement, reference, code) of the row it writes: of the previous release, the next
+    "old inserts": ("INSERT INTO {t} ({c}, id, reference) VALUES (1, 101, 'old')", 101, "old"),
+    "new inserts": ("INSERT INTO {t} ({c}, id, code) VALUES (1, 102, 'new')", 102, "new"),
+    "old updates": ("UPDATE {t} SET reference = 'older' WHERE id = 102", 102, "older"),
+    "new updates": ("UPDATE {t} SET code = 'newer' WHERE id = 101", 101, "newer"),
+}
+
+
+@pytest.mark.parametrize("framework", ["django", "alembic"])
+def test_a_rename_is_expanded_and_contracted(
+    framework: str, tmp_path: Path, database: Callable[[], tuple[Server, str]]
+) -> None:
+    """Both releases write between the two; the end is the rename's schema, state and rows."""
+    bad, named = RENAMES[framework]
+    case = Case("column-renamed", framework, bad, 3, BEFORE[framework])
+    plain, made = written(case, tmp_path / "plain"), written(case, tmp_path / "made")
+    root = tmp_path / "made"
+    path = str((made.path / flagged(case)).relative_to(root))
+    done = fixing.fix(str(root), [path], "", None, "", OFF, unsafe=True)
+    assert done.left == []
+    assert len(done.tree.new) == 2  # the rows, and the copy of the index
+    done.tree.write()
+    server, between = database()
+    customer, order = staged.TABLES[framework]
+    staged.run(made, server.url(dbname=between), filled(server, between, framework))
+    names = {"t": order, "c": "customer_id"}
+    assert server.sql(f"SELECT count(*) FROM {order} WHERE code = reference", between) == "40"
+    for said, row, value in WRITES.values():
+        server.sql(said.format(**names), dbname=between)
+        found = server.sql(f"SELECT reference, code FROM {order} WHERE id = {row}", between)
+        assert found == f"{value}|{value}"
+    ending = making.contract(Tree(str(root)), "", "rename:" + named)
+    assert [one for one in ending if "contract" in one] == ending
+    tree = Tree(str(root))
+    making.contract(tree, "", "rename:" + named)
+    tree.write()
+    contracted = str(root / ending[0])
+    found = review(str(root), [contracted], environ=OFF).findings
+    assert [one.rule for one in found if one.severity == "error"] == []
+    together = [contracted, *(str(root / one) for one in done.tree.texts)]
+    early = review(str(root), together, environ=OFF).findings
+    assert [one.message for one in early if one.rule == "column-renamed"] == [
+        f"the old {order}.reference goes in the release that makes its copy: the previous release "
+        "still asks for it"
+    ]
+    ends = []
+    for folder in (plain, made):
+        server, db = database()
+        state = staged.run(folder, server.url(dbname=db), filled(server, db, framework))
+        rows = staged.content(server, db, framework)
+        models = {} if state is None else state.models
+        ends.append((staged.schema(server, db), rows, models))
+    assert ends[0] == ends[1]
+    server, there = database()
+    rows_ = filled(server, there, framework)
+    staged.run(made, server.url(dbname=there), rows_, back=True)
+    assert server.sql(f"SELECT count(*) FROM {order} WHERE reference = 'R' || id", there) == "40"

@@ -90,7 +90,7 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
     head, tail = _comments(source, texts[number], ups[number])
     parts = [before] if before.forward.strip() else []
     for at, stage in enumerate(stages):
-        made = _part(stage, indent, bool(downs))
+        made = part_of(stage, indent, bool(downs))
         made.forward = head + made.forward + tail if not at else made.forward
         if parts and not at and stage.atomic:
             parts[-1].forward += made.forward
@@ -107,7 +107,8 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
     return _written(source, parts, indent, what)
 
 
-def _part(stage: Stage, indent: str, both: bool) -> Part:
+def part_of(stage: Stage, indent: str, both: bool) -> Part:
+    """Return a stage as lines; without the way back where the divided file has none."""
     code = [stage.code] if stage.code else []
     by = len(indent)
     return Part(
@@ -200,7 +201,7 @@ def _written(source: Source, parts: Sequence[Part], indent: str, what: str) -> F
         digest = hashlib.sha256(f"{before} {words} {part.forward}".encode()).hexdigest()
         revision = digest[:12]
         path = source.beside(f"{revision}_{slug(words)}"[:60])
-        new[path] = _file(source, part, revision, before, words.replace("_", " "))
+        new[path] = new_file(source, part, revision, before, words.replace("_", " "))
         before = revision
     others = redirected(source, own.id, before) if new else {}
     return Fixed(source.path, _first(source, parts[0], indent), what, new, others)
@@ -244,7 +245,8 @@ def _first(source: Source, part: Part, indent: str) -> str:
     return without_unused(source, applied(source.text, edits), part.imports)
 
 
-def _file(source: Source, part: Part, revision: str, before: str, words: str) -> str:
+def new_file(source: Source, part: Part, revision: str, before: str, words: str) -> str:
+    """Return the text of a new revision."""
     code = "def both():\n" + (part.forward + part.backward) + "\n" + "\n".join(part.code)
     imports, kept = definitions(source, code)
     used = names_in(code) | {name for one in kept for name in names_in(ast.unparse(one))}

@@ -178,7 +178,7 @@ def renaming(made: expand.Renamed) -> list[Stage]:
     for name, columns in made.indexes:
         words = f"{literal(name)}, {literal(made.table)}"
         create = f"op.create_index({words}, {list(columns)!r}, postgresql_concurrently=True)"
-        drop = f"op.drop_index({words}, postgresql_concurrently=True)"
+        drop = f"op.drop_index({words}, if_exists=True, postgresql_concurrently=True)"
         stages.append(Stage(name, (in_block(create),), (in_block(drop),), False, True))
     return stages
 

@@ -131,7 +131,7 @@ def _written(source: Source, parts: Sequence[Part], what: str) -> Fixed:
     names = _names(source, own, parts[1:])
     new: dict[str, str] = {}
     for before, name, part in zip([own, *names], names, parts[1:], strict=False):
-        new[source.beside(name)] = _file(source, part, app, before)
+        new[source.beside(name)] = new_file(source, part, app, before)
     others = redirected(source, app, own, names[-1]) if names else {}
     return Fixed(source.path, _first(source, parts[0]), what, new, others)
 
@@ -232,7 +232,8 @@ def _cut(source: Source, node: ast.stmt) -> tuple[int, int, str]:
     return (start, end, "")
 
 
-def _file(source: Source, part: Part, app: str, before: str) -> str:
+def new_file(source: Source, part: Part, app: str, before: str) -> str:
+    """Return the text of a new migration."""
     code = "[\n" + part.text + "]\nmigrations\n" + "\n".join(part.code)
     imports, kept = definitions(source, code)
     used = names_in(code) | {name for one in kept for name in names_in(ast.unparse(one))}

@@ -17,7 +17,8 @@ NAME = 63  # bytes of a name in PostgreSQL
 
 
 class Renamed(NamedTuple):
-    """A column that gets another name. `indexes` are (name, columns, unique) of those over it."""
+    """A column that gets another name. `indexes` are (name, columns) of those
+    that the copy needs: queries of the next release go by it."""
 
     table: str
     old: str
@@ -101,16 +102,18 @@ def renamed(table: Table | None, name: str, old: str, new: str, key: str) -> Ren
     if table is None or column is None:
         raise Declined(f"the migrations that were read don't make {name}.{old}")
     _refuse(name, column, key)
-    indexes = []
-    for number, one in enumerate(table.indexes.values()):
-        if old not in one.columns or one.unique:
-            continue
-        if one.where or one.expressions or one.method not in ("", "btree"):
+    bare = name.rpartition(".")[2]
+    over = {one.columns for one in table.indexes.values() if old in one.columns}
+    over |= {one.columns for one in table.constraints.values()
+             if one.kind == "unique" and old in one.columns}  # fmt: skip
+    over |= {(old,)} if column.indexed or column.unique else set()
+    for one in table.indexes.values():
+        if old in one.columns and (one.where or one.expressions or one.method not in ("", "btree")):
             raise Declined(f"{one.name} on {name}.{old} is more than a plain index")
-        columns = tuple(new if each == old else each for each in one.columns)
-        indexes.append((f"{name.rpartition('.')[2]}_{new}_copy{number or ''}"[:NAME], columns))
-    if column.indexed and not indexes:
-        indexes.append((f"{name.rpartition('.')[2]}_{new}_copy"[:NAME], (new,)))
+    indexes = [
+        (f"{bare}_{new}_copy{number or ''}"[:NAME], tuple(new if c == old else c for c in columns))
+        for number, columns in enumerate(sorted(over))
+    ]
     return Renamed(name, old, new, column.type, key, tuple(indexes))
 
 
