@@ -20,8 +20,9 @@ from tidegate.workflows.check.review import review
 from tidegate.workflows.check.rulebook import Known, all_rules
 
 
-
-def fix(root: str, paths: Sequence[str] = (), unsafe: bool = False, database: str = "") -> list[str]:
+def fix(
+    root: str, paths: Sequence[str] = (), unsafe: bool = False, database: str = ""
+) -> list[str]:
     """Mend what can be mended, and write it; return what was done."""
     done = fixing.fix(root, paths, "", None, database, OFF, unsafe)
     done.tree.write()

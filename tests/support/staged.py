@@ -44,7 +44,9 @@ class Folder:
             found[made.get("revision", file.stem)] = made
         out: list[str] = []
         while len(out) < len(found):
-            ready = [one for one in found if one not in out and set(self._needs(found[one])) <= {*out}]
+            ready = [
+                one for one in found if one not in out and set(self._needs(found[one])) <= {*out}
+            ]
             assert len(ready) == 1, f"after {out} come {ready}"
             out += ready
         return [found[one] for one in out]

@@ -10,7 +10,7 @@ migrations that have run nowhere yet.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -69,9 +69,7 @@ def fix(
     return out
 
 
-def _mended(
-    out: Fixing, found: Findings, declined: set[Left], database: str, unsafe: bool
-) -> bool:
+def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, unsafe: bool) -> bool:
     """Mend the first finding that can be; return whether there was one."""
     for one in found.findings:
         key = Left(one.rule, one.place.path, one.message)

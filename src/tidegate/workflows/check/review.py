@@ -214,6 +214,7 @@ def _named(root: str, paths: Iterable[str], every: Collection[str]) -> set[str]:
 def chains(
     found: Sequence[tuple[Record, tuple[Source, str]]], settings: CheckSettings
 ) -> list[tuple[Chain, dict[str, str]]]:
+    """Return each chain of steps, with the digests of its files."""
     groups: dict[str, list[tuple[Record, str]]] = {}
     folders: dict[tuple[str, str], str] = {}
     for record, (source, digest) in found:

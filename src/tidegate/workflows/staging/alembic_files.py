@@ -82,9 +82,12 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
     back = mirrored(ups, downs, number)
     texts, indent = _lines(source, upgrade, ups)
     behind, _ = _lines(source, downgrade, downs) if downgrade and downs else ([], indent)
-    takes = lambda begin, end: "".join(  # noqa: E731  (read in three places, short)
-        behind[at] for at in sorted(back[i] for i in range(begin, end) if i in back)
-    )
+
+    def takes(begin: int, end: int) -> str:
+        """Return the lines of downgrade() that take back some statements of upgrade()."""
+        numbers = sorted(back[one] for one in range(begin, end) if one in back)
+        return "".join(behind[one] for one in numbers)
+
     before = Part("".join(texts[:number]), takes(0, number))
     after = Part("".join(texts[number + 1 :]), takes(number + 1, len(ups)), "rest")
     head, tail = _comments(source, texts[number], ups[number])
@@ -254,8 +257,10 @@ def new_file(source: Source, part: Part, revision: str, before: str, words: str)
     lines = merged([*head, *(one for one in part.imports if one not in "\n".join(head))])
     moved = [source.text[source.offset(one.lineno, 0) : source.end(one)] for one in kept]
     returns = " -> None" if re.search(r"def upgrade\(\) *-> *None", source.text) else ""
-    says = '    """Nothing to take back."""\n' if body(function(source, "downgrade")) else (
-        "    pass\n"
+    says = (
+        '    """Nothing to take back."""\n'
+        if body(function(source, "downgrade"))
+        else ("    pass\n")
     )
     blocks = [
         f'"""{words}\n\nRevision ID: {revision}\nRevises: {before}\n"""\n\n' + "\n".join(lines)
@@ -293,8 +298,10 @@ def redirected(source: Source, own: str, last: str) -> dict[str, str]:
 def _following(other: Source, own: str, last: str) -> list[tuple[int, int, str]]:
     out = []
     for node in other.tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else (
-            [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else ([node.target] if isinstance(node, ast.AnnAssign) else [])
         )
         named = {one.id for one in targets if isinstance(one, ast.Name)}
         value = getattr(node, "value", None)

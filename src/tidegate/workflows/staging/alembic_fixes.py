@@ -31,9 +31,9 @@ def _statement(source: Source, at: At) -> tuple[int, ast.Expr, ast.Call]:
     """Return the statement of upgrade() that holds an operation, its number and its call."""
     span = at.operation.span
     for number, node in enumerate(body(function(source, "upgrade"))):
-        if (node.lineno, node.end_lineno) == (span.line, span.end_line):
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                return number, node, node.value
+        here = (node.lineno, node.end_lineno) == (span.line, span.end_line)
+        if here and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            return number, node, node.value
     raise Declined("it is not a statement of upgrade() by itself")
 
 
@@ -186,7 +186,8 @@ def renaming(made: expand.Renamed) -> list[Stage]:
 def filling(suffix: str, made: batches.Batched) -> Stage:
     """Return the stage that goes over a table in batches."""
     code = in_block(made.call("op.get_bind()"))
-    return Stage(suffix, (code,), atomic=False, alone=True, imports=(batches.IMPORT,))
+    back = (made.forget("op.get_bind()"),)
+    return Stage(suffix, (code,), back, atomic=False, alone=True, imports=(batches.IMPORT,))
 
 
 def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:

@@ -10,7 +10,7 @@ from tidegate.reading.migrations.django_state import Model
 from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.stage import Declined, literal, quoted
 
-IMPORT = "from tidegate.backfill import backfill"
+IMPORT = "from tidegate.backfill import backfill, forget"
 UPDATE = re.compile(
     r"\s*UPDATE\s+(?:ONLY\s+)?([\w\".]+)\s+SET\s+(.*?)(?:\s+WHERE\s+(.*?))?\s*;?\s*", re.I | re.S
 )
@@ -38,6 +38,10 @@ class Batched(NamedTuple):
         if len(line) <= 90:
             return line
         return "backfill(\n" + "".join(f"    {one},\n" for one in words) + ")"
+
+    def forget(self, connection: str) -> str:
+        """Return the call that lets it run anew, for the way back."""
+        return f"forget({connection}, {literal(self.table)}, set={_one(self.set)})"
 
 
 def _one(text: str) -> str:
@@ -123,8 +127,10 @@ def _loop(node: ast.For, models: dict[str, Model], at: At) -> Batched:
 def _saves(node: ast.stmt, target: str) -> bool:
     call = node.value if isinstance(node, ast.Expr) else None
     func = call.func if isinstance(call, ast.Call) else None
-    return isinstance(func, ast.Attribute) and func.attr == "save" and (
-        isinstance(func.value, ast.Name) and func.value.id == target
+    return (
+        isinstance(func, ast.Attribute)
+        and func.attr == "save"
+        and (isinstance(func.value, ast.Name) and func.value.id == target)
     )
 
 

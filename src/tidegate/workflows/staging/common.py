@@ -30,9 +30,7 @@ def of_finding(ats: Sequence[At], one: Finding, *kinds: type[Change]) -> At:
 
 def beside(ats: Sequence[At], at: At) -> list[Any]:
     """Return the other changes of the same operation."""
-    return [
-        one.change for one in ats if one.operation.span == at.operation.span and one is not at
-    ]
+    return [one.change for one in ats if one.operation.span == at.operation.span and one is not at]
 
 
 def short(name: str) -> str:
@@ -47,10 +45,14 @@ def later(ats: Sequence[At], at: At, table: str, column: str) -> None:
     seen = False
     for one in ats:
         change: Any = one.change
-        if seen and getattr(change, "table", "") == table and (
-            getattr(change, "column", "") == column
-            or column in getattr(getattr(change, "constraint", None), "columns", ())
-            or column in getattr(getattr(change, "made", None), "columns", ())
+        if (
+            seen
+            and getattr(change, "table", "") == table
+            and (
+                getattr(change, "column", "") == column
+                or column in getattr(getattr(change, "constraint", None), "columns", ())
+                or column in getattr(getattr(change, "made", None), "columns", ())
+            )
         ):
             raise Declined(f"{table}.{column} is changed again after it")
         seen = seen or one is at

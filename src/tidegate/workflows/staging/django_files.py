@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.reading.migrations import django_source
 from tidegate.workflows.check.edits import Fixed, Source, applied
-from tidegate.workflows.check.fixes_django import _attribute, _not_atomic, _operations
+from tidegate.workflows.check.fixes_django import attribute, make_not_atomic, operations
 from tidegate.workflows.staging.stage import (
     Declined,
     Stage,
@@ -43,8 +43,9 @@ def divide(source: Source, call: ast.Call, stages: Sequence[Stage], what: str) -
         text = (around if not number else "") + _listed(stage)
         into = parts[-1] if parts and not number else None
         if into is not None and into.atomic and stage.atomic:
-            parts[-1] = replace(into, text=into.text + text, code=[stage.code] if stage.code else [],
-                                imports=list(stage.imports))  # fmt: skip
+            code = [stage.code] if stage.code else []
+            imports = list(stage.imports)
+            parts[-1] = replace(into, text=into.text + text, code=code, imports=imports)
             continue
         code = [stage.code] if stage.code else []
         parts.append(Part(text, stage.atomic, stage.suffix, code, list(stage.imports)))
@@ -61,17 +62,17 @@ def _listed(stage: Stage) -> str:
 
 
 def _is_atomic(source: Source) -> bool:
-    node = _attribute(source, "atomic")
+    node = attribute(source, "atomic")
     return not (node is not None and source.of(node.value) == "False")
 
 
 def _around(source: Source, call: ast.Call) -> tuple[str, str, str]:
     """Return the operations before, the comments at the operation, and those after it, as lines."""
-    nodes = _operations(source)
+    nodes = operations(source)
     if call not in nodes:
         raise Declined("it is not in the list of the migration's own operations")
     number = nodes.index(call)
-    listed = _attribute(source, "operations")
+    listed = attribute(source, "operations")
     assert listed is not None
     begin, end = source.start(listed.value) + 1, source.end(listed.value) - 1
     edges = [begin]
@@ -101,9 +102,7 @@ def _plainly(
 ) -> tuple[str, str, str]:
     """The list is not written with a line for each: it is now, where that loses no comment."""
     text = source.text[begin:end]
-    if "#" in text and any(
-        "#" in source.text[a:b] for a, b in _between(source, nodes, begin, end)
-    ):
+    if "#" in text and any("#" in source.text[a:b] for a, b in _between(source, nodes, begin, end)):
         raise Declined("comments stand between operations on one line")
     lines = [indented(_flat(source, one), 8) + ",\n" for one in nodes]
     return "".join(lines[:number]), "", "".join(lines[number + 1 :])
@@ -160,12 +159,12 @@ def _names(source: Source, own: str, parts: Sequence[Part]) -> list[str]:
 
 def _first(source: Source, part: Part) -> str:
     """Return the divided file: the first part's operations, and what they need."""
-    listed = _attribute(source, "operations")
+    listed = attribute(source, "operations")
     assert listed is not None
     begin, end = source.start(listed.value) + 1, source.end(listed.value) - 1
     edits = [(begin, end, "\n" + part.text + "    ")]
     if not part.atomic and _is_atomic(source):
-        edits += _not_atomic(source)
+        edits += make_not_atomic(source)
     edits += _added(source, part)
     return without_unused(source, applied(source.text, edits), part.imports)
 
@@ -213,7 +212,7 @@ def _unused(source: Source, now: Source) -> list[tuple[int, int, str]]:
             line = import_lines(now, [node], gone - lost)
             out.append((now.start(node), now.end(node), line[0]))
         else:
-            out.append(_cut(now, node))
+            out.append(cut(now, node))
     return out
 
 
@@ -221,7 +220,7 @@ def _read(tree: ast.Module) -> set[str]:
     return {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
 
 
-def _cut(source: Source, node: ast.stmt) -> tuple[int, int, str]:
+def cut(source: Source, node: ast.stmt) -> tuple[int, int, str]:
     """Return the edit that takes a statement out, with the comments and empty lines above it."""
     start = source.offset(node.lineno - len(getattr(node, "decorator_list", [])), 0)
     lines = source.text[:start].splitlines(keepends=True)
@@ -239,10 +238,10 @@ def new_file(source: Source, part: Part, app: str, before: str) -> str:
     used = names_in(code) | {name for one in kept for name in names_in(ast.unparse(one))}
     head = import_lines(source, imports, used)
     whole = "\n".join(head)
-    if "migrations" not in {one.asname or one.name for n in imports for one in n.names}:  # type: ignore[attr-defined]
+    if "migrations" not in {one.asname or one.name for n in imports for one in n.names}:
         head.append(MIGRATIONS)
     lines = merged([*head, *(one for one in part.imports if one not in whole)])
-    moved = [source.text[_cut(source, one)[0] : source.end(one)].strip("\n") for one in kept]
+    moved = [source.text[cut(source, one)[0] : source.end(one)].strip("\n") for one in kept]
     body = "\n\n\n".join(["\n".join(lines), *moved, *part.code])
     atomic = "" if part.atomic else "    atomic = False\n\n"
     return (
@@ -278,7 +277,7 @@ def redirected(source: Source, app: str, own: str, last: str) -> dict[str, str]:
 
 
 def _dependency(other: Source, app: str, own: str, last: str) -> list[tuple[int, int, str]]:
-    node = _attribute(other, "dependencies")
+    node = attribute(other, "dependencies")
     out = []
     for one in ast.walk(node.value) if node is not None else ():
         if not isinstance(one, ast.Tuple) or len(one.elts) != 2:

@@ -19,10 +19,10 @@ from tidegate.model.operation import (
 )
 from tidegate.reading.migrations.django_fields import MANY, target_of
 from tidegate.workflows.check.edits import Fixed, Source, applied
-from tidegate.workflows.check.fixes_django import NAMES, _called, _operations
+from tidegate.workflows.check.fixes_django import NAMES, called, operations
 from tidegate.workflows.staging import batches, expand
 from tidegate.workflows.staging.common import NAME, beside, later, of_finding, short
-from tidegate.workflows.staging.django_files import _cut, divide
+from tidegate.workflows.staging.django_files import cut, divide
 from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
 
@@ -32,7 +32,7 @@ Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
 
 def _call(source: Source, at: At) -> ast.Call:
     span = at.operation.span
-    for node in _operations(source):
+    for node in operations(source):
         begins = (node.lineno, node.col_offset + 1) == (span.line, span.column)
         if begins and isinstance(node, ast.Call):
             return node
@@ -105,12 +105,12 @@ def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
             [moved(source, call)],
         ),)),
     ]  # fmt: skip
-    return divide(source, call, stages, "NOT NULL through a check, so that no lock waits for a scan")
+    return divide(
+        source, call, stages, "NOT NULL through a check, so that no lock waits for a scan"
+    )
 
 
-def _filled(
-    source: Source, change: AlterColumn, field: ast.expr | None, at: At
-) -> list[Stage]:
+def _filled(source: Source, change: AlterColumn, field: ast.expr | None, at: At) -> list[Stage]:
     """Return the stage that gives old rows the default, where there is one."""
     words = field.keywords if isinstance(field, ast.Call) else ()
     default = next((word.value for word in words if word.arg == "default"), None)
@@ -129,10 +129,18 @@ def _filled(
 
 
 def filling(suffix: str, name: str, made: batches.Batched, reverse: str = "") -> Stage:
-    """Return the stage of a RunPython that goes over a table in batches."""
-    body = indented(made.call("schema_editor.connection"), 4)
-    code = f"def {name}(apps, schema_editor):\n{body}"
-    back = reverse or "migrations.RunPython.noop"
+    """Return the stage of a RunPython that goes over a table in batches.
+
+    The way back forgets how far it got, after `reverse`, the function that takes the rows back.
+    """
+    connection = "schema_editor.connection"
+    back = f"undo_{name}" if f"undo_{name}" != reverse else f"take_back_{name}"
+    undo = [f"{reverse}(apps, schema_editor)"] if reverse else []
+    undo.append(made.forget(connection))
+    code = "\n\n\n".join(
+        f"def {function}(apps, schema_editor):\n" + indented("\n".join(lines), 4)
+        for function, lines in ((name, [made.call(connection)]), (back, undo))
+    )
     run = f"migrations.RunPython({name}, {back})"
     return Stage(suffix, (run,), atomic=False, alone=True, code=code, imports=(batches.IMPORT,))
 
@@ -143,7 +151,7 @@ def foreign_key(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     change, call = at.change, _call(source, at)
     assert isinstance(change, AddConstraint)
     key = change.constraint
-    if _called(call) != "AlterField" or key.reference is None or len(key.reference.columns) != 1:
+    if called(call) != "AlterField" or key.reference is None or len(key.reference.columns) != 1:
         raise Declined("SQL in a string is left to its author")
     column, to = key.columns[0], key.reference
     suffix = f"_fk_{to.table.rpartition('.')[2]}_{to.columns[0]}"
@@ -156,15 +164,19 @@ def foreign_key(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     )
     before = at.column(change.table, column)
     was_free = before is not None and before.reference is not None and not before.reference.enforced
-    first = () if was_free and not beside(ats, at) else (
-        _field_with(source, call, "db_constraint", "False"),
+    first = (
+        ()
+        if was_free and not beside(ats, at)
+        else (_field_with(source, call, "db_constraint", "False"),)
     )
     drop = f"ALTER TABLE {table} DROP CONSTRAINT {name}"
     stages = [
         Stage("foreign_key", (*first, apart([sql([add], [drop])], [moved(source, call)]))),
         Stage("valid", (sql([f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"], []),), alone=True),
     ]
-    return divide(source, call, stages, "the foreign key NOT VALID, validated by the next migration")
+    return divide(
+        source, call, stages, "the foreign key NOT VALID, validated by the next migration"
+    )
 
 
 def _django_name(table: str, column: str, suffix: str = "") -> str:
@@ -198,7 +210,7 @@ def check(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     change = at.change
     assert isinstance(change, AddConstraint)
     model = argument(call, 0, "model_name")
-    if _called(call) != "AddConstraint" or model is None or not change.constraint.name:
+    if called(call) != "AddConstraint" or model is None or not change.constraint.name:
         raise Declined("SQL in a string is left to its author")
     moved(source, call)
     new = varied(source, call, [(source.start(call.func), source.end(call.func),
@@ -216,7 +228,7 @@ def index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """An index is built or dropped CONCURRENTLY, in a migration of its own."""
     at = of_finding(ats, one, AddIndex, DropIndex)
     call = _call(source, at)
-    new = NAMES.get(_called(call), "")
+    new = NAMES.get(called(call), "")
     if not new:
         raise Declined("SQL in a string is left to its author")
     moved(source, call)
@@ -232,7 +244,7 @@ def implicit_index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     assert isinstance(change, AddIndex)
     model, name = argument(call, 0, "model_name"), argument(call, 1, "name")
     field = argument(call, 2, "field")
-    if _called(call) not in ("AddField", "AlterField") or not (model and name and field):
+    if called(call) not in ("AddField", "AlterField") or not (model and name and field):
         raise Declined("it is neither AddField nor AlterField")
     column = change.made.columns[0]
     found = next((each.column for each in beside(ats, at) if hasattr(each, "column")
@@ -283,7 +295,7 @@ def rename_column(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     at = of_finding(ats, one, RenameColumn)
     change, call = at.change, _call(source, at)
     assert isinstance(change, RenameColumn)
-    if _called(call) != "RenameField" or beside(ats, at):
+    if called(call) != "RenameField" or beside(ats, at):
         raise Declined("more than the name changes: give that a migration of its own")
     later(ats, at, change.table, change.new)
     made = expand.renamed(at.tables.get(change.table), change.table, change.column, change.new,
@@ -316,7 +328,7 @@ def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     at = of_finding(ats, one, RenameTable)
     change, call = at.change, _call(source, at)
     assert isinstance(change, RenameTable)
-    if _called(call) not in ("RenameModel", "AlterModelTable"):
+    if called(call) not in ("RenameModel", "AlterModelTable"):
         raise Declined("SQL in a string is left to its author")
     if any(isinstance(each, RenameTable) for each in beside(ats, at)) or _has_many(at):
         raise Declined("tables of many-to-many fields are renamed with it")
@@ -349,7 +361,7 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A loop or an update over all rows goes over them in batches that commit."""
     at = of_finding(ats, one, Code, Data)
     call = _call(source, at)
-    number = _operations(source).index(call)
+    number = operations(source).index(call)
     app = source.project.source(source.path).group
     if isinstance(at.change, Data):
         made = batches.of_sql(at.operation.sql, at)
@@ -365,10 +377,11 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
         raise Declined("its function is not in this file")
     made = batches.of_function(function, app, at)
     reverse = argument(call, 1, "reverse_code")
-    stage = filling(name, name, made, source.of(reverse) if reverse is not None else "")
-    bare = applied(source.text, [_cut(source, function)])
+    said = source.of(reverse) if reverse is not None else ""
+    stage = filling(name, name, made, "" if said.endswith(".noop") else said)
+    bare = applied(source.text, [cut(source, function)])
     without = Source(source.project, source.path, bare, ast.parse(bare))
-    again = _operations(without)[number]
+    again = operations(without)[number]
     assert isinstance(again, ast.Call)
     return divide(without, again, [stage], "in batches that commit, with tidegate.backfill")
 

@@ -72,30 +72,29 @@ def data(tree: Tree, app: str, wanted: Data) -> list[str]:
 
 
 def _data(chain: Chain, wanted: Data, key: str) -> Stage:
-    connection = "schema_editor.connection" if chain.framework == "django" else "op.get_bind()"
-    if wanted.set:
-        forward = Batched(wanted.table, wanted.set, wanted.where, key).call(connection)
-        undo = Batched(wanted.table, wanted.undo, "", key).call(connection) if wanted.undo else ""
-    else:
-        table = wanted.table or "TABLE"
+    django, name = chain.framework == "django", slug(wanted.name)
+    connection = "schema_editor.connection" if django else "op.get_bind()"
+    made = Batched(wanted.table or "TABLE", wanted.set or "column = other",
+                   wanted.where if wanted.set else "column IS NULL", key)  # fmt: skip
+    forward = made.call(connection)
+    back = [made.forget(connection)]
+    if wanted.undo:
+        undo = Batched(wanted.table, wanted.undo, "", key)
+        back = [undo.call(connection), undo.forget(connection), *back]
+    if not wanted.set:
         forward = (
-            'raise NotImplementedError("write what is set, and take this line out")\n'
-            f'backfill(\n    {connection},\n    "{table}",\n    set="column = other",\n'
-            '    where="column IS NULL",\n)'
+            'raise NotImplementedError("write what is set, and take this line out")\n' + forward
         )
-        undo = ""
-    name = slug(wanted.name)
-    if chain.framework == "django":
-        code = f"def {name}(apps, schema_editor):\n{indented(forward, 4)}"
-        back = "migrations.RunPython.noop"
-        if undo:
-            back = f"undo_{name}"
-            code += f"\n\n\ndef {back}(apps, schema_editor):\n{indented(undo, 4)}"
-        run = f"migrations.RunPython({name}, {back})"
-        return Stage("", (run,), atomic=False, alone=True, code=code, imports=(IMPORT,))
+    imports = (IMPORT,)
+    if django:
+        code = "\n\n\n".join(
+            f"def {function}(apps, schema_editor):\n" + indented("\n".join(lines), 4)
+            for function, lines in ((name, [forward]), (f"undo_{name}", back))
+        )
+        run = f"migrations.RunPython({name}, undo_{name})"
+        return Stage("", (run,), atomic=False, alone=True, code=code, imports=imports)
     block = alembic_fixes.in_block
-    backward = (block(undo),) if undo else ()
-    return Stage("", (block(forward),), backward, False, True, imports=(IMPORT,))
+    return Stage("", (block(forward),), (block("\n".join(back)),), False, True, imports=imports)
 
 
 def expand(tree: Tree, app: str, said: str) -> list[str]:
@@ -266,9 +265,7 @@ def _column(
     return (None, "", owner, column_) if column_ is not None else None
 
 
-def _after(
-    tree: Tree, chain: Chain, app: str, stages: Sequence[Stage], name: str
-) -> list[str]:
+def _after(tree: Tree, chain: Chain, app: str, stages: Sequence[Stage], name: str) -> list[str]:
     """Take the stages as files behind the last one."""
     texts = (_django if chain.framework == "django" else _alembic)(tree, chain, app, stages, name)
     for one in texts.values():

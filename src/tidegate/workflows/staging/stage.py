@@ -92,7 +92,9 @@ def names_in(code: str) -> set[str]:
     return {one.id for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Name)}
 
 
-def definitions(source: Source, code: str) -> tuple[list[ast.stmt], list[ast.stmt]]:
+def definitions(
+    source: Source, code: str
+) -> tuple[list[ast.Import | ast.ImportFrom], list[ast.stmt]]:
     """Return the imports, and the other statements of the module, that `code` needs."""
     wanted, kept = names_in(code), set[int]()
     plain = [one for one in source.tree.body if not isinstance(one, ast.Import | ast.ImportFrom)]
@@ -138,9 +140,11 @@ def import_lines(source: Source, nodes: Iterable[ast.stmt], used: set[str]) -> l
             out.append(source.of(node))
         elif kept:
             names = [f"{one.name} as {one.asname}" if one.asname else one.name for one in kept]
-            head = f"from {'.' * node.level}{node.module or ''} import " if isinstance(
-                node, ast.ImportFrom
-            ) else "import "
+            head = (
+                f"from {'.' * node.level}{node.module or ''} import "
+                if isinstance(node, ast.ImportFrom)
+                else "import "
+            )
             out.append(head + ", ".join(names))
     return out
 
