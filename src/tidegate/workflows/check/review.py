@@ -56,13 +56,15 @@ def review(
     environ: Mapping[str, str] | None = None,
     use_baseline: bool = True,
     tree: Tree | None = None,
+    plan: str = "",
 ) -> Findings:
     """Review the migrations of the project at `root` and return what there is to say.
 
     `paths` names files or folders, `since` a git revision, `steps` step ids, `standing` what the
     databases have applied; with none of them every migration is reviewed. What is named counts as
     one release: tables that it makes are new to all of it. `tree` is the project as it would be;
-    its new files are reviewed with what is named.
+    its new files are reviewed with what is named. `plan` is the file of a rehearsal, by which the
+    findings are weighed.
     """
     environ = os.environ if environ is None else environ
     root = os.path.abspath(root)
@@ -86,15 +88,29 @@ def review(
         kept += _of_chain(pair, frozenset(inside), edited, scope, settings, cache)
     cache.save()
     records = [one for one, _ in found if one.path in wanted]
+    notes = []
+    if plan:
+        from tidegate.workflows.check import rehearsed
+
+        known = rehearsed.read(root, plan)
+        kept = rehearsed.weighed(kept, known)
+        notes = rehearsed.notes(known, {one.id for one in records})
     kept, hidden = suppressed(kept, records, settings)
     accepted = 0
     if use_baseline:
         file = Path(root, settings.baseline)
         kept, accepted = baseline.split(in_order(kept), baseline.read(file))
-    return _result(root, kept, len(records), hidden, accepted)
+    return _result(root, kept, len(records), hidden, accepted, notes)
 
 
-def _result(root: str, kept: Sequence[Finding], files: int, hidden: int, accepted: int) -> Findings:
+def _result(
+    root: str,
+    kept: Sequence[Finding],
+    files: int,
+    hidden: int,
+    accepted: int,
+    notes: Sequence[str] = (),
+) -> Findings:
     counts = {level: sum(one.severity == level for one in kept) for level in SEVERITIES}
     words = [f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in SEVERITIES[:0:-1]]
     words.append(f"{counts['info']} info")
@@ -103,6 +119,7 @@ def _result(root: str, kept: Sequence[Finding], files: int, hidden: int, accepte
         said += f"; {hidden} allowed by comment"
     if accepted:
         said += f"; {accepted} in the baseline"
+    said += "".join(f"; {one}" for one in notes)
     extra = {
         "checked": files,
         "suppressed": hidden,

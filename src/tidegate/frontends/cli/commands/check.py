@@ -100,6 +100,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             database=asked.database,
             environ=environ,
             use_baseline=not (asked.no_baseline or asked.write_baseline),
+            plan=asked.plan,
         )
         if asked.write_baseline:
             count = baseline.write(Path(glob.root, settings.baseline), found.findings)
