@@ -130,9 +130,7 @@ def _about(one: Finding, said: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]
     return max(found, key=lambda each: SEVERITIES.index(each["severity"]), default=None)
 
 
-def _harmless(
-    one: Finding, step: Mapping[str, Any], known: Rehearsal, rules: Sequence[str]
-) -> str:
+def _harmless(one: Finding, step: Mapping[str, Any], known: Rehearsal, rules: Sequence[str]) -> str:
     """Return why a finding is harmless, as measured; "" where that was not seen."""
     if set(rules) & set(BREAKS):
         count = (known.document["rehearsal"].get("release") or {}).get("statements")
@@ -154,9 +152,7 @@ def _noted(one: Finding, severity: str, note: str) -> Finding:
     return replace(one, severity=severity, also=(*one.also, place), confidence="high")
 
 
-def _only_seen(
-    findings: Sequence[Finding], known: Rehearsal, used: set[int]
-) -> Iterator[Finding]:
+def _only_seen(findings: Sequence[Finding], known: Rehearsal, used: set[int]) -> Iterator[Finding]:
     """Yield what the rehearsal says of these steps and the review did not."""
     steps = {one.step for one in findings} | set(known.steps)
     names = {(one.step, one.rule) for one in findings}

@@ -17,9 +17,12 @@ from tidegate.workflows.check import baseline
 from tidegate.workflows.check.cache import Cache
 from tidegate.workflows.check.chain import Chain
 from tidegate.workflows.check.settings import CheckSettings, load
-from tidegate.workflows.check.sources import Source
+from tidegate.workflows.check.sources import Source, is_project
 from tidegate.workflows.check.suppressing import suppressed
 from tidegate.workflows.check.tree import Tree, every
+
+NOTHING = {"checked": 0, "suppressed": 0, "baseline": 0,
+           "counts": dict.fromkeys(SEVERITIES, 0)}  # fmt: skip
 
 
 class Standing(NamedTuple):
@@ -74,6 +77,8 @@ def review(
     scope = Scope(tuple(paths), since, steps, standing or Standing())
     cache = Cache(root, environ)
     found = read_all(root, settings, cache, tree)
+    if not found and is_project(root):
+        return Findings("check", root, (), {**NOTHING}, "there is no migration yet: nothing to say")
     if not found:
         raise UsageProblem(
             f"no Django migration and no Alembic revision was found below {root}",
@@ -143,7 +148,8 @@ def read_all(
                 out.append((taken[2], (source, taken[1])))
             continue
         kept = cache.get("file " + source.path)
-        if kept is None or kept[0] != (source.size, source.time, source.group):
+        known = kept is not None and kept[0] == (source.size, source.time, source.group)
+        if not known or not os.access(source.file, os.R_OK):
             kept = _read(source, kept)
             cache.put("file " + source.path, kept)
         if kept[2] is not None:
@@ -160,8 +166,15 @@ def _matches(path: str, pattern: str) -> bool:
 def _read(
     source: Source, kept: tuple[object, str, Record | None] | None
 ) -> tuple[object, str, Record | None]:
-    with open(source.file, "rb") as file:
-        data = file.read()
+    try:
+        with open(source.file, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UsageProblem(
+            f"{source.path} can't be read: {error.strerror}",
+            "A review that leaves a migration out would pass what it has not seen.",
+            "give this user the right to read it",
+        ) from None
     digest = hashlib.sha256(data).hexdigest()
     key = (source.size, source.time, source.group)
     if kept is not None and kept[1] == digest and kept[0][2] == source.group:  # type: ignore[index]
