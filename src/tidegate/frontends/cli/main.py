@@ -13,7 +13,7 @@ from tidegate.container.entry import Globals, split_globals
 from tidegate.frontends.cli import commands
 
 MOMENTS = {
-    "adopt": ("init", "doctor"),
+    "adopt": ("init", "doctor", "adopt"),
     "review": ("make", "check", "rule", "rules"),
     "rehearse": ("plan", "apply", "approve"),
     "ship": ("up", "migrate", "run", "superuser", "logs", "settings"),
