@@ -34,7 +34,7 @@ jobs:
           python-version: "{found.python}"
       - run: pip install 'tidegate[check,doctor]'
       - run: tidegate --format github doctor
-      - if: github.event_name == 'pull_request' && hashFiles('**/migrations/0*.py', '**/versions/*.py') != ''
+      - if: github.event_name == 'pull_request'
         env:
           BASE: ${{{{ github.base_ref }}}}
         run: tidegate --format github check --since "origin/$BASE"
