@@ -143,6 +143,16 @@ def test_a_variable_that_the_settings_never_read(tmp_path: Path) -> None:
     assert ("localhost-in-container", "site/settings.py:7") in seen(written(tmp_path, tree))
 
 
+def test_settings_without_a_host(tmp_path: Path) -> None:
+    """No HOST is the machine's own socket, unless a variable of libpq says more."""
+    settings = SETTINGS.replace('        "HOST": "localhost",\n', "")
+    tree = {**DJANGO, "site/settings.py": settings, "compose.yaml": STACK}
+    assert ("localhost-in-container", "site/settings.py:4") in seen(written(tmp_path, tree))
+    given = STACK.replace("DATABASE_URL: postgresql://shop:shop@db/shop", "PGHOST: db")
+    rules = [rule for rule, _ in seen(written(tmp_path, {**tree, "compose.yaml": given}))]
+    assert "localhost-in-container" not in rules
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -19,6 +19,7 @@ ERRORS = (
     r"connection to server at \"(localhost|127\.0\.0\.1|::1)\"[\s\S]*refused",
     r"Error 111 connecting to (localhost|127\.0\.0\.1)",
     r"Can't connect to (local )?MySQL server (on 'localhost'|through socket)",
+    r"connection to server on socket \"[^\"]+\" failed",
     r"Connection refused",
 )
 PRINTED = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused'

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import celeryfiles, facts
@@ -123,6 +124,14 @@ def port_beside(service: Service, name: str) -> str:
     return (found.value or "") if found else ""
 
 
+def _by_socket(default: dict[str, Any], service: Service) -> bool:
+    """Whether a server is asked for without a host, which is the socket of the machine itself."""
+    engine = default.get("ENGINE")
+    server = isinstance(engine, str) and engine.endswith(("postgresql", "postgis", "mysql"))
+    elsewhere = "OPTIONS" in default or {"PGHOST", "PGSERVICE"} & set(service.environment)
+    return server and default.get("HOST", "") in ("", None) and not elsewhere
+
+
 def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
     settings = project.settings_for(service)
     if settings is None or not facts.loads_settings(project, service):
@@ -130,6 +139,8 @@ def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
     databases = settings.value("DATABASES", facts.values(service, project))
     default = databases.get("default") if isinstance(databases, dict) else None
     host = default.get("HOST") if isinstance(default, dict) else None
+    if isinstance(default, dict) and _by_socket(default, service):
+        host = "localhost"
     if not isinstance(host, str) or not host or host is UNKNOWN:
         return []
     path, line = settings.line("DATABASES")
