@@ -226,6 +226,18 @@ def test_secrets_and_data_stay_out_of_the_repository(tmp_path: Path) -> None:
     assert "leave   .gitignore  (it is there already)" in again.stdout
 
 
+def test_secrets_stay_out_of_the_image(tmp_path: Path) -> None:
+    """A .dockerignore that lets .env through gets the line, and keeps the rest."""
+    made(tmp_path, django())
+    (tmp_path / ".dockerignore").write_text("*.pyc\n")
+    assert "add to  .dockerignore" in tidegate(tmp_path, "init", "--yes").stdout
+    text = (tmp_path / ".dockerignore").read_text()
+    assert text.startswith("*.pyc\n\n# secrets of this machine\n.env\n")
+    ignored = ProjectFiles(tmp_path).dockerignore("")
+    assert ignored.ignores(".env") and ignored.ignores("kubernetes/secret.env")
+    assert "leave   .dockerignore  (it is there already)" in tidegate(tmp_path, "init").stdout
+
+
 def test_its_own_settings(tmp_path: Path) -> None:
     """[tool.tidegate] goes to the end of pyproject.toml, and every verb can read it."""
     made(tmp_path, django())

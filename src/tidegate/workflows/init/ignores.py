@@ -56,5 +56,19 @@ def missing(project: ProjectFiles) -> str:
     return "".join(lacking)
 
 
+def missing_in_build(project: ProjectFiles) -> str:
+    """Return the lines that an existing .dockerignore lacks: a copied secret stays in the image."""
+    ignored = project.dockerignore("")
+    lines = [
+        f"# {why}\n{pattern}\n"
+        for path, pattern, why in (
+            (".env", ".env", "secrets of this machine"),
+            ("kubernetes/secret.env", "**/secret.env", "secrets of a cluster"),
+        )
+        if not ignored.ignores(path)
+    ]
+    return "".join(lines)
+
+
 def _collected(found: Found) -> list[str]:
     return [one for path in (found.static, found.media) if (one := paths.below_code(path))]

@@ -45,7 +45,6 @@ def plan(
     wanted = [
         ("requirements.txt", found.packages.written, not found.packages.written),
         ("Dockerfile", image.dockerfile(found), bool(project.dockerfiles)),
-        (".dockerignore", ignores.of_the_build(found), False),
         ("compose.yaml", stack.compose(found), composed),
         ("compose.dev.yaml", stack.development(found), composed),
         (".env.example", stack.variables(found), composed),
@@ -59,7 +58,7 @@ def plan(
     ]
     words = [_agents(project, found)] if for_agents else []
     settings = _settings(project, found, not composed)
-    return found, [*files, *words, _gitignore(project, found), settings]
+    return found, [*files, *words, *_ignored(project, found), settings]
 
 
 def _open(project: ProjectFiles) -> None:
@@ -102,11 +101,19 @@ def _why_not(project: ProjectFiles, path: str, other: bool) -> str:
     return "the project has its own" if other else ""
 
 
-def _gitignore(project: ProjectFiles, found: Found) -> File:
-    if ".gitignore" not in project.path_set:
-        return File(".gitignore", ignores.of_the_repository(found))
-    lacking = ignores.missing(project)
-    return File(".gitignore", lacking, "" if lacking else "it is there already", added=True)
+def _ignored(project: ProjectFiles, found: Found) -> list[File]:
+    whole = {
+        ".dockerignore": (ignores.of_the_build(found), ignores.missing_in_build),
+        ".gitignore": (ignores.of_the_repository(found), ignores.missing),
+    }
+    out = []
+    for path, (text, missing) in whole.items():
+        if path not in project.path_set:
+            out.append(File(path, text))
+            continue
+        lacking = missing(project)
+        out.append(File(path, lacking, "" if lacking else "it is there already", added=True))
+    return out
 
 
 def _settings(project: ProjectFiles, found: Found, composed: bool) -> File:

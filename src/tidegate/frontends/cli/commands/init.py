@@ -4,7 +4,7 @@ usage: tidegate init [--target swarm|kubernetes ...] [--agents] [--yes] [--dry-r
 
 Looks at the code for framework, database, driver, Redis, Celery, static files, Python version and
 package manager, and writes the files that are missing. What stands in a file is never touched;
-.gitignore and pyproject.toml get the lines that they lack at their end.
+.gitignore, .dockerignore and pyproject.toml get the lines that they lack at their end.
 
 --target   writes a Swarm stack (stack.yaml) or Kubernetes manifests (kubernetes/) too
 --agents   writes words for coding agents: AGENTS.md, and a skill in .agents/skills
