@@ -241,7 +241,14 @@ def test_staged_files_end_where_the_one_did(
     ends = []
     for folder in (plain, made):
         server, db = database()
-        state = staged.run(folder, server.url(dbname=db), filled(server, db, case.framework))
+        rows_ = filled(server, db, case.framework)
+        scanned: staged.Scanned = []
+        state = staged.run(folder, server.url(dbname=db), rows_, scanned=scanned)
+        shut = {step for step, _ in scanned}  # read a table while nobody else could
+        if folder is made:
+            assert shut & {Path(one).stem for one in new} == set()
+        elif case.rule in ("not-null-scans", "check-validates"):
+            assert Path(path).stem in shut
         view = f'DROP VIEW "{staged.TABLES[case.framework][1]}"'
         if case.rule == "table-renamed" and folder is made:
             server.sql(view, dbname=db)  # what the next release does
