@@ -146,6 +146,25 @@ op.drop_column("orders", "source")""",
         'op.rename_table("orders", "purchases")\n# --- downgrade\n'
         'op.rename_table("purchases", "orders")', 1, back=False,
     ),
+    "type": Case(
+        "type-change-rewrites", "django",
+        """migrations.AddField("order", "source", models.TextField(null=True)),
+migrations.AlterField("order", "total", models.BigIntegerField(null=True)),
+migrations.AddField("order", "target", models.TextField(null=True)),""",
+        4, before='migrations.AddIndex("order", models.Index(fields=["total"], name="by_total")),',
+        after='migrations.AddField("order", "more", models.TextField(null=True)),',
+    ),
+    "type, alembic": Case(
+        "type-change-rewrites", "alembic",
+        """op.alter_column("orders", "total", type_=sa.BigInteger())
+# --- downgrade
+op.alter_column("orders", "total", type_=sa.Integer())""",
+        4, before="""op.alter_column("orders", "total", nullable=False)
+op.create_index("by_total", "orders", ["total", "note"])
+# --- downgrade
+op.drop_index("by_total", "orders")
+op.alter_column("orders", "total", nullable=True)""",
+    ),
     "loop": Case(
         "loop-over-whole-table", "django",
         """def fill(apps, schema_editor):
@@ -231,13 +250,14 @@ def test_staged_files_end_where_the_one_did(
     done = fixing.fix(str(root), [path], "", None, "", OFF, unsafe=True)
     assert done.left == []
     before = len(list(made.path.glob("*.py")))
+    was = {one.rule for one in review(str(root), [path], environ=OFF).at_least("warning")}
     done.tree.write()
     assert len(list(made.path.glob("*.py"))) - before + 1 >= case.files
     new = [str(root / one) for one in done.tree.texts]
     again = fixing.fix(str(root), new, "", None, "", OFF, unsafe=True)
     assert [one for one in again.said if case.rule in one] == []
-    rest = [one for one in review(str(root), new, environ=OFF).findings if one.rule == case.rule]
-    assert rest == []
+    rest = {one.rule for one in review(str(root), new, environ=OFF).at_least("warning")}
+    assert rest <= was - {case.rule}
     ends = []
     for folder in (plain, made):
         server, db = database()
@@ -253,8 +273,14 @@ def test_staged_files_end_where_the_one_did(
         if case.rule == "table-renamed" and folder is made:
             server.sql(view, dbname=db)  # what the next release does
         models = {} if state is None else state.models
-        rows = staged.content(server, db, case.framework)
-        ends.append((staged.schema(server, db), rows, models))
+        order = staged.TABLES[case.framework][1]
+        renamed = {"shop_order": "shop_purchase", "orders": "purchases"}
+        table = renamed[order] if case.rule == "table-renamed" else order
+        rows = staged.content(server, db, table)
+        assert len(rows) == 40
+        dump = staged.schema(server, db)
+        moved = case.rule == "type-change-rewrites"  # the copy stands last
+        ends.append((columns_and_more(dump) if moved else dump, rows, models))
     assert ends[0][0] == ends[1][0]
     assert ends[0][1] == ends[1][1]
     assert ends[0][2] == ends[1][2]
@@ -341,7 +367,7 @@ def test_a_rename_is_expanded_and_contracted(
     for folder in (plain, made):
         server, db = database()
         state = staged.run(folder, server.url(dbname=db), filled(server, db, framework))
-        rows = staged.content(server, db, framework)
+        rows = staged.content(server, db, order)
         models = {} if state is None else state.models
         ends.append((staged.schema(server, db), rows, models))
     assert ends[0] == ends[1]
