@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.rehearsal.session import AppSession
+from tidegate.model.sessions import AppSession
 
 NOTES = "tidegate_backfill"
 AGAIN = ("40001", "40P01", "55P03")  # serialization, deadlock, lock timeout: another attempt helps

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tidegate.contracts.database import Rows, Session, TableMissing
-from tidegate.databases import pginit, pgwire
+from tidegate.databases import pgblockers, pginit, pgwire
 from tidegate.databases.pglocks import (
     DEATH_BOUNDS,
     FENCE,
@@ -29,6 +29,7 @@ from tidegate.databases.pglocks import (
 )
 from tidegate.databases.pgstates import explain
 from tidegate.errors import ElectionNotWon
+from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.oserrors import classify_os_error
 from tidegate.model.readiness import Permanent, Transient
@@ -38,6 +39,7 @@ VENDOR = "postgresql"
 HEARTBEAT = 2.0  # seconds between two signs of life
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
 SILENCE = 12.0  # seconds without an answer: the server has ended our session by now
+AUTOVACUUM_NOTICES = 1.6  # seconds: a little more than the default deadlock_timeout
 GRACE = 3.0  # seconds that a dead holder's session gets to end by itself
 
 
@@ -107,9 +109,10 @@ class PostgreSQL:
                 "certificate",
             ) from None
         except pgwire.PgError as error:
-            raise self._explained(error) from None
+            raise _at(self._explained(error), self.connection) from None
         except OSError as error:
-            raise classify_os_error(error, self.connection.host or "the local socket") from None
+            why = classify_os_error(error, self.connection.host or "the local socket")
+            raise _at(why, self.connection) from None
 
     def params(self) -> pgwire.Params:
         """Return the login as the wire client takes it."""
@@ -168,6 +171,13 @@ class PostgreSQL:
         return PostgreSQL(known, self._environ)
 
 
+def _at(error: Transient | Permanent, connection: Connection) -> Transient | Permanent:
+    """Note which database it was that did not answer."""
+    if isinstance(error, Transient):
+        error.where = connection.shown
+    return error
+
+
 def explained(error: pgwire.PgError, connection: Connection) -> Transient | Permanent:
     """Classify what the server said, by SQLSTATE."""
     return explain(
@@ -200,7 +210,7 @@ class Wire:
                 raise TableMissing(str(error)) from None
             raise explained(error, self._connection) from error
         except OSError as error:
-            raise classify_os_error(error, self._connection.host) from error
+            raise _at(classify_os_error(error, self._connection.host), self._connection) from error
 
     def close(self) -> None:
         """Say goodbye."""
@@ -443,6 +453,30 @@ class PostgreSQLElection:
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
         self._cuts.append(cut)
         run(set_known(DEATH_BOUNDS))
+
+    def blockers(self) -> Sequence[Blocker]:
+        """Ask on the election's own session, which is idle."""
+        if not self._pids:
+            return []
+        try:
+            return pgblockers.read(self._query(pgblockers.who(self._pids[-3:])))
+        except (Transient, Permanent):
+            return []
+
+    def still_there(self, blockers: Sequence[Blocker]) -> bool:
+        """Ask for their virtual transactions, which every role may see."""
+        question = pgblockers.still(blockers)
+        try:
+            return not question or self._query(question)[0][0] != "0"
+        except (Transient, Permanent):
+            return True
+
+    def make_way(self, blocker: Blocker) -> None:
+        """Wait for the table in a way that an autovacuum notices and nobody else does."""
+        try:
+            self._query(pgblockers.make_way(blocker.relation, AUTOVACUUM_NOTICES))
+        except (Transient, Permanent, TableMissing):
+            self._query("ROLLBACK")
 
     def cancel(self) -> None:
         """Cancel the running statement of each fenced session, over a connection of its own.

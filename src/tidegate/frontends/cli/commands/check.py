@@ -4,6 +4,7 @@ usage: tidegate check [PATH …] [--since REVISION] [--pending] [--fail-on error
                       [--fix [--unsafe] [--yes]] [--plan FILE] [--write-baseline]
                       [--no-baseline] [--database postgresql|mysql|sqlite]
                       [--format FORMAT]
+       tidegate check --drift [--against URL] [--database ALIAS] [--scratch URL] [--python PATH]
 
 Reads Django's migrations and Alembic's revisions as source, without a database and without
 importing the project. With nothing named it reviews every migration of the project.
@@ -22,6 +23,11 @@ importing the project. With nothing named it reviews every migration of the proj
   --write-baseline  accept the findings of now: from then on only new ones count
   --no-baseline     leave the baseline out of account
   --database NAME   the database the migrations are for, where the project's files don't tell
+
+  --drift           what the models have and no migration makes; needs the project's own Python, and
+                    for Alembic builds the migrations on a scratch database, as plan does
+  --against URL     with --drift: what differs between that database, which is only read, and what
+                    the migrations that it has applied make
 
 FORMAT is text, json, jsonl, sarif, github, gitlab, junit or markdown.
 To allow a finding, say so at the line: # tidegate: allow RULE: the reason
@@ -43,6 +49,7 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import drifting
 from tidegate.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
@@ -75,6 +82,12 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:
+        if drifting.asked(argv):
+            drifted = drifting.found(
+                glob, argv, environ, lambda text: report.stage("drift", "", text)
+            )
+            say(discovery.reporter(glob.format).render(drifted, _colour(glob, environ)))
+            return 1 if drifted.findings else 0
         asked = parse(argv)
         reporter = discovery.reporter(glob.format)
         if not os.path.isdir(glob.root):
