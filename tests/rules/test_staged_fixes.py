@@ -165,6 +165,27 @@ op.create_index("by_total", "orders", ["total", "note"])
 op.drop_index("by_total", "orders")
 op.alter_column("orders", "total", nullable=True)""",
     ),
+    "rows apart from the schema": Case(
+        "schema-and-data-together", "django",
+        """def fill(apps, schema_editor):
+    Order = apps.get_model("shop", "Order")
+    Order.objects.filter(source=None, total__gt=100).update(source="web")
+# --- operations
+migrations.AddField("order", "source", models.TextField(null=True)),
+migrations.RunPython(fill, migrations.RunPython.noop),
+migrations.AddField("order", "target", models.TextField(null=True)),""",
+        3, after='migrations.AddField("order", "more", models.TextField(null=True)),',
+    ),
+    "rows apart from the schema, alembic": Case(
+        "schema-and-data-together", "alembic",
+        """op.add_column("orders", sa.Column("source", sa.Text()))
+op.execute("UPDATE orders SET source = 'web' WHERE total > 100")
+op.add_column("orders", sa.Column("target", sa.Text()))
+# --- downgrade
+op.drop_column("orders", "target")
+op.drop_column("orders", "source")""",
+        3,
+    ),
     "loop": Case(
         "loop-over-whole-table", "django",
         """def fill(apps, schema_editor):
@@ -193,6 +214,7 @@ migrations.AddField("order", "target", models.TextField(null=True)),""",
     "update, alembic": Case(
         "whole-table-written", "alembic",
         """op.add_column("orders", sa.Column("source", sa.Text()))
+# one: for all
 op.execute("UPDATE orders SET source = note || '\\\\:x'")
 # --- downgrade
 op.drop_column("orders", "source")""",

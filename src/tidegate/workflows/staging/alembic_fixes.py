@@ -256,6 +256,20 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
                   "in batches that commit, with tidegate.backfill")  # fmt: skip
 
 
+def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """The statement goes into a revision of its own, whose transaction holds no other lock."""
+    here = (one.place.line, one.place.column)
+    at = next((each for each in ats if each.operation.span[:2] == here), None)
+    if at is None:
+        raise Declined("it is not written as a plain operation")
+    number, node, _ = _statement(source, at)
+    back = backward_of(source, number)
+    alone = isinstance(at.change, Data)
+    stage = Stage("rows" if alone else "apart", (moved(source, node),), (back,) if back else (),
+                  alone=alone, apart=True)  # fmt: skip
+    return divide(source, number, [stage], "in a revision of its own")
+
+
 FIXERS: dict[str, Fixer] = {
     "not-null-scans": not_null,
     "foreign-key-validates": constraint,
@@ -266,4 +280,7 @@ FIXERS: dict[str, Fixer] = {
     "table-renamed": rename_table,
     "type-change-rewrites": retype,
     "whole-table-written": data,
+    "schema-and-data-together": apart_from,
+    "work-under-exclusive-lock": apart_from,
+    "validated-in-same-transaction": apart_from,
 }

@@ -421,6 +421,18 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     return divide(without, again, [stage], "in batches that commit, with tidegate.backfill")
 
 
+def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """The operation goes into a migration of its own, whose transaction holds no other lock."""
+    here = (one.place.line, one.place.column)
+    at = next((each for each in ats if each.operation.span[:2] == here), None)
+    if at is None:
+        raise Declined("it is not written as a plain operation")
+    call = _call(source, at)
+    alone = isinstance(at.change, Code | Data)
+    stage = Stage("rows" if alone else "apart", (moved(source, call),), alone=alone, apart=True)
+    return divide(source, call, [stage], "in a migration of its own")
+
+
 def _free(source: Source, name: str) -> str:
     taken = {n.name for n in source.tree.body if isinstance(n, ast.FunctionDef)}
     while name in taken:
@@ -440,4 +452,7 @@ FIXERS: dict[str, Fixer] = {
     "type-change-rewrites": retype,
     "loop-over-whole-table": data,
     "whole-table-written": data,
+    "schema-and-data-together": apart_from,
+    "work-under-exclusive-lock": apart_from,
+    "validated-in-same-transaction": apart_from,
 }
