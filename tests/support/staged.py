@@ -61,14 +61,18 @@ COUNTS = "SELECT relid, seq_scan FROM pg_stat_xact_user_tables"
 SHUT = """SELECT s.relid, s.seq_scan FROM pg_locks l
 JOIN pg_stat_xact_user_tables s ON s.relid = l.relation
 WHERE l.pid = pg_backend_pid() AND l.granted AND l.mode = 'AccessExclusiveLock'"""
+Back = Callable[[Any], None] | None
 Scanned = list[tuple[str, int]]  # (step, table's oid) that it read while it was shut
 
 
 def run(
-    folder: Folder, url: str, rows: Callable[[], None], back: bool = False,
+    folder: Folder, url: str, rows: Callable[[], None], back: Callable[[Any], None] | None = None,
     scanned: Scanned | None = None,
 ) -> Any:  # fmt: skip
-    """Run every file, with rows after the first; and back to the first. Return Django's state."""
+    """Run every file, with rows after the first; return Django's state.
+
+    With `back`, that is called with the state at the end, and then all is taken back to the first.
+    """
     steps = folder.steps()
     seen: Scanned = [] if scanned is None else scanned
     if folder.framework == "alembic":
@@ -82,7 +86,7 @@ def _noted(step: str, seen: Scanned, before: dict[int, int], after: dict[int, in
 
 
 def _django(
-    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: bool, seen: Scanned
+    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: Back, seen: Scanned
 ) -> Any:
     from django.db.migrations.state import ProjectState
 
@@ -97,6 +101,8 @@ def _django(
                 _noted(migration.name, seen, counts, _shut(connection))
             if number == 0:
                 rows()
+        if back is not None:
+            back(state)
         for migration, was in reversed(before[1:]) if back else ():
             with connection.schema_editor(atomic=migration.atomic) as editor:
                 migration.unapply(was, editor)
@@ -120,7 +126,7 @@ def _of(connection: Any, query: str) -> dict[int, int]:
 
 
 def _alembic(
-    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: bool, seen: Scanned
+    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: Back, seen: Scanned
 ) -> None:
     import sqlalchemy
     from alembic.migration import MigrationContext
@@ -143,6 +149,8 @@ def _alembic(
             call(made["upgrade"], made["__name__"])
             if number == 0:
                 rows()
+        if back is not None:
+            back(None)
         for made in reversed(steps[1:]) if back else ():
             call(made["downgrade"])
     finally:
