@@ -22,14 +22,17 @@ from tidegate.workflows.staging.stage import (
     slug,
 )
 
+MADE = ("create_foreign_key", "create_check_constraint", "create_unique_constraint",
+        "create_primary_key", "create_exclude_constraint")  # fmt: skip
 INVERSE = {
-    "add_column": "drop_column", "drop_column": "add_column", "create_table": "drop_table",
-    "drop_table": "create_table", "create_index": "drop_index", "drop_index": "create_index",
-    "create_foreign_key": "drop_constraint", "create_check_constraint": "drop_constraint",
-    "create_unique_constraint": "drop_constraint", "create_primary_key": "drop_constraint",
-    "create_exclude_constraint": "drop_constraint", "alter_column": "alter_column",
-    "rename_table": "rename_table", "execute": "execute", "bulk_insert": "execute",
+    "add_column": ("drop_column",), "drop_column": ("add_column",),
+    "create_table": ("drop_table",), "drop_table": ("create_table",),
+    "create_index": ("drop_index",), "drop_index": ("create_index",),
+    **dict.fromkeys(MADE, ("drop_constraint",)), "drop_constraint": MADE,
+    "alter_column": ("alter_column",), "rename_table": ("rename_table",),
+    "execute": ("execute",), "bulk_insert": ("execute",),
 }  # fmt: skip
+GENERATED = ("# ### commands auto generated", "# ### end Alembic commands")
 DATA = ("execute", "bulk_insert", "")
 
 
@@ -143,8 +146,8 @@ def mirrored(ups: Sequence[ast.stmt], downs: Sequence[ast.stmt], number: int) ->
     out, at = {}, 0
     for index in range(len(ups) - 1, -1, -1):
         name = called(ups[index])
-        wanted = INVERSE.get(name, "")
-        if at < len(downs) and wanted and called(downs[at]) in (wanted, "execute"):
+        wanted = INVERSE.get(name, ())
+        if at < len(downs) and wanted and called(downs[at]) in (*wanted, "execute"):
             out[index] = at
             at += 1
         elif downs and name not in DATA:
@@ -266,16 +269,23 @@ def new_file(source: Source, part: Part, revision: str, before: str, words: str)
     lines = merged([*head, *(one for one in part.imports if one not in "\n".join(head))])
     moved = [source.text[source.offset(one.lineno, 0) : source.end(one)] for one in kept]
     returns = " -> None" if re.search(r"def upgrade\(\) *-> *None", source.text) else ""
+    forward, backward = (_own(text) for text in (part.forward, part.backward))
     blocks = [
         f'"""{words}\n\nRevision ID: {revision}\nRevises: {before}\n"""\n\n' + "\n".join(lines)
         + f'\n\nrevision = "{revision}"\ndown_revision = "{before}"\n'
         "branch_labels = None\ndepends_on = None",
         *moved,
         *part.code,
-        f"def upgrade(){returns}:\n{part.forward.rstrip()}",
-        f"def downgrade(){returns}:\n{(part.backward or '    pass').rstrip()}\n",
+        f"def upgrade(){returns}:\n{forward.rstrip()}",
+        f"def downgrade(){returns}:\n{(backward or '    pass').rstrip()}\n",
     ]  # fmt: skip
     return "\n\n\n".join(blocks)
+
+
+def _own(text: str) -> str:
+    """Leave out the comments in which Alembic says that it generated a file."""
+    lines = text.splitlines(keepends=True)
+    return "".join(one for one in lines if not one.strip().startswith(GENERATED))
 
 
 def redirected(source: Source, own: str, last: str) -> dict[str, str]:
