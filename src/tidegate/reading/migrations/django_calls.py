@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from tidegate.model.operation import (
-    Change,
-)
-from tidegate.model.schema import (
-    Schema,
-)
-from tidegate.reading.migrations.django_state import (
-    Model,
-    Models,
-    name_of,
-)
-from tidegate.reading.migrations.record import (
-    Record,
-)
-from tidegate.reading.migrations.values import (
-    Call,
-)
+from tidegate.model.operation import Change
+from tidegate.model.schema import Schema
+from tidegate.reading.migrations.django_state import Model, Models, name_of
+from tidegate.reading.migrations.record import Record
+from tidegate.reading.migrations.values import Call
 
 Parts = Iterator[tuple[Change, str]]
 

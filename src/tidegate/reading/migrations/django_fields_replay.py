@@ -22,13 +22,7 @@ from tidegate.model.operation import (
     RenameColumn,
     RenameTable,
 )
-from tidegate.reading.migrations.django_calls import (
-    Handler,
-    Parts,
-    Replaying,
-    arg,
-    model_of,
-)
+from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, arg, model_of
 from tidegate.reading.migrations.django_fields import (
     MANY,
     NOT_COMPARED,
@@ -36,17 +30,9 @@ from tidegate.reading.migrations.django_fields import (
     is_column,
     same_in_database,
 )
-from tidegate.reading.migrations.django_state import (
-    name_of,
-    together,
-)
-from tidegate.reading.migrations.record import (
-    Record,
-)
-from tidegate.reading.migrations.values import (
-    Call,
-    Ref,
-)
+from tidegate.reading.migrations.django_state import name_of, together
+from tidegate.reading.migrations.record import Record
+from tidegate.reading.migrations.values import Call, Ref
 
 
 def _add_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:

@@ -18,40 +18,15 @@ from tidegate.model.operation import (
     Statement,
     Trait,
 )
-from tidegate.model.schema import (
-    Schema,
-)
-from tidegate.reading.migrations import (
-    sql,
-)
-from tidegate.reading.migrations.django_calls import (
-    Handler,
-    Parts,
-    Replaying,
-    arg,
-)
-from tidegate.reading.migrations.django_fields_replay import (
-    FIELDS,
-)
-from tidegate.reading.migrations.django_index_replay import (
-    INDEXES,
-)
-from tidegate.reading.migrations.django_models_replay import (
-    MODELS,
-)
-from tidegate.reading.migrations.django_state import (
-    Models,
-    name_of,
-)
-from tidegate.reading.migrations.record import (
-    Record,
-)
-from tidegate.reading.migrations.values import (
-    Call,
-    Ref,
-    Unknown,
-    is_made,
-)
+from tidegate.model.schema import Schema
+from tidegate.reading.migrations import sql
+from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, arg
+from tidegate.reading.migrations.django_fields_replay import FIELDS
+from tidegate.reading.migrations.django_index_replay import INDEXES
+from tidegate.reading.migrations.django_models_replay import MODELS
+from tidegate.reading.migrations.django_state import Models, name_of
+from tidegate.reading.migrations.record import Record
+from tidegate.reading.migrations.values import Call, Ref, Unknown, is_made
 
 
 class DjangoReplay:

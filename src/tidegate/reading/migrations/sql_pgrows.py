@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.model.operation import (
-    Change,
-    CreateTable,
-    Data,
-    Statement,
-)
-from tidegate.reading.migrations.sql_pgtrees import (
-    Tree,
-    functions,
-    relation,
-    strings,
-)
+from tidegate.model.operation import Change, CreateTable, Data, Statement
+from tidegate.reading.migrations.sql_pgtrees import Tree, functions, relation, strings
 
 
 def _update(tree: Tree) -> Iterator[Change]:

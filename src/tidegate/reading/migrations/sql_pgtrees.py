@@ -6,11 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.model.operation import (
-    Column,
-    Constraint,
-    Reference,
-)
+from tidegate.model.operation import Column, Constraint, Reference
 from tidegate.model.sqltype import normal
 
 VOLATILE = {

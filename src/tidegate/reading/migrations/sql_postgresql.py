@@ -9,20 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.model.operation import (
-    Change,
-    Opaque,
-    RenameTable,
-    Statement,
-)
+from tidegate.model.operation import Change, Opaque, RenameTable, Statement
 from tidegate.reading.migrations.sql_pgrows import ROWS
 from tidegate.reading.migrations.sql_pgschema import SCHEMA
-from tidegate.reading.migrations.sql_pgtrees import (
-    Tree,
-    integer_of,
-    relation,
-    strings,
-)
+from tidegate.reading.migrations.sql_pgtrees import Tree, integer_of, relation, strings
 
 
 def changes(sql: str) -> list[Change] | None:
