@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.container import boot as booting
-from tidegate.container.applying import Raising
 from tidegate.container.boot import Boot
 from tidegate.container.describing import described
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.migrating import Migrated, knowing, raise_to
+from tidegate.container.raising import Raising
 from tidegate.container.report import Report, masked
 from tidegate.container.running import settings_for
 from tidegate.container.signals import Signals

@@ -14,14 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import static
-from tidegate.container.applying import (
-    Raising,
-    close_left_open,
-    patiently,
-    raise_level,
-    wait_level,
-)
+from tidegate.container.applying import close_left_open, raise_level, wait_level
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.raising import Raising, patiently
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
 from tidegate.container.signals import Signals

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from tidegate.container.applying import Raising, raise_level
+from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot
 from tidegate.container.gate import Gate
+from tidegate.container.raising import Raising
 from tidegate.errors import PolicyRefused, UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.level import in_order

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ways
-from tidegate.container.backup import archive, verbs
+from tidegate.container.backup import archive, places, verbs
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
@@ -73,7 +73,7 @@ class Plan:
                     "why": way.why_not,
                     "loses": list(way.loses),
                     "harmless": way.harmless,
-                    "backup": str(way.backup.path) if way.backup else None,
+                    "backup": way.backup.shown if way.backup else None,
                 }
                 for way in self.ways
             ],
@@ -276,15 +276,16 @@ def _receipt(text: str) -> dict[str, Any]:
 def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[Path]) -> Way:
     """The newest backup that was made at exactly the level asked for."""
     goal = {step.id for step in remaining}
-    folders = dict.fromkeys([one.policy.folder, *more])
-    alias = one.connection.alias
-    known = [one for folder in folders for one in archive.backups(folder, alias)]
+    alias, policy = one.connection.alias, one.policy
+    others = [folder for folder in dict.fromkeys(more) if policy.remote or folder != policy.folder]
+    known = places.found(policy.folder, policy.remote, alias, one.environ)
+    known += [backup for folder in others for backup in archive.backups(folder, alias)]
     for backup in sorted(known, key=lambda one: one.created, reverse=True):
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:
             lost = verbs.loses(backup, one.connection, one.environ)
             return Way("backup", "", tuple(lost), backup)
-    where = " or ".join(str(folder) for folder in folders)
+    where = " or ".join([policy.where, *map(str, others)])
     return Way("backup", f"no backup of that level is in {where}; name its folder with --from DIR")
 
 

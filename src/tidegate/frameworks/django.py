@@ -15,7 +15,7 @@ from typing import Any
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
-from tidegate.model.sessions import cutter
+from tidegate.model.sessions import AppSession, cutter
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo, loses
 
@@ -486,17 +486,8 @@ def _progress(command: Any, database: Any, applying: Applying) -> Callable[..., 
 
 def _watch(applying: Applying) -> Callable[..., Any]:
     def watch(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        run = _runner(context["connection"])
-        restore = applying.sending(str(sql), run)
-        try:
-            result = execute(sql, params, many, context)
-        except Exception:
-            applying.failed(str(sql))
-            raise
-        applying.done(str(sql), run)
-        if restore:
-            applying.sent(run)
-        return result
+        session = AppSession(context["connection"].connection, context["connection"].vendor)
+        return applying.around(session, str(sql), lambda: execute(sql, params, many, context))
 
     return watch
 

@@ -15,6 +15,7 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.rehearsal.filling import fill
+from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
 from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
@@ -122,7 +123,22 @@ class Rehearsal:
         if not self._up(connection, tracer, shapes):
             return
         top = self._schema("up", scratch)
+        self._recorded("up")
         self._round_trip(connection, job["pending"], (base, top), scratch)
+
+    def online(self, job: dict[str, Any]) -> None:
+        """Go up in the forms that were chosen, on a scratch database of its own."""
+        applying = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None,
+                            door=OnlineDoor(job["forms"]))  # fmt: skip
+        try:
+            self.runs.up(self.connection, applying)
+        except Exception as error:
+            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "online"})  # fmt: skip
+            return
+        self._schema("online", self.scratch)
+        self._recorded("online")
 
     # Up
 
@@ -245,6 +261,12 @@ class Rehearsal:
             lines = _sqlite_lines(scratch.name)
         self.emit({"event": "schema", "when": when, "lines": lines})
         return lines
+
+    def _recorded(self, when: str) -> None:
+        """Tell the framework's own rows."""
+        if self.vendor == "postgresql":
+            rows = self._side.query(self.project.recorded_sql(self.connection))
+            self.emit({"event": "recorded", "when": when, "rows": sorted(map(list, rows))})
 
     def _columns_now(self, session: AppSession | None) -> dict[tuple[int, int], tuple[str, str]]:
         """Return every column by what doesn't change with its name: PostgreSQL's numbers."""

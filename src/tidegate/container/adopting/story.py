@@ -10,9 +10,10 @@ from typing import Any
 from tidegate.container import ledger
 from tidegate.container.adopting import climbing
 from tidegate.container.adopting.matching import Climb, Lines, Match, exactly, furthest
-from tidegate.container.applying import Raising, book_of, changing, close_book
 from tidegate.container.holding import elected
+from tidegate.container.raising import Raising
 from tidegate.container.report import masked
+from tidegate.container.stepping import book_of, changing, close_book
 from tidegate.errors import (
     PolicyRefused,
     StateNotCurrent,
@@ -174,7 +175,7 @@ def adopt(raising: Raising, found: Adoption) -> None:
         }
         began, outcome, message = time.monotonic(), "failed", ""
         try:
-            quiet = changing(raising, election, lambda step: None, lambda step, seconds: None)
+            quiet = changing(raising, election, None, lambda step: None, lambda step, seconds: None)
             gate.project.record(connection, steps, level, quiet)
             outcome = "done"
         except TidegateError as error:

@@ -25,12 +25,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approving, ways
-from tidegate.container.applying import Raising
 from tidegate.container.backup import making, verbs
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.gate import open_gate
 from tidegate.container.going_back import go_down, refuse_loss
+from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
