@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -125,13 +126,15 @@ class Authored:
         """There must be nothing left to make."""
         return self.make(code=1).err
 
-    def alembic(self, *words: str) -> None:
+    def alembic(self, *words: str, code: int = 0) -> Ended:
         """Run Alembic's own command: what was generated is a revision like any other."""
-        env = {**self.database.environ, "PYTHONPATH": str(self.root), "PATH": "/usr/bin:/bin",
+        env = {**os.environ, **self.database.environ, "PYTHONPATH": str(self.root),
                "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
         done = subprocess.run([sys.executable, "-m", "alembic", *words], cwd=self.root, env=env,
                               capture_output=True, text=True, timeout=60)  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        ended = Ended(done.returncode, done.stdout, done.stderr, 0.0)
+        assert ended.code == code, ended.said
+        return ended
 
 
 @pytest.fixture(scope="session")

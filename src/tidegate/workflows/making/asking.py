@@ -40,6 +40,13 @@ def settled(author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wante
             _ask(one, job, wanted.ask)
 
 
+def refused(found: Mapping[str, Any]) -> PolicyRefused | None:
+    """Return the error for what is open or can't be generated right; None where nothing is."""
+    if not found["questions"] and not found["refusals"]:
+        return None
+    return _refusal(found["questions"], found["refusals"])
+
+
 def _ask(question: Mapping[str, Any], job: dict[str, Any], ask: Ask) -> None:
     old, likely = question["old"], question["candidates"]
     choices = [f"it is renamed to {one['new']} ({', '.join(one['why'])})" for one in likely]
