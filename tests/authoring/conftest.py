@@ -108,9 +108,7 @@ class Authored:
 
     def files(self) -> set[str]:
         folder = "shop/migrations" if self.framework == "django" else "migrations/versions"
-        return {
-            str(one) for one in (self.root / folder).glob("*.py") if one.name != "__init__.py"
-        }
+        return {str(one) for one in (self.root / folder).glob("*.py") if one.name != "__init__.py"}
 
     def sql(self, text: str) -> None:
         """Change rows."""

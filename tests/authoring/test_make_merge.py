@@ -60,8 +60,12 @@ def test_leaves_of_django(project: Project, which: str) -> None:
     """One that fails after the other is refused; on request it gets a number behind it."""
     one = project("django", which, MODELS)
     branch(one, "0002_left", "migrations.RemoveField('order', 'note')")
-    branch(one, "0002_right", "migrations.AddIndex('order', models.Index(fields=['note'], "
-                              "name='by_note'))", "migrations.RemoveIndex('order', 'by_note')")
+    branch(
+        one,
+        "0002_right",
+        "migrations.AddIndex('order', models.Index(fields=['note'], name='by_note'))",
+        "migrations.RemoveIndex('order', 'by_note')",
+    )
     said = one.make(code=6).err
     assert "next: tidegate make --merge" in said or "is behind" in said
     done = one.tidegate("make", "--merge", code=6)

@@ -97,11 +97,14 @@ def test_a_type_goes_with_its_last_column(project: Project) -> None:
 
 def test_what_postgresql_refuses(project: Project) -> None:
     """A key that others refer to, an expression that an index uses, a plain column computed."""
-    models = BEFORE + """
+    models = (
+        BEFORE
+        + """
 Table("stock", Base.metadata, Column("line", ForeignKey("line.a"), primary_key=True),
       Column("plain", Integer))
 Index("ix_twice", Base.metadata.tables["orders"].c.twice)
 """
+    )
     one = project("alembic", "newest", models)
     one.models(
         models.replace("quantity * 2", "quantity * 4")

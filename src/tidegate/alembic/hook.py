@@ -34,7 +34,7 @@ def process_revision_directives(context: Any, revision: Any, directives: list[An
     if found["unused"]:
         raise CommandError(f"{found['unused'][0]} names nothing that this change is about")
     for note in found["notes"]:
-        print(f"tidegate  {note}", file=sys.stderr)
+        _say([note])
     _when_written(context, root, directives, asking.why_nothing(found))
 
 
@@ -78,7 +78,7 @@ def _when_written(context: Any, root: Path, directives: Sequence[Any], why: str)
 
     def written(*args: Any, **kwargs: Any) -> Any:
         if all(one.upgrade_ops.is_empty() for one in directives):
-            print(f"tidegate  nothing to make. {why}", file=sys.stderr)
+            _say([f"nothing to make. {why}"])
             return None
         made = write(*args, **kwargs)
         if made is not None:
@@ -96,7 +96,11 @@ def _review(root: Path, paths: Sequence[str]) -> None:
     try:
         found = review(str(root), paths)
     except TidegateError as error:  # an extra is missing: that is no reason to lose the file
-        print("\n".join(f"tidegate  {line}" for line in error.lines()), file=sys.stderr)
+        _say(error.lines())
         return
     if found.findings:
-        print(discovery.reporter("text").render(found, colour=False), file=sys.stderr)
+        sys.stderr.write(discovery.reporter("text").render(found, colour=False) + "\n")
+
+
+def _say(lines: Sequence[str]) -> None:
+    sys.stderr.write("".join(f"tidegate  {line}\n" for line in lines))

@@ -51,9 +51,7 @@ class User(NamedTuple):
         return self.new_default if self.changed else self.default
 
 
-def find_renames(
-    context: Any, metadatas: Sequence[Any], answers: Answers, found: Found
-) -> None:
+def find_renames(context: Any, metadatas: Sequence[Any], answers: Answers, found: Found) -> None:
     """Note the values that are, or may be, renamed."""
     if context.dialect.name != "postgresql":
         return
@@ -188,9 +186,7 @@ def _make(context: Any, upgrade: Any, type: Type, outcome: Outcome) -> None:
         outcome.notes.append(f"the type {name}: made before the column that needs it")
 
 
-def _drop(
-    context: Any, upgrade: Any, type: Type, users: Sequence[User], outcome: Outcome
-) -> None:
+def _drop(context: Any, upgrade: Any, type: Type, users: Sequence[User], outcome: Outcome) -> None:
     """Drop a type with the last column that is of it."""
     from alembic.operations import ops
 

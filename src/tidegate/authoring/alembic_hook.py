@@ -73,7 +73,7 @@ def _complete(context: Any, upgrade: Any, answers: Answers, root: Path, outcome:
 def _compared(context: Any, metadata: Any) -> list[Any]:
     from alembic.autogenerate.api import produce_migrations
 
-    upgrade = produce_migrations(context, metadata).upgrade_ops
+    upgrade: Any = produce_migrations(context, metadata).upgrade_ops
     leave_out_ours(upgrade)
     return list(upgrade.ops)
 
@@ -147,11 +147,12 @@ def _words(operations: Sequence[Any]) -> Iterator[str]:
 
 
 def _altered(operation: Any) -> str:
-    """Say what an ALTER of a column changes."""
-    parts = {"modify_type": "type", "modify_nullable": "NULL", "modify_comment": "comment",
-             "modify_server_default": "default"}  # fmt: skip
-    found = [word for name, word in parts.items()
-             if getattr(operation, name, None) not in (None, False)
-             or (name == "modify_server_default" and getattr(operation, name, False) is None)
-             or (name == "modify_nullable" and getattr(operation, name, None) is False)]  # fmt: skip
+    """Say what an ALTER of a column changes; Alembic marks what stays with None or False."""
+    stays = {"modify_type": None, "modify_nullable": None, "modify_comment": False,
+             "modify_server_default": False}  # fmt: skip
+    found = [
+        name.removeprefix("modify_").replace("_", " ")
+        for name, mark in stays.items()
+        if getattr(operation, name, mark) is not mark
+    ]
     return f"({', '.join(found)})" if found else ""

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.target import Target, Teller
-from tidegate.errors import PolicyRefused, StateNotCurrent, StepFailed, UsageProblem
+from tidegate.errors import PolicyRefused, StateNotCurrent, UsageProblem
 from tidegate.model.command import Command
 from tidegate.model.finding import Findings
-from tidegate.process import Result, present, run
+from tidegate.process import present, run
 from tidegate.workflows.making import asking, inside
 from tidegate.workflows.update import insiding, standing
 from tidegate.workflows.update.story import refuse_unreachable

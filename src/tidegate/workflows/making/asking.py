@@ -17,7 +17,9 @@ KINDS = {"column": "its values", "field": "its values", "table": "its rows", "mo
          "value": "what is stored"}  # fmt: skip
 
 
-def settled(author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wanted) -> dict[str, Any]:
+def settled(
+    author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wanted
+) -> dict[str, Any]:
     """Run autogenerate until nothing is left to ask; return what came of it.
 
     Raises PolicyRefused where a question stays open or something can't be generated right.
