@@ -24,7 +24,8 @@ Table("orders", Base.metadata, Column("id", Integer, primary_key=True), Column("
 def test_as_people_use_it(project: Project, which: str) -> None:
     """Refused with both readings until it is answered; the ledger's tables are left alone."""
     one = project("alembic", which, TABLES, HOOKS)
-    assert one.alembic("check").code == 0  # the ledger is there, and nothing is to be done
+    one.sql("CREATE TABLE tidegate_run (id varchar(40) PRIMARY KEY)")  # as a ledger is there
+    one.alembic("check")
     before = one.files()
     one.models(TABLES.replace('"note"', '"remark"'))
     done = one.alembic("revision", "--autogenerate", "-m", "x", code=255)

@@ -95,12 +95,21 @@ def leave_out_ours(upgrade: Any) -> None:
 def taken_back(connection: Any) -> Iterator[None]:
     """Give a savepoint and take everything back at its end."""
     # SQLite's driver opens no transaction for DDL by itself; a savepoint is one where none is open.
+    alone = connection.dialect.name == "postgresql" and _is_autocommit(connection)
+    if alone:
+        connection.exec_driver_sql("BEGIN")
     connection.exec_driver_sql("SAVEPOINT tidegate_make")
     try:
         yield
     finally:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT tidegate_make")
         connection.exec_driver_sql("RELEASE SAVEPOINT tidegate_make")
+        if alone:
+            connection.exec_driver_sql("ROLLBACK")
+
+
+def _is_autocommit(connection: Any) -> bool:
+    return str(connection.get_isolation_level()).upper() == "AUTOCOMMIT"
 
 
 def _in_batches(context: Any, upgrade: Any, outcome: Outcome) -> None:

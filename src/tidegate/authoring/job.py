@@ -106,6 +106,7 @@ class Outcome:
     unused: list[str] = field(default_factory=list)
     error: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    sql: list[str] = field(default_factory=list)
     said: str = ""
 
     @property
