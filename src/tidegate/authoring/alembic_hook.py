@@ -65,9 +65,23 @@ def _complete(context: Any, upgrade: Any, answers: Answers, root: Path, outcome:
         if not outcome.questions:
             alembic_enums.complete(context, upgrade, _each(metadata), outcome)
     alembic_renames.join_indexes(context, upgrade, answers, outcome)
-    upgrade.ops[:] = [*(one.operation() for one in renamed), *upgrade.ops]
+    upgrade.ops[:] = _committed_first([*(one.operation() for one in renamed), *upgrade.ops])
     _in_batches(context, upgrade, outcome)
     outcome.changes = list(_words(upgrade.ops))
+
+
+def _committed_first(operations: list[Any]) -> list[Any]:
+    """Put first what is committed by itself: nothing of the rest is committed with it then."""
+    from tidegate.authoring.alembic_ops import NewValues, Sql
+
+    def rank(one: Any) -> int:
+        if isinstance(one, NewValues):
+            return 1
+        return 0 if isinstance(one, Sql) and " RENAME VALUE " in one.up else 2
+
+    if not any(isinstance(one, NewValues) for one in operations):
+        return operations
+    return sorted(operations, key=rank)
 
 
 def _compared(context: Any, metadata: Any) -> list[Any]:
@@ -95,10 +109,7 @@ def leave_out_ours(upgrade: Any) -> None:
 def taken_back(connection: Any) -> Iterator[None]:
     """Give a savepoint and take everything back at its end."""
     # SQLite's driver opens no transaction for DDL by itself; a savepoint is one where none is open.
-    alone = connection.dialect.name == "postgresql" and _is_autocommit(connection)
-    if alone:
-        connection.exec_driver_sql("BEGIN")
-    connection.exec_driver_sql("SAVEPOINT tidegate_make")
+    alone = _begun(connection)
     try:
         yield
     finally:
@@ -108,8 +119,17 @@ def taken_back(connection: Any) -> Iterator[None]:
             connection.exec_driver_sql("ROLLBACK")
 
 
-def _is_autocommit(connection: Any) -> bool:
-    return str(connection.get_isolation_level()).upper() == "AUTOCOMMIT"
+def _begun(connection: Any) -> bool:
+    """Set the savepoint; return whether a transaction had to be opened for it."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        connection.exec_driver_sql("SAVEPOINT tidegate_make")
+    except DBAPIError:  # PostgreSQL, and an engine with isolation_level="AUTOCOMMIT"
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("SAVEPOINT tidegate_make")
+        return True
+    return False
 
 
 def _in_batches(context: Any, upgrade: Any, outcome: Outcome) -> None:
