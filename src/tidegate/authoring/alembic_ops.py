@@ -7,6 +7,22 @@ from typing import Any
 
 from alembic.autogenerate import renderers
 from alembic.operations import ops
+from sqlalchemy.dialects.postgresql import ENUM
+
+
+class Bare(ENUM):
+    """An enum type that no table makes, rendered so by every version of SQLAlchemy."""
+
+    __module__ = "sqlalchemy.dialects.postgresql"  # Alembic renders it, and its import, by this
+
+    def copy(self, **more: Any) -> Bare:
+        """Return one like it: copies of a plain one forget what it is for."""
+        return Bare(*self.enums, name=self.name, schema=self.schema, create_type=False)
+
+    def __repr__(self) -> str:
+        place = f", schema={self.schema!r}" if self.schema else ""
+        values = ", ".join(map(repr, self.enums))
+        return f"ENUM({values}, name={str(self.name)!r}{place}, create_type=False)"
 
 
 class Own(ops.MigrateOperation):

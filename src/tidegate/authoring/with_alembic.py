@@ -26,6 +26,7 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
             "leave it out",
         )  # fmt: skip
     outcome = Outcome()
+    made: Any
     alias = project.sections()[0]
     with project._config(alias) as config:
         try:
