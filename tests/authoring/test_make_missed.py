@@ -22,7 +22,8 @@ state = Enum("new", "sent", "paid", "lost", name="state")
 kind = Enum("small", "it's big", name="kind")
 Table("customer", Base.metadata, Column("id", Integer, primary_key=True), Column("kind", kind))
 Table("orders", Base.metadata, Column("id", Integer, primary_key=True),
-      Column("quantity", Integer, nullable=False, server_default=text("1"), comment="pieces"), Column("note", kind),
+      Column("quantity", Integer, nullable=False, server_default=text("1"), comment="pieces"),
+      Column("note", kind),
       Column("state", state, server_default="sent", nullable=False),
       Column("twice", Integer, Computed("quantity * 3", persisted=True)),
       CheckConstraint("quantity > 1", name="quantity_positive"), CheckConstraint("id < 900"))

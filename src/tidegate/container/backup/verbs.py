@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.applying import Raising
 from tidegate.container.backup import archive, making, restoring
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
+from tidegate.container.raising import Raising
 from tidegate.container.report import masked
 from tidegate.contracts.database import Election
 from tidegate.databases.postgresql import PostgreSQL
@@ -84,7 +84,7 @@ def bring_back(raising: Raising, backup: Backup) -> restoring.Restored:
     with elected(raising) as election:
         book = _book(gate, connection, election)
         gate.standing(connection)
-        receipt = json.dumps({"path": str(backup.path), "digest": archive.seal_of(backup)})
+        receipt = json.dumps({"path": backup.shown, "digest": archive.seal_of(backup)})
         level = gate.recorded_digest(connection.alias)
         message = f"restored; the database before it is kept as {done.kept}" if done.kept else ""
         book.begin("", "restore", started=started, backup=receipt, level_before=level)

@@ -2,6 +2,9 @@
 
 usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--rename OLD=NEW]
                      [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME] [--local]
+       tidegate make --data NAME [--app APP] [--table TABLE --set SQL [--where SQL] [--undo SQL]]
+       tidegate make --expand CHANGE [--app APP]
+       tidegate make --contract CHANGE [--app APP]
 
   -m, --message TEXT  what the migration does; becomes its name
   --app APP           for this Django app only
@@ -14,6 +17,14 @@ usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--
                       enum value, named as far as it takes (note, orders.note, shop.Order.note)
   --drop OLD          it is meant to go
   --filled FIELD      no row lacks a value in a field that is to be NOT NULL (Django)
+  --data NAME         a data migration that goes over a table in batches; it can be killed and goes
+                      on where it was
+  --set SQL           what it sets in TABLE, such as "total = price * qty"; --undo: the way back
+  --expand CHANGE     the files with which this release and the one before it both work
+  --contract CHANGE   the file that ends it, for the next release
+
+CHANGE is rename:TABLE.OLD=NEW or drop:TABLE.COLUMN, with Django's Model.field or the database's
+names. These three read the migrations alone; nothing is started and no database is asked.
 
 Runs the framework's own autogenerate in the backend's container with the host's code over the
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
@@ -33,7 +44,7 @@ from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.errors import UsageProblem
-from tidegate.frontends.cli import answers, outside
+from tidegate.frontends.cli import answers, outside, scaffolding
 from tidegate.frontends.cli.outside import Option
 from tidegate.model.finding import Findings
 from tidegate.workflows.make import Making, Wanted, here, make, review, through
@@ -46,6 +57,7 @@ OPTIONS = (
     Option("--merge"),
     Option("--renumber"),
     Option("--local"),
+    *scaffolding.OPTIONS,
 )
 
 
@@ -56,6 +68,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     def work() -> int:
         said, rest = answers.taken(argv)
         found, _ = outside.parse("make", rest, OPTIONS)
+        if scaffolding.wanted(found):
+            return scaffolding.run(glob, found)
         wanted = Wanted(
             found.get("--message", ""), found.get("--app", ""), "--empty" in found,
             "--merge" in found, renumber="--renumber" in found, **said,
