@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +57,26 @@ from sqlalchemy import (ARRAY, CheckConstraint, Column, Computed, Enum, ForeignK
                         String, Table, Text, text)
 from shop import Base
 """
+FIRST = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, os.getcwd())
+if sys.argv[1] == "django":
+    import django
+    from django.core.management import call_command
+    django.setup()
+    call_command("makemigrations", verbosity=0)
+    call_command("migrate", verbosity=0)
+else:
+    from alembic import command
+    from alembic.config import Config
+    from tidegate.authoring import with_alembic
+    from tidegate.authoring.job import Answers
+    config = Config("alembic.ini")
+    hook, _ = with_alembic.completing(Answers(), Path.cwd())
+    command.revision(config, "first", autogenerate=True, process_revision_directives=hook)
+    command.upgrade(config, "head")
+"""
 DJANGO_HEAD = "from django.db import models\n"
 
 
@@ -93,6 +114,20 @@ class Authored:
         assert done.code == code, done.said
         return done
 
+    def begin(self) -> None:
+        """Make and apply the first step, in one process and without the gate: it is many times."""
+        self.python("-c", FIRST, self.framework)
+
+    def python(self, *words: str, code: int = 0) -> Ended:
+        """Run the project's own Python."""
+        env = {**os.environ, **self.database.environ, "PYTHONPATH": str(self.root),
+               "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "settings"}  # fmt: skip
+        done = subprocess.run([sys.executable, *words], cwd=self.root, env=env,
+                              capture_output=True, text=True, timeout=60)  # fmt: skip
+        ended = Ended(done.returncode, done.stdout, done.stderr, 0.0)
+        assert ended.code == code, ended.said
+        return ended
+
     def make(self, *flags: str, code: int = 0) -> Ended:
         return self.tidegate("make", "-m", f"change {len(self.files())}", *flags, code=code)
 
@@ -101,15 +136,20 @@ class Authored:
         before = self.files()
         self.make(*flags)
         (path,) = self.files() - before
-        self.tidegate("migrate")
+        self.migrate()
         text = Path(path).read_text()
         return text.partition("def upgrade")[2] or text.partition("operations = ")[2]
 
+    def migrate(self) -> None:
+        """Apply everything by the framework's own command."""
+        if self.framework == "django":
+            self.python("manage.py", "migrate")
+        else:
+            self.alembic("upgrade", "head")
+
     def files(self) -> set[str]:
         folder = "shop/migrations" if self.framework == "django" else "migrations/versions"
-        return {
-            str(one) for one in (self.root / folder).glob("*.py") if one.name != "__init__.py"
-        }
+        return {str(one) for one in (self.root / folder).glob("*.py") if one.name != "__init__.py"}
 
     def sql(self, text: str) -> None:
         """Change rows."""
@@ -125,13 +165,9 @@ class Authored:
         """There must be nothing left to make."""
         return self.make(code=1).err
 
-    def alembic(self, *words: str) -> None:
+    def alembic(self, *words: str, code: int = 0) -> Ended:
         """Run Alembic's own command: what was generated is a revision like any other."""
-        env = {**self.database.environ, "PYTHONPATH": str(self.root), "PATH": "/usr/bin:/bin",
-               "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
-        done = subprocess.run([sys.executable, "-m", "alembic", *words], cwd=self.root, env=env,
-                              capture_output=True, text=True, timeout=60)  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        return self.python("-m", "alembic", *words, code=code)
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +197,7 @@ def project(
             (one.root / "migrations/versions").mkdir()
             one.write("shop/__init__.py", BASE)
         one.models(models)
-        one.made()
+        one.begin()
         return one
 
     return make

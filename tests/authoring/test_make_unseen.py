@@ -86,5 +86,5 @@ def test_django_makes_up_no_value(project: Project) -> None:
     assert "order.made: rows that are there get the moment of the migration" in done.err
     (path,) = one.files() - before
     assert "field=models.CharField(max_length=9)" in Path(path).read_text()
-    one.tidegate("migrate")
+    one.migrate()
     one.nothing()

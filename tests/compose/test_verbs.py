@@ -81,7 +81,12 @@ def test_superuser_without_a_terminal(running: Stack) -> None:
 
 def test_make_writes_into_the_hosts_tree(running: Stack) -> None:
     """The file belongs to the owner of the tree, its SQL is shown; it is refused while behind."""
-    assert "there is nothing to make" in exited(running, ["make", "-m", "x"], 1).err
+    said = exited(running, ["make", "-m", "x"], 1).err
+    assert "there is nothing to make" in said and "Models that were seen:" in said
+    running.write({"shop/models.py": MODELS.replace("name =", "surname =")})
+    said = exited(running, ["make", "-m", "x"], 6).err
+    assert "--rename shop.Customer.name=surname   or   --drop shop.Customer.name" in said
+    assert len(list((running.folder / "shop" / "migrations").glob("0*.py"))) == 1
     running.write({"shop/models.py": MODELS + EMAIL})
     done = exited(running, ["make", "-m", "Add the email!"], 0)
     path = running.folder / "shop" / "migrations" / "0002_add_the_email.py"

@@ -55,8 +55,7 @@ def _foreign(table: str, context: Any) -> Refusal:
     return Refusal(
         f"{table} would be dropped, and no revision of this project made it",
         "It may belong to an extension or to another program that shares the database.",
-        "leave it out with include_name in env.py\n"
-        f"or, if the table has to go: --drop {table}",
+        f"leave it out with include_name in env.py\nor, if the table has to go: --drop {table}",
     )
 
 

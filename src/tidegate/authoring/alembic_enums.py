@@ -51,9 +51,7 @@ class User(NamedTuple):
         return self.new_default if self.changed else self.default
 
 
-def find_renames(
-    context: Any, metadatas: Sequence[Any], answers: Answers, found: Found
-) -> None:
+def find_renames(context: Any, metadatas: Sequence[Any], answers: Answers, found: Found) -> None:
     """Note the values that are, or may be, renamed."""
     if context.dialect.name != "postgresql":
         return
@@ -146,18 +144,19 @@ def _not_made_twice(upgrade: Any, there: Any) -> None:
     for one in _named(ops.DropTableOp, upgrade.ops):
         for column in getattr(one._reverse, "columns", ()):
             found = _enum_of(getattr(column, "type", None))
-            if found is not None and hasattr(found, "create_type"):
-                found.create_type = False
+            if found is not None:
+                _bare(one._reverse, (found.schema, str(found.name)))
 
 
 def _bare(operation: Any, key: tuple[str | None, str]) -> None:
     """Give the columns of the type one that `create_table` makes nothing for."""
     from sqlalchemy import ARRAY
-    from sqlalchemy.dialects.postgresql import ENUM
+
+    from tidegate.authoring.alembic_ops import Bare
 
     for column in uses(operation, key):
         old = _enum_of(column.type)
-        new = ENUM(*old.enums, name=old.name, schema=old.schema, create_type=False)
+        new = Bare(*old.enums, name=old.name, schema=old.schema, create_type=False)
         column.type = ARRAY(new) if isinstance(column.type, ARRAY) else new
 
 
@@ -188,9 +187,7 @@ def _make(context: Any, upgrade: Any, type: Type, outcome: Outcome) -> None:
         outcome.notes.append(f"the type {name}: made before the column that needs it")
 
 
-def _drop(
-    context: Any, upgrade: Any, type: Type, users: Sequence[User], outcome: Outcome
-) -> None:
+def _drop(context: Any, upgrade: Any, type: Type, users: Sequence[User], outcome: Outcome) -> None:
     """Drop a type with the last column that is of it."""
     from alembic.operations import ops
 

@@ -65,15 +65,29 @@ def _complete(context: Any, upgrade: Any, answers: Answers, root: Path, outcome:
         if not outcome.questions:
             alembic_enums.complete(context, upgrade, _each(metadata), outcome)
     alembic_renames.join_indexes(context, upgrade, answers, outcome)
-    upgrade.ops[:] = [*(one.operation() for one in renamed), *upgrade.ops]
+    upgrade.ops[:] = _committed_first([*(one.operation() for one in renamed), *upgrade.ops])
     _in_batches(context, upgrade, outcome)
     outcome.changes = list(_words(upgrade.ops))
+
+
+def _committed_first(operations: list[Any]) -> list[Any]:
+    """Put first what is committed by itself: nothing of the rest is committed with it then."""
+    from tidegate.authoring.alembic_ops import NewValues, Sql
+
+    def rank(one: Any) -> int:
+        if isinstance(one, NewValues):
+            return 1
+        return 0 if isinstance(one, Sql) and " RENAME VALUE " in one.up else 2
+
+    if not any(isinstance(one, NewValues) for one in operations):
+        return operations
+    return sorted(operations, key=rank)
 
 
 def _compared(context: Any, metadata: Any) -> list[Any]:
     from alembic.autogenerate.api import produce_migrations
 
-    upgrade = produce_migrations(context, metadata).upgrade_ops
+    upgrade: Any = produce_migrations(context, metadata).upgrade_ops
     leave_out_ours(upgrade)
     return list(upgrade.ops)
 
@@ -95,12 +109,27 @@ def leave_out_ours(upgrade: Any) -> None:
 def taken_back(connection: Any) -> Iterator[None]:
     """Give a savepoint and take everything back at its end."""
     # SQLite's driver opens no transaction for DDL by itself; a savepoint is one where none is open.
-    connection.exec_driver_sql("SAVEPOINT tidegate_make")
+    alone = _begun(connection)
     try:
         yield
     finally:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT tidegate_make")
         connection.exec_driver_sql("RELEASE SAVEPOINT tidegate_make")
+        if alone:
+            connection.exec_driver_sql("ROLLBACK")
+
+
+def _begun(connection: Any) -> bool:
+    """Set the savepoint; return whether a transaction had to be opened for it."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        connection.exec_driver_sql("SAVEPOINT tidegate_make")
+    except DBAPIError:  # PostgreSQL, and an engine with isolation_level="AUTOCOMMIT"
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("SAVEPOINT tidegate_make")
+        return True
+    return False
 
 
 def _in_batches(context: Any, upgrade: Any, outcome: Outcome) -> None:
@@ -147,11 +176,12 @@ def _words(operations: Sequence[Any]) -> Iterator[str]:
 
 
 def _altered(operation: Any) -> str:
-    """Say what an ALTER of a column changes."""
-    parts = {"modify_type": "type", "modify_nullable": "NULL", "modify_comment": "comment",
-             "modify_server_default": "default"}  # fmt: skip
-    found = [word for name, word in parts.items()
-             if getattr(operation, name, None) not in (None, False)
-             or (name == "modify_server_default" and getattr(operation, name, False) is None)
-             or (name == "modify_nullable" and getattr(operation, name, None) is False)]  # fmt: skip
+    """Say what an ALTER of a column changes; Alembic marks what stays with None or False."""
+    stays = {"modify_type": None, "modify_nullable": None, "modify_comment": False,
+             "modify_server_default": False}  # fmt: skip
+    found = [
+        name.removeprefix("modify_").replace("_", " ")
+        for name, mark in stays.items()
+        if getattr(operation, name, mark) is not mark
+    ]
     return f"({', '.join(found)})" if found else ""

@@ -7,6 +7,30 @@ from typing import Any
 
 from alembic.autogenerate import renderers
 from alembic.operations import ops
+from sqlalchemy.dialects.postgresql import ENUM
+
+
+class Bare(ENUM):
+    """An enum type that no table makes, rendered so by every version of SQLAlchemy."""
+
+    __module__ = "sqlalchemy.dialects.postgresql"  # Alembic renders it, and its import, by this
+
+    def copy(self, **more: Any) -> Bare:
+        """Return one like it: copies of a plain one forget what it is for."""
+        return Bare(*self.enums, name=self.name, schema=self.schema, create_type=False)
+
+    def __repr__(self) -> str:
+        place = f", schema={self.schema!r}" if self.schema else ""
+        values = ", ".join(map(repr, self.enums))
+        return f"ENUM({values}, name={str(self.name)!r}{place}, create_type=False)"
+
+
+class Own(ops.MigrateOperation):
+    """What all of them share."""
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what `alembic check` shows of it."""
+        return (type(self).__name__, *vars(self).values())
 
 
 class Sql(ops.ExecuteSQLOp):
@@ -21,7 +45,7 @@ class Sql(ops.ExecuteSQLOp):
         return Sql(self.down, self.up)
 
 
-class Sqls(ops.MigrateOperation):
+class Sqls(Own):
     """Statements in their order, with those that take them back in theirs."""
 
     def __init__(self, up: list[str], down: list[str], comment: str = "") -> None:
@@ -32,7 +56,7 @@ class Sqls(ops.MigrateOperation):
         return Sqls(self.down, self.up)
 
 
-class NewValues(ops.MigrateOperation):
+class NewValues(Own):
     """Values added to an enum type: outside a transaction, so that the next statement may use them.
 
     There is no way back: PostgreSQL takes no value out of a type, and one more does no harm.
@@ -46,7 +70,7 @@ class NewValues(ops.MigrateOperation):
         return NewValues(self.type, self.statements, not self.forward)
 
 
-class RenameColumn(ops.MigrateOperation):
+class RenameColumn(Own):
     """A column gets another name."""
 
     def __init__(self, table: str, old: str, new: str, schema: str | None) -> None:
@@ -57,7 +81,7 @@ class RenameColumn(ops.MigrateOperation):
         return RenameColumn(self.table, self.new, self.old, self.schema)
 
 
-class RenameTable(ops.MigrateOperation):
+class RenameTable(Own):
     """A table gets another name."""
 
     def __init__(self, old: str, new: str, schema: str | None) -> None:
@@ -68,7 +92,7 @@ class RenameTable(ops.MigrateOperation):
         return RenameTable(self.new, self.old, self.schema)
 
 
-class KeyMoved(ops.MigrateOperation):
+class KeyMoved(Own):
     """The primary key is another set of columns."""
 
     def __init__(self, table: str, schema: str | None, old: Any, new: Any) -> None:
@@ -79,7 +103,7 @@ class KeyMoved(ops.MigrateOperation):
         return KeyMoved(self.table, self.schema, self.new, self.old)
 
 
-class Check(ops.MigrateOperation):
+class Check(Own):
     """A CHECK comes or goes."""
 
     def __init__(self, table: str, schema: str | None, name: str, text: str, added: bool) -> None:

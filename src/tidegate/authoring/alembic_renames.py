@@ -130,7 +130,7 @@ def _columns(
             continue
         column = op.to_column()
         part = Part(old, _type(context, column.type), bool(column.nullable),
-                    after(list(present), op.column_name, kept), _target(op.to_column()))  # fmt: skip
+                    after(list(present), op.column_name, kept), _target(column))  # fmt: skip
         likely = candidates(part, [
             Part(name, _type(context, one.type), bool(one.nullable), after(order, one.name, kept),
                  _target(one))

@@ -22,8 +22,8 @@ def add_missed(context: Any, upgrade: Any, metadatas: Sequence[Any], outcome: Ou
     except Exception as error:  # the project's own DDL: nothing of it is ours to correct
         first = next(iter(str(error).splitlines()), "")
         outcome.notes.append(
-            "server defaults, CHECKs, computed columns and keys were not compared: the models can't "
-            f"be built on a scratch schema ({type(error).__name__}: {first})"
+            "server defaults, CHECKs, computed columns and keys were not compared: the models "
+            f"can't be built on a scratch schema ({type(error).__name__}: {first})"
         )
         return []
     for table, have, want in pairs:

@@ -52,9 +52,7 @@ class ValueRename:
         return f"ALTER TYPE {self.type} RENAME VALUE {literal(old)} TO {literal(new)}"
 
 
-def find(
-    context: Any, have: Type, want: Type, answers: Answers, found: Found
-) -> None:
+def find(context: Any, have: Type, want: Type, answers: Answers, found: Found) -> None:
     """Note which values go and come, and which of them are said to be renamed."""
     gone = [one for one in have.values if one not in want.values]
     come = [one for one in want.values if one not in have.values]

@@ -10,6 +10,10 @@ from typing import Any
 from tidegate.authoring.job import Outcome, Refusal
 
 Key = tuple[str, str]
+PAIR = re.compile(
+    r"""\(\s*(?P<quote>['"])(?P<app>\w+)(?P=quote)\s*,\s*"""
+    r"(?P=quote)(?P<name>\w+)(?P=quote)\s*,?\s*\)"
+)
 
 
 def renumber(outcome: Outcome) -> None:
@@ -21,7 +25,9 @@ def renumber(outcome: Outcome) -> None:
     conflicts: dict[str, Any] = loader.detect_conflicts()
     if not conflicts:
         return
-    texts = {key: Path(_path(one)).read_text("utf-8") for key, one in loader.disk_migrations.items()}
+    texts = {
+        key: Path(_path(one)).read_text("utf-8") for key, one in loader.disk_migrations.items()
+    }
     paths = {key: Path(_path(one)) for key, one in loader.disk_migrations.items()}
     names: dict[Key, Key] = {}
     for app, leaves in conflicts.items():
@@ -93,5 +99,4 @@ def _renamed(text: str, names: dict[Key, Key]) -> str:
         quote = match["quote"]
         return f"({quote}{app}{quote}, {quote}{name}{quote})"
 
-    pattern = r"\(\s*(?P<quote>['\"])(?P<app>\w+)(?P=quote)\s*,\s*(?P=quote)(?P<name>\w+)(?P=quote)\s*,?\s*\)"
-    return re.sub(pattern, lambda m: new(m) if (m["app"], m["name"]) in names else m[0], text)
+    return PAIR.sub(lambda m: new(m) if (m["app"], m["name"]) in names else m[0], text)

@@ -24,10 +24,11 @@ class Answers:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Answers:
         """Read them off the job."""
-        lists = {name: tuple(raw.get(name) or ()) for name in ("dropped", "filled")}
-        words = {name: str(raw.get(name) or "") for name in ("message", "app")}
-        flags = {name: bool(raw.get(name)) for name in ("empty", "merge", "renumber")}
-        return cls(**words, **flags, **lists, renames=dict(raw.get("renames") or {}))
+        return cls(
+            str(raw.get("message") or ""), str(raw.get("app") or ""), bool(raw.get("empty")),
+            bool(raw.get("merge")), bool(raw.get("renumber")), dict(raw.get("renames") or {}),
+            tuple(raw.get("dropped") or ()), tuple(raw.get("filled") or ()),
+        )  # fmt: skip
 
     def new_name(self, old: str, added: Iterable[str]) -> str:
         """Return which of the added things the user said `old` became, or ""."""
@@ -105,6 +106,7 @@ class Outcome:
     unused: list[str] = field(default_factory=list)
     error: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    sql: list[str] = field(default_factory=list)
     said: str = ""
 
     @property

@@ -83,7 +83,7 @@ def compare_tables(
     most = max(len(old), len(new), 1)
     score = (len(same) + 0.5 * len(close)) / most
     score += 0.2 * alike(old_name, new_name) if alike(old_name, new_name) >= 0.5 else 0.0
-    if score < 0.5 or not set(same) - {"id"} and most > 1:
+    if score < 0.5 or (not set(same) - {"id"} and most > 1):
         return None
     why = [f"{len(same)} of {len(old)} columns are the same"]
     if alike(old_name, new_name) >= 0.5:

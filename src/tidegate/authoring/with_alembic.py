@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +26,59 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
             "leave it out",
         )  # fmt: skip
     outcome = Outcome()
+    made: Any
     alias = project.sections()[0]
     with project._config(alias) as config:
         try:
             if answers.merge:
-                command.merge(config, "heads", answers.message or None)
+                made = command.merge(config, "heads", answers.message or None)
             elif answers.empty:
-                command.revision(config, answers.message)
+                made = command.revision(config, answers.message)
             else:
-                hook, outcomes = completing(answers, root)
-                try:
-                    command.revision(
-                        config, answers.message, autogenerate=True,
-                        process_revision_directives=hook,
-                    )  # fmt: skip
-                except Enough:
-                    pass
-                outcome = outcomes[-1] if outcomes else outcome
+                made, outcome = _compared(config, answers, root)
+            outcome.sql = _sql(config, made)
         except CommandError as error:
             outcome.error = _said(str(error))
     return outcome
+
+
+def _compared(config: Any, answers: Answers, root: Path) -> tuple[Any, Outcome]:
+    """Run autogenerate; return the revision, if one was written, and what came of it."""
+    from alembic import command
+
+    hook, outcomes = completing(answers, root)
+    made: Any = None
+    try:
+        made = command.revision(
+            config, answers.message, autogenerate=True, process_revision_directives=hook
+        )
+    except Enough:
+        pass
+    return made, outcomes[-1] if outcomes else Outcome()
+
+
+def _sql(config: Any, made: Any) -> list[str]:
+    """Return the statements of a new revision, as Alembic writes them for offline use."""
+    from alembic import command
+
+    lines: list[str] = []
+    for one in made if isinstance(made, list) else [made]:
+        if one is None:
+            continue
+        out = io.StringIO()
+        below = one.down_revision if isinstance(one.down_revision, str) else "base"
+        if isinstance(one.down_revision, tuple):
+            below = one.down_revision[0]
+        buffer, config.output_buffer = config.output_buffer, out
+        try:
+            command.upgrade(config, f"{below}:{one.revision}", sql=True)
+            lines += [line for line in out.getvalue().splitlines() if line.strip()]
+        except Exception as error:  # a revision that asks the database, or an env.py without a way
+            said = next(iter(str(error).strip().splitlines()), "")
+            lines.append(f"-- no SQL for {Path(one.path).name}: {type(error).__name__}: {said}")
+        finally:
+            config.output_buffer = buffer
+    return lines
 
 
 def compare(project: AlembicProject, alias: str, answers: Answers, root: Path) -> Outcome:

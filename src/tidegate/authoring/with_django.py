@@ -31,9 +31,32 @@ def make(project: Project, answers: Answers, root: Path) -> Outcome:
         compare(answers, root, outcome)
         if outcome.stopped or not outcome.changes:
             return outcome
+    before = _steps()
     with _told(answers, outcome, []):
         _call(answers, outcome, dry_run=False)
+    outcome.sql = [line for key in sorted(_steps() - before) for line in _sql(*key)]
     return outcome
+
+
+def _steps() -> set[tuple[str, str]]:
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    return set(loader.disk_migrations or ())
+
+
+def _sql(app: str, name: str) -> list[str]:
+    """Return the statements of a new migration."""
+    from django.core.management import call_command
+
+    out = io.StringIO()
+    try:
+        call_command("sqlmigrate", app, name, stdout=out, no_color=True)
+    except Exception as error:  # no database to write them for
+        said = next(iter(str(error).strip().splitlines()), "")
+        return [f"-- no SQL for {name}.py: {type(error).__name__}: {said}"]
+    return [line for line in out.getvalue().splitlines() if line.strip()]
 
 
 def compare(answers: Answers, root: Path, outcome: Outcome) -> None:

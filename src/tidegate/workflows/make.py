@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.target import Target, Teller
-from tidegate.errors import PolicyRefused, StateNotCurrent, StepFailed, UsageProblem
+from tidegate.errors import PolicyRefused, StateNotCurrent, UsageProblem
 from tidegate.model.command import Command
 from tidegate.model.finding import Findings
-from tidegate.process import Result, present, run
+from tidegate.process import present, run
 from tidegate.workflows.making import asking, inside
 from tidegate.workflows.update import insiding, standing
 from tidegate.workflows.update.story import refuse_unreachable
@@ -61,12 +60,13 @@ class Making:
         """Whether the project is Django's."""
         return (self.folder / "manage.py").is_file()
 
-    def command(self, *words: str) -> Command:
-        """Return the command that runs a framework's command with the host's code."""
+    def command(self, *words: str, more: Mapping[str, str] | None = None) -> Command:
+        """Return the command that runs the project's Python; `more` are mounts for it."""
         if self.target is None:
             return Command((self.python, *words), cwd=str(self.folder), environ=QUIET)
         return self.target.once(
-            self.target.backend, ("python", *words), user=self.user, mounts=self.mounts,
+            self.target.backend, ("python", *words), user=self.user,
+            mounts={**self.mounts, **(more or {})},
             environ=[f"{name}={value}" for name, value in {**QUIET, "HOME": "/tmp"}.items()],
         )  # fmt: skip
 
@@ -165,7 +165,7 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
             "change a model first; for an empty migration to write by hand: --empty",
         )
     formatted(one, created)
-    return created, [line for path in created for line in sql(one, path)]
+    return created, outcome["sql"]
 
 
 def refuse_behind(one: Making) -> None:
@@ -180,30 +180,6 @@ def refuse_behind(one: Making) -> None:
                 "would be made a second time, or be taken back.",
                 "tidegate migrate",
             )
-
-
-def sql(one: Making, path: Path) -> list[str]:
-    """Return the SQL of one created migration; what can't be had as SQL is said in its place."""
-    if one.django:
-        app = _app_of(one.folder, path)
-        words = ["manage.py", "sqlmigrate", app, path.stem]
-    else:
-        text = path.read_text(encoding="utf-8")
-        ids = re.findall(r"^(?:down_)?revision\b[^=]*=\s*['\"](\w+)['\"]", text, re.MULTILINE)
-        own = re.search(r"^revision\b[^=]*=\s*['\"](\w+)['\"]", text, re.MULTILINE)
-        if own is None:
-            return []
-        below = [found for found in ids if found != own[1]]
-        words = ["-m", "alembic", "upgrade", "--sql", f"{(below or ['base'])[0]}:{own[1]}"]
-    done = run(one.command(*words), 120, apart=True)
-    if not done.ok:
-        return [f"-- no SQL for {path.name}: {_last(done.err)}"]
-    return [line for line in done.out.strip().splitlines() if line.strip()]
-
-
-def _app_of(folder: Path, path: Path) -> str:
-    """Return the label of the app that a migration's file belongs to: its folder's name."""
-    return path.parent.parent.name
 
 
 def formatted(one: Making, paths: Sequence[Path]) -> None:
@@ -273,8 +249,3 @@ def _python(root: Path, environ: Mapping[str, str]) -> str:
             if (place / inner).is_file():
                 return str(place / inner)
     return shutil.which("python3") or shutil.which("python") or sys.executable
-
-
-def _last(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""

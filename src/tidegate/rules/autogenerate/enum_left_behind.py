@@ -42,8 +42,13 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
     }
     if any(isinstance(one.change, Opaque) for one in step.backward):
         return
+    freed: set[str] = set()  # types that got another name: one under the old name replaces it
     for moment in step.real():
         change = moment.change
+        if isinstance(change, AlterType) and change.what == "rename":
+            freed.add(change.name)
+        if isinstance(change, CreateType) and change.name in freed:
+            continue
         if isinstance(change, CreateType) and change.name not in dropped and change.name:
             if change.name.startswith("?") or change.name in moment.types:
                 continue

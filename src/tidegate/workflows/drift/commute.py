@@ -47,7 +47,7 @@ def refuse_different(
     if lines:
         raise PolicyRefused(
             f"{' and '.join(heads)} do not commute; no file was made",
-            f"Applied in this order (-) and in the other (+) the schema is not the same:\n"
+            "Applied in this order (-) and in the other (+) the schema is not the same:\n"
             + "\n".join(lines[:8]),
             _advice(project, orders[0], renumber),
         )

@@ -28,7 +28,10 @@ def models(found: Mapping[str, Any], place: str) -> list[Finding]:
     if not out:  # a refusal may be about what a rename would settle
         out = [_of_models(place, one["what"], one["next"]) for one in found["refusals"]]
     if not out:
-        out = [_of_models(place, f"no migration does this yet: {one}", MAKE) for one in found["changes"]]
+        out = [
+            _of_models(place, f"no migration does this yet: {one}", MAKE)
+            for one in found["changes"]
+        ]
     return out
 
 

@@ -87,7 +87,9 @@ def _built(
         inside.ask("build", lambda event: None, deployed=sorted(applied))
         if found is not None:
             made = _lines(server, place)
-            findings += saying.database(_place(request.root), found.connection.shown, made, found.schema)
+            findings += saying.database(
+                _place(request.root), found.connection.shown, made, found.schema
+            )
         if project.framework != "django":
             if len(applied) < len(every):
                 inside.ask("build", lambda event: None, deployed=sorted(every))

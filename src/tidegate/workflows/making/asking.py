@@ -17,7 +17,9 @@ KINDS = {"column": "its values", "field": "its values", "table": "its rows", "mo
          "value": "what is stored"}  # fmt: skip
 
 
-def settled(author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wanted) -> dict[str, Any]:
+def settled(
+    author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wanted
+) -> dict[str, Any]:
     """Run autogenerate until nothing is left to ask; return what came of it.
 
     Raises PolicyRefused where a question stays open or something can't be generated right.
@@ -38,6 +40,13 @@ def settled(author: Callable[[Mapping[str, Any]], dict[str, Any]], wanted: Wante
             raise _refusal(questions, refusals)
         for one in questions:
             _ask(one, job, wanted.ask)
+
+
+def refused(found: Mapping[str, Any]) -> PolicyRefused | None:
+    """Return the error for what is open or can't be generated right; None where nothing is."""
+    if not found["questions"] and not found["refusals"]:
+        return None
+    return _refusal(found["questions"], found["refusals"])
 
 
 def _ask(question: Mapping[str, Any], job: dict[str, Any], ask: Ask) -> None:

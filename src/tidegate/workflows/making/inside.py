@@ -36,13 +36,8 @@ def authored(one: Making, job: Mapping[str, Any]) -> dict[str, Any]:
 def _command(one: Making, job: str) -> Command:
     pyz = archive.cached(one.environ or os.environ)
     if one.target is None:
-        argv = (one.python, "-c", START.format(str(pyz)), job)
-        return Command(argv, cwd=str(one.folder), environ={"PYTHONDONTWRITEBYTECODE": "1"})
-    return one.target.once(
-        one.target.backend, ("python", "-c", START.format(PLACE), job), user=one.user,
-        mounts={**one.mounts, PLACE: f"{pyz}:ro"},
-        environ=["PYTHONDONTWRITEBYTECODE=1", "HOME=/tmp"],
-    )  # fmt: skip
+        return one.command("-c", START.format(str(pyz)), job)
+    return one.command("-c", START.format(PLACE), job, more={PLACE: f"{pyz}:ro"})
 
 
 def _error(error: Mapping[str, str]) -> TidegateError:

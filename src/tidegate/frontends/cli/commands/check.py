@@ -23,7 +23,6 @@ importing the project. With nothing named it reviews every migration of the proj
   --write-baseline  accept the findings of now: from then on only new ones count
   --no-baseline     leave the baseline out of account
   --database NAME   the database the migrations are for, where the project's files don't tell
-
   --drift           what the models have and no migration makes; needs the project's own Python, and
                     for Alembic builds the migrations on a scratch database, as plan does
   --against URL     with --drift: what differs between that database, which is only read, and what

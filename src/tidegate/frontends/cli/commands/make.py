@@ -30,8 +30,8 @@ Runs the framework's own autogenerate in the backend's container with the host's
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
 virtual environment. What autogenerate can't know is asked at a terminal, and refused with 6 where
 nobody can answer; so is what it would get wrong. No file is left then. Refuses with 6 as well while
-the database is not current, and ends with 1 when there is nothing to make. Prints the created file, its SQL, and what `tidegate check` has to say of it, which
-does not change the exit code.
+the database is not current, and ends with 1 when there is nothing to make. Prints the created file,
+its SQL, and what `tidegate check` has to say of it, which does not change the exit code.
 """
 
 from __future__ import annotations
