@@ -87,27 +87,45 @@ def make(
         except BaseException:
             shutil.rmtree(backup.path, ignore_errors=True)
             raise
-        proved, proving_took = _proved(backup, chosen.verify), time.monotonic() - at
-        if cipher:
-            at = time.monotonic()
-            with _full_disk_said(folder):
-                target = into / "encrypted" if bucket else folder
-                target.mkdir(mode=0o700, exist_ok=True)
-                backup = crypt.encrypted(backup, cipher, target, environ)
-            text = f"for {', '.join(cipher.recipients)}"
-            report.stage("encrypt", alias, text, time.monotonic() - at)
-        if bucket:
-            at = time.monotonic()
-            sending = Progress(report, alias, backup.bytes, 1.0, what="sent")
-            backup = bucket.put(backup, sending)
-            report.stage("send", alias, "sent, read back and compared", time.monotonic() - at)
-        if passing:
-            report.stage("backup", alias, f"{megabytes(backup.bytes)} in {backup.shown}")
-    receipt = _receipt(backup, chosen, began)
-    report.stage("verify", alias, proved, proving_took, receipt=receipt)
+        proved, took = _proved(backup, chosen.verify), time.monotonic() - at
+        if not passing:
+            receipt = _receipt(backup, chosen, began)
+            report.stage("verify", alias, proved, took, receipt=receipt)
+        else:
+            report.stage("verify", alias, proved, took)
+            backup = _passed_on(backup, (cipher, bucket), folder, environ, report)
+            receipt = _receipt(backup, chosen, began)
+            text = f"{megabytes(backup.bytes)} in {backup.shown}"
+            report.stage("backup", alias, text, receipt=receipt)
     for gone in _retire(chosen, alias, backup, environ):
         report.stage("backup", alias, f"removed {gone}: older than what is kept")
     return receipt
+
+
+def _passed_on(
+    backup: Backup,
+    by: tuple[crypt.Cipher | None, stores.Bucket | None],
+    folder: Path,
+    environ: Mapping[str, str],
+    report: Report,
+) -> Backup:
+    """Encrypt a proved backup, or send it, or both; it lies in a draft that goes afterwards."""
+    cipher, bucket = by
+    alias = str(backup.manifest["alias"])
+    if cipher:
+        at = time.monotonic()
+        with _full_disk_said(folder):
+            target = backup.path.parent / "encrypted" if bucket else folder
+            target.mkdir(mode=0o700, exist_ok=True)
+            backup = crypt.encrypted(backup, cipher, target, environ)
+        text = f"for {', '.join(cipher.recipients)}"
+        report.stage("encrypt", alias, text, time.monotonic() - at)
+    if bucket:
+        at = time.monotonic()
+        sending = Progress(report, alias, backup.bytes, 1.0, what="sent")
+        backup = bucket.put(backup, sending)
+        report.stage("send", alias, "sent, read back and compared", time.monotonic() - at)
+    return backup
 
 
 def _receipt(backup: Backup, chosen: Policy, began: float) -> dict[str, Any]:
@@ -173,7 +191,10 @@ def _size(gate: Gate, connection: Connection) -> int:
 
 
 def _earlier(chosen: Policy, alias: str, environ: Mapping[str, str]) -> Backup | None:
-    found = places.found(chosen.folder, chosen.remote, alias, environ)
+    if chosen.remote:
+        found = stores.Bucket(chosen.remote, environ).backups(alias, newest=True)
+    else:
+        found = archive.backups(chosen.folder, alias)
     return found[-1] if found else None
 
 
