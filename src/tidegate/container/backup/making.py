@@ -32,7 +32,7 @@ from tidegate.container.origin import container
 from tidegate.container.report import Report
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.databases.sqlite import SQLite, _filesystem
-from tidegate.errors import PolicyRefused, StepFailed
+from tidegate.errors import PolicyRefused, StepFailed, TidegateError
 from tidegate.model.connection import Connection
 
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
@@ -97,8 +97,11 @@ def make(
             receipt = _receipt(backup, chosen, began)
             text = f"{megabytes(backup.bytes)} in {backup.shown}"
             report.stage("backup", alias, text, receipt=receipt)
-    for gone in _retire(chosen, alias, backup, environ):
-        report.stage("backup", alias, f"removed {gone}: older than what is kept")
+    try:
+        for gone in _retire(chosen, alias, backup, environ):
+            report.stage("backup", alias, f"removed {gone}: older than what is kept")
+    except TidegateError as error:  # the new one is there: that is what matters now
+        report.warn(f"older backups were not removed: {error.what}")
     return receipt
 
 
