@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from tidegate.container.origin import container
 from tidegate.container.report import Report
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.databases.sqlite import SQLite, _filesystem
-from tidegate.errors import PolicyRefused, StepFailed, TidegateError
+from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.model.connection import Connection
 
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
@@ -67,12 +66,13 @@ def make(
     if bucket:
         bucket.check()
     folder = places.spool(environ) if bucket else chosen.folder
-    _prepare(folder, report)
+    _prepare(folder, _variable(bucket is not None), report)
     level = _level(gate, connection)
     size = _size(gate, connection)
     earlier = _earlier(chosen, alias, environ)
     ratio = _ratio(connection, earlier)
-    _refuse_full(folder, alias, int(size * ratio * (2 if cipher else 1)) + SPARE)
+    needed = int(size * ratio * (2 if cipher else 1)) + SPARE
+    _refuse_full(folder, alias, needed, _variable(bucket is not None))
     progress = Progress(report, alias, size, ratio, _raw_ratio(earlier))
     with ExitStack() as stack:
         passing = bool(cipher or bucket)
@@ -117,7 +117,7 @@ def _passed_on(
     alias = str(backup.manifest["alias"])
     if cipher:
         at = time.monotonic()
-        with _full_disk_said(folder):
+        with archive.full_disk_said(folder, _variable(bucket is not None)):
             target = backup.path.parent / "encrypted" if bucket else folder
             target.mkdir(mode=0o700, exist_ok=True)
             backup = crypt.encrypted(backup, cipher, target, environ)
@@ -146,7 +146,7 @@ def _receipt(backup: Backup, chosen: Policy, began: float) -> dict[str, Any]:
     return {**receipt, "encrypted": about["tool"]} if about else receipt
 
 
-def _prepare(folder: Path, report: Report) -> None:
+def _prepare(folder: Path, variable: str, report: Report) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         archive.sweep(folder)
@@ -154,10 +154,10 @@ def _prepare(folder: Path, report: Report) -> None:
         raise PolicyRefused(
             f"{folder} can't be written: {error.strerror}",
             "It is where the backup goes. Nothing was changed.",
-            "mount a volume there that this user may write, or name another folder with "
-            "TIDEGATE_BACKUP_DIR",
+            f"mount a volume there that this user may write, or name another with {variable}",
         ) from None
-    if container() and _filesystem(str(folder)) in ("overlay", "overlay2"):
+    passing = variable == _variable(True)
+    if container() and not passing and _filesystem(str(folder)) in ("overlay", "overlay2"):
         report.warn(
             f"{folder} lies in the container's own layer, and is lost with it; mount a volume"
         )
@@ -215,29 +215,19 @@ def _raw_ratio(earlier: Backup | None) -> float:
     return wrote / before if before and wrote else 1.0
 
 
-def _refuse_full(folder: Path, alias: str, needed: int) -> None:
+def _refuse_full(folder: Path, alias: str, needed: int, variable: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise PolicyRefused(
             f"{folder} has {megabytes(free)} free, and the backup of {alias} needs about "
             f"{megabytes(needed)}",
             "It was not begun. Nothing was changed.",
-            "make room there, or name another folder with TIDEGATE_BACKUP_DIR",
+            f"make room there, or name another folder with {variable}",
         )
 
 
-@contextmanager
-def _full_disk_said(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise StepFailed(
-            f"the disk of {folder} is full: the backup was given up",
-            "Nothing was kept of it, and nothing was changed.",
-            "make room there, or name another folder with TIDEGATE_BACKUP_DIR",
-        ) from None
+def _variable(remote: bool) -> str:
+    return "TIDEGATE_BACKUP_SPOOL" if remote else "TIDEGATE_BACKUP_DIR"
 
 
 def _write(
@@ -250,7 +240,8 @@ def _write(
 ) -> Backup:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     folder, tell = to
-    with _full_disk_said(folder), archive.drafting(folder) as draft:
+    said = archive.full_disk_said(folder, _variable(bool(chosen.remote)))
+    with said, archive.drafting(folder) as draft:
         database = gate.database(connection)
         if isinstance(database, PostgreSQL):
             found = pgdump.dump(database.direct(), draft, environ, tell, chosen.jobs)
