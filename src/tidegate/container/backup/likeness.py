@@ -12,7 +12,7 @@ PROVIDERS = {"i": "icu", "b": "builtin"}
 
 
 def create(admin: Session, fresh: str, like: str) -> str:
-    """Return the SQL for a new database: as the one of that name is, or as the server makes them."""
+    """Return the SQL for a new database: as the one named `like`, or as the server makes them."""
     sql = f"CREATE DATABASE {quote_identifier(fresh)} TEMPLATE template0"
     if not like:
         return sql
@@ -20,14 +20,17 @@ def create(admin: Session, fresh: str, like: str) -> str:
     ((owner, encoding, collate, ctype, provider, locale, space),) = admin.query(
         "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, "
         "to_jsonb(d) ->> 'datlocprovider', "
-        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), spcname "
+        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), "
+        "CASE WHEN spcname <> 'pg_default' AND has_tablespace_privilege(t.oid, 'CREATE') "
+        "THEN spcname END "
         "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace "
         f"WHERE datname = {quote_literal(like)}"
     )
     parts = [f"OWNER {quote_identifier(str(owner))}", f"ENCODING {quote_literal(str(encoding))}"]
     if collate and ctype:
         parts += [f"LC_COLLATE {quote_literal(collate)}", f"LC_CTYPE {quote_literal(ctype)}"]
-    parts.append(f"TABLESPACE {quote_identifier(str(space))}")
+    if space:  # to name even pg_default takes a privilege
+        parts.append(f"TABLESPACE {quote_identifier(space)}")
     kind = PROVIDERS.get(provider or "")
     if kind and locale:
         parts.append(f"LOCALE_PROVIDER {kind} {kind}_LOCALE {quote_literal(locale)}")
