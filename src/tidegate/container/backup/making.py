@@ -20,6 +20,7 @@ from tidegate.container.backup import (
     places,
     proving,
     scratch,
+    sites,
     sqlitecopy,
     stores,
 )
@@ -68,7 +69,10 @@ def make(
     folder = places.spool(environ) if bucket else chosen.folder
     _prepare(folder, _variable(bucket is not None), report)
     level = _level(gate, connection)
-    size = _size(gate, connection)
+    size, tool = _size(gate, connection)
+    if tool:
+        text = f"the server's log is kept by {tool}; TIDEGATE_BACKUP_COMMAND runs it in our place"
+        report.stage("backup", alias, text, archiver=tool)
     earlier = _earlier(chosen, alias, environ)
     ratio = _ratio(connection, earlier)
     needed = int(size * ratio * (2 if cipher else 1)) + SPARE
@@ -171,14 +175,14 @@ def _level(gate: Gate, connection: Connection) -> dict[str, Any]:
     }
 
 
-def _size(gate: Gate, connection: Connection) -> int:
-    """Return about the bytes of the tables without their indexes.
+def _size(gate: Gate, connection: Connection) -> tuple[int, str]:
+    """Return about the bytes of the tables without their indexes, and what keeps the log.
 
     `pg_table_size` would know better, and waits behind whoever holds a table's lock.
     """
     if connection.vendor == "sqlite":
         path = SQLite(connection).path
-        return os.path.getsize(path) if path and os.path.exists(path) else 0
+        return (os.path.getsize(path) if path and os.path.exists(path) else 0), ""
     session = gate.database(connection).session(5.0)
     try:
         rows = session.query(
@@ -186,11 +190,12 @@ def _size(gate: Gate, connection: Connection) -> int:
             "coalesce(sum(relpages) FILTER (WHERE relkind IN ('r', 'm', 't')), 0), "
             "coalesce(sum(relpages), 0) FROM pg_class WHERE oid >= 16384"
         )
+        tool = sites.archiver(session)
     finally:
         session.close()
     whole, tables, all_of_them = (int(str(one)) for one in rows[0])
     known = all_of_them * PAGE > whole / 2  # the numbers of pages are those of the last VACUUM
-    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0))
+    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0)), tool
 
 
 def _earlier(chosen: Policy, alias: str, environ: Mapping[str, str]) -> Backup | None:
