@@ -81,7 +81,8 @@ SETTINGS = (
     Setting(
         "lock_timeout",
         "2",
-        "seconds that a statement may wait for a lock; 0: no limit",
+        "seconds that a statement may wait for a lock; one that others would wait behind asks for "
+        "50 ms at a time; 0: no limit for any",
         kind="seconds",
     ),
     Setting(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 BASE_SQL = (
@@ -291,14 +292,17 @@ def downgrade():
 """
 
 
-def write(root: Path, framework: str) -> tuple[str, list[tuple[str, str]]]:
+def write(
+    root: Path, framework: str, names: Sequence[str] = tuple(KINDS)
+) -> tuple[str, list[tuple[str, str]]]:
     """Write the project's steps; return (the base's id, [(step, kind)…])."""
     steps = []
+    chosen = {name: KINDS[name] for name in names}
     if framework == "django":
         folder = root / "shop" / "migrations"
         parent = "0001_base"
         (folder / f"{parent}.py").write_text(_DJANGO_BASE.format(sql=BASE_SQL))
-        for number, (name, (operation, _)) in enumerate(KINDS.items(), 2):
+        for number, (name, (operation, _)) in enumerate(chosen.items(), 2):
             own = f"{number:04}_{name.rstrip('!').replace(' ', '_')}"
             (folder / f"{own}.py").write_text(_DJANGO_STEP.format(
                 atomic=name[-1] != "!", parent=parent, operation=operation))  # fmt: skip
@@ -310,7 +314,7 @@ def write(root: Path, framework: str) -> tuple[str, list[tuple[str, str]]]:
     body = "".join(f"    op.execute({one!r})\n" for one in BASE_SQL)
     (folder / "base.py").write_text(_ALEMBIC_STEP.format(own="r0001", parent=None, body=body))
     parent = "r0001"
-    for number, (name, (_, body)) in enumerate(KINDS.items(), 2):
+    for number, (name, (_, body)) in enumerate(chosen.items(), 2):
         own = f"r{number:04}"
         lines = f"    {body}"
         if name[-1] == "!":

@@ -26,9 +26,10 @@ def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> Non
     steps = ", ".join(plan.needs_approval)
     if given != plan.fingerprint:
         wrong = f"{given} is not the fingerprint of this plan." if given else ""
+        rewrites = [line for one in plan.rewrites for line in (one["why"], *one["instead"])]
         raise PolicyRefused(
-            f"the plan {plan.fingerprint} takes data away, or can't be taken back: {steps}",
-            f"{wrong}\nNothing was applied.".strip(),
+            f"the plan {plan.fingerprint} {_reason(plan)}: {steps}",
+            "\n".join(line for line in [wrong, *rewrites, "Nothing was applied."] if line),
             f"look at it, then: tidegate apply PLAN --approve {plan.fingerprint}",
         )
     mark = agent(environ)
@@ -39,6 +40,16 @@ def refuse_unapproved(plan: Plan, given: str, environ: Mapping[str, str]) -> Non
             "An agent can ask for an approval, and can't give it to itself. Nothing was applied.",
             f"a person types, on a terminal of their own: tidegate approve {plan.fingerprint}",
         )
+
+
+def _reason(plan: Plan) -> str:
+    """Say what a person has to say yes to."""
+    rewritten = {one["step"] for one in plan.rewrites}
+    if rewritten >= set(plan.needs_approval):
+        return "writes a large table anew while nobody can use it"
+    if rewritten:
+        return "takes data away, can't be taken back, or writes a large table anew"
+    return "takes data away, or can't be taken back"
 
 
 def _file(fingerprint: str, environ: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from tidegate.errors import ElectionNotWon
 from tidegate.model.readiness import Permanent, Transient
 
 if TYPE_CHECKING:
-    from tidegate.container.applying import Raising
+    from tidegate.container.raising import Raising
 
 PAUSE = 0.5
 RUNNING = (

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import random
 import time
 
-from tidegate.container import ledger
-from tidegate.container.applying import (
-    LOCK_REFUSED,
-    Raising,
-    backed_up,
+from tidegate.container import ledger, ways
+from tidegate.container.applying import backed_up
+from tidegate.container.holding import elected
+from tidegate.container.parts import DOWN, Parts
+from tidegate.container.patience import Patience
+from tidegate.container.persisting import Work, persist
+from tidegate.container.raising import LOCK_REFUSED, Raising, sqlstate
+from tidegate.container.report import masked
+from tidegate.container.stepping import (
+    blocking,
     book_of,
     changing,
     close_book,
-    sqlstate,
+    doorway,
+    unblock,
 )
-from tidegate.container.holding import elected
-from tidegate.container.report import masked
 from tidegate.container.undoing import Plan, Planning, plan
 from tidegate.contracts.database import Election
 from tidegate.contracts.framework import Applying
@@ -26,7 +29,19 @@ from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 
 
-def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
+def refuse_loss(found: Plan) -> None:
+    """Raise PolicyRefused unless going down loses nothing, by what is counted right now."""
+    way = found.chosen
+    if way is not None and way.name == "down" and (way.harmless or not way.loses):
+        return
+    lines = way.loses if way else [one.why_not for one in found.ways if one.why_not]
+    raise PolicyRefused(
+        f"{found.alias} can't go back without losing data; nothing was undone",
+        "\n".join(lines), ways.advice(found),
+    )  # fmt: skip
+
+
+def go_down(raising: Raising, planning: Planning, agreed: Plan, safe: bool = False) -> None:
     """Undo the plan's steps by their own reverse; what was agreed must still be the plan."""
     gate, connection = raising.gate, raising.connection
     lost: list[str] = []
@@ -38,6 +53,8 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
                 "Another process applied or recorded steps meanwhile.",
                 "plan it again: tidegate rollback --plan",
             )
+        if safe:
+            refuse_loss(now)  # somebody may have written since
         receipt = backed_up(raising, ())
         book = book_of(raising, election)
         book.begin(
@@ -67,54 +84,41 @@ def _undo(
     lost: list[str],
 ) -> None:
     """Undo; ask again for a refused lock until the deadline."""
-    pause = 0.2
-    while True:
-        applying = _listening(raising, election, now, records)
-        todo = [step for step in now.steps if step.id not in records]
-        staying = list(now.remaining)
-        try:
-            raising.gate.project.undo(raising.connection, todo, staying, applying)
-            _check(raising, now)
-            return
-        except TidegateError:
-            raise
-        except Exception as error:
-            if raising.signals.stopped:
-                raise Stopped(raising.signals.stopped) from error
-            if lost:
-                raise ElectionNotWon(
-                    f"the election for {now.alias} was lost in the middle: {lost[0]}",
-                    _stands(raising, now), "plan it again: tidegate rollback --plan",
-                ) from error  # fmt: skip
-            late = time.monotonic() + pause > raising.deadline
-            if sqlstate(error) != LOCK_REFUSED or not applying.atomic or late:
-                raise _failure(raising, now, applying, error) from error
-            raising.report.stage(
-                "rollback", applying.step, "a lock was not free in time; released, asking again"
-            )
-        time.sleep(pause * random.uniform(0.5, 1.0))
-        pause = min(pause * 2, 2.0)
-
-
-def _listening(
-    raising: Raising, election: Election, now: Plan, records: dict[str, ledger.Record]
-) -> Applying:
+    patience = Patience(raising, election, "rollback")
+    parts = Parts(election.query, DOWN)
+    door = doorway(raising, patience, parts)
     known = {step.id: step for step in now.steps}
     secrets = raising.report.secrets
 
-    def on_start(step: str) -> None:
-        raising.report.stage("rollback", step, "undoing", step=step)
+    def attempt() -> Applying:
+        def on_start(step: str) -> None:
+            raising.report.stage("rollback", step, "undoing", step=step)
 
-    def on_done(step: str, took: float) -> None:
-        said = [(masked(without_values(sql), secrets), t) for sql, t in applying.statements]
-        records[step] = ledger.Record(
-            known.get(step, Step(step)), took, said, applying.locks, state="undone"
-        )
-        text = f"undone ({len(records)} of {len(now.steps)})"
-        raising.report.stage("rollback", step, text, took, step=step)
+        def on_done(step: str, took: float) -> None:
+            said = [(masked(without_values(sql), secrets), t) for sql, t in applying.statements]
+            records[step] = ledger.Record(
+                known.get(step, Step(step)), took, said, applying.locks, state="undone"
+            )
+            text = f"undone ({len(records)} of {len(now.steps)})"
+            raising.report.stage("rollback", step, text, took, step=step)
 
-    applying = changing(raising, election, on_start, on_done)
-    return applying
+        applying = changing(raising, election, door, on_start, on_done)
+        return applying
+
+    def run(applying: Applying) -> None:
+        todo = [step for step in now.steps if step.id not in records]
+        raising.gate.project.undo(raising.connection, todo, list(now.remaining), applying)
+        _check(raising, now)
+
+    work = Work(
+        attempt,
+        run,
+        lambda: _stands(raising, now),
+        lambda applying, error: _failure(raising, patience, now, applying, error),
+    )
+    persist(raising, election, work, lost, patience, door)
+    if door is not None:
+        parts.forget(step.id for step in now.steps)
 
 
 def _check(raising: Raising, now: Plan) -> None:
@@ -128,7 +132,9 @@ def _check(raising: Raising, now: Plan) -> None:
         )
 
 
-def _failure(raising: Raising, now: Plan, applying: Applying, error: Exception) -> TidegateError:
+def _failure(
+    raising: Raising, patience: Patience, now: Plan, applying: Applying, error: Exception
+) -> TidegateError:
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     step = applying.step or "(between two steps)"
     lines = [f"cause: {type(error).__name__}: {cause.splitlines()[0]}"]
@@ -143,8 +149,8 @@ def _failure(raising: Raising, now: Plan, applying: Applying, error: Exception) 
         lines.append(f"{step} does not run in one transaction: part of its reverse may stay.")
     if sqlstate(error) == LOCK_REFUSED:
         return ElectionNotWon(
-            f"undoing {step} did not get its lock within the lock budget", "\n".join(lines),
-            "end the transaction that blocks it (pg_stat_activity), or raise --lock-timeout",
+            f"undoing {step} did not get its lock before the deadline",
+            "\n".join([*lines, *blocking(patience)]), unblock(patience),
         )  # fmt: skip
     return StepFailed(
         f"{step} could not be undone on database {now.alias}", "\n".join(lines),

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tidegate.container.applying import POLL, Raising, patiently
+from tidegate.container.applying import POLL
+from tidegate.container.raising import Raising, patiently
 from tidegate.contracts.database import Election
 from tidegate.errors import ElectionNotWon
 

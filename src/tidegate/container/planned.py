@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.container.ledger import literal
+from tidegate.container.parts import half_done
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import PolicyRefused, UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
-from tidegate.model.plan import basis, fingerprint
+from tidegate.model.plan import basis, digest, fingerprint, of_forms
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
 
@@ -40,6 +41,8 @@ class Plan:
     steps: tuple[str, ...]
     digests: Mapping[str, str]
     needs_approval: tuple[str, ...]
+    forms: Mapping[str, Mapping[str, list[list[str]]]]
+    rewrites: tuple[Mapping[str, Any], ...]
 
 
 def read(path: str) -> Plan:
@@ -54,14 +57,19 @@ def read(path: str) -> Plan:
             tuple(step["id"] for step in raw["steps"]),
             {step["id"]: step["digest"] for step in raw["steps"]},
             tuple(raw["needs_approval"]),
-        )
+            {step["id"]: {digest(one["sql"]): one["groups"] for one in step["online"]}
+             for step in raw["steps"] if step.get("online")},
+            tuple(raw.get("rewrites", ())),
+        )  # fmt: skip
     except OSError as error:
         raise UsageProblem(f"{path} can't be read: {error.strerror}", "", AGAIN) from None
     except (ValueError, KeyError, TypeError):
         raise UsageProblem(f"{path} is not a plan of tidegate", "", AGAIN) from None
     told = [Step(one, digest=plan.digests[one]) for one in plan.steps]
     ours = basis(told, (), (), "")["steps"]
-    if fingerprint(plan.parts) != plan.fingerprint or ours != plan.parts.get("steps"):
+    same_forms = of_forms(plan.forms) == plan.parts.get("online", "")
+    same_steps = ours == plan.parts.get("steps")
+    if fingerprint(plan.parts) != plan.fingerprint or not (same_steps and same_forms):
         raise UsageProblem(
             f"{path} was changed by hand: its fingerprint is not that of its contents",
             "A plan is applied as it was rehearsed, or not at all.",
@@ -75,7 +83,7 @@ def refuse_stale(
 ) -> None:
     """Raise PolicyRefused, naming what has moved since the plan was made."""
     done = [one for one in plan.steps if one in verdict.applied]
-    resumed = bool(done) and _began(plan, session)
+    resumed = _began(plan, session) and bool(done or half_done(session.query, plan.steps))
     moved = _moved(plan, steps, connection, verdict, session, resumed)
     if moved:
         raise PolicyRefused(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection
 
 Rows = Sequence[tuple[str | None, ...]]
+OVERTAKEN = "another process has won it"  # why an election is lost, where waiting helps
 
 
 class TableMissing(Exception):
@@ -57,6 +59,15 @@ class Election(Protocol):
         self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
     ) -> None:
         """Tie a session that will change the schema to this election; `cut` ends its statement."""
+
+    def blockers(self) -> Sequence[Blocker]:
+        """Return who is in the way of the fenced sessions right now; may be called by a thread."""
+
+    def still_there(self, blockers: Sequence[Blocker]) -> bool:
+        """Whether one of these transactions goes on, or may."""
+
+    def make_way(self, blocker: Blocker) -> None:
+        """Move maintenance of the server's own out of the way, where that stops nobody else."""
 
     def cancel(self) -> None:
         """End what the fenced sessions run right now; may be called from any thread."""

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tidegate.model.connection import Connection
+from tidegate.model.sessions import AppSession
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo
 
@@ -24,11 +25,21 @@ class StaticFiles:
 
 CONNECT_LIMIT = 10  # seconds for a driver's login while steps are applied; some wait for ever
 
-Run = Callable[[str], Sequence[tuple[object, ...]]]
+Run = Callable[[str], Sequence[Sequence[object]]]
 DDL = ("ALTER", "CREATE", "DROP", "LOCK", "TRUNCATE")
 
 
 AROUND = ("PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
+class Door(Protocol):
+    """Stands between a framework and its sessions while steps are applied."""
+
+    def begin(self, step: str, atomic: bool) -> bool:
+        """A step begins; return whether it is still one that the database takes back whole."""
+
+    def call(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
+        """Have one statement executed; it may be sent again, in another form, or not at all."""
 
 
 @dataclass(slots=True)
@@ -38,7 +49,8 @@ class Applying:
     `on_start(step)` and `on_done(step, seconds)` are called around each step; `opened(run, cut)`
     for each new session, with a function that runs SQL on that very session, in autocommit, and
     one that makes its running statement fail from another thread, without asking the server.
-    `redirect` are login fields that replace the project's own (a way round a pooler).
+    `redirect` are login fields that replace the project's own (a way round a pooler); `door` is
+    what every statement passes through, None where each is just sent.
     `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
     `atomic` whether the database takes a failed step back by itself. `statements` are those of
     the running step that ended well, with their seconds, and `locks` what they held (PostgreSQL).
@@ -48,7 +60,7 @@ class Applying:
     on_done: Callable[[str, float], None]
     opened: Callable[[Run, Callable[[], None]], None] | None = None
     redirect: Mapping[str, str] = field(default_factory=dict)
-    lock_timeout: float = 0.0
+    door: Door | None = None
     step: str = ""
     statement: str = ""
     failing: str = ""
@@ -64,6 +76,8 @@ class Applying:
         self.step, self.atomic, self.statement, self.failing = step, atomic, "", ""
         self.statements, self.locks = [], []
         self.started = time.monotonic()
+        if self.door is not None:
+            self.atomic = self.door.begin(step, atomic)
         self.on_start(step)
 
     def finish(self) -> None:
@@ -72,25 +86,31 @@ class Applying:
             self.on_done(self.step, time.monotonic() - self.started)
             self.step = ""
 
-    def sending(self, sql: str, run: Run) -> bool:
-        """Note the statement; return whether `sent` must follow it.
+    def around(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
+        """Run one statement of the framework's; `execute` sends it."""
+        self.sending(sql)
+        try:
+            result = self.through(session, sql, execute)
+        except Exception:
+            self.failed(sql)
+            raise
+        self.done(sql, session.run)
+        return result
 
-        `CREATE INDEX CONCURRENTLY` waits for every older transaction under the lock timeout, yet
-        blocks nobody while it waits, and leaves an INVALID index when it gives up: it gets no
-        timeout (https://www.postgresql.org/docs/current/sql-createindex.html).
-        """
+    def through(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
+        """Run one statement through the door, where there is one."""
+        return execute() if self.door is None else self.door.call(session, sql, execute)
+
+    def sending(self, sql: str) -> None:
+        """Note the statement that is sent."""
         self.statement = sql
         self.began = time.monotonic()
-        if not self.lock_timeout or "CONCURRENTLY" not in sql.upper():
-            return False
-        run("SET lock_timeout = 0")
-        return True
 
     def done(self, sql: str, run: Run) -> None:
         """Note that the statement ended well, and which locks its transaction now holds."""
         self.statements.append((sql, time.monotonic() - self.began))
         if self.ask_locks and sql.upper().lstrip().startswith(DDL):
-            found = {(str(mode), str(name)) for mode, name in run(self.ask_locks)}
+            found = {(str(row[0]), str(row[1])) for row in run(self.ask_locks)}
             self.locks += sorted(found - set(self.locks))
 
     def failed(self, sql: str) -> None:
@@ -107,10 +127,6 @@ class Applying:
         sent += [self.statement, *(sql for sql, _ in reversed(self.statements))]
         own = (sql for sql in sent if not sql.upper().lstrip().startswith(AROUND))
         return " ".join(next(own, "").split())
-
-    def sent(self, run: Run) -> None:
-        """Put the lock timeout back."""
-        run(f"SET lock_timeout = {int(self.lock_timeout * 1000)}")
 
 
 class Project(Protocol):
@@ -149,6 +165,15 @@ class Project(Protocol):
         applying: Applying,
     ) -> None:
         """Undo these steps, in this order; `remaining` are those that stay applied."""
+
+    def record(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        level: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Record these steps as applied without running them; `level` is all that then is."""
 
     def static_files(self) -> StaticFiles | None:
         """Return what is collected, or None when the project collects nothing."""

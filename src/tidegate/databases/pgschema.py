@@ -29,8 +29,8 @@ def _own(oid: str, catalogue: str) -> str:
 _TABLE = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
 # The ledger, and the frameworks' own books: they come with the first step, and stay.
 _NOT_LEDGER = (
-    "c.relname NOT IN ('tidegate_run', 'tidegate_step', 'tidegate_backfill', "
-    "'django_migrations', 'django_migrations_id_seq', 'alembic_version')"
+    "c.relname NOT IN ('tidegate_run', 'tidegate_step', 'tidegate_backfill', 'tidegate_part', "
+    "'tidegate_history', 'django_migrations', 'django_migrations_id_seq', 'alembic_version')"
 )
 
 # Each part yields (kind, name, definition). Columns are not numbered: taking a column away and

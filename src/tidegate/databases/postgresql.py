@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tidegate.contracts.database import Rows, Session, TableMissing
-from tidegate.databases import pginit, pgwire
+from tidegate.contracts.database import OVERTAKEN, Rows, Session, TableMissing
+from tidegate.databases import pgblockers, pginit, pgwire
 from tidegate.databases.pglocks import (
     DEATH_BOUNDS,
     FENCE,
@@ -29,6 +29,7 @@ from tidegate.databases.pglocks import (
 )
 from tidegate.databases.pgstates import explain
 from tidegate.errors import ElectionNotWon
+from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.oserrors import classify_os_error
 from tidegate.model.readiness import Permanent, Transient
@@ -38,6 +39,7 @@ VENDOR = "postgresql"
 HEARTBEAT = 2.0  # seconds between two signs of life
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
 SILENCE = 12.0  # seconds without an answer: the server has ended our session by now
+AUTOVACUUM_NOTICES = 1.6  # seconds: a little more than the default deadlock_timeout
 GRACE = 3.0  # seconds that a dead holder's session gets to end by itself
 
 
@@ -401,24 +403,32 @@ class PostgreSQLElection:
 
     def _live(self, on_lost: Callable[[str], None]) -> None:
         while not self._ended.wait(HEARTBEAT):
+            asked = self._session
             try:
                 self._query("SELECT 1")
             except (Transient, Permanent) as error:
                 if self._ended.is_set():
                     return
-                again = self._win_back()
+                again = self._win_back(asked)
                 silent = isinstance(error.__cause__, TimeoutError)
+                if again is False and not silent:
+                    on_lost(OVERTAKEN)
+                    return
                 if again is False or (again is None and silent):
-                    on_lost(f"no answer for {SILENCE:.0f} s" if silent else str(error))
+                    on_lost(f"no answer for {SILENCE:.0f} s")
                     return
 
-    def _win_back(self) -> bool | None:
+    def _win_back(self, dead: Session) -> bool | None:
         """After a cut connection: win anew. None while the server can't be reached at all.
 
-        When it refuses, no other process can win either; when it is silent, another may.
+        When it refuses, no other process can win either; when it is silent, another may. The
+        heartbeat and the one that applies may both find the connection cut: the second must not
+        close what the first has won with.
         """
         try:
             with self._guard:
+                if self._session is not dead:
+                    return self._won
                 self._won = False
                 self._session.close()
                 self._session = self._open()
@@ -431,10 +441,11 @@ class PostgreSQLElection:
 
     def hold_again(self) -> bool:
         """Return whether the election is still, or again, ours after the server went away."""
+        asked = self._session
         try:
             self._query("SELECT 1")
         except (Transient, Permanent):
-            return bool(self._win_back())
+            return bool(self._win_back(asked))
         return self._won
 
     def fence(
@@ -451,6 +462,30 @@ class PostgreSQLElection:
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
         self._cuts.append(cut)
         run(set_known(DEATH_BOUNDS))
+
+    def blockers(self) -> Sequence[Blocker]:
+        """Ask on the election's own session, which is idle."""
+        if not self._pids:
+            return []
+        try:
+            return pgblockers.read(self._query(pgblockers.who(self._pids[-3:])))
+        except (Transient, Permanent):
+            return []
+
+    def still_there(self, blockers: Sequence[Blocker]) -> bool:
+        """Ask for their virtual transactions, which every role may see."""
+        question = pgblockers.still(blockers)
+        try:
+            return not question or self._query(question)[0][0] != "0"
+        except (Transient, Permanent):
+            return True
+
+    def make_way(self, blocker: Blocker) -> None:
+        """Wait for the table in a way that an autovacuum notices and nobody else does."""
+        try:
+            self._query(pgblockers.make_way(blocker.relation, AUTOVACUUM_NOTICES))
+        except (Transient, Permanent, TableMissing):
+            self._query("ROLLBACK")
 
     def cancel(self) -> None:
         """Cancel the running statement of each fenced session, over a connection of its own.

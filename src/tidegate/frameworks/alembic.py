@@ -16,8 +16,8 @@ from typing import Any
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
-from tidegate.model.level import ancestors
-from tidegate.model.sessions import cutter
+from tidegate.model.level import ancestors, heads
+from tidegate.model.sessions import AppSession, cutter
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo, loses
 
@@ -236,14 +236,14 @@ class AlembicProject:
     ) -> None:
         """Run env.py as `alembic downgrade` does, and listen."""
         needed = {need for step in remaining for need in step.needs}
-        heads = [step.id for step in remaining if step.id not in needed]
-        if len(heads) > 1:
+        left = [step.id for step in remaining if step.id not in needed]
+        if len(left) > 1:
             raise UsageProblem(
-                f"after this {len(heads)} heads would remain: {', '.join(heads)}",
+                f"after this {len(left)} heads would remain: {', '.join(left)}",
                 "Alembic can only go down to one named revision at a time.",
                 "undo it by Alembic itself: alembic downgrade",
             )
-        target = heads[0] if heads else "base"
+        target = left[0] if left else "base"
         with self._config(connection.alias) as config:
             script = _script(config)
 
@@ -255,6 +255,26 @@ class AlembicProject:
 
             with _listening(connection, applying):
                 _run_env(config, script, downgrade, target)
+
+    def record(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        level: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Run env.py as `alembic stamp` does."""
+        tops = heads(level)
+        with self._config(connection.alias) as config:
+            script = _script(config)
+
+            def stamp(rev: Any, context: Any) -> Iterable[Any]:
+                _refuse_other_table(connection, context, script)
+                found: Iterable[Any] = script._stamp_revs(tops, rev)
+                return found
+
+            with _listening(connection, applying):
+                _run_env(config, script, stamp)
 
     def static_files(self) -> StaticFiles | None:
         """Alembic knows no static files."""
@@ -531,24 +551,24 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
             session.commit()
 
     def sending(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
-        context._tidegate_restore = applying.sending(sql, _runner(_session(conn)))
+        applying.sending(sql)
 
     def sent(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
         applying.done(sql, _runner(_session(conn)))
-        if context._tidegate_restore:
-            applying.sent(_runner(_session(conn)))
 
     def failed(context: Any) -> None:
         if context.statement:
             applying.failed(context.statement)
 
-    hooks: list[tuple[Any, str, Callable[..., None]]] = [
+    hooks: list[tuple[Any, str, Callable[..., Any]]] = [
         (Engine, "do_connect", redirect),
         (Pool, "connect", opened),
         (Engine, "before_cursor_execute", sending),
         (Engine, "after_cursor_execute", sent),
         (Engine, "handle_error", failed),
     ]
+    if applying.door is not None:
+        hooks += [(Engine, name, hook) for name, hook in _doors(connection, applying)]
     for target, name, hook in hooks:
         event.listen(target, name, hook)
     try:
@@ -556,6 +576,30 @@ def _listening(connection: Connection, applying: Applying) -> Iterator[None]:
     finally:
         for target, name, hook in hooks:
             event.remove(target, name, hook)
+
+
+def _doors(connection: Connection, applying: Applying) -> Iterator[tuple[str, Callable[..., bool]]]:
+    """Yield the dialect's events that stand for sending a statement; True means: it is sent."""
+
+    def through(context: Any, sql: str, send: Callable[[], Any]) -> bool:
+        session = AppSession(_session(context.root_connection), connection.vendor)
+        applying.through(session, sql, send)
+        return True
+
+    for name in ("do_execute", "do_executemany"):
+
+        def execute(cursor: Any, sql: str, params: Any, context: Any, name: str = name) -> bool:
+            send = getattr(context.dialect, name)
+            return through(context, sql, lambda: send(cursor, sql, params, context))
+
+        yield name, execute
+
+    def bare(cursor: Any, sql: str, context: Any) -> bool:
+        return through(
+            context, sql, lambda: context.dialect.do_execute_no_params(cursor, sql, context)
+        )
+
+    yield "do_execute_no_params", bare
 
 
 def _session(conn: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.model.step import Step
 
-PARTS = ("steps", "level", "schema", "target")
+PARTS = ("steps", "level", "schema", "target", "online")
 
 
 def basis(
@@ -30,6 +30,11 @@ def basis(
 def fingerprint(parts: Mapping[str, str]) -> str:
     """Return the name of the plan that stands on `parts`."""
     return digest(json.dumps({name: parts.get(name, "") for name in PARTS}, sort_keys=True))[:12]
+
+
+def of_forms(forms: Mapping[str, object]) -> str:
+    """Return the digest of the forms in which statements are run, by step; "" where none is."""
+    return digest(json.dumps(forms, sort_keys=True)) if forms else ""
 
 
 def digest(text: str) -> str:

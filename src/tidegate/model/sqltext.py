@@ -18,12 +18,25 @@ _PARTS = re.compile(
 LONGEST = 500
 
 
+NUMBER = re.compile(r"""("(?:[^"]|"")*")|\b\d[\d_.]*(?:e[+-]?\d+)?\b""", re.IGNORECASE)
+
+
 def without_values(sql: str) -> str:
     """Return one line of SQL in which every string is an ellipsis; at most LONGEST characters.
 
     A data migration writes what is nobody's business into its literals, and a password of a role
     is one of them. What can't be told apart is left out to the end of the text.
     """
+    return _cut(without_strings(sql), LONGEST)
+
+
+def outline(sql: str, most: int = 120) -> str:
+    """Return what another session's SQL does, without any value of it: numbers are left out too."""
+    return _cut(NUMBER.sub(lambda found: found[1] or "…", without_strings(sql)), most)
+
+
+def without_strings(sql: str) -> str:
+    """Return SQL in which every string is an ellipsis and every comment a space."""
 
     def shown(found: re.Match[str]) -> str:
         if found["name"] or found["parameter"]:
@@ -34,5 +47,9 @@ def without_values(sql: str) -> str:
             return "$$…$$"
         return "'…'"
 
-    line = " ".join(_PARTS.sub(shown, sql).split())
-    return line if len(line) <= LONGEST else line[:LONGEST] + " …"
+    return _PARTS.sub(shown, sql)
+
+
+def _cut(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[:most] + " …"

@@ -16,28 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.databases import pgschema
+from tidegate.databases import pgclasses, pgschema
 from tidegate.rehearsal.session import AppSession
 
-# From weak to strong (https://www.postgresql.org/docs/current/explicit-locking.html).
-MODES = {
-    "AccessShareLock": "ACCESS SHARE",
-    "RowShareLock": "ROW SHARE",
-    "RowExclusiveLock": "ROW EXCLUSIVE",
-    "ShareUpdateExclusiveLock": "SHARE UPDATE EXCLUSIVE",
-    "ShareLock": "SHARE",
-    "ShareRowExclusiveLock": "SHARE ROW EXCLUSIVE",
-    "ExclusiveLock": "EXCLUSIVE",
-    "AccessExclusiveLock": "ACCESS EXCLUSIVE",
-}
 KINDS = {"r": "table", "p": "table", "m": "materialized view", "v": "view", "i": "index",
          "I": "index", "S": "sequence", "f": "foreign table"}  # fmt: skip
-OUTSIDE = re.compile(
-    r"\bCONCURRENTLY\b|^\s*(VACUUM|CLUSTER\s*(;|$)|(CREATE|DROP|ALTER)\s+(DATABASE|TABLESPACE)|"
-    r"ALTER\s+SYSTEM|CREATE\s+SUBSCRIPTION|DROP\s+SUBSCRIPTION|REINDEX\s+(\([^)]*\)\s*)?"
-    r"(DATABASE|SYSTEM|SCHEMA)|COMMIT|BEGIN|ROLLBACK|START|END|SAVEPOINT|RELEASE|SET)\b",
-    re.IGNORECASE,
-)
 WAITS_FOR_WRITERS = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 
 _SNAPSHOT = """
@@ -194,21 +177,11 @@ class PostgresProbe:
 
     def may_wrap(self, sql: str) -> bool:
         """Whether a statement in autocommit may be put into a transaction of its own."""
-        return not OUTSIDE.search(sql)
+        return not (pgclasses.is_outside(sql) or pgclasses.lock_class(sql) == pgclasses.CONTROL)
 
     def must_watch(self, sql: str) -> bool:
         """Whether it refuses to run in a transaction, and is watched from beside."""
-        words = sql.split(None, 1)
-        return bool(OUTSIDE.search(sql)) and (words[0].upper() if words else "") not in (
-            "COMMIT",
-            "BEGIN",
-            "ROLLBACK",
-            "START",
-            "END",
-            "SAVEPOINT",
-            "RELEASE",
-            "SET",
-        )
+        return pgclasses.is_outside(sql)
 
     def snapshot(self, session: AppSession, before: bool = False) -> Snapshot | None:
         """Read the session; None where it can't be asked (its transaction has failed)."""

@@ -15,6 +15,7 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.rehearsal.filling import fill
+from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
 from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
@@ -64,6 +65,36 @@ class Rehearsal:
         self.runs.build(self.connection, job["deployed"])
         self.emit({"event": "built", "seconds": round(time.monotonic() - began, 3)})
 
+    def climb(self, job: dict[str, Any]) -> None:
+        """Apply every pending step, and tell after each what the schema has gained and lost."""
+        level: set[str] = set()
+
+        def look(step: str, seconds: float = 0.0) -> None:
+            nonlocal level
+            now = set(self._lines())
+            self.emit({"event": "level", "step": step, "gone": sorted(level - now),
+                       "came": sorted(now - level)})  # fmt: skip
+            level = now
+
+        look("")
+        applying = Applying(on_start=lambda step: None, on_done=look)
+        try:
+            self.runs.up(self.connection, applying)
+        except Exception as error:
+            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "up"})  # fmt: skip
+
+    def _lines(self) -> list[str]:
+        """Return the schema as the project's own session sees it: before its commit, too."""
+        session = self.runs.session(self.connection)
+        if self.vendor == "postgresql":
+            run = self._side.query if session.raw is None else session.run
+            return pgschema.lines(run)
+        if session.raw is None:
+            return _sqlite_lines(self.scratch.name, sqliteschema.all_lines)
+        return sqliteschema.all_lines(session.run)
+
     def fill(self, job: dict[str, Any]) -> None:
         """Put made-up rows into the tables of the deployed level."""
         if self._side is None:
@@ -92,7 +123,22 @@ class Rehearsal:
         if not self._up(connection, tracer, shapes):
             return
         top = self._schema("up", scratch)
+        self._recorded("up")
         self._round_trip(connection, job["pending"], (base, top), scratch)
+
+    def online(self, job: dict[str, Any]) -> None:
+        """Go up in the forms that were chosen, on a scratch database of its own."""
+        applying = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None,
+                            door=OnlineDoor(job["forms"]))  # fmt: skip
+        try:
+            self.runs.up(self.connection, applying)
+        except Exception as error:
+            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "online"})  # fmt: skip
+            return
+        self._schema("online", self.scratch)
+        self._recorded("online")
 
     # Up
 
@@ -216,6 +262,12 @@ class Rehearsal:
         self.emit({"event": "schema", "when": when, "lines": lines})
         return lines
 
+    def _recorded(self, when: str) -> None:
+        """Tell the framework's own rows."""
+        if self.vendor == "postgresql":
+            rows = self._side.query(self.project.recorded_sql(self.connection))
+            self.emit({"event": "recorded", "when": when, "rows": sorted(map(list, rows))})
+
     def _columns_now(self, session: AppSession | None) -> dict[tuple[int, int], tuple[str, str]]:
         """Return every column by what doesn't change with its name: PostgreSQL's numbers."""
         if self.vendor != "postgresql":
@@ -255,11 +307,13 @@ class Rehearsal:
         return sorted(set(gone))
 
 
-def _sqlite_lines(path: str) -> list[str]:
+def _sqlite_lines(
+    path: str, read: Callable[[sqliteschema.Run], list[str]] = sqliteschema.lines
+) -> list[str]:
     import sqlite3
 
     file = sqlite3.connect(path)
     try:
-        return sqliteschema.lines(lambda sql: file.execute(sql).fetchall())
+        return read(lambda sql: file.execute(sql).fetchall())
     finally:
         file.close()

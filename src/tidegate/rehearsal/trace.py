@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tidegate.rehearsal.pgprobe import KINDS, MODES, PostgresProbe, Relation, Seen, Snapshot
+from tidegate.model.blocker import MODES
+from tidegate.rehearsal.pgprobe import KINDS, PostgresProbe, Relation, Seen, Snapshot
 from tidegate.rehearsal.record import Record
 from tidegate.rehearsal.session import AppSession
 

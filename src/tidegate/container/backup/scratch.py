@@ -84,7 +84,7 @@ def database(
     """Give an empty database, gone afterwards: at `url`, else on a server of our own."""
     if url:
         base = from_url(url, alias, environ)
-        with _beside(PostgreSQL(base, environ), environ) as made:
+        with beside(PostgreSQL(base, environ), environ) as made:
             yield made
         return
     with _own_server(version, alias, environ) as made:
@@ -92,7 +92,8 @@ def database(
 
 
 @contextmanager
-def _beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+def beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+    """Give a new database on the server of `base`; dropped afterwards."""
     from dataclasses import replace
 
     name = f"tidegate_scratch_{os.getpid()}_{int(time.time())}"
@@ -137,7 +138,7 @@ def _own_server(version: str, alias: str, environ: Mapping[str, str]) -> Iterato
             )  # fmt: skip
         _await(server, folder)
         known = Connection(alias, "postgresql", str(folder), "5432", "postgres", name="postgres")
-        with _beside(PostgreSQL(known, environ), environ) as one:
+        with beside(PostgreSQL(known, environ), environ) as one:
             yield one
     finally:
         if server is not None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.applying import Raising
 from tidegate.container.backup import archive, making, restoring
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
+from tidegate.container.raising import Raising
 from tidegate.container.report import masked
 from tidegate.contracts.database import Election
 from tidegate.databases.postgresql import PostgreSQL

@@ -8,7 +8,9 @@ from typing import Any
 from tidegate._version import __version__
 from tidegate.databases import pgschema
 from tidegate.model.finding import Finding, Findings, in_order
-from tidegate.model.plan import basis, fingerprint
+from tidegate.model.plan import basis, fingerprint, of_forms
+from tidegate.model.words import counted
+from tidegate.workflows.plan import online, rewrites
 from tidegate.workflows.plan.impact import summary
 from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
@@ -32,6 +34,8 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         name_losses(rehearsed)
     schema = target.schema if target else rehearsed.schemas.get("base", [])
     parts = basis(outcome.pending, outcome.applied, schema, target.identity if target else "")
+    parts["online"] = of_forms(online.forms(rehearsed))
+    big = rewrites.of(rehearsed, case, outcome.rewrite_above)
     same, why = rehearsed.roundtrip
     up = rehearsed.schemas.get("up")
     base = rehearsed.schemas.get("base", [])
@@ -43,8 +47,10 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         "basis": parts,
         "level": {"applied": len(outcome.applied), "unknown": list(outcome.unknown)},
         "steps": [_step(one, case, rehearsed.proved(one)) for one in rehearsed.steps],
-        "needs_approval": [one.id for one in rehearsed.steps
-                           if one.destructive or (one.applied and one.irreversible)],
+        "needs_approval": [one.id for one in rehearsed.steps if one.destructive
+                           or (one.applied and one.irreversible)
+                           or any(one.id == big_one["step"] for big_one in big)],
+        "rewrites": big,
         "difference": pgschema.difference(base, up) if up is not None else [],
         "rehearsal": {
             "engine": outcome.engine,
@@ -86,6 +92,8 @@ def _step(step: StepTrace, case: Case, proved: bool) -> dict[str, Any]:
         "lost": step.lost,
         "lost_down": step.lost_down,
         "atomic": step.atomic,
+        "online": step.online,
+        "online_why": step.online_why,
         "applied": step.applied,
         "seconds": step.seconds,
         "statements": [_statement(one, case) for one in step.statements],
@@ -108,5 +116,5 @@ def _summary(outcome: Outcome, found: Sequence[Finding]) -> str:
         return "nothing is pending: there is nothing to plan"
     errors = sum(one.severity == "error" for one in found)
     warnings = sum(one.severity == "warning" for one in found)
-    steps = f"{len(outcome.pending)} step{'s' if len(outcome.pending) != 1 else ''}"
-    return f"{steps} rehearsed: {errors} errors, {warnings} warnings"
+    steps = counted(len(outcome.pending), "step")
+    return f"{steps} rehearsed: {counted(errors, 'error')}, {counted(warnings, 'warning')}"

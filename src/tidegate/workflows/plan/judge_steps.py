@@ -8,6 +8,7 @@ from tidegate.model.finding import Finding, Place
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import Event, count
 from tidegate.workflows.plan.judge import Case, of_statements
+from tidegate.workflows.plan.online import as_run
 from tidegate.workflows.plan.traced import Rehearsed, StepTrace, deletes
 
 
@@ -16,7 +17,8 @@ def of_everything(rehearsed: Rehearsed, case: Case, not_restored: list[str]) -> 
     found: list[Finding] = []
     for step in rehearsed.steps:
         if step.applied:
-            found += of_statements(step, case)
+            found += of_statements(as_run(step), case)
+            found += _online(step, case)
             found += _release(step, rehearsed, case)
             found += _lost(step, case)
             found += _way_back(step, rehearsed, case)
@@ -116,6 +118,18 @@ def _way_back(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Fin
             f"{step.id} can't be taken back: {step.irreversible}",
             "give it a way down (reverse_code, reverse_sql, downgrade()), or have a backup and "
             "approve the plan with --approve",
+            step.id,
+        )
+
+
+def _online(step: StepTrace, case: Case) -> Iterator[Finding]:
+    if step.online_why:
+        yield Finding(
+            "no-online-form",
+            "info",
+            case.place(step),
+            f"--online leaves {step.id} as it is: {step.online_why}",
+            "put what has an online form into a step of its own",
             step.id,
         )
 

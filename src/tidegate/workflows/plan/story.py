@@ -18,13 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tidegate.databases import pgschema
 from tidegate.errors import NotReady, RefusedForGood, UsageProblem
 from tidegate.frameworks import alembic, django
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import ancestors, judge
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
-from tidegate.workflows.plan import programs, scratch, target
+from tidegate.workflows.plan import online, programs, rewrites, scratch, target
 from tidegate.workflows.plan.runner import Event, Runner, project_python, runner
 from tidegate.workflows.plan.traced import Rehearsed, traces
 
@@ -55,6 +56,7 @@ class Request:
     python: str = ""
     framework: str = ""
     rows: str = ""
+    online: bool = False
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ class Outcome:
     rehearsed: Rehearsed
     not_restored: list[str]
     seconds: dict[str, float]
+    rewrite_above: int = 0
 
 
 def rehearse(request: Request, say: Say) -> Outcome:
@@ -130,9 +133,10 @@ def rehearse(request: Request, say: Say) -> Outcome:
         verdict = judge(steps, applied)
         by_id = {one.id: one for one in steps}
         pending = [by_id[one] for one in verdict.pending]
+        above = rewrites.limit(request.root)
         outcome = Outcome(project, connection, steps, verdict.applied, verdict.unknown, pending,
                           found, "dump" if found else "migrations", "", Rehearsed(traces(pending)),
-                          [], clock.seconds)  # fmt: skip
+                          [], clock.seconds, above)  # fmt: skip
         if not pending:
             return outcome
         say(f"rehearsing {len(pending)} steps of {project.framework} on a scratch database")
@@ -150,7 +154,42 @@ def rehearse(request: Request, say: Say) -> Outcome:
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
                        pending=[one.id for one in pending])  # fmt: skip
             clock.note("rehearsal")
+            if request.online and server is not None:
+                _prove_online(request, outcome, server, place, recorded_sql, python, dumped)
+                clock.note("online")
     return outcome
+
+
+def _prove_online(
+    request: Request,
+    outcome: Outcome,
+    server: scratch.Server,
+    place: dict[str, str],
+    recorded_sql: str,
+    python: str,
+    dumped: Future[str] | None,
+) -> None:
+    """Choose the online forms, and run them on a scratch database of their own."""
+    rehearsed = outcome.rehearsed
+    if "up" in rehearsed.failures:
+        return
+    tables = server.query(online.PARTITIONED, place["name"])
+    online.choose(rehearsed, [pgschema.shown(str(row[0]), str(row[1])) for row in tables])
+    forms = online.forms(rehearsed)
+    if not forms:
+        return
+    with (
+        scratch.database(server, outcome.connection.name) as name,
+        runner(request.root, python, request.environ, None) as inside,
+    ):
+        inside.ask("look", lambda event: None, root=str(request.root), database=request.database,
+                   framework=request.framework)  # fmt: skip
+        second = {**place, "name": name}
+        inside.ask("point", lambda event: None, alias=outcome.connection.alias, scratch=second)
+        _fill(outcome, server, second, recorded_sql, inside, Clock(), dumped)
+        inside.ask("online", rehearsed.hear, forms=forms)
+    if why := online.compare(rehearsed):
+        online.withdraw(rehearsed, why)
 
 
 def _number(text: str) -> int:

@@ -122,7 +122,7 @@ def dump(target: Target, programs: Programs) -> str:
     argv = [programs.path("pg_dump"), "--schema-only", "--no-owner", "--no-privileges",
             "--no-publications", "--no-subscriptions", "--no-tablespaces",
             "--lock-wait-timeout=5000", "-T", "tidegate_run", "-T", "tidegate_step",
-            "-T", "tidegate_backfill", "-T", "tidegate_history"]  # fmt: skip
+            "-T", "tidegate_backfill", "-T", "tidegate_part", "-T", "tidegate_history"]  # fmt: skip
     for flag, value in (("-h", one.host), ("-p", one.port), ("-U", one.user), ("-d", one.name)):
         argv += [flag, value] if value else []
     command = Command(tuple(argv), environ=environ, secrets=(one.password.reveal(),))

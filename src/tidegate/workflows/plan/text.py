@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.model.finding import Findings
+from tidegate.model.words import counted
 from tidegate.workflows.plan.impact import STRENGTH
 
 
@@ -46,7 +47,16 @@ def _step(step: dict[str, Any]) -> list[str]:
                          (f"  ({step['path'].rsplit('/', 1)[-1]}{line})"))  # fmt: skip
     rest = len(step["statements"]) - len(shown)
     if rest:
-        lines.append(f"  and {rest} statements that touch nothing that is there already")
+        touch = "touches" if rest == 1 else "touch"
+        lines.append(
+            f"  and {counted(rest, 'statement')} that {touch} nothing that is there already"
+        )
+    if step["online"]:
+        lines.append("  apply runs it statement by statement, and in these forms:")
+        for one in step["online"]:
+            lines += [
+                f"    online    {' '.join('; '.join(group).split())}" for group in one["groups"]
+            ]
     if step["lost_down"] and step["reversible"]:
         lines.append(f"  taking it back drops {', '.join(step['lost_down'])}")
     return lines
@@ -74,6 +84,8 @@ def _ending(plan: dict[str, Any]) -> list[str]:
     if release["statements"]:
         lines.append(f"running release: {release['statements']} statements tried after each step, "
                      f"from its {release['from']}")  # fmt: skip
+    for one in plan["rewrites"]:
+        lines += ["", one["why"], "instead:", *(f"  {line}" for line in one["instead"])]
     if plan["needs_approval"]:
         lines.append(f"needs approval ({', '.join(plan['needs_approval'])}): "
                      f"tidegate apply PLAN --approve {plan['plan']}")  # fmt: skip

@@ -28,6 +28,8 @@ class StepTrace:
     lost_down: list[str] = field(default_factory=list)
     irreversible: str = ""
     down_seconds: float | None = None
+    online: list[Event] = field(default_factory=list)  # statements with the form they run in
+    online_why: str = ""  # why there is none, where one was to be had
 
     @property
     def reversible(self) -> bool:
@@ -57,6 +59,7 @@ class Rehearsed:
     release_statements: int = 0
     release_from: str = ""
     build_seconds: float = 0.0
+    recorded: dict[str, list[list[str]]] = field(default_factory=dict)  # the framework's own rows
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
 
@@ -75,6 +78,8 @@ class Rehearsed:
                 step.down_seconds, step.lost_down = event["seconds"], event["lost"]
         elif kind == "schema":
             self.schemas[event["when"]] = event["lines"]
+        elif kind == "recorded":
+            self.recorded[event["when"]] = event["rows"]
         elif kind == "compared":
             self.differences[event["way"]] = event["difference"]
         elif kind == "failed":

@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approval, planned
-from tidegate.container.applying import Raising, raise_level
+from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
@@ -92,7 +93,7 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
         finally:
             session.close()
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals,
-                      plan=plan.fingerprint, check=check)  # fmt: skip
+                      plan=plan.fingerprint, forms=plan.forms, check=check)  # fmt: skip
     after = raise_level(raising)
     fresh = sum(step in after.applied for step in plan.steps)
     text = f"plan {plan.fingerprint}: {fresh} of {len(plan.steps)} steps are applied"

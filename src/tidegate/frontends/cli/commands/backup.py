@@ -20,11 +20,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tidegate.container.applying import Raising
 from tidegate.container.backup import making, places, proving, verbs
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.gate import open_gate
+from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals

@@ -1,7 +1,7 @@
 """Run the pending steps on a scratch database, and say what they would do to the real one.
 
 usage: tidegate plan [--database ALIAS] [--against URL] [--from STEP,... | --since GIT_REF]
-                     [--with-data ROWS] [--scratch URL] [--python PATH]
+                     [--with-data ROWS] [--online] [--scratch URL] [--python PATH]
                      [--fail-on error|warning|info|never]
                      [-o FILE] [--format text|json|markdown|html]
 
@@ -9,8 +9,11 @@ Without --against the target is the project's own database. It is only read: its
 its statistics say how large the tables are. --from names the deployed steps instead (`zero`: an
 empty database), --since a commit whose steps are deployed; the scratch is then built from the
 migrations. --with-data puts so many made-up rows into each scratch table, for steps that go by
-rows. --scratch names a PostgreSQL server to rehearse on in place of the embedded one, which needs
-the extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for `tidegate apply`.
+rows. --online chooses forms that keep nobody waiting (CONCURRENTLY, NOT VALID and VALIDATE, a
+validated CHECK before SET NOT NULL), runs them as well, and has `apply` use them where they end in
+the same schema. --scratch names a PostgreSQL server to rehearse on in place of the embedded one,
+which needs the extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for
+`tidegate apply`.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
@@ -42,7 +46,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         from tidegate.workflows.plan.document import findings
         from tidegate.workflows.plan.story import Request, rehearse
 
-        given = flags(argv, FLAGS, "plan")
+        words = [word for word in argv if word != "--online"]
+        given: dict[str, Any] = dict(flags(words, FLAGS, "plan"))
+        given["online"] = len(words) < len(argv)
         fail_on, out = given.pop("fail_on", "error"), given.pop("out", "")
         if fail_on not in (*SEVERITIES, "never"):
             raise UsageProblem(f"--fail-on is {fail_on!r}", "", "use error, warning, info or never")

@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approving
-from tidegate.container.applying import Raising
 from tidegate.container.backup import places, restoring, scratch, verbs
 from tidegate.container.backup.archive import Backup, check_digests
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.gate import open_gate
+from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals

@@ -1,0 +1,255 @@
+"""Apply the pending steps under a run in the ledger; what it says is read from the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tidegate.container import ledger
+from tidegate.container.already_there import MEANING, after_failure, is_there
+from tidegate.container.doorway import Doorway
+from tidegate.container.parts import Parts
+from tidegate.container.patience import Patience
+from tidegate.container.persisting import Work, persist
+from tidegate.container.raising import LOCK_REFUSED, Raising, sqlstate
+from tidegate.container.report import masked
+from tidegate.contracts.database import Election
+from tidegate.contracts.framework import Applying
+from tidegate.errors import ElectionNotWon, StepFailed, Stopped, TidegateError
+from tidegate.model import words
+from tidegate.model.level import Verdict
+from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqltext import without_values
+from tidegate.model.step import Step
+
+OWN_LOCKS = (  # the strong ones on the user's own relations
+    "SELECT DISTINCT mode, relation::regclass::text FROM pg_locks WHERE locktype = 'relation' "
+    "AND pid = pg_backend_pid() AND granted AND relation >= 16384 AND mode IN "
+    "('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', "
+    "'AccessExclusiveLock') AND relation IN (SELECT oid FROM pg_class WHERE relkind IN "
+    "('r', 'p', 'm', 'f'))"
+)
+
+
+def book_of(raising: Raising, election: Election) -> ledger.Ledger:
+    """Return the ledger of this database, written through the election's own session."""
+    gate, connection = raising.gate, raising.connection
+    return ledger.Ledger(
+        election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
+    )
+
+
+def written_down(
+    raising: Raising, election: Election, before: Verdict, lost: list[str], receipt: str = ""
+) -> Verdict:
+    """Apply under a run in the ledger; the run's steps are those that the database has after."""
+    gate, connection = raising.gate, raising.connection
+    book = book_of(raising, election)
+    records: dict[str, ledger.Record] = {}
+    parts = Parts(election.query)
+    if connection.vendor == "postgresql":
+        parts.forget(before.applied)
+    book.begin(
+        " ".join(before.pending)[:2000],
+        fingerprint=raising.plan or gate.fingerprint(connection.alias, before.pending),
+        level_before=gate.recorded_digest(connection.alias),
+        backup=receipt,
+    )
+    began = time.monotonic()
+    state, message = "failed", ""
+    try:
+        _apply(raising, election, (records, parts), before, lost)
+        state = "done"
+    except Stopped as stop:
+        message = f"stopped by signal {stop.signum}"
+        raise
+    except TidegateError as error:
+        message = masked(error.what, raising.report.secrets)
+        raise
+    finally:
+        close_book(raising, book, (state, message), began, records)
+    after = _standing(raising)
+    if connection.vendor == "postgresql":
+        parts.forget(after.applied - before.applied)
+    if after.pending and not raising.target:
+        raise StepFailed(
+            f"{connection.alias} still lacks {words.counted(len(after.pending), 'step')} after the "
+            "framework said that it was done",
+            f"Pending: {', '.join(after.pending[:5])}.",
+            "see `tidegate status`",
+        )
+    return after
+
+
+def close_book(
+    raising: Raising,
+    book: ledger.Ledger,
+    outcome: tuple[str, str],
+    began: float,
+    records: Mapping[str, ledger.Record],
+    undone: bool = False,
+) -> None:
+    """Write the end of the run; what can't be written must not hide why it ended.
+
+    Only steps that the database really has count, or, with `undone`, that it no longer has.
+    """
+    try:
+        applied = _standing(raising).applied
+    except (Transient, Permanent):
+        return  # the server is gone: the next holder closes this run as abandoned
+    kept = [record for id, record in records.items() if (id in applied) is not undone]
+    after = raising.gate.recorded_digest(raising.connection.alias)
+    book.end(outcome[0], time.monotonic() - began, kept, outcome[1], after)
+    if book.off:
+        raising.report.warn(f"the ledger was not written: {book.off}")
+
+
+def _apply(
+    raising: Raising,
+    election: Election,
+    kept: tuple[dict[str, ledger.Record], Parts],
+    before: Verdict,
+    lost: list[str],
+) -> None:
+    records, parts = kept
+    patience = Patience(raising, election, "migrate")
+    door = doorway(raising, patience, parts)
+    known = {step.id: step for step in raising.gate.steps(raising.connection.alias)}
+    total = len(before.pending)
+
+    def attempt() -> Applying:
+        def on_start(step: str) -> None:
+            raising.report.stage("migrate", step, "applying", step=step)
+
+        def on_done(step: str, took: float) -> None:
+            said = _said(applying, raising)
+            records[step] = ledger.Record(known.get(step, Step(step)), took, said, applying.locks,
+                                          patience.retries.get(step, 0))  # fmt: skip
+            text = f"done ({len(records)} of {total})"
+            raising.report.stage("migrate", step, text, took, step=step)
+
+        applying = changing(raising, election, door, on_start, on_done)
+        return applying
+
+    project = raising.gate.project
+    work = Work(
+        attempt,
+        lambda applying: project.apply(raising.connection, raising.target, applying),
+        lambda: _stands(raising, before),
+        lambda applying, error: _failure(raising, patience, applying, error, before),
+    )
+    persist(raising, election, work, lost, patience, door)
+
+
+def _said(applying: Applying, raising: Raising) -> list[tuple[str, float]]:
+    secrets = raising.report.secrets
+    return [(masked(without_values(sql), secrets), took) for sql, took in applying.statements]
+
+
+def doorway(raising: Raising, patience: Patience, parts: Parts) -> Doorway | None:
+    """Return what statements pass through; nothing where the database has no such locks."""
+    return Doorway(patience, parts) if raising.connection.vendor == "postgresql" else None
+
+
+def changing(
+    raising: Raising,
+    election: Election,
+    door: Doorway | None,
+    on_start: Callable[[str], None],
+    on_done: Callable[[str, float], None],
+) -> Applying:
+    """Return what the framework is given: each session fenced, and with its lock budget."""
+    budget = float(raising.settings["lock_timeout"]) if door is not None else 0.0
+
+    def opened(run: Any, cut: Callable[[], None]) -> None:
+        election.fence(run, cut)
+        if budget:
+            run(f"SET lock_timeout = {int(budget * 1000)}")
+
+    return Applying(
+        on_start=on_start,
+        on_done=on_done,
+        opened=opened,
+        redirect=election.redirect,
+        door=door,
+        ask_locks=OWN_LOCKS if door is not None else "",
+    )
+
+
+def _failure(
+    raising: Raising, patience: Patience, applying: Applying, error: Exception, before: Verdict
+) -> TidegateError:
+    """Say the step, the statement, the cause, and where the database stands now."""
+    state = sqlstate(error)
+    cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
+    kind = type(error).__name__
+    sql = applying.shown
+    shown = f"{sql[:300]} …" if len(sql) > 300 else sql
+    step = applying.step or "(between two steps)"
+    meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]
+    meaning += [line for line in cause.splitlines()[1:4] if line.strip()]
+    if shown:
+        meaning.append(f"last statement: {shown}")
+    path = next((s.path for s in raising.gate.steps(raising.connection.alias) if s.id == step), "")
+    if path:
+        meaning.append(f"file: {path}")
+    meaning.append(_stands(raising, before))
+    if not applying.atomic:
+        meaning.append(_half(raising, step, applying.door))
+    if state == LOCK_REFUSED or patience.gave_up:
+        return ElectionNotWon(
+            f"step {step} did not get its lock before the deadline",
+            "\n".join([*meaning, *blocking(patience)]),
+            unblock(patience),
+        )
+    there = is_there(state, cause)
+    meaning += [MEANING] if there else []
+    return StepFailed(
+        f"step {step} failed on database {raising.connection.alias}",
+        "\n".join(meaning),
+        after_failure(raising, there),
+    )
+
+
+def _half(raising: Raising, step: str, door: Any) -> str:
+    """Say what becomes of a step that is not one transaction."""
+    if not isinstance(door, Doorway) or not door.parts.on:
+        return (f"{step} does not run in one transaction: what it did before it failed may still "
+                "be there. Look before you run it again.")  # fmt: skip
+    return (f"{step} does not run in one transaction: what it changed in the schema before it "
+            "failed stays, and the next run goes on after it. Rows that it writes are written "
+            "again.")  # fmt: skip
+
+
+def blocking(patience: Patience) -> list[str]:
+    """Return lines that name who was in the way last."""
+    found = patience.gave_up or patience.last
+    return [f"in the way of {one.wanted}: {one.sentence}" for one in found[:3]]
+
+
+def unblock(patience: Patience) -> str:
+    """Return what to type against a lock that is not given."""
+    found = patience.gave_up or patience.last
+    ending = "; ".join(f"SELECT pg_terminate_backend({one.pid})" for one in found[:3] if one.pid)
+    first = f"end what is in the way ({ending})" if ending else "end what is in the way"
+    return f"{first}, or wait for it longer with --timeout"
+
+
+def _stands(raising: Raising, before: Verdict) -> str:
+    try:
+        now = _standing(raising)
+    except (Transient, Permanent) as error:
+        return f"database: can't be asked where it stands: {error}"
+    fresh = [step for step in before.pending if step in now.applied]
+    if not fresh:
+        return "database: stands where it stood before, no step of this run was kept"
+    kept = ", ".join(fresh[-3:])
+    return (
+        f"database: {len(fresh)} of {len(before.pending)} steps are applied and stay "
+        f"(the last: {kept}); {len(now.pending)} are pending"
+    )
+
+
+def _standing(raising: Raising) -> Verdict:
+    return raising.gate.standing(raising.connection)
