@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,26 @@ def test_unsafe_asks_which_migrations_ran_nowhere(project: Django) -> None:
         "0003_more.py",
     ]  # fmt: skip
     assert "'0002_index_rest'" in (path.parent / "0003_more.py").read_text("utf-8")
+
+
+def test_new_files_are_numbered_in_order(project: Django) -> None:
+    """Where nothing comes after the divided file, its parts have the next numbers; as reviewed."""
+    check_ = 'models.CheckConstraint(condition=models.Q(total__gte=0), name="positive")'
+    path = project.add(
+        "0002_index",
+        f"""{INDEX}
+        migrations.AddField("order", "source", models.TextField(null=True)),
+        migrations.AddConstraint("order", {check_}),
+        migrations.AddField("order", "target", models.TextField(null=True)),""",
+    )
+    done = check(project.root, "--fix", "--unsafe", "--yes", str(path.relative_to(project.root)))
+    assert done.returncode == 0, done.stdout
+    names = sorted(one.stem for one in path.parent.glob("0*.py"))
+    assert [one[:4] for one in names] == [f"{number:04d}" for number in range(1, len(names) + 1)]
+    for before, name in itertools.pairwise(names):
+        text = (path.parent / f"{name}.py").read_text("utf-8")
+        assert re.search(rf"""["']{before}["']\)""", text), name
+    assert f"{len(names) - 1} migrations reviewed" in done.stdout
 
 
 def test_what_is_left_to_the_author_is_said(project: Django) -> None:

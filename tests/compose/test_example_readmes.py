@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support import pages
 from support.gate import eventually
 from support.stacks import Stack, docker, exited
 
@@ -139,11 +140,11 @@ def test_taskboard_in_development(stack: Make, wheels: Path) -> None:
         "  web:\n    <<: *dev\n",
         f"  web:\n    <<: *dev\n    build: {{additional_contexts: {{wheels: {wheels}}}}}\n",
     )})  # fmt: skip
-    files = ("-f", "compose.yaml", "-f", "compose.dev.yaml")
-    docker("compose", *files, "up", "-d", "--build", "web", cwd=one.folder)
+    start, make, migrate = pages.lines("how-to/develop-with-hot-reload.md")
+    pages.do(one, start)
     page = f"http://127.0.0.1:{FILLED['DEV_PORT']}/login/"
     eventually(lambda: answered(page) == 200, 90, "the development server")
-    exited(one, ["migrate", "--env", "dev"], 0)
+    pages.do(one, migrate)
     template = one.folder / "tasks/templates/base.html"
     template.write_text(template.read_text() + "<!-- fresh from the host -->\n")
     eventually(lambda: "fresh from the host" in text_of(page), 30, "the changed page")
@@ -154,9 +155,8 @@ def test_taskboard_in_development(stack: Make, wheels: Path) -> None:
         "class Department(models.Model):\n",
         "class Department(models.Model):\n    room = models.CharField(max_length=9, default='')\n",
     ))  # fmt: skip
-    made = exited(one, ["make", "-m", "rooms", "--env", "dev"], 0)
-    assert 'ADD COLUMN "room"' in made.out
-    assert list((one.folder / "tasks/migrations").glob("*_rooms.py"))
+    assert 'ADD COLUMN "room"' in pages.do(one, make).out
+    assert list((one.folder / "tasks/migrations").glob("*_add_rooms.py"))
 
 
 def answered(url: str) -> int:

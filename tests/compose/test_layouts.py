@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from support.gate import eventually
-from support.stacks import COMPOSE_PG, PASSWORD, Stack, exited
+from support.pages import blocks, do, lines
+from support.stacks import COMPOSE_PG, CONF, PASSWORD, Stack, docker, exited
 
 Make = Callable[..., Stack]
 
@@ -54,11 +55,23 @@ def test_files_in_a_folder_and_the_env_file_beside_the_project(stack: Make) -> N
         "files": "docker/docker-compose.yml", "env_files": ".env", "service": "backend"
     }  # fmt: skip
     assert all(found[name]["guessed"] for name in ("files", "env_files", "service"))
-    one.up("--settle", "0")
+    one.write({"conf.py": CONF.replace('["shop"]', '["django.contrib.staticfiles", "shop"]')
+               + 'STATIC_URL = "static/"\nSTATIC_ROOT = "/data/static"\n'})  # fmt: skip
+    page = "how-to/adopt-a-compose-project.md"
+    *_, up, migrate = commands = lines(page, "Compose files in a folder, one env file")
+    assert len(commands) == 6
+    for line in (*lines(page), *commands[:4]):
+        do(one, line)
     assert one.served("backend") == "release one"
+    do(one, up)
     before = one.ids("backend") | one.ids("worker")
-    assert "service backend" in exited(one, ["migrate"], 0).err
+    assert "service backend" in do(one, migrate).err
     assert one.ids("backend") | one.ids("worker") == before
+    settings = blocks("toml", page, "Write down what was guessed")[0]
+    over = "services: {worker: {profiles: [tools]}}\n"
+    one.write({"pyproject.toml": settings, "docker/docker-compose.dev.yml": over})
+    dry = exited(one, ["up", "--env", "dev", "--dry-run"], 0)
+    assert "-f docker/docker-compose.dev.yml --profile tools build" in dry.out
 
 
 def test_a_local_file_and_a_service_called_django(stack: Make) -> None:
@@ -71,16 +84,21 @@ def test_a_local_file_and_a_service_called_django(stack: Make) -> None:
     one.write({"compose/django/Dockerfile": (one.folder / "away").read_text()})
     (one.folder / "docker-compose.local.yml").write_bytes(text.replace("\n", "\r\n").encode())
     (one.folder / ".env").write_bytes(b"POSTGRES_PASSWORD=x1234\r\n")
-    one.up("--settle", "0")
-    one.write({"shop/models.py": (one.folder / "shop/models.py").read_text()
-               + "    city = models.CharField(max_length=40, default='')\n"})  # fmt: skip
-    made = exited(one, ["make", "-m", "city"], 0)
-    assert "created shop/migrations/0002_city.py" in made.out
-    one.up("--settle", "0")
-    assert exited(one, ["status", "--check"], 0).out.splitlines()[-1] == "next: nothing to do"
+    page = "how-to/adopt-a-compose-project.md"
+    commands = lines(page, "`docker-compose.local.yml`, driven from PowerShell")
+    before, (up, make, migrate, status, superuser) = commands[:6], commands[6:]
     env = {"DJANGO_SUPERUSER_USERNAME": "mei", "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
            "DJANGO_SUPERUSER_EMAIL": "mei@example.org"}  # fmt: skip
-    assert one.tidegate("superuser", env=env).code == 0
+    for line in before[:5]:  # the last one asks at a terminal
+        do(one, line)
+    do(one, up)
+    one.write({"shop/models.py": (one.folder / "shop/models.py").read_text()
+               + "    city = models.CharField(max_length=40, default='')\n"})  # fmt: skip
+    assert "created shop/migrations/0002_add_the_city.py" in do(one, make).out
+    do(one, up)
+    do(one, migrate)
+    assert do(one, status).out.splitlines()[-1] == "next: nothing to do"
+    do(one, superuser, **env)
 
 
 def test_several_files_are_a_question(stack: Make) -> None:
@@ -143,14 +161,20 @@ def test_migrations_in_their_own_container(own_container: Stack) -> None:
     one = own_container
     one.compose("up", "-d", "--build", "web")
     assert one.served() == "release one"
+    *before, migrate, migrate_dev = lines("how-to/migrations-in-their-own-container.md")
     eventually(lambda: "): empty, " in one.tidegate("status").out, 60, "an answer of the database")
     behind = exited(one, ["status", "--check"], 1)
     assert behind.out.splitlines()[-1].startswith("next: tidegate up, or tidegate migrate")
-    before = one.ids()
-    done = exited(one, ["migrate"], 0)
-    assert "in a one-off container of the service migrations" in done.err
-    assert one.ids() == before
+    serving = one.ids()
+    assert "in a one-off container of the service migrations" in do(one, migrate).err
+    assert one.ids() == serving
     assert exited(one, ["status", "--check"], 0)
+    try:
+        for line in (migrate_dev, *before):
+            do(one, line)
+    finally:
+        docker("compose", "-f", "docker-compose.dev.yml", "--profile", "*", "down", "--volumes",
+               "-t", "1", cwd=one.folder)  # fmt: skip
     dev = json.loads(exited(one, ["settings", "--env", "dev", "--format", "json"], 0).out)
     assert dev["compose"]["files"]["value"] == "docker-compose.dev.yml"
     assert dev["compose"]["project"]["value"] == f"{one.name}-dev"

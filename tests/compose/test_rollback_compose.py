@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
+from support.pages import do, lines
 from support.stacks import SERVE, Stack, docker, exited
 
 Make = Callable[..., Stack]
@@ -53,7 +54,8 @@ def test_releases_go_back(stack: Make) -> None:
     assert plan(one, "--to", "shop.0002_email")["release"] == second["stamp"]
     nowhere = exited(one, ["rollback", "--to", "nowhere"], 2)
     assert "is no step, run, image or revision on record" in nowhere.err
-    shown = exited(one, ["rollback", "--plan"], 0).out.splitlines()
+    (look,), (go,) = lines("how-to/go-back.md", "Look first"), lines("how-to/go-back.md", "Do it")
+    shown = do(one, look).out.splitlines()
     assert "  undo shop.0003_phone" in shown
     lost = "column shop_customer.phone is dropped (1 rows have a value)"
     assert f"    shop.0003_phone: {lost}" in shown
@@ -63,7 +65,7 @@ def test_releases_go_back(stack: Make) -> None:
     before = one.ids()
     assert "can't go back without losing data" in exited(one, ["rollback", "--safe"], 6).err
     assert (one.ids(), len(one.applied())) == (before, 3)
-    done = exited(one, ["rollback", "--approve", word[1]], 0)
+    done = do(one, go.replace("1f2e3d4c5b6a", word[1]))
     assert done.err.index("0003_phone: undone") < done.err.index("web: image"), "schema first"
     assert one.served() == "release two"
     assert "MODE=old" in one.containers()[0]["Config"]["Env"]

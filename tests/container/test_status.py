@@ -143,3 +143,32 @@ def test_unknown_word(tidegate: Runner, project: SmallProject, fresh: Fresh):
     """A word that status does not know is refused with 2."""
     done = tidegate("status", "everything", cwd=project.root, env=fresh("sqlite").environ)
     assert (done.code, done.out) == (2, ""), done.said
+
+
+def test_the_last_line_says_what_to_do(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+) -> None:
+    """For people status ends with what to type next, whatever the state; -q is taken anywhere."""
+    project, database = make_project("alembic", 2), fresh("sqlite")
+
+    def last(**env: str) -> str:
+        done = tidegate("status", cwd=project.root, env={**database.environ, **env})
+        return done.out.splitlines()[-1]
+
+    assert last() == "next: tidegate migrate    (alembic lacks 2 steps)"
+    silent = tidegate("migrate", "-q", cwd=project.root, env=database.environ)
+    assert (silent.code, silent.out, silent.err) == (0, "", "")
+    assert last() == "next: nothing to do"
+    away = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
+    assert last(DATABASE_URL=away).startswith("next: tidegate wait ")
+    side = project.add("SELECT 1", after=project.ids[0])
+    assert last() == "next: alembic merge heads    (alembic has 2 heads)"
+    project.remove(side)
+    project.remove(project.ids[-1])
+    assert last().startswith("next: start the newer release")
+    told = tidegate("--format", "json", "settings", cwd=project.root, env=database.environ)
+    found = json.loads(told.out)["tidegate"]
+    assert [found[name]["value"] for name in ("framework", "databases")] == ["alembic"] * 2
+    for verb in (["up"], ["logs"], ["run", "--", "ls"]):
+        none = tidegate(*verb, cwd=project.root, env={})
+        assert (none.code, "tidegate init" in none.err) == (2, True), none.said

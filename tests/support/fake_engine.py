@@ -96,8 +96,11 @@ class FakeTarget:
     def _command(self, *words: str) -> Command:
         return Command((sys.executable, __file__, str(self.file), *words))
 
-    def building(self, services: Sequence[str]) -> Command:
+    def building(self, services: Sequence[str], pull: bool = False) -> Command:
         return self._command("build", *services)
+
+    def pulling(self, services: Sequence[str]) -> Command:
+        return self._command("pull", *services)
 
     def tagging(self, image: str, reference: str) -> Command:
         return self._command("tag", image, reference)

@@ -57,16 +57,37 @@ class Folder:
         return [made["down_revision"]] if made["down_revision"] else []
 
 
-def run(folder: Folder, url: str, rows: Callable[[], None], back: bool = False) -> Any:
-    """Run every file, with rows after the first; and back to the first. Return Django's state."""
+COUNTS = "SELECT relid, seq_scan FROM pg_stat_xact_user_tables"
+SHUT = """SELECT s.relid, s.seq_scan FROM pg_locks l
+JOIN pg_stat_xact_user_tables s ON s.relid = l.relation
+WHERE l.pid = pg_backend_pid() AND l.granted AND l.mode = 'AccessExclusiveLock'"""
+Back = Callable[[Any], None] | None
+Scanned = list[tuple[str, int]]  # (step, table's oid) that it read while it was shut
+
+
+def run(
+    folder: Folder, url: str, rows: Callable[[], None], back: Callable[[Any], None] | None = None,
+    scanned: Scanned | None = None,
+) -> Any:  # fmt: skip
+    """Run every file, with rows after the first; return Django's state.
+
+    With `back`, that is called with the state at the end, and then all is taken back to the first.
+    """
     steps = folder.steps()
+    seen: Scanned = [] if scanned is None else scanned
     if folder.framework == "alembic":
-        _alembic(steps, url, rows, back)
+        _alembic(steps, url, rows, back, seen)
         return None
-    return _django(steps, url, rows, back)
+    return _django(steps, url, rows, back, seen)
 
 
-def _django(steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: bool) -> Any:
+def _noted(step: str, seen: Scanned, before: dict[int, int], after: dict[int, int]) -> None:
+    seen += [(step, table) for table, count in after.items() if count > before.get(table, 0)]
+
+
+def _django(
+    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: Back, seen: Scanned
+) -> Any:
     from django.db.migrations.state import ProjectState
 
     with rule_examples.django_connection(url) as connection:
@@ -75,34 +96,61 @@ def _django(steps: list[dict[str, Any]], url: str, rows: Callable[[], None], bac
             migration = made["Migration"](made["__name__"], "shop")
             before.append((migration, state.clone()))
             with connection.schema_editor(atomic=migration.atomic) as editor:
+                counts = _counts(connection)
                 state = migration.apply(state, editor)
+                _noted(migration.name, seen, counts, _shut(connection))
             if number == 0:
                 rows()
+        if back is not None:
+            back(state)
         for migration, was in reversed(before[1:]) if back else ():
             with connection.schema_editor(atomic=migration.atomic) as editor:
                 migration.unapply(was, editor)
         return state
 
 
-def _alembic(steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: bool) -> None:
+def _counts(connection: Any) -> dict[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS)
+        return dict(cursor.fetchall())
+
+
+def _shut(connection: Any) -> dict[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(SHUT)
+        return dict(cursor.fetchall())
+
+
+def _of(connection: Any, query: str) -> dict[int, int]:
+    return {row[0]: row[1] for row in connection.exec_driver_sql(query).all()}
+
+
+def _alembic(
+    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: Back, seen: Scanned
+) -> None:
     import sqlalchemy
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
 
     engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
 
-    def call(function: Callable[[], None]) -> None:
+    def call(function: Callable[[], None], step: str = "") -> None:
         with engine.connect() as connection:
             options = {"transaction_per_migration": True}
             context = MigrationContext.configure(connection, opts=options)
             with Operations.context(context), context.begin_transaction(_per_migration=True):
+                counts = _of(connection, COUNTS)
                 function()
+                after = _of(connection, SHUT)
+                _noted(step, seen, counts, after)
 
     try:
         for number, made in enumerate(steps):
-            call(made["upgrade"])
+            call(made["upgrade"], made["__name__"])
             if number == 0:
                 rows()
+        if back is not None:
+            back(None)
         for made in reversed(steps[1:]) if back else ():
             call(made["downgrade"])
     finally:
@@ -115,10 +163,9 @@ def schema(server: Server, name: str) -> str:
     return _dump(server, name, words)
 
 
-def content(server: Server, name: str, framework: str) -> list[str]:
-    """Return the rows of the orders, sorted."""
-    words = ["--data-only", "--no-owner", f"--table={TABLES[framework][1]}*"]
-    return sorted(_dump(server, name, words).splitlines())
+def content(server: Server, name: str, table: str) -> list[str]:
+    """Return a table's rows, each as an object that knows no order of columns."""
+    return server.sql(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id", name).splitlines()
 
 
 def _dump(server: Server, name: str, words: list[str]) -> str:

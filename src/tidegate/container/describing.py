@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.container import ledger
@@ -10,6 +10,7 @@ from tidegate.container.gate import Gate, code_heads
 from tidegate.model.connection import Connection
 from tidegate.model.level import heads
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.words import counted
 
 
 def described(gate: Gate, connection: Connection) -> dict[str, Any]:
@@ -52,3 +53,29 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
 def _missing(steps: Sequence[Any]) -> list[str]:
     known = {step.id for step in steps} | {old for step in steps for old in step.replaces}
     return sorted({need for step in steps for need in step.needs if need not in known})
+
+
+def advice(databases: Sequence[Mapping[str, Any]], framework: str) -> str:
+    """Return what to type next, for the first database that asks for something."""
+    for one in databases:
+        said = _advice(one, framework)
+        if said:
+            return said
+    return "nothing to do"
+
+
+def _advice(one: Mapping[str, Any], framework: str) -> str:
+    alias, state = one["alias"], one["state"]
+    if one["missing"]:
+        return f"bring back the file of {one['missing'][0]}: another step needs it, and it is gone"
+    if state == "unreachable":
+        return f"tidegate wait    (it says what keeps {alias} away)"
+    if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
+        return f"alembic merge heads    ({alias} has {len(one['heads'])} heads)"
+    if state in ("empty", "behind"):
+        return f"tidegate migrate    ({alias} lacks {counted(len(one['pending']), 'step')})"
+    if state == "diverged":
+        return f"bring the branches together    ({alias} has steps of another one, and lacks some)"
+    if state == "ahead":
+        return f"start the newer release, or with its code: tidegate rollback --plan    ({alias})"
+    return ""

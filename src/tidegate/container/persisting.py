@@ -67,7 +67,8 @@ def persist(
             if state == LOCK_REFUSED and whole and patience.again(applying.step):
                 continue
             late = time.monotonic() > raising.deadline
-            if is_gone(error, state) and restarts < RESTARTS and not late:
+            gone = isinstance(error, Transient) or is_gone(error, state)
+            if gone and restarts < RESTARTS and not late:
                 restarts += 1
                 _wait_for_server(raising, election, patience.stage, applying.step)
                 continue

@@ -138,8 +138,11 @@ class Target(Protocol):
     def leftovers(self) -> list[str]:
         """Return the ids of one-off containers that this process has started and that still run."""
 
-    def building(self, services: Sequence[str]) -> Command:
-        """Return the command that builds the images of `services`."""
+    def building(self, services: Sequence[str], pull: bool = False) -> Command:
+        """Return the command that builds the images of `services`, on the newest bases or not."""
+
+    def pulling(self, services: Sequence[str]) -> Command:
+        """Return the command that fetches the newest images under the names of `services`."""
 
     def tagging(self, image: str, reference: str) -> Command:
         """Return the command that gives an image a name."""

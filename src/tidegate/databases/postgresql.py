@@ -28,7 +28,6 @@ from tidegate.databases.pglocks import (
     set_known,
 )
 from tidegate.databases.pgstates import explain
-from tidegate.errors import ElectionNotWon
 from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.oserrors import classify_os_error
@@ -452,12 +451,8 @@ class PostgreSQLElection:
         self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
     ) -> None:
         """Hold the fence on a session that changes the schema, and bound its death."""
-        if not self._won:
-            raise ElectionNotWon(
-                f"the election for {self._database.connection.alias} was lost in the middle",
-                "Another process may change the schema now, so this one must not.",
-                "start again; whoever won meanwhile goes on from where this one stood",
-            )
+        if not (self._won or self.hold_again()):
+            raise Transient("the election has to be won anew: its connection was cut")
         run(f"SELECT pg_advisory_lock_shared({FENCE[0]}, {FENCE[1]})")
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
         self._cuts.append(cut)

@@ -179,7 +179,10 @@ def _rename_column(schema: Schema, change: RenameColumn, step: str, operation: O
                 key: one._replace(columns=swap(one.columns)) for key, one in found.indexes.items()
             },
             constraints={
-                key: one._replace(columns=swap(one.columns))
+                key: one._replace(
+                    columns=swap(one.columns),
+                    not_null_of=new if one.not_null_of == old else one.not_null_of,
+                )
                 for key, one in found.constraints.items()
             },
         )

@@ -50,9 +50,16 @@ class Words:
         """Return the command that reads the merged configuration of every profile."""
         return self.command(*self.begin(("*",)), "config", *more)
 
-    def build(self, services: Sequence[str], profiles: Sequence[str] = ()) -> Command:
+    def build(
+        self, services: Sequence[str], profiles: Sequence[str] = (), pull: bool = False
+    ) -> Command:
         """Return the command that builds."""
-        return self.command(*self.begin(profiles), "build", *services)
+        more = ("--pull",) if pull else ()
+        return self.command(*self.begin(profiles), "build", *more, *services)
+
+    def pull(self, services: Sequence[str], profiles: Sequence[str] = ()) -> Command:
+        """Return the command that fetches images."""
+        return self.command(*self.begin(profiles), "pull", *services)
 
     def up(
         self,

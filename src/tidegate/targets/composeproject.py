@@ -179,9 +179,13 @@ class ComposeProject:
 
     # What changes something
 
-    def building(self, services: Sequence[str]) -> Command:
+    def building(self, services: Sequence[str], pull: bool = False) -> Command:
         """Return the command that builds."""
-        return self.words.build(services, self._profiles_of(services))
+        return self.words.build(services, self._profiles_of(services), pull)
+
+    def pulling(self, services: Sequence[str]) -> Command:
+        """Return the command that fetches images."""
+        return self.words.pull(services, self._profiles_of(services))
 
     def _profiles_of(self, services: Sequence[str]) -> tuple[str, ...]:
         """Return a profile that each service needs to be seen by `build`."""

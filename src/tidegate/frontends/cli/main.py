@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from tidegate._version import __version__
-from tidegate.container.entry import Globals, split_globals
+from tidegate.container.entry import SWITCHES, Globals, split_globals
 from tidegate.frontends.cli import commands
 
 MOMENTS = {
@@ -52,6 +52,10 @@ def main(argv: list[str], began: float) -> int:
     known = names()
     if verb not in known:
         return _wrong(f"{verb} is not a command", "use one of: " + ", ".join(known))
+    for word in rest[: rest.index("--")] if "--" in rest else list(rest):
+        if word in SWITCHES:  # taken where people write them, like --format
+            setattr(glob, SWITCHES[word], True)
+            rest.remove(word)
     if "--format" in rest:
         at = rest.index("--format")
         if "--" not in rest[:at] and at + 1 < len(rest):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tidegate.container.report import Report
 from tidegate.workflows.check.fixing import fix
 from tidegate.workflows.check.review import Standing
+from tidegate.workflows.check.tree import Tree
 
 
 def mend(
@@ -20,21 +21,22 @@ def mend(
     unsafe: bool,
     yes: bool,
     report: Report,
-) -> None:
-    """Show what would be written, ask, and write every file or none."""
+) -> Tree | None:
+    """Show what would be written, ask, and write every file or none; return what was written."""
     done = fix(root, paths, since, standing, database, environ, unsafe)
     for line in dict.fromkeys(done.left):
         report.stage("fix", "", line)
     if not done.tree.texts:
         report.stage("fix", "", "nothing here can be rewritten" + ("" if unsafe else " safely"))
-        return
+        return None
     print("\n".join(done.tree.diff()), file=sys.stderr)
     if not yes and not agreed():
         report.stage("fix", "", "nothing was written; --yes agrees beforehand")
-        return
+        return None
     done.tree.write()
     for line in dict.fromkeys(done.said):
         report.stage("fix", "", line)
+    return done.tree
 
 
 def agreed() -> bool:

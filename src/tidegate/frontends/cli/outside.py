@@ -106,7 +106,8 @@ def target_of(
             f"no Compose file was found at {root}",
             "tidegate looks for compose.yaml and docker-compose.yml, for files named after an "
             "environment (docker-compose.local.yml), and in folders such as docker/ and deploy/.",
-            "run it in the project's folder, or name the file: tidegate -f FILE ...",
+            "run it in the project's folder, or name the file: tidegate -f FILE ...\n"
+            "or have the files written for it: tidegate init",
         )
     if need_backend and not found.backend:
         raise UsageProblem(

@@ -24,7 +24,7 @@ OPTIONS = (
     Option("--undo", True),
 )
 KINDS = ("--data", "--expand", "--contract")
-OTHERS = ("--empty", "--merge", "--message")
+OTHERS = ("--empty", "--merge", "--message", "--renumber", "--rename", "--drop", "--filled")
 
 
 def wanted(found: Mapping[str, str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.model.operation import Column, Constraint, Index, Reference
-from tidegate.reading.migrations.sql_postgresql import default_kind
+from tidegate.reading.migrations.sql_pgtrees import default_kind
 from tidegate.reading.migrations.values import Call, Ref, Unknown, is_made
 
 TYPES = {

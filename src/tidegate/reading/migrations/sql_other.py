@@ -27,7 +27,8 @@ from tidegate.model.operation import (
     Statement,
 )
 from tidegate.model.sqltype import normal
-from tidegate.reading.migrations.sql_postgresql import _placeholders, default_kind
+from tidegate.reading.migrations.sql_pgtrees import default_kind
+from tidegate.reading.migrations.sql_postgresql import placeholders
 
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 
@@ -43,7 +44,7 @@ def changes(sql: str, vendor: str) -> list[Change] | None:
         return None
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
-        parsed = sqlglot.parse(_placeholders(sql), dialect=DIALECTS.get(vendor, ""))
+        parsed = sqlglot.parse(placeholders(sql), dialect=DIALECTS.get(vendor, ""))
     except SqlglotError as error:
         line = str(error).splitlines()[0]
         return [Opaque("SQL", f"the {vendor} parser refuses it: {line}")]

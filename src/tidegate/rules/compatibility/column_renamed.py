@@ -41,9 +41,13 @@ def examine(moment: Moment) -> Iterator[Hazard]:
         return
     if moment.drops(change.table, change.new):  # a copy under the new name: which release made it
         table = moment.table(change.table)
-        since = table.added_in.get("column " + change.new, "") if table else ""
-        if since and not moment.step.is_fresh(since):
+        added = table.added_in if table else {}
+        own, new = f"column {change.column}", f"column {change.new}"
+        if new in added and not moment.step.is_fresh(added[new]):
             return
+        order = list(added)
+        if own in added and (new not in added or order.index(own) > order.index(new)):
+            return  # a copy takes the place of the column, whose name everybody goes on using
         yield Hazard(
             f"the old {change.table}.{change.column} goes in the release that makes its copy: the "
             "previous release still asks for it",

@@ -38,6 +38,8 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     change = moment.change
     if change.nullable is not False or not moment.is_old_column(change.table, change.column):
         return
+    if moment.renamed_to(change.table, change.column):
+        return  # a copy has taken the place of the column, with what held for it
     table = moment.table(change.table)
     for name, one in (table.constraints if table else {}).items():
         if one.kind == "check" and one.not_null_of == change.column:

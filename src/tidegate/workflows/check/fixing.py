@@ -10,6 +10,7 @@ migrations that have run nowhere yet.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -39,7 +40,12 @@ class Fixing:
 
     tree: Tree
     said: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    declined: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def left(self) -> list[str]:
+        """What is left to the author, each with the reason."""
+        return list(self.declined.values())
 
 
 def fix(
@@ -66,7 +72,21 @@ def fix(
                        environ=environ, tree=out.tree)  # fmt: skip
         if not _mended(out, found, declined, database, unsafe):
             break
+    if unsafe and out.tree.new:
+        _renumbered(out)
     return out
+
+
+def _renumbered(out: Fixing) -> None:
+    """Number Django's new files in their order, and say so by the names that they have now."""
+    from tidegate.workflows.staging.numbering import renumber
+
+    names = renumber(out.tree)
+    pattern = re.compile("|".join(map(re.escape, names)) or "$^")
+    out.said = [pattern.sub(lambda found: names[found[0]], one) for one in out.said]
+    out.declined = {
+        key: pattern.sub(lambda found: names[found[0]], one) for key, one in out.declined.items()
+    }
 
 
 def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, unsafe: bool) -> bool:
@@ -119,5 +139,6 @@ def _staged(
     try:
         return staged(source, one, framework, database)
     except Declined as why:
-        out.left.append(f"{one.place.path}:{one.place.line}: {one.rule} is left to you: {why}")
+        where = f"{one.place.path}:{one.place.line}"
+        out.declined[one.rule, str(why)] = f"{where}: {one.rule} is left to you: {why}"
         return None

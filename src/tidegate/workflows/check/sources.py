@@ -39,7 +39,9 @@ def is_project(root: str) -> bool:
         folders[:] = [one for one in folders if not one.startswith(".") and one not in SKIPPED]
         if "pyvenv.cfg" in names:
             folders[:] = []
-        elif "manage.py" in names or {"env.py", "script.py.mako"} <= set(names) or (os.path.basename(folder) == "migrations" and "__init__.py" in names):
+            continue
+        package = os.path.basename(folder) == "migrations" and "__init__.py" in names
+        if package or "manage.py" in names or {"env.py", "script.py.mako"} <= set(names):
             return True
     return False
 

@@ -7,6 +7,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tidegate.errors import UsageProblem
 from tidegate.workflows.check import sources
@@ -20,6 +21,7 @@ class Tree:
         self.root = root
         self.texts: dict[str, str] = {}
         self.new: set[str] = set()
+        self.memo: dict[str, Any] = {}  # what was worked out of the files as they are now
         self._disk: list[Source] | None = None
 
     def sources(self) -> list[Source]:
@@ -55,6 +57,7 @@ class Tree:
         """Take changes; False, and nothing is taken, where a new file is there already."""
         if any(one in self.new or Path(self.root, one).exists() for one in new):
             return False
+        self.memo.clear()
         self.new |= set(new)
         self.texts.update(changed)
         self.texts.update(new)

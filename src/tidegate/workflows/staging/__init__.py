@@ -15,4 +15,7 @@ def staged(source: Source, one: Finding, framework: str, database: str) -> Fixed
     fixer = fixers.get(one.rule)
     if fixer is None:
         return None
-    return fixer(source, one, before(source.project, one.step, database))
+    memo = source.project.memo
+    if one.step not in memo:
+        memo[one.step] = before(source.project, one.step, database)
+    return fixer(source, one, memo[one.step])

@@ -22,14 +22,17 @@ from tidegate.workflows.staging.stage import (
     slug,
 )
 
+MADE = ("create_foreign_key", "create_check_constraint", "create_unique_constraint",
+        "create_primary_key", "create_exclude_constraint")  # fmt: skip
 INVERSE = {
-    "add_column": "drop_column", "drop_column": "add_column", "create_table": "drop_table",
-    "drop_table": "create_table", "create_index": "drop_index", "drop_index": "create_index",
-    "create_foreign_key": "drop_constraint", "create_check_constraint": "drop_constraint",
-    "create_unique_constraint": "drop_constraint", "create_primary_key": "drop_constraint",
-    "create_exclude_constraint": "drop_constraint", "alter_column": "alter_column",
-    "rename_table": "rename_table", "execute": "execute", "bulk_insert": "execute",
+    "add_column": ("drop_column",), "drop_column": ("add_column",),
+    "create_table": ("drop_table",), "drop_table": ("create_table",),
+    "create_index": ("drop_index",), "drop_index": ("create_index",),
+    **dict.fromkeys(MADE, ("drop_constraint",)), "drop_constraint": MADE,
+    "alter_column": ("alter_column",), "rename_table": ("rename_table",),
+    "execute": ("execute",), "bulk_insert": ("execute",),
 }  # fmt: skip
+GENERATED = ("# ### commands auto generated", "# ### end Alembic commands")
 DATA = ("execute", "bulk_insert", "")
 
 
@@ -93,9 +96,9 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
     head, tail = _comments(source, texts[number], ups[number])
     parts = [before] if before.forward.strip() else []
     for at, stage in enumerate(stages):
-        made = part_of(stage, indent, bool(downs))
+        made = part_of(stage, indent)
         made.forward = head + made.forward + tail if not at else made.forward
-        if parts and not at and stage.atomic:
+        if parts and not at and stage.atomic and not stage.apart:
             parts[-1].forward += made.forward
             parts[-1].backward = made.backward + parts[-1].backward
             parts[-1].code, parts[-1].imports = made.code, made.imports
@@ -110,13 +113,13 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
     return _written(source, parts, indent, what)
 
 
-def part_of(stage: Stage, indent: str, both: bool) -> Part:
-    """Return a stage as lines; without the way back where the divided file has none."""
+def part_of(stage: Stage, indent: str) -> Part:
+    """Return a stage as lines."""
     code = [stage.code] if stage.code else []
     by = len(indent)
     return Part(
         "".join(indented(one, by) + "\n" for one in stage.forward),
-        "".join(indented(one, by) + "\n" for one in stage.backward) if both else "",
+        "".join(indented(one, by) + "\n" for one in stage.backward),
         stage.suffix, stage.atomic, code, list(stage.imports),
     )  # fmt: skip
 
@@ -143,8 +146,8 @@ def mirrored(ups: Sequence[ast.stmt], downs: Sequence[ast.stmt], number: int) ->
     out, at = {}, 0
     for index in range(len(ups) - 1, -1, -1):
         name = called(ups[index])
-        wanted = INVERSE.get(name, "")
-        if at < len(downs) and wanted and called(downs[at]) in (wanted, "execute"):
+        wanted = INVERSE.get(name, ())
+        if at < len(downs) and wanted and called(downs[at]) in (*wanted, "execute"):
             out[index] = at
             at += 1
         elif downs and name not in DATA:
@@ -164,14 +167,35 @@ def backward_of(source: Source, number: int) -> str:
     return moved(source, downs[found]) if found is not None else ""
 
 
+def _leading(node: ast.FunctionDef) -> ast.stmt | None:
+    """Return the last of the statements at a function's beginning that do nothing."""
+    done = body(node)
+    last = None
+    for one in node.body:
+        if one in done:
+            break
+        last = one
+    return last
+
+
+def _inside(source: Source, node: ast.FunctionDef) -> tuple[int, int]:
+    """Return where a function's statements begin and end, comments above the first included."""
+    nodes, leading = body(node), _leading(node)
+    if leading is not None and isinstance(leading, ast.Expr):  # a docstring stays
+        start = source.text.find("\n", source.end(leading)) + 1 or len(source.text)
+    else:
+        line = node.returns.end_lineno if node.returns else node.lineno
+        start = source.offset((line or node.lineno) + 1, 0)
+    last = nodes[-1] if nodes else node.body[-1]
+    end = source.text.find("\n", source.end(last)) + 1 or len(source.text)
+    return start, max(start, end)
+
+
 def _lines(
     source: Source, node: ast.FunctionDef, nodes: Sequence[ast.stmt]
 ) -> tuple[list[str], str]:
     """Return each statement's lines with the comments above it, and their indentation."""
-    skipped = [one for one in node.body if one not in nodes]
-    first = skipped[-1] if skipped and node.body[0] is skipped[0] else None
-    header = source.offset(first.end_lineno or 0, 0) if first else source.start(nodes[0])
-    edge = source.text.find("\n", header) + 1 if first else source.offset(nodes[0].lineno, 0)
+    edge, _ = _inside(source, node)
     out = []
     for one in nodes:
         end = source.text.find("\n", source.end(one)) + 1 or len(source.text)
@@ -219,21 +243,9 @@ def _first(source: Source, part: Part, indent: str) -> str:
     edits = []
     for name, text in (("upgrade", part.forward), ("downgrade", part.backward)):
         node = function(source, name)
-        nodes = body(node)
-        if node is None or not nodes:
-            continue
-        skipped = [one for one in node.body if one not in nodes]
-        after = skipped[-1] if skipped and skipped[0] is node.body[0] else None
-        start = (
-            source.text.find("\n", source.end(after)) + 1
-            if after
-            else source.offset(nodes[0].lineno, 0)
-        )
-        above = source.text[source.text.find("\n", source.offset(node.lineno, 0)) + 1 : start]
-        if not after and above.strip():
-            start = source.text.find("\n", source.offset(node.lineno, 0)) + 1
-        end = source.text.find("\n", source.end(nodes[-1])) + 1 or len(source.text)
-        edits.append((start, end, text if text.strip() else f"{indent}pass\n"))
+        if node is not None and (body(node) or text.strip()):
+            start, end = _inside(source, node)
+            edits.append((start, end, text if text.strip() else f"{indent}pass\n"))
     if part.code:
         node = function(source, "upgrade")
         assert node is not None
@@ -257,21 +269,23 @@ def new_file(source: Source, part: Part, revision: str, before: str, words: str)
     lines = merged([*head, *(one for one in part.imports if one not in "\n".join(head))])
     moved = [source.text[source.offset(one.lineno, 0) : source.end(one)] for one in kept]
     returns = " -> None" if re.search(r"def upgrade\(\) *-> *None", source.text) else ""
-    says = (
-        '    """Nothing to take back."""\n'
-        if body(function(source, "downgrade"))
-        else ("    pass\n")
-    )
+    forward, backward = (_own(text) for text in (part.forward, part.backward))
     blocks = [
         f'"""{words}\n\nRevision ID: {revision}\nRevises: {before}\n"""\n\n' + "\n".join(lines)
         + f'\n\nrevision = "{revision}"\ndown_revision = "{before}"\n'
         "branch_labels = None\ndepends_on = None",
         *moved,
         *part.code,
-        f"def upgrade(){returns}:\n{part.forward.rstrip()}",
-        f"def downgrade(){returns}:\n{(part.backward or says).rstrip()}\n",
+        f"def upgrade(){returns}:\n{forward.rstrip()}",
+        f"def downgrade(){returns}:\n{(backward or '    pass').rstrip()}\n",
     ]  # fmt: skip
     return "\n\n\n".join(blocks)
+
+
+def _own(text: str) -> str:
+    """Leave out the comments in which Alembic says that it generated a file."""
+    lines = text.splitlines(keepends=True)
+    return "".join(one for one in lines if not one.strip().startswith(GENERATED))
 
 
 def redirected(source: Source, own: str, last: str) -> dict[str, str]:

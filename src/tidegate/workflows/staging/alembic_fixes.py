@@ -22,6 +22,8 @@ from tidegate.workflows.staging.alembic_files import backward_of, body, called, 
 from tidegate.workflows.staging.common import beside, later, of_finding, short
 from tidegate.workflows.staging.django_fixes import varied, viewed
 from tidegate.workflows.staging.moments import At
+from tidegate.workflows.staging.retype import Retyped
+from tidegate.workflows.staging.retype import retyped as retyping_of
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
 
 Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
@@ -183,6 +185,43 @@ def renaming(made: expand.Renamed) -> list[Stage]:
     return stages
 
 
+def retype(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """A copy of the column in the new type takes its place, without a rewrite of the table."""
+    at = of_finding(ats, one, AlterColumn)
+    number, _, call = _statement(source, at)
+    change = at.change
+    assert isinstance(change, AlterColumn)
+    _refuse_schema(call)
+    if change.nullable is not None or change.default is not None or beside(ats, at):
+        raise Declined("more than the type changes: give that a revision of its own")
+    later(ats, at, change.table, change.column)
+    return divide(source, number, retyping(retyping_of(change, at)),
+                  "a copy in the new type takes the column's place")  # fmt: skip
+
+
+def retyping(made: Retyped) -> list[Stage]:
+    """Return the stages of a column's new type."""
+    constant = f"SYNC_{made.column}".upper()
+    code = f'{constant} = """\\\n{made.function()}\n"""'
+    function = f"op.execute({constant})"
+    undo = [*made.drop(), made.alter(f"DROP COLUMN {quoted(made.copy)}")]
+    stages = [
+        Stage(made.copy, (execute(made.add()), function, execute(made.trigger())),
+              tuple(map(execute, undo)), code=code),
+        filling(f"fill_{made.copy}", made.fill()),
+    ]  # fmt: skip
+    for name, create, drop in made.built():
+        both = (in_block(execute(create)),), (in_block(execute(drop)),)
+        stages.append(Stage(name, *both, atomic=False, alone=True))
+    if not made.nullable:
+        stages.append(Stage(f"{made.copy}_valid", (execute(made.validate()),), alone=True))
+    back = (*map(execute, made.reopened()), function, execute(made.trigger()))
+    return [
+        *stages,
+        Stage(f"swap_{made.column}", tuple(map(execute, made.swap())), back, code=code),
+    ]
+
+
 def filling(suffix: str, made: batches.Batched) -> Stage:
     """Return the stage that goes over a table in batches."""
     code = in_block(made.call("op.get_bind()"))
@@ -217,6 +256,20 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
                   "in batches that commit, with tidegate.backfill")  # fmt: skip
 
 
+def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """The statement goes into a revision of its own, whose transaction holds no other lock."""
+    here = (one.place.line, one.place.column)
+    at = next((each for each in ats if each.operation.span[:2] == here), None)
+    if at is None:
+        raise Declined("it is not written as a plain operation")
+    number, node, _ = _statement(source, at)
+    back = backward_of(source, number)
+    alone = isinstance(at.change, Data)
+    stage = Stage("rows" if alone else "apart", (moved(source, node),), (back,) if back else (),
+                  alone=alone, apart=True)  # fmt: skip
+    return divide(source, number, [stage], "in a revision of its own")
+
+
 FIXERS: dict[str, Fixer] = {
     "not-null-scans": not_null,
     "foreign-key-validates": constraint,
@@ -225,5 +278,9 @@ FIXERS: dict[str, Fixer] = {
     "index-dropped-without-concurrently": index,
     "column-renamed": rename_column,
     "table-renamed": rename_table,
+    "type-change-rewrites": retype,
     "whole-table-written": data,
+    "schema-and-data-together": apart_from,
+    "work-under-exclusive-lock": apart_from,
+    "validated-in-same-transaction": apart_from,
 }

@@ -16,6 +16,7 @@ UPDATE = re.compile(
 )
 METHODS = {"lower": "lower({})", "upper": "upper({})"}
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+TOUCHED = {"DateTimeField": "now()", "DateField": "CURRENT_DATE"}
 NUMBERS = ("integer", "bigint", "smallint", "numeric", "double precision", "real")
 
 
@@ -104,9 +105,6 @@ def _got(node: ast.stmt, app: str, at: At) -> tuple[str, Model] | None:
 
 def _loop(node: ast.For, models: dict[str, Model], at: At) -> Batched:
     model, where = _queryset(node.iter, models, at)
-    touched = [key for key, one in model.fields.items() if one.kwargs.get("auto_now") is True]
-    if touched:
-        raise Declined(f"save() writes {model.name}.{touched[0]} as well (auto_now)")
     target = node.target.id if isinstance(node.target, ast.Name) else ""
     sets: dict[str, str] = {}
     for one in node.body:
@@ -118,6 +116,11 @@ def _loop(node: ast.For, models: dict[str, Model], at: At) -> Batched:
             sets[_column(model, name, at)] = value
         elif not _saves(one, target):
             raise Declined("the loop does more than assign and save")
+    for name, field in model.fields.items():  # save() writes these as well
+        if field.kwargs.get("auto_now") is True:
+            if field.last not in TOUCHED:
+                raise Declined(f"save() writes {model.name}.{name} as well (auto_now)")
+            sets.setdefault(_column(model, name, at), TOUCHED[field.last])
     if not sets or not _saves(node.body[-1], target):
         raise Declined("the loop does more than assign and save")
     said = ", ".join(f"{quoted(column)} = {value}" for column, value in sets.items())

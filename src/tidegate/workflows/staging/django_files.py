@@ -42,7 +42,7 @@ def divide(source: Source, call: ast.Call, stages: Sequence[Stage], what: str) -
     for number, stage in enumerate(stages):
         text = (around if not number else "") + _listed(stage)
         into = parts[-1] if parts and not number else None
-        if into is not None and into.atomic and stage.atomic:
+        if into is not None and into.atomic and stage.atomic and not stage.apart:
             code = [stage.code] if stage.code else []
             imports = list(stage.imports)
             parts[-1] = replace(into, text=into.text + text, code=code, imports=imports)
@@ -175,14 +175,28 @@ def _added(source: Source, part: Part) -> list[tuple[int, int, str]]:
     imports = [n for n in source.tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     missing = [one for one in part.imports if one not in {source.of(node) for node in imports}]
     if missing:
-        at = source.end(imports[-1]) if imports else 0
-        out.append((at, at, "".join("\n" + one for one in missing)))
+        for one in missing:
+            out.append(_import(source, imports, one))
     if part.code:
         migration = next(n for n in source.tree.body if isinstance(n, ast.ClassDef)
                          and n.name == "Migration")  # fmt: skip
         at = source.offset(migration.lineno, 0)
         out.append((at, at, "".join(one + "\n\n\n" for one in part.code)))
     return out
+
+
+def _import(
+    source: Source, imports: Sequence[ast.Import | ast.ImportFrom], line: str
+) -> tuple[int, int, str]:
+    """Return the edit that puts an import where its name belongs."""
+    module = line.split()[1]
+    for one in imports:
+        if isinstance(one, ast.ImportFrom) and (one.module or "") > module:
+            same = (one.module or "").partition(".")[0] == module.partition(".")[0]
+            if same:
+                return (source.start(one), source.start(one), line + "\n")
+    at = source.end(imports[-1]) if imports else 0
+    return (at, at, "\n" + line)
 
 
 def without_unused(source: Source, text: str, added: Sequence[str] = ()) -> str:

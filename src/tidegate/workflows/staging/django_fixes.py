@@ -24,6 +24,8 @@ from tidegate.workflows.staging import batches, expand
 from tidegate.workflows.staging.common import NAME, beside, later, of_finding, short
 from tidegate.workflows.staging.django_files import cut, divide
 from tidegate.workflows.staging.moments import At
+from tidegate.workflows.staging.retype import Retyped
+from tidegate.workflows.staging.retype import retyped as retyping_of
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
 
 POSTGRES = "from django.contrib.postgres.operations import "
@@ -323,6 +325,39 @@ def renaming(made: expand.Renamed, state: Sequence[str]) -> list[Stage]:
     return stages
 
 
+def retype(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """A copy of the column in the new type takes its place, without a rewrite of the table."""
+    at = of_finding(ats, one, AlterColumn)
+    change, call = at.change, _call(source, at)
+    assert isinstance(change, AlterColumn)
+    if called(call) != "AlterField" or beside(ats, at):
+        raise Declined("more than the type changes: give that a migration of its own")
+    if change.nullable is not None or change.default is not None:
+        raise Declined("more than the type changes: give that a migration of its own")
+    later(ats, at, change.table, change.column)
+    stages = retyping(retyping_of(change, at), moved(source, call))
+    return divide(source, call, stages, "a copy in the new type takes the column's place")
+
+
+def retyping(made: Retyped, state: str) -> list[Stage]:
+    """Return the stages of a column's new type."""
+    constant = f"SYNC_{made.column}".upper()
+    code = f'{constant} = """\\\n{made.function()}\n"""'
+    undo = [*made.drop(), made.alter(f"DROP COLUMN {quoted(made.copy)}")]
+    name = f"fill_{made.copy}"
+    stages = [
+        Stage(f"{made.copy}", (sql([made.add(), constant, made.trigger()], undo),), code=code),
+        filling(name, name, made.fill()),
+    ]
+    for index_name, create, drop in made.built():
+        stages.append(Stage(index_name, (sql([create], [drop]),), atomic=False, alone=True))
+    if not made.nullable:
+        stages.append(Stage(f"{made.copy}_valid", (sql([made.validate()], []),), alone=True))
+    back = [*made.reopened(), constant, made.trigger()]
+    swap = apart([sql(made.swap(), back)], [state])
+    return [*stages, Stage(f"swap_{made.column}", (swap,), code=code)]
+
+
 def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The old name stays as a view for one release."""
     at = of_finding(ats, one, RenameTable)
@@ -386,6 +421,18 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     return divide(without, again, [stage], "in batches that commit, with tidegate.backfill")
 
 
+def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """The operation goes into a migration of its own, whose transaction holds no other lock."""
+    here = (one.place.line, one.place.column)
+    at = next((each for each in ats if each.operation.span[:2] == here), None)
+    if at is None:
+        raise Declined("it is not written as a plain operation")
+    call = _call(source, at)
+    alone = isinstance(at.change, Code | Data)
+    stage = Stage("rows" if alone else "apart", (moved(source, call),), alone=alone, apart=True)
+    return divide(source, call, [stage], "in a migration of its own")
+
+
 def _free(source: Source, name: str) -> str:
     taken = {n.name for n in source.tree.body if isinstance(n, ast.FunctionDef)}
     while name in taken:
@@ -402,6 +449,10 @@ FIXERS: dict[str, Fixer] = {
     "implicit-index": implicit_index,
     "column-renamed": rename_column,
     "table-renamed": rename_table,
+    "type-change-rewrites": retype,
     "loop-over-whole-table": data,
     "whole-table-written": data,
+    "schema-and-data-together": apart_from,
+    "work-under-exclusive-lock": apart_from,
+    "validated-in-same-transaction": apart_from,
 }

@@ -319,7 +319,7 @@ def _alembic(
     for at, stage in enumerate(stages, 1):
         words = f"{name} {stage.suffix}".strip() if at > 1 else name
         revision = hashlib.sha256(f"{before} {words}".encode()).hexdigest()[:12]
-        part = alembic_files.part_of(stage, "    ", True)
+        part = alembic_files.part_of(stage, "    ")
         part.imports = ["from alembic import op", *part.imports]
         path = blank.beside(f"{revision}_{slug(words)}"[:60])
         out[path] = alembic_files.new_file(blank, part, revision, before, words.replace("_", " "))

@@ -23,7 +23,8 @@ class Stage:
 
     `forward` and `backward` are operations (Django: `forward` alone) or statements (Alembic), as
     source without indentation. `code` are functions that they use, `imports` what those need.
-    Where `atomic` is False the file has no transaction; `alone`: nothing else may follow in it.
+    Where `atomic` is False the file has no transaction; `alone`: nothing else may follow in it;
+    `apart`: it may not join what is before it.
     """
 
     suffix: str
@@ -31,6 +32,7 @@ class Stage:
     backward: tuple[str, ...] = ()
     atomic: bool = True
     alone: bool = False
+    apart: bool = False
     code: str = ""
     imports: tuple[str, ...] = ()
 

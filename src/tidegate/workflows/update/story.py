@@ -31,6 +31,7 @@ def up(one: Update) -> dict[str, Any]:
         preflight(one)
         remember(one)
         try:
+            fetch(one)
             build(one)
             provide(one)
             pending = ask(one)
@@ -70,7 +71,7 @@ def remember(one: Update) -> None:
             f"before it ({cut[1].stamp}) is the one to go back to",
         )  # fmt: skip
         return
-    one.before = release_of(one.target, seen)
+    one.before = release_of(one.target, seen, one.pull)
     for service, image in one.before.images.items():
         if service in one.before.kept:
             one.must(one.target.tagging(image, one.before.kept[service]), "an image got no name")
@@ -80,8 +81,8 @@ def remember(one: Update) -> None:
     one.tell.stage("found", "", f"running: {text}" if text else "nothing runs: a first start")
 
 
-def release_of(target: Target, seen: Sequence[Container]) -> Release:
-    """Return what runs, as a value."""
+def release_of(target: Target, seen: Sequence[Container], servers: bool = False) -> Release:
+    """Return what runs, as a value; `servers` keeps the images of the app's servers, too."""
     stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
     running = [each for each in seen if each.state in ("running", "restarting", "paused")]
     first: dict[str, Container] = {}
@@ -96,7 +97,7 @@ def release_of(target: Target, seen: Sequence[Container]) -> Release:
         if service is None:
             continue
         images[name] = each.image
-        if service.built or service.app:
+        if service.built or service.app or servers:
             kept[name] = target.keeping(name, stamp)
             if each.reference == service.image:
                 moved[service.image] = kept[name]
@@ -108,6 +109,20 @@ def release_of(target: Target, seen: Sequence[Container]) -> Release:
         moved,
         kept,
     )
+
+
+def fetch(one: Update) -> None:
+    """Fetch the newest images of what is not built here. Undone as a build is."""
+    names = [each.name for each in one.services if not each.built]
+    if not one.pull or not names:
+        return
+    with one.stage("pull"):
+        if not one.dry:
+            one.tell.stage("pull", "", ", ".join(names))
+        what = "the images can't be fetched"
+        one.must(one.target.pulling(names), what, 3600, aloud=True)
+    if not one.dry:
+        one.tell.stage("pull", "", "done", one.seconds["pull"])
 
 
 def build(one: Update) -> None:
@@ -123,7 +138,7 @@ def build(one: Update) -> None:
         names = list(by_image.values())
         if not one.dry:
             one.tell.stage("build", "", ", ".join(names))
-        one.must(one.target.building(names), "the build failed", 3600, aloud=True)
+        one.must(one.target.building(names, one.pull), "the build failed", 3600, aloud=True)
     if not one.dry:
         one.tell.stage("build", "", "done", one.seconds["build"])
 

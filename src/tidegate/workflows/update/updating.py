@@ -29,6 +29,7 @@ class Update:
     show: Callable[[str], None]  # a command of a dry run
     dry: bool = False
     build: bool = True
+    pull: bool = False
     only: tuple[str, ...] = ()
     verify_url: str = ""
     before: Release = field(default_factory=lambda: Release(""))
@@ -54,8 +55,10 @@ class Update:
         """Run a command that has to succeed."""
         done = self.do(command, timeout, aloud)
         if not done.ok:
-            lines = [one for one in (done.err or done.out).splitlines() if one.strip()][-12:]
-            raise UpdateUndone(what, "\n".join([*lines, done.why]).strip(), command.shown())
+            said = f"{done.out}\n{done.err}"  # a builder tells its story on stdout
+            lines = [one for one in said.splitlines() if one.strip()][-12:]
+            text = "\n".join([*lines, done.why, *explained(said)]).strip()
+            raise UpdateUndone(what, text, command.shown())
 
     def seen(self) -> list[Container]:
         """Return the containers; an engine that is away for a moment is waited for."""

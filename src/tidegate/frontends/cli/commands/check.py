@@ -100,10 +100,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
         settings = load(glob.root, asked.database)
         standing = _standing(glob, environ) if asked.pending else None
+        tree = None  # files that a fix has added are reviewed with those that were named
         if asked.fix:
             from tidegate.frontends.cli.mending import mend
 
-            mend(glob.root, asked.paths, asked.since, standing, asked.database, environ,
+            tree = mend(glob.root, asked.paths, asked.since, standing, asked.database, environ,
                  asked.unsafe, asked.yes, report)  # fmt: skip
         found = review(
             glob.root,
@@ -114,6 +115,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             environ=environ,
             use_baseline=not (asked.no_baseline or asked.write_baseline),
             plan=asked.plan,
+            tree=tree,
         )
         if asked.write_baseline:
             count = baseline.write(Path(glob.root, settings.baseline), found.findings)

@@ -8,7 +8,9 @@ backend, the database. What tidegate guessed is marked. --format json gives the 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,10 +29,15 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
     def work() -> int:
         found, _ = outside.parse("settings", argv, outside.TARGET)
-        told = {"tidegate": _own(glob.root, environ)}
+        own = _own(glob.root, environ)
+        told = {"tidegate": own}
         asked = outside.asked_of(glob, found, {})
-        if asked != type(asked)() or discovery.target_signs(Path(glob.root)):
-            told["compose"] = list(outside.target_of(glob, asked, environ, False).told)
+        here = Path(glob.root)
+        if asked != type(asked)() or discovery.target_signs(here):
+            target = outside.target_of(glob, asked, environ, False)
+            told["compose"] = list(target.told)
+            here = Path(target.source) if target.source else here
+        told["tidegate"] = _guessed(own, here, environ)
         print(_json(told) if glob.format == "json" else _text(told))
         return 0
 
@@ -51,6 +58,27 @@ def _own(root: str, environ: Mapping[str, str]) -> list[Told]:
         )
         out.append(Told(one.name, value, source))
     return out
+
+
+def _guessed(own: list[Told], root: Path, environ: Mapping[str, str]) -> list[Told]:
+    """Fill in what nobody has set, and what the project itself tells."""
+    named = next(one.value for one in own if one.name == "framework")
+    try:
+        project = discovery.find_project(root, environ, named)
+    except UsageProblem:
+        return own
+    found = {"framework": (project.framework, f"found in {project.root}")}
+    with contextlib.redirect_stdout(sys.stderr):  # what settings and env.py print
+        try:
+            aliases = ",".join(one.alias for one in project.connections())
+            found["databases"] = (aliases, "all that its settings name")
+        except Exception as error:  # whatever a project's own files may raise
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            found["databases"] = ("", f"all; the project can't be asked here ({why[:80]})")
+    return [
+        Told(one.name, *found[one.name], True) if one.name in found and not one.value else one
+        for one in own
+    ]
 
 
 def _text(told: Mapping[str, list[Told]]) -> str:

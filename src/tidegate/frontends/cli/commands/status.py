@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate.container.describing import described
+from tidegate.container.describing import advice, described
 from tidegate.container.entry import Globals
 from tidegate.container.gate import open_gate
 from tidegate.container.report import Report
@@ -44,6 +44,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             "project": {"framework": gate.project.framework, "root": str(gate.project.root)},
             "databases": databases,
             "services": [],
+            "next": advice(databases, gate.project.framework),
         }
         print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
         return 1 if check and any(one["state"] != "current" for one in databases) else 0
@@ -55,12 +56,13 @@ def _text(found: Mapping[str, Any]) -> str:
     lines = [f"{found['project']['framework']} project at {found['project']['root']}"]
     for one in found["databases"]:
         lines.append(f"{one['alias']:<12}{one['vendor']:<12}{one['where']}")
-        lines.append(f"  {one['state']}: {one['applied']} applied, {len(one['pending'])} pending")
+        counts = f": {one['applied']} applied, {len(one['pending'])} pending"
+        lines.append(f"  {one['state']}{counts if one['state'] != 'unreachable' else ''}")
         if one["why"]:
             lines.append(f"  why        {one['why']}")
         for key in ("pending", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one[key]]
         heads = one["heads"]
         if found["project"]["framework"] == "alembic" and len(heads) > 1:
-            lines.append(f"  two heads  {', '.join(heads)}: merge them with `alembic merge heads`")
-    return "\n".join(lines)
+            lines.append(f"  heads      {', '.join(heads)}")
+    return "\n".join([*lines, f"next: {found['next']}"])

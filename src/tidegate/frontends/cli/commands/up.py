@@ -6,6 +6,7 @@ usage: tidegate [-f FILE ...] [--env-file FILE] up [options]
   --service NAME        the backend, where it can't be told which service it is
   --only A,B            update these services only
   --no-build            take the images as they are
+  --pull                fetch the newest images of what is not built here, and build on new bases
   --verify URL          must answer with success before the new release is kept
   --settle SECONDS      how long everything must stay well (10)
   --timeout SECONDS     until when every service must be healthy (300)
@@ -38,6 +39,7 @@ OPTIONS = (
     *outside.TARGET,
     Option("--only", True),
     Option("--no-build"),
+    Option("--pull"),
     Option("--verify", True),
     Option("--settle", True),
     Option("--timeout", True),
@@ -64,6 +66,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             show=lambda text: print(text, flush=True),
             dry="--dry-run" in found,
             build="--no-build" not in found,
+            pull="--pull" in found,
             only=tuple(name for name in found.get("--only", "").split(",") if name),
             verify_url=found.get("--verify", ""),
         )

@@ -1,0 +1,78 @@
+"""`tidegate up` and where images come from: fetched ones, and a disk that fills in the build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.registry import Registry
+from support.stacks import Stack, docker, exited
+
+Make = Callable[..., Stack]
+CRASH = "import sys\nsys.exit('no such setting RELEASE')\n"
+FULL = "RUN --mount=type=tmpfs,target=/small,size=1048576 head -c 5000000 /dev/zero >/small/file\n"
+
+
+@pytest.fixture
+def registry(engine: None, tmp_path: Path) -> Iterator[Registry]:
+    """An empty registry of the test's own."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    one = Registry(folder)
+    yield one
+    one.close()
+
+
+def test_pull(stack: Make, registry: Registry) -> None:
+    """Without --pull a moved tag is not looked at; with it the new image runs, and when that is
+    not well the one before has the tag again and runs. What can't be fetched changes nothing."""
+    one = stack().django()
+    name = f"{registry.address}/{one.name}:live"
+
+    def publish(word: str, *code: str) -> None:
+        one.release(word, *code)
+        docker("build", "-q", "-t", f"{one.name}:made", ".", cwd=one.folder)
+        registry.put(f"{one.name}:made")
+
+    publish("one")
+    text = (one.folder / "compose.yaml").read_text()
+    one.write({"compose.yaml": text.replace("build: .", f"image: {name}"),
+               "pyproject.toml": '[tool.tidegate.compose]\nservice = "web"\n'})  # fmt: skip
+    try:
+        dry = exited(one, ["up", "--pull", "--dry-run"], 0)
+        assert dry.out.splitlines()[0] == "docker compose pull web"
+        one.up("--pull", "--settle", "0")
+        assert one.served() == "release one"
+        publish("two")
+        one.up("--settle", "0")
+        assert one.served() == "release one"
+        one.up("--pull", "--settle", "0")
+        assert one.served() == "release two"
+        good = one.containers()[0]["Image"]
+        publish("three", CRASH)
+        exited(one, ["up", "--pull"], 8)
+        assert one.served() == "release two"
+        assert docker("image", "inspect", "--format", "{{.Id}}", name) == good
+        before = one.ids()
+        registry.close()
+        failed = exited(one, ["up", "--pull"], 8)
+        assert "the images can't be fetched" in failed.err
+        assert one.ids() == before
+    finally:
+        one.remove()
+        docker("rmi", "--force", name, f"{one.name}:made", check=False)
+
+
+def test_the_disk_fills_up_in_the_build(stack: Make) -> None:
+    """Exit 8 and its reason; the release that ran is untouched."""
+    one = stack().django()
+    one.begin()
+    before = one.ids()
+    one.write({"Dockerfile": (one.folder / "Dockerfile").read_text() + FULL})
+    done = exited(one, ["up"], 8)
+    assert "No space left on device" in done.err
+    assert "The disk is full." in done.err
+    assert "The release that ran before still serves" in done.err
+    assert one.ids() == before
