@@ -60,6 +60,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--gb", type=float, default=2.0)
     given = options.parse_args()
+    before = os.getloadavg()
     installed = find_installations()
     settings = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
     server = Server(installed[max(installed)], settings=settings).start()
@@ -84,14 +85,20 @@ def main() -> None:
         made: list[archive.Backup] = []
         silent = Progress(Report("text", quiet=True), "default")
 
-        def dump() -> None:
+        def dump(jobs: int) -> None:
             with archive.drafting(folder) as draft:
-                manifest = dumping.dump(PostgreSQL(login, environ), draft, environ, silent)
+                source = PostgreSQL(login, environ)
+                manifest = dumping.dump(source, draft, environ, silent, jobs)
                 manifest |= {"alias": "default", "database": "bench", "level": [],
                              "created": "2026-01-01T00:00:00+00:00"}  # fmt: skip
-                made.append(draft.finish(folder / "default-bench", manifest))
+                made.append(draft.finish(folder / f"default-bench-{jobs}", manifest))
 
-        took = timed(dump)
+        took = timed(lambda: dump(2))
+        found["backup of 2 jobs"] = (took, took / base)
+        took = timed(lambda: proving.prove(made[0], "quick", "", environ))
+        found["verify quick, of 2 jobs"] = (took, took / base)
+        shutil.rmtree(made.pop().path)
+        took = timed(lambda: dump(1))
         found["backup (dump, digests, counts)"] = (took, took / base)
         took = timed(lambda: proving.prove(made[0], "quick", "", environ))
         found["verify quick"] = (took, took / base)
@@ -114,6 +121,7 @@ def main() -> None:
         sizes = (plain.stat().st_size, made[0].bytes)
         shutil.rmtree(made[0].path)
     server.stop("immediate")
+    print("Load before and after:", *(f"{one:.1f}" for one in (*before, *os.getloadavg())))
     print(f"Database {size / 1e9:.2f} GB; pg_dump -Fc {sizes[0] / 1e6:.0f} MB, "
           f"backup {sizes[1] / 1e6:.0f} MB.\n")  # fmt: skip
     print("| what | seconds | ratio to |\n| --- | --- | --- |")

@@ -558,6 +558,40 @@ def test_the_sites_own_command(tidegate: Runner, make_project: MakeProject, fres
     assert found["runs"][0]["backup"]["label"] == f"snapshot of {database.name}"
 
 
+def test_what_the_site_has_is_recognised(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """A server whose log pgBackRest keeps: a backup says so, with the way to run it instead, and
+    nothing else of the setting; the receipt of the site's own command names its tool."""
+    project, database = make_project("django", 1), fresh("spare")
+    server = database.server
+    assert server
+    archiving = {
+        "archive_mode": "on",
+        "archive_command": "PGPASS=hidden /usr/bin/pgbackrest --stanza=x archive-push %p",
+    }
+    server.settings.update(archiving)  # fmt: skip
+    server.restart()
+    try:
+        migrate(tidegate, project, database)
+        done = run(tidegate, project, database, "backup")
+        said = "the server's log is kept by pgBackRest; TIDEGATE_BACKUP_COMMAND runs it"
+        assert (done.code, said in done.err, "hidden" in done.err) == (0, True, False), done.said
+    finally:
+        for name in archiving:
+            del server.settings[name]
+        server.restart()
+    silent = run(tidegate, project, database, "backup")
+    assert (silent.code, "log is kept" in silent.err) == (0, False), silent.said
+    program = project.root / "wal-g"
+    program.write_text("#!/bin/sh\necho base_000000010000000000000005\n")
+    program.chmod(0o755)
+    env = {**database.environ, "TIDEGATE_BACKUP_COMMAND": f"{program} backup-push"}
+    own = tidegate("backup", cwd=project.root, env=env)
+    assert own.code == 0, own.said
+    found = json.loads(run(tidegate, project, database, "--format", "json", "history").out)
+    receipt = found["runs"][0]["backup"]
+    assert (receipt["tool"], receipt["label"]) == ("WAL-G", "base_000000010000000000000005")
+
+
 def test_wrong_settings(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """Bad words and a setting that does not exist are exit code 2."""
     project, database = make_project("django", 1), fresh("sqlite")

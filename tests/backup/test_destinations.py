@@ -24,7 +24,6 @@ from support.projects import SmallProject
 
 MakeProject = Callable[..., SmallProject]
 Fresh = Callable[[str], Database]
-WORD = re.compile(r"--approve ([0-9a-f]{12})")
 ROWS = (
     "CREATE TABLE sold (id integer, what varchar(40))",
     "INSERT INTO sold WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 500)"
@@ -54,9 +53,9 @@ class Shop:
         self.spoil()
         asked = self("restore", backup, *words, **env)
         assert asked.code == 6, asked.said
-        word = WORD.search(asked.err)
-        assert word, asked.said
-        done = self("restore", backup, *words, "--approve", word[1], **env)
+        advised = re.search(r"if that is meant: tidegate (.*)", asked.err)
+        assert advised, asked.said
+        done = self(*advised[1].split(), **env)  # word for word what it says to type
         assert done.code == 0, done.said
         assert self.rows() == ["500"]
         if self.database.server:
@@ -290,6 +289,8 @@ def test_a_store_that_says_no(shop: Callable[[str], Shop], store: dict[str, str]
     for (where, env), code, text in cases:
         done = one("backup", "--to", where, **{**store, **env})
         assert (done.code, text in done.err) == (code, True), done.said
+    found = json.loads(one("--format", "json", "history", **store).out)
+    assert not any(run["changed_before"] for run in found["runs"]), "a refusal is no change"
     where = f"s3://shop-backups/flip{os.getpid()}"
     path = one.backup("--to", where, **store)
     (key,) = [one for one in keys(store, where[len("s3://shop-backups/") :]) if "/data" in one]

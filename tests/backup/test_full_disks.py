@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,6 +124,53 @@ def test_full_while_it_is_restored(
     finally:
         server.sql(f"ALTER DATABASE {database.name} SET TABLESPACE pg_default")
         server.sql(f"DROP TABLESPACE {space}")
+
+
+def test_full_while_several_jobs_dump(
+    disk: Callable[[int], Path], tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """pg_dump itself runs out of room: it is said of which folder, and nothing of it is left."""
+    project, database = make_project("django", 1), fresh("newest")
+    project.add(*BIG[:2])
+    assert run(tidegate, project, database, "migrate").code == 0
+    assert database.server
+    small = disk(26)
+    words = ("backup", "--to", str(small), "--jobs", "2")
+    # The first backup is tiny for its table, so the second is thought to fit, and doesn't.
+    for rows in ("repeat('x', 20000000)", "string_agg(md5(random()::text), '') FROM "
+                 "generate_series(1, 1600000) g GROUP BY g % 1600"):  # fmt: skip
+        database.rows(f"INSERT INTO big SELECT {rows}; SELECT 1")
+        database.server.sql("VACUUM ANALYZE", database.name)
+        done = run(tidegate, project, database, *words)
+    (first,) = json.loads(
+        run(tidegate, project, database, "--format", "json", "history", "--state", "done",
+            "--kind", "backup").out
+    )["runs"]  # fmt: skip
+    assert (done.code, f"the disk of {small} is full" in done.err) == (5, True), done.said
+    assert [str(one) for one in small.iterdir()] == [first["backup"]["path"]]
+
+
+def test_full_while_it_is_decrypted(
+    disk: Callable[[int], Path], tidegate: Runner, make_project: MakeProject, fresh: Fresh,
+    tmp_path: Path,
+):  # fmt: skip
+    """The folder through which an encrypted backup passes is full: exit 5, nothing is changed."""
+    if not shutil.which("age-keygen"):
+        pytest.skip("age is not installed")
+    key = tmp_path / "key"
+    said = subprocess.run(["age-keygen", "-o", key], check=True, capture_output=True, text=True)
+    public = said.stderr.split()[-1]
+    project, database = make_project("django", 1), fresh("sqlite")
+    project.add("CREATE TABLE big (a blob)", "INSERT INTO big VALUES (randomblob(4000000))")
+    assert run(tidegate, project, database, "migrate").code == 0
+    made = run(tidegate, project, database, "backup", "--recipient", public)
+    assert made.code == 0, made.said
+    path, small = made.out.splitlines()[-1], disk(2)
+    done = run(tidegate, project, database, "backup", "--check", path, "--identity", str(key),
+               TIDEGATE_BACKUP_SPOOL=str(small))  # fmt: skip
+    assert (done.code, f"the disk of {small} is full" in done.err) == (5, True), done.said
+    assert "TIDEGATE_BACKUP_SPOOL" in done.err
+    assert list(small.iterdir()) == []
 
 
 def test_a_full_ledger(

@@ -137,6 +137,32 @@ def test_settings_grants_and_sessions(tidegate: Runner, shop: Callable[[str], An
     server.sql(f"DROP OWNED BY reader_{name}; DROP ROLE reader_{name}", name)
 
 
+def test_an_ordinary_role(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """The owner of a database who may make databases, and no more, gets it back."""
+    project, database = make_project("django", 1), fresh("newest")
+    server, name = database.server, database.name
+    assert server
+    server.sql(f"CREATE ROLE owner_{name} LOGIN CREATEDB PASSWORD 's3cret'")
+    server.sql(f"ALTER DATABASE {name} OWNER TO owner_{name}")
+    own = Database(server.url(f"owner_{name}", "s3cret", name), name, server)
+    try:
+        assert run(tidegate, project, own, "migrate").code == 0
+        made = run(tidegate, project, own, "backup")
+        assert made.code == 0, made.said
+        server.sql("DROP TABLE made_1", name)
+        done = approved(tidegate, project, own, "restore", made.out.splitlines()[-1])
+        assert done.code == 0, done.said
+        assert "made_1" in own.tables()
+        sql = f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"
+        assert server.sql(sql) == f"owner_{name}"
+        server.sql(f'DROP DATABASE "{done.out.strip()}"')
+    finally:
+        server.sql(f"ALTER DATABASE {name} OWNER TO postgres")
+        server.sql(f"REASSIGN OWNED BY owner_{name} TO postgres", name)
+        server.sql(f"DROP OWNED BY owner_{name}", name)
+        server.sql(f"DROP ROLE owner_{name}")
+
+
 def test_the_locale_stays(tidegate: Runner, shop: Callable[[str], Any]):
     """A database with a locale of ICU's comes back with it."""
     project, database, path = shop("oldest")

@@ -250,7 +250,7 @@ def test_a_step_in_full(tidegate: Runner, make_project: MakeProject, fresh: Fres
         eventually(lambda: database.rows(held), what="the lock")
         running = tidegate.start("migrate", "--lock-timeout", "0.2", cwd=project.root,
                                  env=database.environ)  # fmt: skip
-        running.until("a lock was not free in time")
+        running.until("released, asking again")
     finally:
         server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
                    "'%pg_sleep%' AND pid <> pg_backend_pid()")  # fmt: skip

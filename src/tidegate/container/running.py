@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -78,6 +79,10 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
     except Exception as error:
         if signals.stopped:
             return 128 + signals.stopped
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" ({error.filename})" if error.filename else ""
+            report.error([f"a disk is full{where}", "  next: make room, then start again"], 5)
+            return 5
         return _project_or_bug(report, error)
 
 

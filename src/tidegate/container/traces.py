@@ -41,22 +41,24 @@ class Traces:
         self._environ = environ
         self._began = time.time_ns()
         self._found: list[tuple[str, int, int, dict[str, Any]]] = []
+        self._receipt: dict[str, Any] = {}
         self._sent = False
         report.listeners.append(self)
 
     def __call__(
         self, stage: str, subject: str, text: str, seconds: float | None, more: Mapping[str, object]
     ) -> None:
-        """Note a stage that says how long it took."""
+        """Note a stage that says how long it took, and the receipt of a backup."""
+        receipt = more.get("receipt")
+        if isinstance(receipt, dict):
+            found = {f"tidegate.backup.{k}": v for k, v in receipt.items() if isinstance(v, KEPT)}
+            self._receipt.update(found)
         if seconds is None:
             return
         end = time.time_ns()
         about: dict[str, Any] = {"tidegate.stage": stage, "tidegate.subject": subject}
         about["tidegate.text"] = masked(text, self._report.secrets)
         about |= {f"tidegate.{k}": v for k, v in more.items() if isinstance(v, KEPT)}
-        receipt = more.get("receipt")
-        if isinstance(receipt, dict):
-            about |= {f"tidegate.backup.{k}": v for k, v in receipt.items() if isinstance(v, KEPT)}
         name = f"{stage} {more.get('step') or subject}".strip()
         self._found.append((name, end - int(seconds * 1e9), end, about))
 
@@ -91,7 +93,8 @@ class Traces:
         tracer = provider.get_tracer("tidegate", __version__)
         root = tracer.start_span(
             f"tidegate {self.command}", context=_parent(self._environ), start_time=self._began,
-            attributes={"tidegate.command": self.command, "tidegate.exit_code": code},
+            attributes={"tidegate.command": self.command, "tidegate.exit_code": code,
+                        **self._receipt},
         )  # fmt: skip
         inside = trace.set_span_in_context(root)
         for name, start, end, about in self._found:

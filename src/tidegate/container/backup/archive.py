@@ -6,6 +6,7 @@ complete; `sha256sum -c SHA256SUMS` checks it without tidegate.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ FOLDER_FORM = 2
 """The data is a folder of files: pg_dump's directory format."""
 DATA = "data"
 CHUNK = 1 << 20
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Damaged(StepFailed):
@@ -132,6 +134,28 @@ class Draft:
         os.rename(self.folder, place)
         _sync_folder(place.parent)
         return Backup(place, manifest)
+
+
+class DiskFull(StepFailed):
+    """A folder of ours takes no more."""
+
+    def __init__(self, folder: Path, variable: str) -> None:
+        super().__init__(
+            f"the disk of {folder} is full: the backup was given up",
+            "Nothing was kept of it, and nothing was changed.",
+            f"make room there, or name another folder with {variable}",
+        )
+
+
+@contextmanager
+def full_disk_said(folder: Path, variable: str) -> Iterator[None]:
+    """Turn the system's word for a full disk into one for people."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFull(folder, variable) from None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.container.backup import sites
 from tidegate.container.backup.pgrun import login
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report, masked
@@ -45,6 +46,7 @@ def run(
         raise _failed(argv[0], (wrong or said or [f"it ended with {done.returncode}"])[-1])
     receipt = {
         "command": argv[0],
+        "tool": sites.tool_of(argv[0]),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "label": said[-1][:200] if said else "",
         "verified": "",

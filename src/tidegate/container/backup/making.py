@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tidegate.container.backup import (
     places,
     proving,
     scratch,
+    sites,
     sqlitecopy,
     stores,
 )
@@ -32,7 +32,7 @@ from tidegate.container.origin import container
 from tidegate.container.report import Report
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.databases.sqlite import SQLite, _filesystem
-from tidegate.errors import PolicyRefused, StepFailed
+from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.model.connection import Connection
 
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
@@ -67,12 +67,16 @@ def make(
     if bucket:
         bucket.check()
     folder = places.spool(environ) if bucket else chosen.folder
-    _prepare(folder, report)
+    _prepare(folder, _variable(bucket is not None), report)
     level = _level(gate, connection)
-    size = _size(gate, connection)
+    size, tool = _size(gate, connection)
+    if tool:
+        text = f"the server's log is kept by {tool}; TIDEGATE_BACKUP_COMMAND runs it in our place"
+        report.stage("backup", alias, text, archiver=tool)
     earlier = _earlier(chosen, alias, environ)
     ratio = _ratio(connection, earlier)
-    _refuse_full(folder, alias, int(size * ratio * (2 if cipher else 1)) + SPARE)
+    needed = int(size * ratio * (2 if cipher else 1)) + SPARE
+    _refuse_full(folder, alias, needed, _variable(bucket is not None))
     progress = Progress(report, alias, size, ratio, _raw_ratio(earlier))
     with ExitStack() as stack:
         passing = bool(cipher or bucket)
@@ -87,27 +91,48 @@ def make(
         except BaseException:
             shutil.rmtree(backup.path, ignore_errors=True)
             raise
-        proved, proving_took = _proved(backup, chosen.verify), time.monotonic() - at
-        if cipher:
-            at = time.monotonic()
-            with _full_disk_said(folder):
-                target = into / "encrypted" if bucket else folder
-                target.mkdir(mode=0o700, exist_ok=True)
-                backup = crypt.encrypted(backup, cipher, target, environ)
-            text = f"for {', '.join(cipher.recipients)}"
-            report.stage("encrypt", alias, text, time.monotonic() - at)
-        if bucket:
-            at = time.monotonic()
-            sending = Progress(report, alias, backup.bytes, 1.0, what="sent")
-            backup = bucket.put(backup, sending)
-            report.stage("send", alias, "sent, read back and compared", time.monotonic() - at)
-        if passing:
-            report.stage("backup", alias, f"{megabytes(backup.bytes)} in {backup.shown}")
-    receipt = _receipt(backup, chosen, began)
-    report.stage("verify", alias, proved, proving_took, receipt=receipt)
-    for gone in _retire(chosen, alias, backup, environ):
-        report.stage("backup", alias, f"removed {gone}: older than what is kept")
+        proved, took = _proved(backup, chosen.verify), time.monotonic() - at
+        if not passing:
+            receipt = _receipt(backup, chosen, began)
+            report.stage("verify", alias, proved, took, receipt=receipt)
+        else:
+            report.stage("verify", alias, proved, took)
+            backup = _passed_on(backup, (cipher, bucket), folder, environ, report)
+            receipt = _receipt(backup, chosen, began)
+            text = f"{megabytes(backup.bytes)} in {backup.shown}"
+            report.stage("backup", alias, text, receipt=receipt)
+    try:
+        for gone in _retire(chosen, alias, backup, environ):
+            report.stage("backup", alias, f"removed {gone}: older than what is kept")
+    except TidegateError as error:  # the new one is there: that is what matters now
+        report.warn(f"older backups were not removed: {error.what}")
     return receipt
+
+
+def _passed_on(
+    backup: Backup,
+    by: tuple[crypt.Cipher | None, stores.Bucket | None],
+    folder: Path,
+    environ: Mapping[str, str],
+    report: Report,
+) -> Backup:
+    """Encrypt a proved backup, or send it, or both; it lies in a draft that goes afterwards."""
+    cipher, bucket = by
+    alias = str(backup.manifest["alias"])
+    if cipher:
+        at = time.monotonic()
+        with archive.full_disk_said(folder, _variable(bucket is not None)):
+            target = backup.path.parent / "encrypted" if bucket else folder
+            target.mkdir(mode=0o700, exist_ok=True)
+            backup = crypt.encrypted(backup, cipher, target, environ)
+        text = f"for {', '.join(cipher.recipients)}"
+        report.stage("encrypt", alias, text, time.monotonic() - at)
+    if bucket:
+        at = time.monotonic()
+        sending = Progress(report, alias, backup.bytes, 1.0, what="sent")
+        backup = bucket.put(backup, sending)
+        report.stage("send", alias, "sent, read back and compared", time.monotonic() - at)
+    return backup
 
 
 def _receipt(backup: Backup, chosen: Policy, began: float) -> dict[str, Any]:
@@ -125,7 +150,7 @@ def _receipt(backup: Backup, chosen: Policy, began: float) -> dict[str, Any]:
     return {**receipt, "encrypted": about["tool"]} if about else receipt
 
 
-def _prepare(folder: Path, report: Report) -> None:
+def _prepare(folder: Path, variable: str, report: Report) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         archive.sweep(folder)
@@ -133,10 +158,10 @@ def _prepare(folder: Path, report: Report) -> None:
         raise PolicyRefused(
             f"{folder} can't be written: {error.strerror}",
             "It is where the backup goes. Nothing was changed.",
-            "mount a volume there that this user may write, or name another folder with "
-            "TIDEGATE_BACKUP_DIR",
+            f"mount a volume there that this user may write, or name another with {variable}",
         ) from None
-    if container() and _filesystem(str(folder)) in ("overlay", "overlay2"):
+    passing = variable == _variable(True)
+    if container() and not passing and _filesystem(str(folder)) in ("overlay", "overlay2"):
         report.warn(
             f"{folder} lies in the container's own layer, and is lost with it; mount a volume"
         )
@@ -150,14 +175,14 @@ def _level(gate: Gate, connection: Connection) -> dict[str, Any]:
     }
 
 
-def _size(gate: Gate, connection: Connection) -> int:
-    """Return about the bytes of the tables without their indexes.
+def _size(gate: Gate, connection: Connection) -> tuple[int, str]:
+    """Return about the bytes of the tables without their indexes, and what keeps the log.
 
     `pg_table_size` would know better, and waits behind whoever holds a table's lock.
     """
     if connection.vendor == "sqlite":
         path = SQLite(connection).path
-        return os.path.getsize(path) if path and os.path.exists(path) else 0
+        return (os.path.getsize(path) if path and os.path.exists(path) else 0), ""
     session = gate.database(connection).session(5.0)
     try:
         rows = session.query(
@@ -165,15 +190,19 @@ def _size(gate: Gate, connection: Connection) -> int:
             "coalesce(sum(relpages) FILTER (WHERE relkind IN ('r', 'm', 't')), 0), "
             "coalesce(sum(relpages), 0) FROM pg_class WHERE oid >= 16384"
         )
+        tool = sites.archiver(session)
     finally:
         session.close()
     whole, tables, all_of_them = (int(str(one)) for one in rows[0])
     known = all_of_them * PAGE > whole / 2  # the numbers of pages are those of the last VACUUM
-    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0))
+    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0)), tool
 
 
 def _earlier(chosen: Policy, alias: str, environ: Mapping[str, str]) -> Backup | None:
-    found = places.found(chosen.folder, chosen.remote, alias, environ)
+    if chosen.remote:
+        found = stores.Bucket(chosen.remote, environ).backups(alias, newest=True)
+    else:
+        found = archive.backups(chosen.folder, alias)
     return found[-1] if found else None
 
 
@@ -191,29 +220,19 @@ def _raw_ratio(earlier: Backup | None) -> float:
     return wrote / before if before and wrote else 1.0
 
 
-def _refuse_full(folder: Path, alias: str, needed: int) -> None:
+def _refuse_full(folder: Path, alias: str, needed: int, variable: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise PolicyRefused(
             f"{folder} has {megabytes(free)} free, and the backup of {alias} needs about "
             f"{megabytes(needed)}",
             "It was not begun. Nothing was changed.",
-            "make room there, or name another folder with TIDEGATE_BACKUP_DIR",
+            f"make room there, or name another folder with {variable}",
         )
 
 
-@contextmanager
-def _full_disk_said(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise StepFailed(
-            f"the disk of {folder} is full: the backup was given up",
-            "Nothing was kept of it, and nothing was changed.",
-            "make room there, or name another folder with TIDEGATE_BACKUP_DIR",
-        ) from None
+def _variable(remote: bool) -> str:
+    return "TIDEGATE_BACKUP_SPOOL" if remote else "TIDEGATE_BACKUP_DIR"
 
 
 def _write(
@@ -226,7 +245,8 @@ def _write(
 ) -> Backup:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     folder, tell = to
-    with _full_disk_said(folder), archive.drafting(folder) as draft:
+    said = archive.full_disk_said(folder, _variable(bool(chosen.remote)))
+    with said, archive.drafting(folder) as draft:
         database = gate.database(connection)
         if isinstance(database, PostgreSQL):
             found = pgdump.dump(database.direct(), draft, environ, tell, chosen.jobs)

@@ -7,6 +7,9 @@ and smaller. With several jobs it is the directory format, which several process
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -24,6 +27,7 @@ from tidegate.model.readiness import Permanent, Transient
 
 LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
 LOOK_EVERY = 0.5  # seconds between two looks at what several jobs have written
+NOTHING = 1 << 20  # bytes free when a disk is as good as full
 HAS_ZSTD = 16  # the major version whose pg_dump can pack with it, if it was built so
 END_OURS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
@@ -170,6 +174,10 @@ def _folder(
     try:
         with piped(argv, [], env) as stream:
             stream.read()
+    except StepFailed:
+        if shutil.disk_usage(draft.folder).free < NOTHING:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise
     finally:
         done.set()
         looking.join()

@@ -13,6 +13,7 @@ from tidegate.container.report import masked
 from tidegate.errors import StepFailed
 from tidegate.model.connection import Connection
 
+PIPE = 1 << 20  # bytes, the most that Linux gives without being asked by root
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT",
          "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL", "service": "PGSERVICE",
          "passfile": "PGPASSFILE", "channel_binding": "PGCHANNELBINDING",
@@ -78,9 +79,22 @@ def piped(
 def _start(
     argv: list[str], env: Mapping[str, str], source: IO[bytes] | None, said: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         argv, env=dict(env), stdin=source or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
     )
+    assert process.stdout
+    _widen(process.stdout.fileno())
+    return process
+
+
+def _widen(pipe: int) -> None:
+    """Give a pipe more room: half as many switches between the programs at its ends (Linux)."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
+    except (ImportError, AttributeError, OSError):
+        pass  # another system, or this user has too many wide pipes
 
 
 def program_of(argv: list[str]) -> str:

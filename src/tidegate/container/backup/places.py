@@ -45,15 +45,16 @@ def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[Backup]:
         return
     with ExitStack() as stack:
         folder = spool(environ)
-        if backup.url:
-            draft = stack.enter_context(archive.drafting(folder))
-            url = backup.url.rpartition("/")[0]
-            place = stores.Bucket(url, environ).fetch(backup, draft.folder)
-            here = archive.check_digests(place)
-        else:
-            here = archive.check_digests(backup.path)
-        if sealed:
-            here = stack.enter_context(crypt.decrypted(here, folder, environ))
+        with archive.full_disk_said(folder, "TIDEGATE_BACKUP_SPOOL"):
+            if backup.url:
+                draft = stack.enter_context(archive.drafting(folder))
+                url = backup.url.rpartition("/")[0]
+                place = stores.Bucket(url, environ).fetch(backup, draft.folder)
+                here = archive.check_digests(place)
+            else:
+                here = archive.check_digests(backup.path)
+            if sealed:
+                here = stack.enter_context(crypt.decrypted(here, folder, environ))
         yield here
 
 

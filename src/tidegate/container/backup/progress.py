@@ -59,6 +59,8 @@ class Progress:
 
 def megabytes(count: int) -> str:
     """Write a size for people."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import pgread, places, proving, sqlitecopy
+from tidegate.container.backup import likeness, pgread, places, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -25,7 +25,6 @@ from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
-PROVIDERS = {"i": "icu", "b": "builtin"}
 COUNTING = "20s"  # that counting one table may take
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
 
@@ -104,7 +103,7 @@ def _postgresql(
     try:
         exists = _check(admin, backup, name)
         _warn_of_leftovers(admin, name, report)
-        admin.query(_create(admin, fresh.name, name if exists else ""))
+        admin.query(likeness.create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
             _fill(backup, fresh, environ, exists)
@@ -120,7 +119,7 @@ def _postgresql(
                 admin.query(_rename(fresh.name, name))
                 return Restored(name, "")
             kept = beside(name, "before")
-            _dress(admin, name, fresh.name)
+            likeness.dress(admin, name, fresh.name)
             before_swap()
             swap(old, admin, environ, (name, kept, fresh.name))
         except BaseException:
@@ -187,55 +186,6 @@ def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
     if rows:
         names = ", ".join(str(row[0]) for row in rows)
         report.warn(f"left by a restore that was killed, or still at work: {names}; drop it")
-
-
-def _create(admin: Session, fresh: str, like: str) -> str:
-    sql = f"CREATE DATABASE {quote_identifier(fresh)} TEMPLATE template0"
-    if not like:
-        return sql
-    # The provider came with version 15, and its locale's column was renamed in 17.
-    ((owner, encoding, collate, ctype, provider, locale, space),) = admin.query(
-        "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, "
-        "to_jsonb(d) ->> 'datlocprovider', "
-        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), spcname "
-        "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace "
-        f"WHERE datname = {quote_literal(like)}"
-    )
-    parts = [f"OWNER {quote_identifier(str(owner))}", f"ENCODING {quote_literal(str(encoding))}"]
-    if collate and ctype:
-        parts += [f"LC_COLLATE {quote_literal(collate)}", f"LC_CTYPE {quote_literal(ctype)}"]
-    parts.append(f"TABLESPACE {quote_identifier(str(space))}")
-    kind = PROVIDERS.get(provider or "")
-    if kind and locale:
-        parts.append(f"LOCALE_PROVIDER {kind} {kind}_LOCALE {quote_literal(locale)}")
-    return f"{sql} {' '.join(parts)}"
-
-
-def _dress(admin: Session, old: str, fresh: str) -> None:
-    """Give the new database the settings and grants of the old one: no dump has them."""
-    rows = admin.query(
-        "SELECT coalesce(r.rolname, ''), unnest(s.setconfig) FROM pg_db_role_setting s "
-        "JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole "
-        f"WHERE d.datname = {quote_literal(old)}"
-    )
-    for role, pair in rows:
-        name, _, value = str(pair).partition("=")
-        whose = f"ROLE {quote_identifier(role)} IN DATABASE" if role else "DATABASE"
-        many = name in ("search_path", "temp_tablespaces", "session_preload_libraries",
-                        "local_preload_libraries", "unix_socket_directories")  # fmt: skip
-        admin.query(
-            f"ALTER {whose} {quote_identifier(fresh)} SET {quote_identifier(name)} TO "
-            f"{value if many else quote_literal(value)}"
-        )
-    grants = admin.query(
-        "SELECT coalesce(quote_ident(r.rolname), 'PUBLIC'), a.privilege_type FROM pg_database d, "
-        "aclexplode(d.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
-        f"WHERE d.datname = {quote_literal(old)}"
-    )
-    if grants:
-        admin.query(f"REVOKE ALL ON DATABASE {quote_identifier(fresh)} FROM PUBLIC")
-    for grantee, right in grants:
-        admin.query(f"GRANT {right} ON DATABASE {quote_identifier(fresh)} TO {grantee}")
 
 
 def _rename(before: str, after: str) -> str:

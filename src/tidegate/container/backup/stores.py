@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -139,23 +140,27 @@ class Bucket:
                     out.write(chunk)
         return place
 
-    def backups(self, alias: str) -> list[Backup]:
-        """Return the whole backups of one database, oldest first."""
-        found = []
+    def backups(self, alias: str, newest: bool = False) -> list[Backup]:
+        """Return the whole backups of one database, oldest first; with `newest` the last alone."""
+        found: list[Backup] = []
+        for name in reversed(self._names(alias)):
+            try:
+                found.append(self.open(name))
+            except (Damaged, NoBackup):
+                continue
+            if newest:
+                break
+        return sorted(found, key=lambda one: one.created)
+
+    def _names(self, alias: str) -> list[str]:
+        """Return what has a manifest; the names sort by time."""
         pages = self._client.get_paginator("list_objects_v2")
         start = f"{self.prefix}{alias}-"
         with self._said("looked at"):
             keys = [one["Key"] for page in pages.paginate(Bucket=self.bucket, Prefix=start)
                     for one in page.get("Contents", ())]  # fmt: skip
-        for key in keys:
-            name, _, file = key[len(self.prefix) :].rpartition("/")
-            if file == MANIFEST and "/" not in name:
-                try:
-                    found.append(self.open(name))
-                except (Damaged, NoBackup):
-                    continue
-        mine = [one for one in found if one.manifest.get("alias") == alias]
-        return sorted(mine, key=lambda one: one.created)
+        shape = re.compile(re.escape(start) + rf"\d{{8}}T\d{{6}}Z-[0-9a-f]+/{re.escape(MANIFEST)}")
+        return sorted(key[len(self.prefix) :].split("/")[0] for key in keys if shape.fullmatch(key))
 
     def remove(self, backup: Backup) -> None:
         """Remove one backup, its manifest first: what is left of it is no backup."""

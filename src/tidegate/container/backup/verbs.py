@@ -29,6 +29,7 @@ def back_up(raising: Raising, chosen: making.Policy) -> dict[str, Any]:
     with elected(raising) as election:
         book = _book(gate, connection, election)
         state, message, receipt = "failed", "", {}
+        gate.standing(connection)  # what a refusal before the dump is written down with
         try:
             receipt = making.make(gate, connection, chosen, gate.environ, raising.report)
             state = "done"

@@ -6,8 +6,8 @@ usage: tidegate history [RUN] [--verify] [--since WHEN] [--state STATE] [--kind 
 RUN is a run's number or the beginning of its id, and shows that run in full. Without it the last
 20 runs are listed, the newest first. WHEN is a day (2026-11-21), a moment (2026-11-21T14:30), both
 in UTC, or an age (90m, 12h, 7d). STATE is done, failed, abandoned, rolled-back or running; KIND is
-migrate, rollback, backup or restore. --verify checks the hash chain, and exits with 1 when a run
-is not as it was written.
+migrate, rollback, backup, restore or adopt. --verify checks the hash chain, and exits with 1 when
+a run is not as it was written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tidegate.model.words import counted
 FILTERS = ("state", "kind", "step", "by", "limit", "since")
 KNOWN = {
     "state": ("done", "failed", "abandoned", "rolled-back", "running"),
-    "kind": ("migrate", "rollback", "backup", "restore"),
+    "kind": ("migrate", "rollback", "backup", "restore", "adopt"),
 }
 UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 CHANGED = """\

@@ -48,6 +48,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if not backup.url:  # before anything is asked: a word for a damaged one would be wasted
             check_digests(backup.path)
         command = f"tidegate restore {words[0]}"
+        if own.get("identity"):
+            command += f" --identity {own['identity']}"
         if own.get("into"):
             command += " --into URL"
             done = _elsewhere(backup, own, command, known, report)
