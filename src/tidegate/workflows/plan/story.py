@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,9 +117,9 @@ class Outcome:
 
 def rehearse(request: Request, say: Say) -> Outcome:
     """Run the pending steps of one database on a scratch copy; return what was seen."""
-    python = project_python(request.root, request.python, request.environ)
     clock = Clock()
-    with runner(request.root, python, request.environ, None) as inside:
+    python = project_python(request.root, request.python, request.environ)
+    with _preparing(request), runner(request.root, python, request.environ, None) as inside:
         project = Project()
         inside.ask("look", project.hear, root=str(request.root), database=request.database,
                    framework=request.framework)  # fmt: skip
@@ -190,6 +190,14 @@ def _prove_online(
         inside.ask("online", rehearsed.hear, forms=forms)
     if why := online.compare(rehearsed):
         online.withdraw(rehearsed, why)
+
+
+def _preparing(request: Request) -> AbstractContextManager[None]:
+    """Begin to make a cluster while the project is loaded: most often it is the one wanted."""
+    try:
+        return nullcontext() if request.server else scratch.begun(programs.nearest(0))
+    except UsageProblem:
+        return nullcontext()  # SQLite needs none
 
 
 def _number(text: str) -> int:
