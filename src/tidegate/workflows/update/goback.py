@@ -7,6 +7,7 @@ import os
 from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
@@ -153,7 +154,8 @@ def _schema(one: Update) -> str:
     if not one.migrated:
         return "The schema is as it was."
     return (
-        f"The schema stays raised by {len(one.migrated)} steps ({', '.join(one.migrated[:3])}): "
+        f"The schema stays raised by {counted(len(one.migrated), 'step')} "
+        f"({', '.join(one.migrated[:3])}): "
         "nothing has proved that they can be taken back without losing data. The previous release "
         "runs on the newer schema."
     )
