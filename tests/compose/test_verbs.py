@@ -56,7 +56,7 @@ def test_plan_against_a_service(running: Stack, tmp_path: Path) -> None:
     assert done.code == 0, done.said
     assert "nothing is pending" in done.out
     assert f"{out} is written; there is nothing in it to apply" in done.err
-    assert json.loads(out.read_text())["level"]["applied"] == len(running.applied())
+    assert json.loads(out.read_text())["level"]["applied"] > len(running.applied())
     wrong = running.start("plan", "--against", "dp", env=env).end(60)
     assert wrong.code == 2
     assert "The services are: db, web" in wrong.err
