@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
 from tidegate.container.backup import archive, proving, restoring  # noqa: E402
 from tidegate.container.backup import pgdump as dumping  # noqa: E402
+from tidegate.container.backup.progress import Progress  # noqa: E402
 from tidegate.container.report import Report  # noqa: E402
 from tidegate.databases.postgresql import PostgreSQL  # noqa: E402
 from tidegate.model.connection import Connection, Secret  # noqa: E402
@@ -81,17 +82,18 @@ def main() -> None:
         base = timed(lambda: run("pg_dump", "-Fc", "-f", str(plain), "bench"))
         found["pg_dump -Fc"] = (base, 1.0)
         made: list[archive.Backup] = []
+        silent = Progress(Report("text", quiet=True), "default")
 
         def dump() -> None:
             with archive.drafting(folder) as draft:
-                manifest = dumping.dump(PostgreSQL(login, environ), draft, environ, lambda n: None)
+                manifest = dumping.dump(PostgreSQL(login, environ), draft, environ, silent)
                 manifest |= {"alias": "default", "database": "bench", "level": [],
                              "created": "2026-01-01T00:00:00+00:00"}  # fmt: skip
                 made.append(draft.finish(folder / "default-bench", manifest))
 
         took = timed(dump)
         found["backup (dump, digests, counts)"] = (took, took / base)
-        took = timed(lambda: proving.quick(made[0].path, environ))
+        took = timed(lambda: proving.prove(made[0], "quick", "", environ))
         found["verify quick"] = (took, took / base)
         took = timed(lambda: proving.prove(made[0], "full", "", environ))
         found["verify full"] = (took, took / base)

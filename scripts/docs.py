@@ -7,7 +7,9 @@ usage: python scripts/docs.py [--check]
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -151,7 +153,47 @@ def block(text: str) -> str:
     return f"```text\n{text}\n```"
 
 
+def python_page() -> str:
+    """Return the page of the functions, from their signatures and docstrings."""
+    api = importlib.import_module("tidegate.api")
+    named = {name: getattr(api, name) for name in api.__all__}
+    parts = ["# tidegate from Python", NOTE, (api.__doc__ or "").strip().partition("\n\n")[2],
+             "```python\nfrom tidegate import boot, migrate, status\n```"]  # fmt: skip
+    for name in ("status", "wait", "migrate", "boot", "adopt"):
+        parts += [f"## {name}", block(signature(name, named[name])),
+                  inspect.getdoc(named[name]) or ""]  # fmt: skip
+    parts.append("## What they return")
+    for one in named.values():
+        if dataclasses.is_dataclass(one):
+            fields = [f"    {field.name}: {field.type}" for field in dataclasses.fields(one)]
+            body = "\n".join([f"class {one.__name__}", *fields])
+            parts += [f"### {one.__name__}", block(body), inspect.getdoc(one) or ""]
+    rows = ["| error | exit code | when |", "| --- | --- | --- |"]
+    rows += [
+        f"| `{name}` | {one.exit_code} | {inspect.getdoc(one)} |"
+        for name, one in sorted(named.items())
+        if inspect.isclass(one) and issubclass(one, Exception) and name != "TidegateError"
+    ]
+    parts += ["## What they raise", "Each is a `TidegateError`, and stands for an exit code of "
+              "the commands.", "\n".join(rows)]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def signature(name: str, function: Any) -> str:
+    """Return a function's signature, one argument a line."""
+    found = inspect.signature(function)
+    lines, keyword = [], False
+    for one in found.parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not keyword:
+            lines.append("    *,")
+            keyword = True
+        default = "" if one.default is one.empty else f" = {one.default!r}"
+        lines.append(f"    {one.name}: {one.annotation}{default},")
+    return "\n".join([f"{name}(", *lines, f") -> {found.return_annotation}"])
+
+
 PAGES = {
+    "docs/reference/python.md": python_page,
     "docs/reference/checks.md": checks_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/settings.md": settings_page,

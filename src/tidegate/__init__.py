@@ -1,5 +1,21 @@
-"""tidegate: the gate between a Django or Alembic backend and its database."""
+"""tidegate: the gate between a Django or Alembic backend and its database.
+
+`import tidegate` alone loads nothing more: the functions come from `tidegate.api` when they are
+asked for.
+"""
 
 from tidegate._version import __version__
 
-__all__ = ["__version__"]
+API = ("Adopted", "Database", "ElectionNotWon", "Migrated", "NotReady", "PolicyRefused",
+       "RefusedForGood", "StateNotCurrent", "Status", "StepFailed", "TidegateError",
+       "UsageProblem", "adopt", "boot", "migrate", "status", "wait")  # fmt: skip
+
+__all__ = [*API, "__version__"]
+
+
+def __getattr__(name):  # type: ignore[no-untyped-def]
+    if name not in API:
+        raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("tidegate.api"), name)

@@ -79,7 +79,7 @@ def backfill(
     what is set.
     """
     with _session(connection) as session:
-        state = State(name or f"{table}: {set}"[:200], size=max(least, 1000))
+        state = State(name or _named(table, set), size=max(least, 1000))
         _prepare(session)
         _resume(session, state)
         if state.finished:
@@ -104,6 +104,23 @@ def backfill(
         session.run(f"UPDATE {NOTES} SET finished = 1 WHERE name = {quoted(state.name)}")
         tell(state)
         return state
+
+
+def forget(connection: Any, table: str, *, set: str = "", name: str = "") -> None:
+    """Forget how far a backfill got, so that it runs anew: for the way back of its migration.
+
+    Takes the same `table`, `set` and `name`. It may stand in a transaction.
+    """
+    with _session(connection, in_transaction=True) as session:
+        there = "sqlite_master" if session.vendor == "sqlite" else "information_schema.tables"
+        column = "name" if session.vendor == "sqlite" else "table_name"
+        if session.run(f"SELECT 1 FROM {there} WHERE {column} = {quoted(NOTES)}"):
+            session.run(f"DELETE FROM {NOTES} WHERE name = {quoted(name or _named(table, set))}")
+
+
+def _named(table: str, set: str) -> str:
+    """Return what a run is called where it is given no name: the table and what is set."""
+    return f"{table}: {set}"[:200]
 
 
 def _factor(target: float, took: float) -> float:
@@ -322,7 +339,7 @@ class _Session:
 
 
 @contextmanager
-def _session(connection: Any) -> Iterator[_Session]:
+def _session(connection: Any, in_transaction: bool = False) -> Iterator[_Session]:
     """Recognise the framework by what its connection can do."""
     if (
         hasattr(connection, "connect")
@@ -334,7 +351,7 @@ def _session(connection: Any) -> Iterator[_Session]:
     elif hasattr(connection, "exec_driver_sql"):
         yield _of_sqlalchemy(connection)
     elif hasattr(connection, "vendor") and hasattr(connection, "cursor"):
-        yield _of_django(connection)
+        yield _of_django(connection, in_transaction)
     else:
         raise BackfillRefused(
             f"backfill() can't use a {type(connection).__name__}: give it Django's connection, "
@@ -353,9 +370,9 @@ def _of_sqlalchemy(connection: Any) -> _Session:
     return _Session(execute, vendor, raw)
 
 
-def _of_django(connection: Any) -> _Session:
+def _of_django(connection: Any, in_transaction: bool) -> _Session:
     connection.ensure_connection()
-    if connection.in_atomic_block:
+    if connection.in_atomic_block and not in_transaction:
         raise BackfillRefused(
             "backfill() commits each batch, and this migration is atomic: set atomic = False on it"
         )

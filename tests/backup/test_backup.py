@@ -165,17 +165,17 @@ def test_the_read_back_stands_by_itself(
     forged = draft.finish(tmp_path / "forged", manifest)
     archive.check_digests(forged.path)
     with pytest.raises(archive.Damaged):
-        proving.quick(forged.path, os.environ)
+        proving.prove(forged, "quick", "", os.environ)
 
 
 def test_a_backup_that_lacks_rows_is_refused(whole: dict[str, Path], tmp_path: Path):
     """Quick verification counts the archive's rows against the database's."""
-    from tidegate.container.backup import archive, pgdump
+    from tidegate.container.backup import archive, pgread
 
     found = archive.open_backup(whole["newest"])
     found.manifest["tables"]["public.Odd name"] += 1
     with pytest.raises(archive.Damaged, match="does not hold all"):
-        pgdump.read_back(found, os.environ)
+        pgread.read_back(found, os.environ)
 
 
 def test_check_says_which(tidegate: Runner, whole: dict[str, Path], tmp_path: Path):
@@ -495,6 +495,39 @@ def test_migrations_wait_for_a_dump_of_somebody_else(
     assert done.code == (0 if patient else 7), done.said
     sql = "SELECT 1 FROM information_schema.columns WHERE column_name = 'more'"
     assert database.rows(sql) == (["1"] if patient else [])
+
+
+def test_a_dump_that_begins_during_the_backup(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """Somebody else's pg_dump that began while the backup was made is waited for as well."""
+    project, database = make_project("django", 1), fresh("newest")
+    migrate(tidegate, project, database)
+    server, pipe = database.server, project.root / "pipe"
+    assert server
+    os.mkfifo(pipe)
+    database.rows("INSERT INTO made_1 SELECT generate_series(1, 200000); SELECT 1")
+    project.add("ALTER TABLE made_1 ADD COLUMN more integer")
+    command = "sh -c 'touch begun; until [ -e go ]; do sleep 0.05; done; echo done'"
+    env = {**database.environ, "AUTO_BACKUP": "true", "TIDEGATE_BACKUP_COMMAND": command}
+    booting = tidegate.start("boot", "--", *APP, cwd=project.root, env=env)
+    eventually((project.root / "begun").exists, what="the backup")
+    dump = subprocess.Popen(
+        [server.bindir / "pg_dump", "-d", database.url, "-f", pipe], stderr=subprocess.DEVNULL
+    )
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+        eventually(lambda: database.rows(running), what="the dump")
+        (project.root / "go").touch()
+        booting.until("is running; wait for its end")
+    finally:
+        dump.kill()
+        dump.wait()
+        os.close(reader)
+    assert booting.end().code == 0
+    sql = "SELECT 1 FROM information_schema.columns WHERE column_name = 'more'"
+    assert database.rows(sql) == ["1"]
 
 
 def test_a_project_in_a_folder_below(

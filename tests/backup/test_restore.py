@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from support.gate import Database, Ended, Runner, eventually
+from support.postgres import free_port
 from support.projects import SmallProject
 
 MakeProject = Callable[..., SmallProject]
@@ -256,3 +257,72 @@ def test_a_damaged_backup_changes_nothing(tidegate: Runner, shop: Callable[[str]
     done = run(tidegate, project, database, "restore", str(path))
     assert (done.code, "is damaged" in done.err) == (5, True), done.said
     assert databases(database) == [database.name]
+
+
+def test_what_is_not_there(tidegate: Runner, shop: Callable[[str], Any]):
+    """A path where nothing is: exit 2, and it does not exist; a folder that is no backup is 5."""
+    project, database, path = shop("sqlite")
+    for words in (("restore", "nowhere/at-all"), ("backup", "--check", "nowhere/at-all")):
+        done = run(tidegate, project, database, *words)
+        assert (done.code, "nowhere/at-all does not exist" in done.err) == (2, True), done.said
+    done = run(tidegate, project, database, "restore", str(path.parent))
+    assert (done.code, "damaged" in done.err) == (5, True), done.said
+
+
+def test_into_another_file(tidegate: Runner, shop: Callable[[str], Any], tmp_path: Path):
+    """SQLite's backup comes back as a file that --into names; over one that is there only with
+    the word, and the old one is kept; another kind of database is refused."""
+    project, database, path = shop("sqlite")
+    copy = tmp_path / "copy.sqlite3"
+    url = f"sqlite:///{copy}"
+    done = run(tidegate, project, database, "restore", str(path), "--into", url)
+    assert (done.code, done.out.strip()) == (0, str(copy)), done.said
+    assert Database("", str(copy)).rows("SELECT count(*) FROM sold") == ["500"]
+    spoil(Database("", str(copy)))
+    again = approved(tidegate, project, database, "restore", str(path), "--into", url)
+    assert again.code == 0, again.said
+    assert Database("", str(copy)).rows("SELECT count(*) FROM sold") == ["500"]
+    assert Database("", again.out.strip()).rows("SELECT count(*) FROM sold") == ["101"]
+    other = run(tidegate, project, database, "restore", str(path), "--into",
+                "postgresql://a:b@127.0.0.1:1/c")  # fmt: skip
+    assert (other.code, "the backup is of sqlite" in other.err) == (6, True), other.said
+    lost = f"sqlite:///{tmp_path}/no/such/file"
+    wrong = run(tidegate, project, database, "restore", str(path), "--into", lost)
+    assert (wrong.code, f"{tmp_path}/no/such does not exist" in wrong.err) == (2, True), wrong.said
+
+
+def test_a_server_that_is_not_there_is_named(
+    tidegate: Runner, shop: Callable[[str], Any], tmp_path: Path
+):
+    """history, restore and a verification at a closed port: exit 3, with the address that did not
+    answer; the backup is not begun."""
+    project, database, path = shop("newest")
+    closed = f"127.0.0.1:{free_port()}"
+    url = f"postgresql://shop:s3cret@{closed}/shop"
+    for words, text in (
+        (("history",), f"shop@{closed}/shop does not answer: connection refused"),
+        (("restore", str(path), "--into", url), f"shop@{closed}/postgres does not answer"),
+    ):
+        done = tidegate(*words, cwd=project.root, env={"DATABASE_URL": url})
+        assert (done.code, text in done.err) == (3, True), done.said
+    words = ("backup", "--verify", "full", "--scratch", url, "--to", str(tmp_path / "none"))
+    done = run(tidegate, project, database, *words)
+    said = f"the server for the verification does not answer: shop@{closed}/shop"
+    assert (done.code, said in done.err) == (3, True), done.said
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_failure_shows_the_users_statement(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """What SQLite's schema editor sends around a step is not shown as its last statement."""
+    project, database = make_project("django", 1), fresh("sqlite")
+    step = project.files[project.add("INSERT INTO made_1 (id) VALUES (7)")]
+    broken = (
+        "\n\ndef broken(apps, editor):\n    raise ValueError('no such shop')\n\n\n"
+        "Migration.operations.append(migrations.RunPython(broken))\n"
+    )
+    step.write_text(step.read_text() + broken)
+    done = run(tidegate, project, database, "migrate")
+    assert (done.code, "last statement: INSERT INTO made_1" in done.err) == (5, True), done.said
+    assert "PRAGMA" not in done.err

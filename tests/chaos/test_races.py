@@ -57,13 +57,19 @@ def sealed_in_turn(runner: Runner, project: SmallProject, number: int) -> None:
         assert runner("seal", cwd=project.root, env={}).code == 0
 
 
-def all_started(ends: list[Ended], project: SmallProject, database: Database) -> None:
-    """Every boot became the app and the database has each step, once."""
+def all_started(
+    ends: list[Ended], project: SmallProject, database: Database, killed: bool = False
+) -> None:
+    """Every boot became the app and the database has each step, once.
+
+    A holder that is `killed` after its last step and before its last row leaves nothing to do.
+    """
     assert [(one.code, one.out) for one in ends] == [(0, "app started\n")] * len(ends), "\n".join(
         one.said for one in ends if one.code
     )
     assert database.rows(project.recorded_sql) == project.heads()
-    assert database.runs().count("done") == 1
+    runs = database.runs()
+    assert runs.count("done") == 1 or (killed and runs == ["abandoned"]), runs
     steps = database.rows("SELECT step FROM tidegate_step WHERE state = 'done' ORDER BY 1")
     assert steps == sorted(set(steps)), "a step was applied twice"
 
@@ -118,7 +124,7 @@ def test_holder_killed(rounds: int, tidegate: Runner, project: SmallProject, fre
         time.sleep(random.uniform(0, 1.2))
         first.signal(signal.SIGKILL)
         assert first.process.wait(10) in (-9, 0)
-        all_started([one.end(60) for one in others], project, database)
+        all_started([one.end(60) for one in others], project, database, killed=True)
         assert "running" not in database.runs()
 
 
@@ -143,7 +149,7 @@ def test_holder_killed_sqlite(
         first.process.wait(10)
         ends = [one.end(60) for one in others]
         if project.framework == "django":
-            all_started(ends, project, database)
+            all_started(ends, project, database, killed=True)
         else:
             assert {one.code for one in ends} <= {0, 5}, "\n".join(one.said for one in ends)
 
@@ -169,7 +175,7 @@ def test_holder_terminated(rounds: int, tidegate: Runner, project: SmallProject,
 def test_sessions_terminated(
     which: str, rounds: int, tidegate: Runner, project: SmallProject, fresh: Fresh
 ):
-    """pg_terminate_backend of the holder's sessions: nothing is applied twice, all start or say."""
+    """pg_terminate_backend of the holder's sessions: nothing is applied twice, all start."""
     slow = project.add("CREATE TABLE slow (id integer)", "SELECT pg_sleep(2)")
     condition = {
         "election": "application_name LIKE 'tidegate %'",
@@ -188,7 +194,7 @@ def test_sessions_terminated(
         )
         ends = [one.end(60) for one in started]
         codes = sorted(one.code for one in ends)
-        assert codes in ([0, 0, 0], [0, 0, 7]), "\n".join(one.said for one in ends)
+        assert codes == [0, 0, 0], "\n".join(one.said for one in ends)
         assert database.rows(project.recorded_sql) == project.heads()
         assert "running" not in database.runs()
 

@@ -106,7 +106,7 @@ def replayed(framework: str, files: list[tuple[Path, str]]) -> Schema:
         assert record is not None
         records.append(record)
     chain = Chain(records, "postgresql", 0, "auth.User")
-    replay = chain._fresh_replay()
+    replay = chain.fresh_replay()
     schema: Schema = replay.schema
     for record in chain.order:
         for operation in replay.operations(record):

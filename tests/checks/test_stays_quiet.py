@@ -16,6 +16,16 @@ DJANGO = {"manage.py": MANAGE, "Dockerfile": DOCKERFILE}
 PROBED = '    healthcheck:\n      test: ["CMD", "curl", "-f", "http://localhost:8000/"]\n'
 REVISION = "revision = '{}'\ndown_revision = {}\nbranch_labels = {}\n"
 
+WORKER = "services:\n  worker:\n    build: .\n    command: celery -A shop worker\n"
+REDIS = "  redis:\n    image: redis:7\n"
+REDIS_ONLY = "services:\n" + REDIS
+REMOTE = 'from celery import Celery\n\napp = Celery("shop", broker="redis://redis:6379/0")\n'
+CELERY = {
+    "Dockerfile": COPIED,
+    "shop/__init__.py": "",
+    "shop/celery.py": 'from celery import Celery\n\napp = Celery("shop")\n',
+}
+
 QUIET: dict[str, Tree] = {
     "bash -c becomes its last command": {"Dockerfile": COPIED + 'CMD ["bash", "-c", "python warm.py && gunicorn site.wsgi"]\n', "compose.yaml": BUILT},
     "tini signals the whole group": {"Dockerfile": COPIED + 'ENTRYPOINT ["tini", "-g", "--", "sh", "/app/run.sh"]\n', "run.sh": "set -e\ngunicorn site.wsgi\n", "compose.yaml": BUILT},
@@ -57,6 +67,20 @@ QUIET: dict[str, Tree] = {
     "the code handed over as a whole": {"Dockerfile": "FROM python:3.12\nRUN useradd app\nWORKDIR /app\nCOPY . .\nRUN mkdir -p media && chown -R app /app\nUSER app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: ['media:/app/media']\nvolumes:\n  media:\n"},
     "a development stack with runserver": {"Dockerfile": COPIED, "manage.py": MANAGE, "start.sh": "python manage.py runserver 0.0.0.0:8000\n", "compose.yaml": BUILT + "    command: sh start.sh\n    volumes: ['.:/app']\n"},
     "an nginx that asks DNS at each request": {"nginx.conf": "server {\n  resolver 127.0.0.11;\n  set $up http://elsewhere;\n  location / { proxy_pass $up; }\n}\n", "compose.yaml": "services:\n  proxy:\n    image: nginx:1.27\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf:ro']\n"},
+    "a broker that Celery reads by itself": {**CELERY, "compose.yaml": WORKER + "    environment:\n      CELERY_BROKER_URL: redis://redis:6379/0\n" + REDIS},
+    "Celery's settings in a module of their own": {**CELERY, "shop/celery.py": CELERY["shop/celery.py"] + 'app.config_from_object("shop.celeryconfig")\n', "compose.yaml": WORKER + REDIS},
+    "a broker that the environment decides about": {**CELERY, "shop/celery.py": 'import os\nfrom celery import Celery\n\napp = Celery("shop", broker=os.environ.get("BROKER", "redis://localhost"))\n', "compose.yaml": WORKER + "    environment:\n      BROKER: ${BROKER}\n" + REDIS},
+    "a lock file brings the broker's client": {**CELERY, "shop/celery.py": REMOTE, "pyproject.toml": '[project]\nname = "s"\ndependencies = ["celery"]\n', "uv.lock": '[[package]]\nname = "celery"\nversion = "5.5.3"\n\n[[package]]\nname = "redis"\nversion = "6.0"\n', "compose.yaml": WORKER + REDIS},
+    "one beat beside many workers": {**CELERY, "shop/celery.py": REMOTE, "compose.yaml": WORKER + "    deploy: {replicas: 3}\n  beat:\n    build: .\n    command: celery -A shop beat\n" + REDIS},
+    "beats with RedBeat's lock": {**CELERY, "shop/celery.py": REMOTE, "compose.yaml": "services:\n  beat:\n    build: .\n    command: celery -A shop beat -S redbeat.RedBeatScheduler\n    deploy: {replicas: 2}\n" + REDIS},
+    "a countdown within the visibility timeout": {**CELERY, "shop/celery.py": REMOTE, "shop/tasks.py": "remind.apply_async(countdown=60 * 30)\n", "compose.yaml": WORKER + REDIS},
+    "a long countdown with RabbitMQ": {**CELERY, "shop/celery.py": REMOTE.replace("redis://redis", "amqp://rabbit"), "shop/tasks.py": "remind.apply_async(countdown=60 * 60 * 5)\n", "compose.yaml": WORKER + "  rabbit:\n    image: rabbitmq:4\n"},
+    "a script that makes a development stack anew": {"reset.sh": "docker compose down -v\ndocker compose up -d --build\n", "deploy.sh": "docker compose pull\ndocker compose up -d\ndocker compose down --remove-orphans old\n", "compose.yaml": REDIS_ONLY},
+    "a lock that a trap takes away": {"deploy.sh": "mkdir /tmp/deploy.lock || exit 1\ntrap 'rmdir /tmp/deploy.lock' EXIT\ndocker compose up -d\n", "compose.yaml": REDIS_ONLY},
+    "a package list's lock": {"update.sh": "[ -e uv.lock ] || touch uv.lock\nmkdir -p locks\n", "compose.yaml": REDIS_ONLY},
+    "a backup image with versions of its own": {"compose.yaml": "services:\n  dump:\n    image: example/pg-backup:3.1\n" + DB},
+    "a dump in the server's own container": {"backup.sh": "docker compose exec db pg_dump shop > dump.sql\n", "Dockerfile": "FROM python:3.12-slim-bookworm\nRUN apt-get update && apt-get install -y postgresql-client\nCOPY . /app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + DB},
+    "a bounded wait for a lock": {"alembic.ini": "[alembic]\nscript_location = m\n", "m/env.py": 'c.execute("SET lock_timeout = 60000")\nc.execute("SELECT pg_advisory_lock(1)")\n'},
 }  # fmt: skip
 
 

@@ -186,8 +186,7 @@ def test_an_old_volume_with_another_password(stack: Make) -> None:
 
 
 def test_the_database_goes_away_during_the_migration(stack: Make) -> None:
-    """A restart of the server in the middle of a step is survived, or refused with 7 where the
-    election could not be won back: then the old release serves, and the next `up` goes on."""
+    """A restart of the server in the middle of a step is survived."""
     one = stack().django(COMPOSE_PG)
     one.begin()
     one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
@@ -195,11 +194,7 @@ def test_the_database_goes_away_during_the_migration(stack: Make) -> None:
     first.until("shop.0002_slow: applying", 90)
     one.compose("restart", "-t", "1", "db")
     done = first.end(180)
-    assert done.code in (0, 7), done.said
-    if done.code == 7:
-        assert "The release that ran before still serves" in done.err
-        assert one.served() == "release one"
-        one.up()
+    assert done.code == 0, done.said
     assert one.applied() == ["0001_initial", "0002_slow"]
     assert one.served() == "release two"
 

@@ -448,12 +448,12 @@ def test_lock_never_free(tidegate: Runner, pair: SmallProject, postgresql: Datab
     """A lock that is not free until the deadline ends the boot with 7, the database as it was."""
     assert boot(tidegate, pair, postgresql).code == 0
     late = pair.add("CREATE TABLE half (id integer)", "ALTER TABLE made_1 ADD COLUMN more integer")
-    blocker = Blocker(postgresql, 8)
-    done = boot(tidegate, pair, postgresql, "--lock-timeout", "0.5", "--timeout", "3")
+    blocker = Blocker(postgresql, 12)
+    done = boot(tidegate, pair, postgresql, "--lock-timeout", "0.5", "--timeout", "6")
     blocker.thread.join()
     assert (done.code, done.out) == (7, ""), done.said
     assert late in done.err
-    assert done.seconds < 9
+    assert done.seconds < 12
     assert postgresql.tables() == ["made_1", "made_2"]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.gate import APP, Database, Ended, Runner
+from support.gate import APP, Database, Ended, Runner, eventually
 from support.projects import SmallProject
 
 MakeProject = Callable[..., SmallProject]
@@ -141,6 +144,10 @@ def test_rows_changed_by_something_else(tidegate: Runner, make_project: MakeProj
     assert boot(tidegate, project, database).code == 0
     found = history(tidegate, project, database)
     assert [run["changed_before"] for run in found["runs"]] == [True, False]
+    for words in ((), ("2",)):
+        said = tidegate("history", *words, cwd=project.root, env=database.environ).out
+        assert "before it, something other than tidegate recorded or removed steps" in said
+        assert "next: compare with the database: tidegate status" in said
     assert found["databases"][0]["changed_since"] is False
 
 
@@ -196,7 +203,83 @@ def test_a_ledger_of_another_role(tidegate: Runner, make_project: MakeProject, f
 def test_wrong_words(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """A run that isn't there and an option that isn't one are exit code 2."""
     project, database = make_project("django"), fresh("sqlite")
-    for words in (("nothing",), ("--limit", "many"), ("--nope",)):
+    wrong = (("nothing",), ("--limit", "many"), ("--nope",), ("--since", "soon"),
+             ("--state", "good"), ("--kind", "dump"))  # fmt: skip
+    for words in wrong:
         assert tidegate("history", *words, cwd=project.root, env=database.environ).code == 2
     done = tidegate("history", cwd=project.root, env=database.environ)
     assert (done.code, done.out) == (0, "no run is on record\n")
+
+
+def test_filters(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Runs by age, moment, outcome, kind and step; several filters at once mean all of them."""
+    project, database = make_project("django", 1), fresh("sqlite")
+    assert boot(tidegate, project, database).code == 0
+    bad = project.add("SELECT nothing FROM nowhere")
+    assert boot(tidegate, project, database).code == 5
+    project.remove(bad)
+    execute(database, "UPDATE tidegate_run SET started = '2026-03-01T12:00:00.000+00:00' "
+                      "WHERE number = 1")  # fmt: skip
+    cases = {
+        ("--since", "1h"): [2],
+        ("--since", "2026-03-01"): [2, 1],
+        ("--since", "2026-03-01T12:00:00"): [2, 1],
+        ("--since", "2026-03-01T14:30:00+02:00"): [2],
+        ("--state", "failed"): [2],
+        ("--state", "done", "--kind", "migrate"): [1],
+        ("--step", "0001_step"): [1],
+        ("--step", "0001_step", "--since", "1h"): [],
+        ("--kind", "restore"): [],
+    }
+    for words, numbers in cases.items():
+        found = history(tidegate, project, database, *words)["runs"]
+        assert [run["number"] for run in found] == numbers, words
+
+
+def test_a_step_in_full(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """`history RUN` says of each step its seconds, statements, locks and refused locks."""
+    project, database = make_project("django", 1), fresh("newest")
+    assert boot(tidegate, project, database).code == 0
+    project.add("ALTER TABLE made_1 ADD COLUMN more integer")
+    server = database.server
+    assert server
+    lock = subprocess.Popen(["psql", database.url, "-qXc", "BEGIN; LOCK TABLE made_1 IN ACCESS "
+                             "SHARE MODE; SELECT pg_sleep(60)"])  # fmt: skip
+    try:
+        held = "SELECT 1 FROM pg_locks WHERE relation = 'made_1'::regclass AND granted"
+        eventually(lambda: database.rows(held), what="the lock")
+        running = tidegate.start("migrate", "--lock-timeout", "0.2", cwd=project.root,
+                                 env=database.environ)  # fmt: skip
+        running.until("a lock was not free in time")
+    finally:
+        server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+                   "'%pg_sleep%' AND pid <> pg_backend_pid()")  # fmt: skip
+        lock.wait()
+    assert running.end().code == 0
+    said = tidegate("history", "2", cwd=project.root, env=database.environ).out
+    assert re.search(r"shop\.0002_step: done, \d+\.\d{3} s, \d+ statements?\n", said), said
+    assert re.search(r"its lock was refused and asked for again \d+ times", said), said
+    assert re.search(r"\d+\.\d{3} s  ALTER TABLE made_1 ADD COLUMN more integer", said), said
+    assert "held AccessExclusiveLock on made_1" in said
+
+
+@pytest.mark.parametrize("which", ["newest", "sqlite"])
+def test_the_documented_view(which: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """The view has the columns that its page lists, and the page's queries run on it."""
+    project, database = make_project("django"), fresh(which)
+    assert boot(tidegate, project, database).code == 0
+    page = (Path(__file__).resolve().parents[2] / "docs/reference/ledger.md").read_text()
+    part = page[page.index("## tidegate_history") :]
+    listed = re.findall(r"`(\w+)`", part[part.index("| column |") : part.index("```sql")])
+    sql = (
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'tidegate_history'::regclass "
+        "AND attnum > 0 ORDER BY attnum"
+        if database.server
+        else "SELECT name FROM pragma_table_info('tidegate_history') ORDER BY cid"
+    )
+    assert database.rows(sql) == listed
+    queries = re.findall(r"```sql\n(.*?);\n```", part, re.DOTALL)
+    assert len(queries) == 2
+    steps = database.rows(queries[0])
+    assert [row.split("|")[2] for row in steps] == project.ids
+    assert len(database.rows(queries[1])) == 1

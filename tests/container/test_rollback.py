@@ -131,7 +131,8 @@ def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database])
     assert plan["steps"] == [{"id": last, "reversible": False, "why": plan["steps"][0]["why"]}]
     assert plan["chosen"] == "backup"
     forced = run(tidegate, shop, "rollback", "--way", "down")
-    assert (forced.code, "only forward is left" in forced.err) == (6, True), forced.said
+    assert (forced.code, "another one is open" in forced.err) == (6, True), forced.said
+    assert "tidegate rollback --way backup --plan" in forced.err
     done = approved(tidegate, shop)
     assert done.code == 0, done.said
     assert database.tables() == ["made_1"]

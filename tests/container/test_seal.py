@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -355,6 +356,82 @@ def test_a_word_that_switches_the_engine(tidegate: Runner, switching):
     for word in ("postgres", "postgresql"):
         again = boot(tidegate, project, {**env, "DB": word}, traced=True)
         assert (again.code, imported(again)) == (0, []), again.said
+
+
+FALLING_BACK = """
+import os
+from urllib.parse import unquote, urlsplit
+
+SECRET_KEY = "for-the-tests-only"
+INSTALLED_APPS = ["shop"]
+POSTGRESQL = {"ENGINE": "django.db.backends.postgresql"}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}}
+if url := os.environ.get("DATABASE_URL"):
+    parts = urlsplit(url)
+    DATABASES = {"default": {**POSTGRESQL, "HOST": parts.hostname, "PORT": str(parts.port or ""),
+        "USER": unquote(parts.username), "PASSWORD": unquote(parts.password),
+        "NAME": parts.path.lstrip("/")}}
+elif host := os.environ.get("POSTGRES_HOST"):
+    DATABASES = {"default": {**POSTGRESQL, "HOST": host,
+        **{key: os.environ["POSTGRES_" + name] for key, name in {
+            "PORT": "PORT", "USER": "USER", "PASSWORD": "PASSWORD", "NAME": "DB"}.items()}}}
+"""
+
+
+@pytest.mark.parametrize("built_with", ["nothing", "url", "parts"])
+def test_whatever_is_set_while_sealing(
+    built_with: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """What the build's environment happens to hold doesn't narrow what the seal learns."""
+    project, database = make_project("django"), fresh("newest")
+    (project.root / "config" / "settings.py").write_text(FALLING_BACK)
+    ways = {"nothing": {}, "url": database.environ, "parts": database.parts}
+    seal(tidegate, project, ways[built_with])
+    assert boot(tidegate, project, database.environ).code == 0
+    for env in (database.environ, database.parts):
+        again = boot(tidegate, project, env, traced=True)
+        assert (again.code, imported(again)) == (0, []), again.said
+
+
+TWISTED = """
+import json, os
+from urllib.parse import unquote, urlsplit
+
+SECRET_KEY = "for-the-tests-only"
+INSTALLED_APPS = ["shop"]
+env = os.environ.get
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}}
+server = {"ENGINE": "django.db.backends.postgresql", "HOST": env("POSTGRES_HOST"),
+    "PORT": env("POSTGRES_PORT"), "USER": env("POSTGRES_USER"), "NAME": env("POSTGRES_DB"),
+    "PASSWORD": env("POSTGRES_PASSWORD")}
+"""
+TWISTS = {
+    "a pair": "if env('POSTGRES_HOST') and env('POSTGRES_DB'): DATABASES['default'] = server",
+    "one hides another": (
+        "if env('LOCAL'): pass\nelif env('POSTGRES_HOST'): DATABASES['default'] = server"
+    ),
+    "one takes no text": (
+        "if env('LOGIN'): DATABASES['default'] = {**server, **json.loads(env('LOGIN'))['login']}"
+    ),
+}
+
+
+@pytest.mark.parametrize("twist", TWISTS)
+def test_never_another_login(twist: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """However the variables hang together, a seal leads to no database but the settings' own."""
+    project, database = make_project("django"), fresh("newest")
+    (project.root / "config" / "settings.py").write_text(TWISTED + TWISTS[twist])
+    sealed = tidegate("seal", cwd=project.root, env={})
+    assert sealed.code == 0, sealed.said
+    elsewhere = boot(tidegate, project, {})
+    assert elsewhere.code == 0, elsewhere.said  # the SQLite file is current
+    env = dict(database.parts)
+    if twist == "one takes no text":
+        assert "where LOGIN is set: no value was found that they take" in sealed.err
+        env["LOGIN"] = json.dumps({"login": {"PORT": env.pop("POSTGRES_PORT")}})
+    done = boot(tidegate, project, env)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["made_1", "made_2"]
 
 
 def test_a_secret_in_a_file(tidegate: Runner, switching, tmp_path: Path):

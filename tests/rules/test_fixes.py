@@ -6,7 +6,7 @@ import ast
 import itertools
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,19 @@ from support import rule_examples
 from support.postgres import PASSWORD, Server, as_ordinary_user
 from support.rule_examples import File
 from tidegate.contracts.rule import Example
-from tidegate.workflows.check.fixing import fix
+from tidegate.workflows.check import fixing
 from tidegate.workflows.check.review import review
 from tidegate.workflows.check.rulebook import Known, all_rules
+
+
+def fix(
+    root: str, paths: Sequence[str] = (), unsafe: bool = False, database: str = ""
+) -> list[str]:
+    """Mend what can be mended, and write it; return what was done."""
+    done = fixing.fix(root, paths, "", None, database, OFF, unsafe)
+    done.tree.write()
+    return done.said
+
 
 pytest.importorskip("django")
 pytest.importorskip("alembic")
@@ -55,7 +65,7 @@ def test_a_fix_silences_the_rule_and_makes_the_same_schema(
     if "RunSQL" in example.bad and rule.name == "foreign-key-validates":
         pytest.skip("SQL in a string is left to the author")
     rule_examples.write(example, example.bad, tmp_path)
-    said = list(fix(str(tmp_path), (), "", None, "", OFF))
+    said = fix(str(tmp_path))
     assert said
     found = [one.message for one in review(str(tmp_path), environ=OFF).findings
              if one.rule == rule.name]  # fmt: skip
@@ -100,11 +110,11 @@ def test_comments_and_formatting_stay(tmp_path: Path) -> None:
     (tmp_path / "tidegate.toml").write_text('[check]\ndatabase = "postgresql"\n', "utf-8")
     (folder / "0001_initial.py").write_text(FIRST, "utf-8")
     (folder / "0002_total.py").write_text(SECOND, "utf-8")
-    assert list(fix(str(tmp_path), (), "", None, "", OFF)) == [
+    assert fix(str(tmp_path)) == [
         "shop/migrations/0002_total.py: AddIndexConcurrently, atomic = False"
     ]
     assert (folder / "0002_total.py").read_text("utf-8") == FIXED
-    assert list(fix(str(tmp_path), (), "", None, "", OFF)) == []
+    assert fix(str(tmp_path)) == []
 
 
 def test_a_step_that_others_depend_on_gets_no_successor(tmp_path: Path) -> None:
@@ -117,7 +127,7 @@ def test_a_step_that_others_depend_on_gets_no_successor(tmp_path: Path) -> None:
     third = both.replace("0001_initial", "0002_total").replace("order_total", "order_other")
     (folder / "0003_more.py").write_text(third.replace("AddIndex", "AddIndex"), "utf-8")
     before = (folder / "0002_total.py").read_text("utf-8")
-    list(fix(str(tmp_path), ["shop/migrations/0002_total.py"], "", None, "postgresql", OFF))
+    fix(str(tmp_path), ["shop/migrations/0002_total.py"], database="postgresql")
     assert (folder / "0002_total.py").read_text("utf-8") == before
 
 

@@ -15,6 +15,7 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady
 from tidegate.model.command import Command
 
+VERBS = ("status", "migrate", "rollback", "wait")
 START = {"images": {"shop": "one"}, "built": "two", "running": {"web": "one"}, "pending": ["a.2"],
          "sick": [], "fails": [], "made": 1, "log": []}  # fmt: skip
 
@@ -120,9 +121,9 @@ class FakeTarget:
 
     def inside(
         self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
-        user: str = "",
+        user: str = "", configuration: str = "",
     ) -> Command:  # fmt: skip
-        return self._command(words[-1])
+        return self._command(next(word for word in words if word in VERBS))
 
     def once(self, service: str, words: Sequence[str], **more: Any) -> Command:
         return self._command("once", *words)
@@ -155,10 +156,12 @@ def engine(path: Path, verb: str, words: list[str]) -> int:
     elif verb == "status":
         print(json.dumps({"databases": [{
             "alias": "default", "state": "behind", "applied": 1, "pending": state["pending"],
-            "unknown": [], "missing": [], "why": "",
+            "unknown": [], "missing": [], "why": "", "level": ["a.1"], "heads": ["a.2"],
         }]}))  # fmt: skip
     elif verb == "migrate":
         state["pending"] = []
+    elif verb == "rollback":
+        state["pending"] = ["a.2"]
     path.write_text(json.dumps(state))
     return 1 if fails else 0
 

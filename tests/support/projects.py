@@ -7,7 +7,7 @@ Both read their database from DATABASE_URL (postgresql:// or sqlite:///) or from
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
 # SQLAlchemy's name for whichever driver is installed.
@@ -200,6 +200,13 @@ class SmallProject:
 
     def _write(self, name: str, text: str) -> Path:
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        put(path, text)
         return path
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file, and forget its bytecode: a text of the same size, written within the same
+    second, is one that Python would not look at again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    Path(cache_from_source(str(path))).unlink(missing_ok=True)

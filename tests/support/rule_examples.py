@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,10 +161,11 @@ def _django_database(url: str) -> dict[str, Any]:
     }
 
 
-def _apply_django(made: Sequence[File], url: str) -> None:
+@contextmanager
+def django_connection(url: str) -> Iterator[Any]:
+    """Open Django's default connection to the database at `url`."""
     _setup_django()
     from django.db import connections
-    from django.db.migrations.state import ProjectState
 
     connections.settings["default"] = {
         **_django_database(url), "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True,
@@ -174,15 +176,22 @@ def _apply_django(made: Sequence[File], url: str) -> None:
     if hasattr(connections["default"], "close"):
         connections["default"].close()
     del connections["default"]
-    state = ProjectState()
     connection = connections["default"]
     try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _apply_django(made: Sequence[File], url: str) -> None:
+    with django_connection(url) as connection:
+        from django.db.migrations.state import ProjectState
+
+        state = ProjectState()
         for one in made:
             migration = _namespace(one)["Migration"](one.name, "shop")
             with connection.schema_editor(atomic=migration.atomic) as editor:
                 state = migration.apply(state, editor)
-    finally:
-        connection.close()
 
 
 def _apply_alembic(made: Sequence[File], url: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from support.gate import APP, Ended, Runner, Started
-from support.projects import POSTGRESQL
+from support.projects import POSTGRESQL, put
 
 MANAGE = """\
 import os, sys
@@ -32,9 +32,7 @@ class Tree:
 
     def write(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text.replace("postgresql+psycopg://", f"{POSTGRESQL}://"))
+            put(self.root / name, text.replace("postgresql+psycopg://", f"{POSTGRESQL}://"))
 
     def own(self, *command: str) -> str:
         """Run one of the framework's own commands by `python -m`; what it printed."""

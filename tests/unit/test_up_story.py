@@ -40,7 +40,8 @@ def test_an_unwell_release_is_undone(tmp_path: Path) -> None:
     with pytest.raises(UpdateUndone) as caught:
         up(update(target))
     assert "web crashes and is restarted" in caught.value.meaning
-    assert "stays raised by 1 steps (a.2)" in caught.value.meaning
+    assert "The schema is lowered again (a.2 undone)" in caught.value.meaning
+    assert verbs(target)[-1] == "rollback", "after the old image runs again"
     state = target.state()
     assert state["running"] == {"web": "one"}
     assert state["images"]["shop"] == "one"

@@ -26,7 +26,7 @@ OURS = (
     ".env.example",
 )
 WRITTEN = ["Dockerfile", ".dockerignore", "compose.yaml", "compose.dev.yaml", ".env.example",
-           ".github/workflows/tidegate.yml", ".pre-commit-config.yaml", "AGENTS.md"]  # fmt: skip
+           ".github/workflows/tidegate.yml", ".pre-commit-config.yaml", ".gitignore"]  # fmt: skip
 
 
 def init(root: Path, *argv: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -58,7 +58,23 @@ def started(folder: Path) -> Path:
         timeout=60,
     )
     (root / "requirements.txt").write_text("django>=5.2,<6\npsycopg[binary]\n")
+    settings = root / "fresh" / "settings.py"
+    head, tail = settings.read_text().split("DATABASES = {", 1)
+    rest = tail.split("\n}\n", 1)[1]
+    settings.write_text("import os\n" + head + READ + rest)
     return root
+
+
+READ = """DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ.get("DB_HOST", "localhost"),
+        "NAME": os.environ.get("DB_NAME", ""),
+        "USER": os.environ.get("DB_USER", ""),
+        "PASSWORD": os.environ.get("DB_PASSWORD", ""),
+    }
+}
+"""
 
 
 def filled(root: Path) -> None:
@@ -117,8 +133,8 @@ def test_what_exists_is_left_alone(tmp_path: Path) -> None:
     done = init(root, "--yes")
     assert (root / "Dockerfile").read_text() == "FROM scratch\n"
     assert not (root / "compose.yaml").exists()
-    assert "leave  Dockerfile  (it is there already)" in done.stdout
-    assert "leave  compose.yaml  (the project has its own)" in done.stdout
+    assert "leave   Dockerfile  (it is there already)" in done.stdout
+    assert "leave   compose.yaml  (the project has its own)" in done.stdout
     found = json.loads(init(root, "--yes", before=("--format", "json")).stdout)
     assert [one["path"] for one in found["files"] if one["written"]] == []
 

@@ -31,8 +31,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield what stopped us from reading a file."""
     for stack in project.stacks:
         for path, line, why in stack.problems:
+            closed = "" if line else project.unread.get(path, "")
             yield Problem(
                 Place(path, line),
-                f"{path} can't be read: {why}.",
-                "correct the line; docker compose config says the same",
+                f"{path} can't be read: {closed[:1].lower() + closed[1:] or why}.",
+                "let this user read it, as UTF-8 text"
+                if closed
+                else "correct the line; docker compose config says the same",
             )

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, facts
+from tidegate.reading.project import edits, facts, hosts
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Service
 
 SEVERITY = "error"
 ERRORS = (
@@ -45,11 +44,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield host variables whose value no service answers to."""
     for service in facts.built(project):
         servers = facts.databases(project, service)
-        if not servers or service.hosts_own_network or _outside(service):
+        if not servers or service.hosts_own_network or service.reaches_outside:
             continue
-        known = {name for one in project.siblings(service) for name in one.names} | _extra(service)
-        for host in facts.hosts(project, service):
-            if host.broker or host.host in known or not _is_name(host.host):
+        known = {
+            name for one in project.siblings(service) for name in one.names
+        } | service.extra_hosts
+        for host in hosts.hosts(project, service):
+            if host.broker or host.host in known or not hosts.is_name(host.host):
                 continue
             right = servers[0].name
             item = host.given.item if host.given is not None else None
@@ -66,24 +67,3 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 (servers[0].place,),
                 mend,
             )
-
-
-def _is_name(host: str) -> bool:
-    plain = host.replace("-", "").replace("_", "").isalnum()
-    return plain and host not in facts.LOOPBACK and not host.isdigit()
-
-
-def _extra(service: Service) -> set[str]:
-    found = service.get("extra_hosts")
-    out = {"host.docker.internal"}
-    for one in found.items if found is not None else ():
-        out.add(one.text.split(":")[0].split("=")[0])
-    out.update(found.entries if found is not None else ())
-    for one in (service.get("links") or found).items if service.get("links") is not None else ():  # type: ignore[union-attr]
-        out.add(one.text.rpartition(":")[2])
-    return out
-
-
-def _outside(service: Service) -> bool:
-    networks = service.stack.section("networks")
-    return any(one.get("external") is not None for one in networks.values())

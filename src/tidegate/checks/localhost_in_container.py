@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, facts
+from tidegate.reading.project import edits, facts, hosts
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
@@ -45,7 +45,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for service in facts.built(project):
         if service.hosts_own_network:
             continue
-        for host in facts.hosts(project, service):
+        for host in hosts.hosts(project, service):
             candidates = _candidates(project, service, host)
             if host.host not in facts.LOOPBACK or not candidates:
                 continue
@@ -55,21 +55,42 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield Problem(
                 host.place,
                 f"{service.name} looks for {right.name} at {host.host}, which is {service.name}'s own container.",
-                f"write {right.name} in place of {host.host} in {host.name}",
+                _remedy(host, right.name, service.name),
                 (right.place,),
                 _mend(project, host, right.name) if len(candidates) == 1 else (),
             )
 
 
-def _candidates(project: ProjectFiles, service: Service, host: facts.Host) -> list[Service]:
+def _remedy(host: hosts.Host, right: str, service: str) -> str:
+    if host.given is not None:
+        return f"write {right} in place of {host.host} in {host.name}"
+    if host.name == "broker_url":
+        scheme = "amqp" if host.scheme.startswith("amqp") else host.scheme
+        return (
+            f"give CELERY_BROKER_URL: {scheme}://{right}:{host.port or '6379'} to {service};\n"
+            "Celery takes that variable before its settings"
+        )
+    if host.name == "sqlalchemy.url":
+        return (
+            "let env.py take the variable: config.set_main_option(\n"
+            '    "sqlalchemy.url", os.environ["DATABASE_URL"].replace("%", "%%"))\n'
+            f"and give DATABASE_URL with the host {right} to {service}"
+        )
+    return (
+        f'let the settings read it, as in "HOST": os.environ.get("DB_HOST", "{host.host}"),\n'
+        f"and give DB_HOST: {right} to {service}"
+    )
+
+
+def _candidates(project: ProjectFiles, service: Service, host: hosts.Host) -> list[Service]:
     if not host.broker:
         return facts.databases(project, service)
-    scheme = (host.given.value or "").partition("://")[0] if host.given else ""
+    scheme = (host.given.value or "").partition("://")[0] if host.given else host.scheme
     wanted = ("rabbitmq",) if scheme.startswith("amqp") or "RABBIT" in host.name else facts.BROKERS
     return [one for one in project.siblings(service) if one.repository in wanted]
 
 
-def _mend(project: ProjectFiles, host: facts.Host, right: str) -> tuple[Edit, ...]:
+def _mend(project: ProjectFiles, host: hosts.Host, right: str) -> tuple[Edit, ...]:
     if host.given is None:
         return ()
     text = project.read(host.place.path) or ""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import facts
+from tidegate.reading.project import facts, hosts
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
 
@@ -53,7 +53,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         act = facts.migrating(project, service)
         if act is None or any(_DIRECT.search(name) for name in service.environment):
             continue
-        for host in facts.hosts(project, service):
+        for host in hosts.hosts(project, service):
             if not host.broker and _pooled(project, service, host):
                 yield Problem(
                     host.place,
@@ -63,7 +63,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 )
 
 
-def _pooled(project: ProjectFiles, service: Service, host: facts.Host) -> bool:
+def _pooled(project: ProjectFiles, service: Service, host: hosts.Host) -> bool:
     if host.port == "6432" or facts.POOLERS.search(host.host):
         return True
     servers = [one for one in project.siblings(service) if host.host in one.names]

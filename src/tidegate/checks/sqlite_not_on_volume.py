@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
+from tidegate.model.finding import Place
 from tidegate.reading.project import facts, words
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Given, Service
@@ -31,22 +32,49 @@ AT = "compose.yaml:5"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield SQLite files of services that no mount keeps."""
     for service in facts.built(project):
-        for given in service.environment.values():
-            path = _path(project, service, given)
-            if not path or not words.serves((facts.main_of(project, service) or _NOTHING).words):
-                continue
-            kept = [
-                one
-                for one in service.mounts
-                if path.startswith(one.target.rstrip("/") + "/") and one.kind != "tmpfs"
-            ]
-            if not kept:
+        if not words.serves((facts.main_of(project, service) or _NOTHING).words):
+            continue
+        given = [(_path(project, service, one), one.place) for one in service.environment.values()]
+        for path, place in (*given, *_in_settings(project, service)):
+            if path and not _kept(service, path):
                 yield Problem(
-                    given.place,
+                    place,
                     f"{path} lies in the container of {service.name} and is gone when that is made anew.",
-                    f"mount a named volume over {path.rpartition('/')[0]}",
+                    _remedy(path, place),
                     (service.place,),
                 )
+
+
+def _remedy(path: str, place: Place) -> str:
+    folder = path.rpartition("/")[0]
+    if not place.path.endswith(".py"):
+        return f"mount a named volume over {folder}"
+    return (
+        "let the settings read the file's path from a variable,\n"
+        "and give one on a named volume, such as /data/" + path.rpartition("/")[2]
+    )
+
+
+def _kept(service: Service, path: str) -> bool:
+    return any(
+        path.startswith(one.target.rstrip("/") + "/") and one.kind != "tmpfs"
+        for one in service.mounts
+    )
+
+
+def _in_settings(project: ProjectFiles, service: Service) -> list[tuple[str, Place]]:
+    """Return the file that Django's settings name, where nothing else can decide about it."""
+    settings = project.settings_for(service)
+    if settings is None or facts.databases(project, service) or settings.conditional("DATABASES"):
+        return []
+    value = settings.value("DATABASES", facts.values(service, project))
+    default = value.get("default") if isinstance(value, dict) else None
+    if not isinstance(default, dict) or not str(default.get("ENGINE", "")).endswith("sqlite3"):
+        return []
+    path = facts.container_path(project, service, default.get("NAME"))
+    outside = not path or ":memory:" in path or path.startswith(("/tmp/", "/dev/shm/"))
+    where, line = settings.line("DATABASES")
+    return [] if outside else [(path, Place(where, line))]
 
 
 class _NOTHING:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import facts
+from tidegate.reading.project import facts, hosts
 from tidegate.reading.project.composemerge import keyed
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
@@ -53,7 +53,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             or _left_out(service, updaters[0])
         ):
             continue
-        if facts.hosts(project, service) or facts.is_database(service):
+        if hosts.hosts(project, service) or facts.is_database(service):
             yield Problem(
                 item.place,
                 f"{updaters[0].name} replaces {service.name} whenever {service.image} moves, migrations included.",

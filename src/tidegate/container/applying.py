@@ -137,6 +137,8 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
     raising.signals.on_stop.append(election.cancel)
     try:
         receipt = backed_up(raising, verdict.pending)
+        if receipt:  # that took its time: somebody else's dump may have begun meanwhile
+            wait_for_dumps(raising, election)
         return written_down(raising, election, verdict, lost, receipt)
     finally:
         raising.signals.on_stop.remove(election.cancel)

@@ -17,7 +17,7 @@ from typing import Any
 
 from tidegate.contracts.framework import Project
 
-RETRIES = 40  # variables without a default that we are ready to make up, one after the other
+RETRIES = 40  # variables without a default, and forms of them, that we are ready to make up
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,17 @@ def made_up_values(name: str) -> tuple[str, ...]:
     return (word, "5432", "true", database, "{}")
 
 
-def ask(project: Project, environ: Mapping[str, str], make_up: bool = False) -> Answer:
+def ask(project: Project, environ: Mapping[str, str], make_up: int = 0) -> Answer:
     """Return what the project says under `environ`.
 
-    With `make_up`, required variables that are not set are invented, one after the other; when
+    Up to `make_up` required variables that are not set are invented, one after the other; when
     the settings don't accept the last one's form, it is given another.
     """
     given = dict(environ)
     made_up: dict[str, str] = {}
     forms: list[str] = []
     last, refused = "", ""
-    for _ in range(RETRIES):
+    for _ in range(make_up or 1):
         answer, missing = _in_child(project, {**given, **made_up})
         if not make_up or not answer.error:
             return replace(answer, made_up=made_up)

@@ -44,6 +44,7 @@ class Boot:
     signals: Signals
     began: float
     held: dict[str, Any] = field(default_factory=dict)  # connections that have won, by alias
+    command: str = ""  # what is started afterwards, if anything is
 
     @property
     def deadline(self) -> float:
@@ -59,6 +60,11 @@ def boot(one: Boot, command: Sequence[str]) -> None:
             "It is what boot would become in the end; nothing was touched.",
             "correct the command after `--` (CMD in the Dockerfile, command: in Compose)",
         )
+    prepare(one)
+
+
+def prepare(one: Boot) -> Gate:
+    """Wait, bring each database to where the policy wants it, and collect; return the gate."""
     gate = open_gate(one.root, one.environ, one.settings)
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
     if gate.why:
@@ -69,6 +75,7 @@ def boot(one: Boot, command: Sequence[str]) -> None:
     static.collect(
         gate.project, one.settings, one.report, one.deadline, one.signals, sealed_static(gate)
     )
+    return gate
 
 
 def wait(one: Boot, gate: Gate) -> None:
@@ -88,7 +95,7 @@ def wait(one: Boot, gate: Gate) -> None:
         if outcome.ready:
             one.report.stage("wait", outcome.name, f"{outcome.detail} is ready")
     one.report.seconds["wait"] = time.monotonic() - began
-    raise_first_refusal(outcomes, one.settings)
+    raise_first_refusal(outcomes, one)
     for connection in gate.connections:
         warning = getattr(gate.database(connection), "warning", lambda: "")()
         if warning:
@@ -108,7 +115,7 @@ def services(one: Boot) -> list[Dependency]:
     return out
 
 
-def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]) -> None:
+def raise_first_refusal(outcomes: Sequence[Outcome], one: Boot) -> None:
     """End with what refused for good, else with what was not ready in time."""
     for outcome in outcomes:
         if outcome.error:
@@ -116,9 +123,10 @@ def raise_first_refusal(outcomes: Sequence[Outcome], settings: Mapping[str, str]
     late = [outcome for outcome in outcomes if not outcome.ready]
     if late:
         raise NotReady(
-            f"not ready within {settings['timeout']} s: "
+            f"not ready within {one.settings['timeout']} s: "
             + "; ".join(f"{outcome.name}: {outcome.detail}" for outcome in late),
-            f"{counted(late[0].attempts, 'attempt')} made; the app was not started.",
+            f"{counted(late[0].attempts, 'attempt')} made"
+            + (f"; {one.command} was not started." if one.command else "."),
             "see whether it runs and can be reached from here, or give more time with --timeout",
         )
 
@@ -128,8 +136,9 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     began = time.monotonic()
     held = one.held.pop(connection.alias, None)
     raising = Raising(
-        gate, connection, one.settings, one.deadline, one.report, one.signals, held=held
-    )
+        gate, connection, one.settings, one.deadline, one.report, one.signals, held=held,
+        command=one.command,
+    )  # fmt: skip
     verdict: Verdict = patiently(raising, lambda: gate.standing(connection))
     state = verdict.state
     if state in ("ahead", "diverged") and one.settings["when_ahead"] == "fail":

@@ -130,7 +130,7 @@ def _long_way(
             "write it after two dashes: tidegate boot -- gunicorn project.wsgi",
         )
     assert isinstance(signals, Signals)
-    one = Boot(Path(glob.root), environ, settings, report, signals, began, held)
+    one = Boot(Path(glob.root), environ, settings, report, signals, began, held, rest[1])
     if settings["startup_port"]:
         from tidegate.container.health.starting import answering_on
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tidegate.container import ledger
+from tidegate.container import ledger, ways
 from tidegate.container.applying import backed_up
 from tidegate.container.holding import elected
 from tidegate.container.parts import DOWN, Parts
@@ -30,7 +30,19 @@ from tidegate.model.step import Step
 from tidegate.model.words import counted
 
 
-def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
+def refuse_loss(found: Plan) -> None:
+    """Raise PolicyRefused unless going down loses nothing, by what is counted right now."""
+    way = found.chosen
+    if way is not None and way.name == "down" and (way.harmless or not way.loses):
+        return
+    lines = way.loses if way else [one.why_not for one in found.ways if one.why_not]
+    raise PolicyRefused(
+        f"{found.alias} can't go back without losing data; nothing was undone",
+        "\n".join(lines), ways.advice(found),
+    )  # fmt: skip
+
+
+def go_down(raising: Raising, planning: Planning, agreed: Plan, safe: bool = False) -> None:
     """Undo the plan's steps by their own reverse; what was agreed must still be the plan."""
     gate, connection = raising.gate, raising.connection
     lost: list[str] = []
@@ -42,6 +54,8 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan) -> None:
                 "Another process applied or recorded steps meanwhile.",
                 "plan it again: tidegate rollback --plan",
             )
+        if safe:
+            refuse_loss(now)  # somebody may have written since
         receipt = backed_up(raising, ())
         book = book_of(raising, election)
         book.begin(
@@ -125,7 +139,7 @@ def _failure(
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     step = applying.step or "(between two steps)"
     lines = [f"cause: {type(error).__name__}: {cause.splitlines()[0]}"]
-    sql = " ".join((applying.failing or applying.statement).split())
+    sql = applying.shown
     if sql:
         lines.append(f"last statement: {without_values(sql)[:300]}")
     path = next((one.path for one in now.steps if one.id == step), "")

@@ -18,6 +18,7 @@ from tidegate.model.connection import Connection
 
 Query = Callable[[str], Rows]
 NUMBERS = ("seconds",)
+APPLIED = ("done", "adopted")  # states of a step that the database then has
 WHOLE = ("pid", "number", "position", "statements", "retries")
 
 
@@ -143,7 +144,7 @@ def _mark_rolled_back(runs: Sequence[dict[str, Any]]) -> None:
     """Call a run rolled back when each of its steps was undone by a later one."""
     undone: set[str] = set()
     for run in reversed(runs):
-        steps = [step["step"] for step in run["steps"] if step["state"] == "done"]
+        steps = [step["step"] for step in run["steps"] if step["state"] in APPLIED]
         if run["state"] == "done" and steps and set(steps) <= undone:
             run["state"] = "rolled-back"
         undone -= set(steps)
@@ -158,6 +159,6 @@ def _difference(runs: Sequence[dict[str, Any]], now: frozenset[str]) -> tuple[li
     applied: set[str] = set()
     for run in runs:
         for step in run["steps"]:
-            (applied.add if step["state"] == "done" else applied.discard)(step["step"])
+            (applied.add if step["state"] in APPLIED else applied.discard)(step["step"])
     whole = str(runs[0]["level_before"] or "").startswith("0:")
     return sorted(applied - now), sorted(now - applied) if whole else []

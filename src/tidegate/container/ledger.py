@@ -257,14 +257,15 @@ def recorded(query: Query) -> dict[str, str]:
     """Return step → digest of the file that was applied; the newest wins, undone ones are out."""
     try:
         rows = query(
-            "SELECT step, digest, state FROM tidegate_step WHERE state IN ('done', 'undone') "
+            "SELECT step, digest, state FROM tidegate_step "
+            "WHERE state IN ('done', 'adopted', 'undone') "
             "ORDER BY finished"
         )
     except Unwritten:
         return {}
     out: dict[str, str] = {}
     for step, digest, state in rows:
-        if state == "done":
+        if state != "undone":
             out[str(step)] = digest or ""
         else:
             out.pop(str(step), None)

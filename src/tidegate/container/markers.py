@@ -56,3 +56,8 @@ def form(name: str) -> int:
     if any(word in upper for word in ("URL", "URI", "DSN")):
         return URL
     return NUMBER if "PORT" in upper else WORD
+
+
+def is_url(name: str) -> bool:
+    """Whether a variable's name suggests a URL."""
+    return form(name) == URL

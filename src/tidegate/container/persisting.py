@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tidegate.container.doorway import Doorway
 from tidegate.container.patience import Patience
 from tidegate.container.raising import LOCK_REFUSED, Raising, is_gone, patiently, sqlstate
-from tidegate.contracts.database import Election
+from tidegate.contracts.database import OVERTAKEN, Election
 from tidegate.contracts.framework import Applying
 from tidegate.errors import ElectionNotWon, Stopped, TidegateError
 from tidegate.model.readiness import Transient
@@ -53,6 +53,8 @@ def persist(
         except Exception as error:
             if raising.signals.stopped:
                 raise Stopped(raising.signals.stopped) from error
+            if OVERTAKEN in lost:  # the server went away, and another process was first
+                raise Transient(_taken(raising)) from error
             if lost:
                 raise ElectionNotWon(
                     f"the election for {raising.connection.alias} was lost in the middle: "
@@ -65,7 +67,8 @@ def persist(
             if state == LOCK_REFUSED and whole and patience.again(applying.step):
                 continue
             late = time.monotonic() > raising.deadline
-            if is_gone(error, state) and restarts < RESTARTS and not late:
+            gone = isinstance(error, Transient) or is_gone(error, state)
+            if gone and restarts < RESTARTS and not late:
                 restarts += 1
                 _wait_for_server(raising, election, patience.stage, applying.step)
                 continue
@@ -78,5 +81,9 @@ def _wait_for_server(raising: Raising, election: Election, stage: str, step: str
     database = raising.gate.database(raising.connection)
     patiently(raising, lambda: database.session(raising.left)).close()
     if not election.hold_again():
-        raise Transient(f"another process has won the election for {raising.connection.alias}")
+        raise Transient(_taken(raising))
     time.sleep(random.uniform(0.1, 0.2))
+
+
+def _taken(raising: Raising) -> str:
+    return f"another process has won the election for {raising.connection.alias}"

@@ -37,6 +37,7 @@ class Raising:
     check: Callable[[Verdict, Session], None] | None = None  # asked by the winner, before all
     again: bool = False
     """Whether steps that were rolled back may be applied again: a person asked for it."""
+    command: str = ""  # what is started afterwards, if anything is
 
     @property
     def left(self) -> float:

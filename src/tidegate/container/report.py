@@ -45,6 +45,7 @@ class Report:
         self.seconds: dict[str, float] = {}
         self.listeners: list[Listener] = []
         self.current: list[str] = []
+        self.failure = ""
         self._out = out
 
     def stage(
@@ -70,6 +71,7 @@ class Report:
 
     def error(self, lines: list[str], code: int) -> None:
         """Say the error that ends this."""
+        self.failure = masked(lines[0], self.secrets)
         if self.form == "jsonl":
             self._json({"stage": "error", "text": "\n".join(lines), "exit_code": code}, None)
         else:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tidegate import settings as options
 from tidegate._version import __version__
@@ -35,16 +36,22 @@ def settings_for(
 def guarded(report: Report, work: Callable[[Signals], int], command: str = "") -> int:
     """Run `work`; turn what it raises into lines and the contract's exit code.
 
-    With `command`, what it did is written as metrics, where a folder for them is named.
+    With `command`, what it did is written as metrics, where a folder for them is named, and sent
+    as spans, where OTEL_* says to whom.
     """
+    writers: list[Any] = []
     if command and os.environ.get("TIDEGATE_METRICS_DIR"):
         from tidegate.container.metrics import Metrics
 
-        metrics = Metrics(command, report, os.environ)
-        code = _guarded(report, work)
-        metrics.write(code)
-        return code
-    return _guarded(report, work)
+        writers.append(Metrics(command, report, os.environ))
+    if command and any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ):
+        from tidegate.container.traces import listening
+
+        writers += [found for found in [listening(command, report)] if found]
+    code = _guarded(report, work)
+    for writer in writers:
+        writer.write(code)
+    return code
 
 
 def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
@@ -66,12 +73,21 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
         report.error(refused.lines(), refused.exit_code)
         return refused.exit_code
     except Transient as error:
-        report.error([f"a server went away: {error.reason}", "  next: start again"], 3)
+        report.error(_unanswered(error), 3)
         return 3
     except Exception as error:
         if signals.stopped:
             return 128 + signals.stopped
         return _project_or_bug(report, error)
+
+
+def _unanswered(error: Transient) -> list[str]:
+    if not error.where:
+        return [f"a server went away: {error.reason}", "  next: start again"]
+    return [
+        f"{error.where} does not answer: {error.reason}",
+        "  next: see whether it runs and can be reached from here, or correct its address",
+    ]
 
 
 def _project_or_bug(report: Report, error: Exception) -> int:

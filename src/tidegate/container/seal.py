@@ -16,7 +16,7 @@ from pathlib import Path
 from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
-from tidegate.container.asking import ask
+from tidegate.container.asking import RETRIES, ask
 from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.contracts.framework import Project
@@ -36,6 +36,7 @@ class Sealed:
     steps: dict[str, int]
     fast: bool
     why: str
+    unsure: tuple[str, ...] = ()
 
 
 def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Sealed:
@@ -85,14 +86,16 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
             "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
         ) from None
     counts = {alias: len(some) for alias, some in steps.items()}
-    return Sealed(path, project.framework, counts, bool(learned.recipes), learned.why)
+    return Sealed(
+        path, project.framework, counts, bool(learned.recipes), learned.why, learned.unsure
+    )
 
 
 def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
     """Learn the recipes, and give this process the variables that the settings insist on."""
     if not hasattr(os, "fork"):
         return Learned(why="this system has no fork: seal on Linux, where the image is built")
-    first = ask(project, environ, make_up=True)
+    first = ask(project, environ, make_up=RETRIES)
     if first.error:
         raise UsageProblem(
             f"the project can't be loaded: {first.error}",

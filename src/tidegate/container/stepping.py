@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidegate.container import ledger
+from tidegate.container.already_there import MEANING, after_failure, is_there
 from tidegate.container.doorway import Doorway
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
@@ -183,7 +184,7 @@ def _failure(
     state = sqlstate(error)
     cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     kind = type(error).__name__
-    sql = " ".join((applying.failing or applying.statement).split())
+    sql = applying.shown
     shown = f"{sql[:300]} …" if len(sql) > 300 else sql
     step = applying.step or "(between two steps)"
     meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]
@@ -202,10 +203,12 @@ def _failure(
             "\n".join([*meaning, *blocking(patience)]),
             unblock(patience),
         )
+    there = is_there(state, cause)
+    meaning += [MEANING] if there else []
     return StepFailed(
         f"step {step} failed on database {raising.connection.alias}",
         "\n".join(meaning),
-        "correct the step and start again; the app was not started",
+        after_failure(raising, there),
     )
 
 

@@ -6,12 +6,14 @@ that is asked for. The first is taken where it reaches the goal; what it drops i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from tidegate.container import approving
-from tidegate.container.backup import archive, verbs
+from tidegate.container import approving, ways
+from tidegate.container.backup import archive, places, verbs
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
@@ -19,7 +21,7 @@ from tidegate.container.history import read
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.errors import PolicyRefused, UsageProblem
 from tidegate.model.connection import Connection
-from tidegate.model.level import in_order
+from tidegate.model.level import ancestors, heads, in_order
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
@@ -28,12 +30,16 @@ from tidegate.model.undoing import Undo
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way back: whether it can be gone, why not, and what is lost by it."""
+    """One way back: whether it can be gone, why not, and what is lost by it.
+
+    `harmless` when what goes holds nothing: tables without rows, columns without a value.
+    """
 
     name: str
     why_not: str = ""
     loses: tuple[str, ...] = ()
     backup: Backup | None = None
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Plan:
     ways: tuple[Way, ...]
     chosen: Way | None
     word: str = ""
+    command: str = "tidegate rollback"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""
@@ -65,12 +72,19 @@ class Plan:
                     "possible": not way.why_not,
                     "why": way.why_not,
                     "loses": list(way.loses),
-                    "backup": str(way.backup.path) if way.backup else None,
+                    "harmless": way.harmless,
+                    "backup": way.backup.shown if way.backup else None,
                 }
                 for way in self.ways
             ],
             "chosen": self.chosen.name if self.chosen else None,
+            "level": list(heads(self.remaining)),
+            "next": ways.advice(self),
         }
+
+    def text(self) -> list[str]:
+        """Return the plan for people; the last line is what to type."""
+        return ways.text(self.as_dict())
 
 
 @dataclass(slots=True)
@@ -83,6 +97,8 @@ class Planning:
     environ: Mapping[str, str]
     to: str = ""
     way: str = ""
+    source: str = ""  # the folder of backups that a person named
+    level: str = ""  # the last steps of a level, with commas; "zero" is none at all
     steps: list[Step] = field(default_factory=list)
 
 
@@ -108,11 +124,15 @@ def plan(one: Planning) -> Plan:
         remaining = tuple(step for step in applied if step.id not in undone)
         undos = tuple(one.gate.project.undoing(one.connection.alias, steps)) if steps else ()
         down = _down(undos, session)
+        backup = _by_backup(one, remaining, _receipts(one, session))
     finally:
         session.close()
-    ways = (down, _by_backup(one, remaining))
-    chosen = _choice(one.way, ways)
-    found = Plan(one.connection.alias, goal, steps, remaining, undos, ways, chosen)
+    chosen = _choice(one.way, (down, backup))
+    asked = {"to": one.to, "level": one.level, "way": one.way, "from": one.source}
+    words = [f"--{key} {value}" for key, value in asked.items() if value]
+    command = " ".join(["tidegate rollback", *words])
+    found = Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
+                 command=command)  # fmt: skip
     return _named(one, found)
 
 
@@ -131,6 +151,8 @@ def _named(one: Planning, found: Plan) -> Plan:
 def _wanted(one: Planning, session: Session, applied: Sequence[Step]) -> tuple[set[str], str]:
     """Return the steps to undo, and the goal in words."""
     ids = {step.id for step in applied}
+    if one.level:
+        return _beyond(one, ids), f"when its last steps were {one.level}"
     if one.to in ids:
         return _above(applied, one.to), f"when {one.to} was the last"
     known = {step.id for step in one.steps}
@@ -155,6 +177,20 @@ def _wanted(one: Planning, session: Session, applied: Sequence[Step]) -> tuple[s
         )
     later = runs[at[-1] + 1 :]
     return set().union(*(_kept(run, ids) for run in later)), f"after run {runs[at[-1]]['number']}"
+
+
+def _beyond(one: Planning, applied: set[str]) -> set[str]:
+    """Return what a level, named by its last steps, does not have."""
+    tops = [] if one.level == "zero" else one.level.split(",")
+    known = {step.id for step in one.steps}
+    lacking = [top for top in tops if top not in known]
+    if lacking:
+        raise UsageProblem(f"{lacking[0]} is no step of this code", "", "see `tidegate status`")
+    stays = set(ancestors(one.steps, tops))
+    for step in one.steps:  # a squash and what it replaces are one and the same
+        if step.id in stays or (step.replaces and set(step.replaces) <= stays):
+            stays.update((step.id, *step.replaces))
+    return applied - stays
 
 
 def _is_named(run: Mapping[str, Any], text: str) -> bool:
@@ -189,21 +225,25 @@ def _down(undos: Sequence[Undo], session: Session) -> Way:
     if refused:
         return Way("down", "; ".join(refused))
     lost: list[str] = []
+    harmless = not any(one.hidden for one in undos)
     for one in undos:
-        lost += [
-            f"{one.step}: table {table} is dropped ({_count(session, table)})"
-            for table in one.tables
-        ]
-        lost += [
-            f"{one.step}: column {table}.{column} is dropped ({_count(session, table, column)})"
-            for table, column in one.columns
-        ]
+        for table, column in (*((table, "") for table in one.tables), *one.columns):
+            count = _count(session, table, column)
+            harmless = harmless and count == 0
+            what = f"column {table}.{column}" if column else f"table {table}"
+            lost.append(f"{one.step}: {what} is dropped ({_counted(count, column)})")
         lost += [f"{one.step}: may lose what can't be seen from here: {without_values(text)}"
                  for text in one.hidden]  # fmt: skip
-    return Way("down", "", tuple(lost))
+    return Way("down", "", tuple(lost), harmless=harmless)
 
 
-def _count(session: Session, table: str, column: str = "") -> str:
+def _counted(count: int | None, column: str) -> str:
+    if count is None:
+        return "its rows can't be counted"
+    return f"{count} rows" + (" have a value" if column else "")
+
+
+def _count(session: Session, table: str, column: str = "") -> int | None:
     def quoted(name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
 
@@ -211,19 +251,42 @@ def _count(session: Session, table: str, column: str = "") -> str:
     try:
         rows = session.query(f"SELECT count({what}) FROM {quoted(table)}")
     except (TableMissing, Transient, Permanent):
-        return "its rows can't be counted"
-    return f"{rows[0][0]} rows" + (" have a value" if column else "")
+        return None
+    return int(str(rows[0][0]))
 
 
-def _by_backup(one: Planning, remaining: Sequence[Step]) -> Way:
+def _receipts(one: Planning, session: Session) -> list[Path]:
+    """Return the folders that the ledger's receipts name: a backup may be made anywhere."""
+    try:
+        rows = session.query("SELECT DISTINCT backup FROM tidegate_run WHERE backup LIKE '{%'")
+    except (TableMissing, Transient, Permanent):
+        return []
+    paths = [receipt.get("path") for row in rows if (receipt := _receipt(str(row[0])))]
+    return [Path(path).parent for path in paths if path]
+
+
+def _receipt(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[Path]) -> Way:
     """The newest backup that was made at exactly the level asked for."""
     goal = {step.id for step in remaining}
-    for backup in reversed(archive.backups(one.policy.folder, one.connection.alias)):
+    alias, policy = one.connection.alias, one.policy
+    others = [folder for folder in dict.fromkeys(more) if policy.remote or folder != policy.folder]
+    known = places.found(policy.folder, policy.remote, alias, one.environ)
+    known += [backup for folder in others for backup in archive.backups(folder, alias)]
+    for backup in sorted(known, key=lambda one: one.created, reverse=True):
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:
             lost = verbs.loses(backup, one.connection, one.environ)
             return Way("backup", "", tuple(lost), backup)
-    return Way("backup", f"{one.policy.folder} has no backup of that level")
+    where = " or ".join([policy.where, *map(str, others)])
+    return Way("backup", f"no backup of that level is in {where}; name its folder with --from DIR")
 
 
 def _row(one: Planning, text: str) -> tuple[str, ...]:

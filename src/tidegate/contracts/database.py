@@ -9,6 +9,7 @@ from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection
 
 Rows = Sequence[tuple[str | None, ...]]
+OVERTAKEN = "another process has won it"  # why an election is lost, where waiting helps
 
 
 class TableMissing(Exception):

@@ -29,6 +29,9 @@ Run = Callable[[str], Sequence[Sequence[object]]]
 DDL = ("ALTER", "CREATE", "DROP", "LOCK", "TRUNCATE")
 
 
+AROUND = ("PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
 class Door(Protocol):
     """Stands between a framework and its sessions while steps are applied."""
 
@@ -114,6 +117,17 @@ class Applying:
         """Note the first statement that raised: what is sent after it is clean-up."""
         self.failing = self.failing or sql
 
+    @property
+    def shown(self) -> str:
+        """The statement of the user's that failed, or came last, on one line.
+
+        What a framework sends around a step (PRAGMA, SAVEPOINT) tells its author nothing.
+        """
+        sent = [self.failing] if self.failing else []
+        sent += [self.statement, *(sql for sql, _ in reversed(self.statements))]
+        own = (sql for sql in sent if not sql.upper().lstrip().startswith(AROUND))
+        return " ".join(next(own, "").split())
+
 
 class Project(Protocol):
     """A source tree with one framework in it. Nothing is imported until a method needs it."""
@@ -151,6 +165,15 @@ class Project(Protocol):
         applying: Applying,
     ) -> None:
         """Undo these steps, in this order; `remaining` are those that stay applied."""
+
+    def record(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        level: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Record these steps as applied without running them; `level` is all that then is."""
 
     def static_files(self) -> StaticFiles | None:
         """Return what is collected, or None when the project collects nothing."""

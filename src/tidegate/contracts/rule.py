@@ -15,7 +15,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.model.finding import Place
-from tidegate.model.operation import Constraint, Operation, Span
+from tidegate.model.operation import (
+    Constraint,
+    DropColumn,
+    Operation,
+    RenameColumn,
+    Span,
+    Statement,
+)
 from tidegate.model.schema import Table
 
 POSTGRESQL = ("postgresql",)
@@ -136,6 +143,37 @@ class Moment:
             if one.kind == "check" and one.not_null_of == column and one.valid:
                 return one
         return None
+
+    def renamed_to(self, table: str, column: str) -> bool:
+        """Whether the same transaction gives another column the name of this one."""
+        mine = self.operation.transaction
+        return any(
+            isinstance(one.change, RenameColumn)
+            and (one.change.table, one.change.new) == (table, column)
+            and one.operation.transaction == mine
+            and not one.operation.state_only
+            for one in self.step.moments
+        )
+
+    def drops(self, table: str, column: str) -> bool:
+        """Whether the same transaction drops that column."""
+        mine = self.operation.transaction
+        return any(
+            isinstance(one.change, DropColumn)
+            and (one.change.table, one.change.column) == (table, column)
+            and one.operation.transaction == mine
+            for one in self.step.moments
+        )
+
+    def makes_view(self, name: str) -> bool:
+        """Whether the same transaction makes a view of that name."""
+        mine = self.operation.transaction
+        return any(
+            isinstance(one.change, Statement)
+            and (one.change.verb, one.change.name) == ("view", name)
+            and one.operation.transaction == mine
+            for one in self.step.moments
+        )
 
     def say(self, django: str, alembic: str, sql: str = "") -> str:
         """Return the words for the way in which the user wrote the operation."""

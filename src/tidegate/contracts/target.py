@@ -175,9 +175,12 @@ class Target(Protocol):
 
     def inside(
         self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
-        user: str = "",
+        user: str = "", configuration: str = "",
     ) -> Command:  # fmt: skip
-        """Return the command that runs tidegate's inside in a one-off container of a service."""
+        """Return the command that runs tidegate's inside in a one-off container of a service.
+
+        `configuration` is a file that stands for the project's own, as for `replacing`.
+        """
 
     def once(
         self, service: str, words: Sequence[str], *, tty: bool = False, user: str = "",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tidegate.contracts.database import Rows, Session, TableMissing
+from tidegate.contracts.database import OVERTAKEN, Rows, Session, TableMissing
 from tidegate.databases import pgblockers, pginit, pgwire
 from tidegate.databases.pglocks import (
     DEATH_BOUNDS,
@@ -28,7 +28,6 @@ from tidegate.databases.pglocks import (
     set_known,
 )
 from tidegate.databases.pgstates import explain
-from tidegate.errors import ElectionNotWon
 from tidegate.model.blocker import Blocker
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.oserrors import classify_os_error
@@ -109,9 +108,10 @@ class PostgreSQL:
                 "certificate",
             ) from None
         except pgwire.PgError as error:
-            raise self._explained(error) from None
+            raise _at(self._explained(error), self.connection) from None
         except OSError as error:
-            raise classify_os_error(error, self.connection.host or "the local socket") from None
+            why = classify_os_error(error, self.connection.host or "the local socket")
+            raise _at(why, self.connection) from None
 
     def params(self) -> pgwire.Params:
         """Return the login as the wire client takes it."""
@@ -170,6 +170,13 @@ class PostgreSQL:
         return PostgreSQL(known, self._environ)
 
 
+def _at(error: Transient | Permanent, connection: Connection) -> Transient | Permanent:
+    """Note which database it was that did not answer."""
+    if isinstance(error, Transient):
+        error.where = connection.shown
+    return error
+
+
 def explained(error: pgwire.PgError, connection: Connection) -> Transient | Permanent:
     """Classify what the server said, by SQLSTATE."""
     return explain(
@@ -202,7 +209,7 @@ class Wire:
                 raise TableMissing(str(error)) from None
             raise explained(error, self._connection) from error
         except OSError as error:
-            raise classify_os_error(error, self._connection.host) from error
+            raise _at(classify_os_error(error, self._connection.host), self._connection) from error
 
     def close(self) -> None:
         """Say goodbye."""
@@ -395,24 +402,32 @@ class PostgreSQLElection:
 
     def _live(self, on_lost: Callable[[str], None]) -> None:
         while not self._ended.wait(HEARTBEAT):
+            asked = self._session
             try:
                 self._query("SELECT 1")
             except (Transient, Permanent) as error:
                 if self._ended.is_set():
                     return
-                again = self._win_back()
+                again = self._win_back(asked)
                 silent = isinstance(error.__cause__, TimeoutError)
+                if again is False and not silent:
+                    on_lost(OVERTAKEN)
+                    return
                 if again is False or (again is None and silent):
-                    on_lost(f"no answer for {SILENCE:.0f} s" if silent else str(error))
+                    on_lost(f"no answer for {SILENCE:.0f} s")
                     return
 
-    def _win_back(self) -> bool | None:
+    def _win_back(self, dead: Session) -> bool | None:
         """After a cut connection: win anew. None while the server can't be reached at all.
 
-        When it refuses, no other process can win either; when it is silent, another may.
+        When it refuses, no other process can win either; when it is silent, another may. The
+        heartbeat and the one that applies may both find the connection cut: the second must not
+        close what the first has won with.
         """
         try:
             with self._guard:
+                if self._session is not dead:
+                    return self._won
                 self._won = False
                 self._session.close()
                 self._session = self._open()
@@ -425,22 +440,19 @@ class PostgreSQLElection:
 
     def hold_again(self) -> bool:
         """Return whether the election is still, or again, ours after the server went away."""
+        asked = self._session
         try:
             self._query("SELECT 1")
         except (Transient, Permanent):
-            return bool(self._win_back())
+            return bool(self._win_back(asked))
         return self._won
 
     def fence(
         self, run: Callable[[str], Sequence[tuple[object, ...]]], cut: Callable[[], None]
     ) -> None:
         """Hold the fence on a session that changes the schema, and bound its death."""
-        if not self._won:
-            raise ElectionNotWon(
-                f"the election for {self._database.connection.alias} was lost in the middle",
-                "Another process may change the schema now, so this one must not.",
-                "start again; whoever won meanwhile goes on from where this one stood",
-            )
+        if not (self._won or self.hold_again()):
+            raise Transient("the election has to be won anew: its connection was cut")
         run(f"SELECT pg_advisory_lock_shared({FENCE[0]}, {FENCE[1]})")
         self._pids.append(int(str(run("SELECT pg_backend_pid()")[0][0])))
         self._cuts.append(cut)

@@ -128,7 +128,13 @@ class SQLiteSession:
                 return [("0",)]
             raise TableMissing("the database does not exist yet")
         try:
-            rows = self._file.execute(sql).fetchall()
+            try:
+                rows = self._file.execute(sql).fetchall()
+            except sqlite3.OperationalError as error:
+                if not is_unfinished(error):
+                    raise
+                finish(self._database.path, self._timeout)
+                rows = self._file.execute(sql).fetchall()
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 raise TableMissing(str(error)) from None
@@ -241,6 +247,33 @@ class SQLiteElection:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def is_unfinished(error: sqlite3.Error) -> bool:
+    """Whether a reader may not read because a writer died in its transaction.
+
+    Its journal has to be rolled back first (https://sqlite.org/rescode.html, the codes that begin
+    with SQLITE_READONLY), and who opened the file for reading may not.
+    """
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY")
+
+
+def finish(path: str, timeout: float) -> None:
+    """Let SQLite roll back what a dead writer left: it does so for who may write."""
+    file = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    try:
+        file.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError as error:
+        if not is_unfinished(error):
+            raise
+        raise Permanent(
+            f"{path} was left in the middle of a transaction, and may not be written here",
+            "Its last writer was killed. SQLite undoes the half of it as soon as a process opens "
+            "the file that may write to it and to its folder.",
+            f"make {path} and its folder writable for this user",
+        ) from None
+    finally:
+        file.close()
 
 
 def lock_file(fd: int) -> bool:

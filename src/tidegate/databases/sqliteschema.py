@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 Run = Callable[[str], Sequence[Sequence[object]]]
@@ -32,6 +33,30 @@ def lines(run: Run) -> list[str]:
             )
         ]
     return sorted(out)
+
+
+def all_lines(run: Run) -> list[str]:
+    """Return `lines`, and the constraints that SQLite keeps in a table's text alone."""
+    out = lines(run)
+    for name, sql in run(f"SELECT name, sql FROM sqlite_master WHERE type = 'table' AND {_OURS}"):
+        for index, origin in run(f"SELECT name, origin FROM pragma_index_list('{name}')"):
+            if origin == "u":
+                columns = run(f"SELECT name FROM pragma_index_info('{index}') ORDER BY seqno")
+                out.append(f"unique {name}.{','.join(str(column) for (column,) in columns)}:")
+        out += [f"check {name}.{text}:" for text in checks(str(sql or ""))]
+    return sorted(out)
+
+
+def checks(sql: str) -> list[str]:
+    """Return the text between the parentheses of each CHECK in a table's definition."""
+    out = []
+    for found in re.finditer(r"\bCHECK\s*\(", sql, re.IGNORECASE):
+        depth, at = 1, found.end()
+        while at < len(sql) and depth:
+            depth += {"(": 1, ")": -1}.get(sql[at], 0)
+            at += 1
+        out.append(" ".join(sql[found.end() : at - 1].split()))
+    return out
 
 
 def _columns(run: Run, table: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
-from tidegate.model.level import ancestors
+from tidegate.model.level import ancestors, heads
 from tidegate.model.sessions import AppSession, cutter
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo, loses
@@ -236,14 +236,14 @@ class AlembicProject:
     ) -> None:
         """Run env.py as `alembic downgrade` does, and listen."""
         needed = {need for step in remaining for need in step.needs}
-        heads = [step.id for step in remaining if step.id not in needed]
-        if len(heads) > 1:
+        left = [step.id for step in remaining if step.id not in needed]
+        if len(left) > 1:
             raise UsageProblem(
-                f"after this {len(heads)} heads would remain: {', '.join(heads)}",
+                f"after this {len(left)} heads would remain: {', '.join(left)}",
                 "Alembic can only go down to one named revision at a time.",
                 "undo it by Alembic itself: alembic downgrade",
             )
-        target = heads[0] if heads else "base"
+        target = left[0] if left else "base"
         with self._config(connection.alias) as config:
             script = _script(config)
 
@@ -255,6 +255,26 @@ class AlembicProject:
 
             with _listening(connection, applying):
                 _run_env(config, script, downgrade, target)
+
+    def record(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        level: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Run env.py as `alembic stamp` does."""
+        tops = heads(level)
+        with self._config(connection.alias) as config:
+            script = _script(config)
+
+            def stamp(rev: Any, context: Any) -> Iterable[Any]:
+                _refuse_other_table(connection, context, script)
+                found: Iterable[Any] = script._stamp_revs(tops, rev)
+                return found
+
+            with _listening(connection, applying):
+                _run_env(config, script, stamp)
 
     def static_files(self) -> StaticFiles | None:
         """Alembic knows no static files."""

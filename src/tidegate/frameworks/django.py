@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -174,30 +175,14 @@ class DjangoProject:
         """Run Django's `migrate` command (the project's own, if an app overrides it)."""
         self.load()
         from django.core.management import get_commands, load_command_class
-        from django.db import connections
-        from django.db.backends.signals import connection_created
-
-        database = connections[connection.alias]
-        _redirect(database.settings_dict, applying.redirect)
-        if connection.vendor == "postgresql":
-            database.settings_dict["OPTIONS"].setdefault("connect_timeout", CONNECT_LIMIT)
-        _refuse_half_squash(database)
-
-        def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
-            if applying.opened and connection.alias == database.alias:
-                applying.opened(_runner(connection), cutter(connection.connection))
 
         app = get_commands()["migrate"]
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
+        database = _directed(connection, applying)
+        _refuse_half_squash(database)
         command.migration_progress_callback = _progress(command, database, applying)
-        database.close()
-        connection_created.connect(opened, weak=False)
-        try:
-            with database.execute_wrapper(_watch(applying)):
-                _call(command, connection.alias, target, applying)
-        finally:
-            connection_created.disconnect(opened)
-            database.close()
+        with _listening(database, applying), database.execute_wrapper(_watch(applying)):
+            _call(command, connection.alias, target, applying)
 
     def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
         """Read the operations of each migration backwards."""
@@ -227,6 +212,28 @@ class DjangoProject:
                     "undo it by Django itself",
                 )
             self.apply(connection, parents[0] if parents else f"{app}.zero", applying)
+
+    def record(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        level: Sequence[Step],
+        applying: Applying,
+    ) -> None:
+        """Write the rows that `migrate --fake` writes, all or none."""
+        self.load()
+        from django.db import transaction
+        from django.db.migrations.recorder import MigrationRecorder
+
+        database = _directed(connection, applying)
+        with _listening(database, applying):
+            recorder = MigrationRecorder(database)
+            recorder.ensure_schema()
+            with transaction.atomic(using=connection.alias):
+                there = {f"{app}.{name}" for app, name in recorder.applied_migrations()}
+                for id in dict.fromkeys(one for step in steps for one in (*step.replaces, step.id)):
+                    if id not in there:
+                        recorder.record_applied(*id.split(".", 1))
 
     def static_files(self) -> StaticFiles | None:
         """Return what `collectstatic` would read and where it would write."""
@@ -389,6 +396,35 @@ def _name(need: Sequence[str], firsts: Mapping[str, str], disk: Mapping[Any, Any
         names = sorted(n for a, n in disk if a == app)
         return f"{app}.{names[-1]}" if names else ""
     return f"{app}.{name}"
+
+
+def _directed(connection: Connection, applying: Applying) -> Any:
+    """Return Django's own connection of the alias, on the way that the election asks for."""
+    from django.db import connections
+
+    database = connections[connection.alias]
+    _redirect(database.settings_dict, applying.redirect)
+    if connection.vendor == "postgresql":
+        database.settings_dict["OPTIONS"].setdefault("connect_timeout", CONNECT_LIMIT)
+    return database
+
+
+@contextlib.contextmanager
+def _listening(database: Any, applying: Applying) -> Iterator[None]:
+    """Fence each session that Django opens meanwhile."""
+    from django.db.backends.signals import connection_created
+
+    def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
+        if applying.opened and connection.alias == database.alias:
+            applying.opened(_runner(connection), cutter(connection.connection))
+
+    database.close()
+    connection_created.connect(opened, weak=False)
+    try:
+        yield
+    finally:
+        connection_created.disconnect(opened)
+        database.close()
 
 
 def _redirect(settings: dict[str, Any], redirect: Mapping[str, str]) -> None:

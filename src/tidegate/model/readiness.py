@@ -9,11 +9,12 @@ from __future__ import annotations
 
 
 class Transient(Exception):
-    """Not ready yet; asking again later can succeed."""
+    """Not ready yet; asking again later can succeed. `where` is what did not answer, if known."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, where: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.where = where
 
 
 class Permanent(Exception):

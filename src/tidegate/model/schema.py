@@ -161,6 +161,9 @@ def _drop_column(schema: Schema, change: DropColumn, step: str, operation: Opera
 def _rename_column(schema: Schema, change: RenameColumn, step: str, operation: Operation) -> None:
     found = schema.known(change.table)
     old, new = change.column, change.new
+    if operation.state_only and new in found.columns:  # the database holds both
+        schema.put(found._replace(forgotten={**found.forgotten, old: step}))
+        return
 
     def swap(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(new if name == old else name for name in names)

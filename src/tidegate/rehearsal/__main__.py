@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from tidegate.errors import TidegateError
 from tidegate.rehearsal.rehearse import Rehearsal
 
 
-def main() -> int:
-    """Answer jobs until there are no more."""
+Job = Callable[[Rehearsal, dict[str, Any]], None]
+
+
+def main(more: Mapping[str, Job] | None = None) -> int:
+    """Answer jobs until there are no more; `more` are kinds of jobs beside the rehearsal's own."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -34,9 +37,11 @@ def main() -> int:
         try:
             if job["do"] == "look":
                 rehearsal = _look(job, emit)
+            elif rehearsal is not None and more and job["do"] in more:
+                more[job["do"]](rehearsal, job)
             elif rehearsal is not None:
                 jobs = (rehearsal.point, rehearsal.build, rehearsal.fill, rehearsal.perform,
-                        rehearsal.online)  # fmt: skip
+                        rehearsal.online, rehearsal.climb)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:

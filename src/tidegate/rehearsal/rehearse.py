@@ -65,6 +65,36 @@ class Rehearsal:
         self.runs.build(self.connection, job["deployed"])
         self.emit({"event": "built", "seconds": round(time.monotonic() - began, 3)})
 
+    def climb(self, job: dict[str, Any]) -> None:
+        """Apply every pending step, and tell after each what the schema has gained and lost."""
+        level: set[str] = set()
+
+        def look(step: str, seconds: float = 0.0) -> None:
+            nonlocal level
+            now = set(self._lines())
+            self.emit({"event": "level", "step": step, "gone": sorted(level - now),
+                       "came": sorted(now - level)})  # fmt: skip
+            level = now
+
+        look("")
+        applying = Applying(on_start=lambda step: None, on_done=look)
+        try:
+            self.runs.up(self.connection, applying)
+        except Exception as error:
+            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
+                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                       "way": "up"})  # fmt: skip
+
+    def _lines(self) -> list[str]:
+        """Return the schema as the project's own session sees it: before its commit, too."""
+        session = self.runs.session(self.connection)
+        if self.vendor == "postgresql":
+            run = self._side.query if session.raw is None else session.run
+            return pgschema.lines(run)
+        if session.raw is None:
+            return _sqlite_lines(self.scratch.name, sqliteschema.all_lines)
+        return sqliteschema.all_lines(session.run)
+
     def fill(self, job: dict[str, Any]) -> None:
         """Put made-up rows into the tables of the deployed level."""
         if self._side is None:
@@ -277,11 +307,13 @@ class Rehearsal:
         return sorted(set(gone))
 
 
-def _sqlite_lines(path: str) -> list[str]:
+def _sqlite_lines(
+    path: str, read: Callable[[sqliteschema.Run], list[str]] = sqliteschema.lines
+) -> list[str]:
     import sqlite3
 
     file = sqlite3.connect(path)
     try:
-        return sqliteschema.lines(lambda sql: file.execute(sql).fetchall())
+        return read(lambda sql: file.execute(sql).fetchall())
     finally:
         file.close()

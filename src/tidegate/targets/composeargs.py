@@ -81,9 +81,10 @@ class Words:
         mounts: Mapping[str, str] | None = None,
         environ: Sequence[str] = (),
         label: str = "",
+        configuration: str = "",
     ) -> Command:
         """Return the command for a one-off container, removed when it has ended."""
-        argv = [*self.begin(), "run", "--rm", "--no-deps"]
+        argv = [*self.begin(configuration=configuration), "run", "--rm", "--no-deps"]
         if not tty:
             argv.append("-T")
         if label:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def find(root: Path, asked: Asked, values: Values, environ: Mapping[str, str]) -
     """
     said = values.words("files")
     if said:
-        missing = [name for name in said if not (root / name).is_file()]
+        missing = [name for name in said if not os.path.isfile(root / name)]
         if missing:
             raise UsageProblem(
                 f"there is no {missing[0]} in {root}",
@@ -126,10 +127,10 @@ def _several(found: Mapping[str, str]) -> Ambiguous:
 def _own(folder: Path) -> tuple[str, ...]:
     """Return the file that Compose finds by itself, and the override that it lays over it."""
     for name in OWN:
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):  # a folder that we may not enter has none
             stem = name.rpartition(".")[0]
             over = [f"{stem}.override.{end}" for end in ("yaml", "yml")]
-            return (name, *[one for one in over if (folder / one).is_file()][:1])
+            return (name, *[one for one in over if os.path.isfile(folder / one)][:1])
     return ()
 
 
@@ -138,7 +139,7 @@ def _named(folder: Path) -> dict[str, str]:
     out = {}
     for path in sorted(folder.glob("*.y*ml")):
         match = NAMED.fullmatch(path.name) or SHORT.fullmatch(path.name)
-        if match is None or not path.is_file() or match["name"] in NOT_ALONE:
+        if match is None or not os.path.isfile(path) or match["name"] in NOT_ALONE:
             continue
         if match.re is SHORT and not _declares_services(path):
             continue
@@ -150,13 +151,13 @@ def _elsewhere(root: Path) -> dict[str, str]:
     return {
         f"{folder}/{path}": name
         for folder in FOLDERS
-        if (root / folder).is_dir()
+        if os.path.isdir(root / folder)
         for path, name in _named(root / folder).items()
     }
 
 
 def _in_folders(root: Path) -> dict[str, tuple[str, ...]]:
-    return {folder: _own(root / folder) for folder in FOLDERS if (root / folder).is_dir()}
+    return {folder: _own(root / folder) for folder in FOLDERS if os.path.isdir(root / folder)}
 
 
 def _declares_services(path: Path) -> bool:

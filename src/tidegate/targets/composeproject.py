@@ -245,6 +245,7 @@ class ComposeProject:
         service: str = "",
         mounts: Mapping[str, str] | None = None,
         user: str = "",
+        configuration: str = "",
     ) -> Command:
         """Return the command that runs the inside, from the one file mounted into the image."""
         pyz = f"{archive.cached(self.environ)}:ro"
@@ -256,6 +257,7 @@ class ComposeProject:
             mounts={**(mounts or {}), ARCHIVE: pyz},
             environ=("PYTHONDONTWRITEBYTECODE=1",),
             label=str(os.getpid()),
+            configuration=configuration,
         )
 
     def once(

@@ -21,14 +21,11 @@ from tidegate.errors import PolicyRefused, StateNotCurrent, StepFailed, UsagePro
 from tidegate.model.command import Command
 from tidegate.model.finding import Findings
 from tidegate.process import Result, present, run
+from tidegate.workflows.making import asking, inside
 from tidegate.workflows.update import insiding, standing
 from tidegate.workflows.update.story import refuse_unreachable
 
-EMPTY = re.compile(
-    r"def upgrade\(\)[^:]*:\s*(?:\"\"\".*?\"\"\"\s*)?(?:#[^\n]*\s*)*pass\b", re.DOTALL
-)
 IGNORED = ("node_modules", "__pycache__", "site-packages")
-NAMES = re.compile(r"\W+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,11 @@ class Wanted:
     app: str = ""
     empty: bool = False
     merge: bool = False
+    renames: Mapping[str, str] = field(default_factory=dict)
+    dropped: Sequence[str] = ()
+    filled: Sequence[str] = ()
+    renumber: bool = False
+    ask: asking.Ask | None = None  # None: nobody is there to answer
 
 
 @dataclass(slots=True)
@@ -101,14 +103,6 @@ class Making:
 
 
 ROOT = "0:0"
-# Autogenerate drops every table that no model declares: it must not see the ledger's.
-UNSEEN = (
-    "import sys; from sqlalchemy.engine.reflection import Inspector; "
-    "every = Inspector.get_table_names; "
-    "Inspector.get_table_names = lambda self, *a, **k: "
-    "[name for name in every(self, *a, **k) if not name.startswith('tidegate_')]; "
-    "from alembic.config import main; main(sys.argv[1:])"
-)
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -148,21 +142,26 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
     """
     if not wanted.merge:
         refuse_behind(one)
+    elif not wanted.renumber:
+        asking.try_both_orders(one)
     before = _files(one.folder)
-    done = run(one.command(*_words(one, wanted)), 300, apart=True)
+    try:
+        outcome = asking.settled(lambda job: inside.authored(one, job), wanted)
+    except BaseException:
+        _remove(sorted(_files(one.folder) - before))
+        raise
     created = sorted(path for path in _files(one.folder) - before)
-    if not done.ok:
-        _remove(created)
-        raise _failed(done)
-    one.own(created)
-    if not one.django and not wanted.empty and not wanted.merge:
-        empty = [path for path in created if EMPTY.search(path.read_text(encoding="utf-8"))]
-        _remove(empty)
-        created = [path for path in created if path not in empty]
+    if created:
+        one.own(created)
+    created = [path for path in created if path.name != "__init__.py"]
+    for note in outcome.get("notes", ()):
+        one.tell.stage("make", "", note)
+    if not created and wanted.merge:
+        raise StateNotCurrent("there is nothing to join: there is one head", "", "go on")
     if not created:
         raise StateNotCurrent(
             "there is nothing to make: the models and the migrations agree",
-            _last(done.out),
+            asking.why_nothing(outcome),
             "change a model first; for an empty migration to write by hand: --empty",
         )
     formatted(one, created)
@@ -181,25 +180,6 @@ def refuse_behind(one: Making) -> None:
                 "would be made a second time, or be taken back.",
                 "tidegate migrate",
             )
-
-
-def _words(one: Making, wanted: Wanted) -> list[str]:
-    name = NAMES.sub("_", wanted.message.strip().lower()).strip("_")[:60]
-    if one.django:
-        words = ["manage.py", "makemigrations", "--noinput"]
-        words += ["--empty"] if wanted.empty else []
-        words += ["--merge"] if wanted.merge else []
-        if wanted.empty and not wanted.app:
-            raise UsageProblem("an empty migration belongs to an app", "", "name it: --app APP")
-        return [*words, *(["--name", name] if name else []), *([wanted.app] if wanted.app else [])]
-    if wanted.app:
-        raise UsageProblem("--app is Django's", "Alembic has no apps.", "leave it out")
-    message = ["-m", wanted.message] if wanted.message else []
-    if wanted.merge:
-        return ["-m", "alembic", "merge", *message, "heads"]
-    if wanted.empty:
-        return ["-m", "alembic", "revision", *message]
-    return ["-c", UNSEEN, "revision", "--autogenerate", *message]
 
 
 def sql(one: Making, path: Path) -> list[str]:
@@ -293,15 +273,6 @@ def _python(root: Path, environ: Mapping[str, str]) -> str:
             if (place / inner).is_file():
                 return str(place / inner)
     return shutil.which("python3") or shutil.which("python") or sys.executable
-
-
-def _failed(done: Result) -> StepFailed:
-    lines = [line for line in (done.err or done.out).splitlines() if line.strip()]
-    return StepFailed(
-        "the framework made no migration",
-        "\n".join([*lines[-6:], done.why]).strip(),
-        "correct it; this was run: " + done.command.shown(),
-    )
 
 
 def _last(text: str) -> str:

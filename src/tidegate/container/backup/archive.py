@@ -18,11 +18,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tidegate.errors import StepFailed
+from tidegate.errors import StepFailed, UsageProblem
 
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 PART = ".part-"
 FORM = 1
+FOLDER_FORM = 2
+"""The data is a folder of files: pg_dump's directory format."""
+DATA = "data"
 CHUNK = 1 << 20
 
 
@@ -30,22 +33,38 @@ class Damaged(StepFailed):
     """A backup is not what was written, or can't be read."""
 
 
+class NoBackup(UsageProblem):
+    """What was named as a backup is not there."""
+
+
 @dataclass(slots=True)
 class Backup:
-    """A whole backup: its folder and its manifest."""
+    """A whole backup: its folder and its manifest.
+
+    `url` is where it is when it is not on this machine; `seal` its digest, known from there.
+    """
 
     path: Path
     manifest: dict[str, Any]
+    url: str = ""
+    seal: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for people and for the ledger."""
+        return self.url or str(self.path)
 
     @property
     def data(self) -> Path:
-        """The file with the data."""
+        """The file, or the folder of files, with the data."""
+        if self.manifest["form"] == FOLDER_FORM:
+            return self.path / DATA
         return self.path / str(next(iter(self.manifest["files"])))
 
     @property
     def bytes(self) -> int:
         """The size of the data."""
-        return int(self.manifest["files"][self.data.name]["bytes"])
+        return sum(int(one["bytes"]) for one in self.manifest["files"].values())
 
     @property
     def created(self) -> datetime:
@@ -88,9 +107,19 @@ class Draft:
             os.fsync(opened.fileno())
         self.files[name] = {"bytes": writer.count, "sha256": writer.digest.hexdigest()}
 
+    def add_folder(self) -> None:
+        """Take in the folder `data`, which another program has written."""
+        for path in sorted((self.folder / DATA).iterdir()):
+            path.chmod(0o600)
+            self.files[f"{DATA}/{path.name}"] = {
+                "bytes": path.stat().st_size,
+                "sha256": digest_of(path),
+            }
+
     def finish(self, place: Path, manifest: dict[str, Any]) -> Backup:
         """Write manifest and digests, and give the whole its name."""
-        manifest = {"form": FORM, **manifest, "files": self.files}
+        form = FOLDER_FORM if (self.folder / DATA).is_dir() else FORM
+        manifest = {**manifest, "form": form, "files": self.files}
         text = json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
         sums = {name: one["sha256"] for name, one in self.files.items()}
         sums[MANIFEST] = sha256(text).hexdigest()
@@ -125,11 +154,16 @@ def name_for(alias: str, digest: str) -> str:
 
 def seal_of(backup: Backup) -> str:
     """Return the one digest that stands for the whole backup: that of its SHA256SUMS."""
-    return sha256((backup.path / SUMS).read_bytes()).hexdigest()
+    return backup.seal or sha256((backup.path / SUMS).read_bytes()).hexdigest()
 
 
 def open_backup(path: Path) -> Backup:
-    """Read the manifest. Raises Damaged where there is no whole backup."""
+    """Read the manifest. Raises NoBackup where nothing is, Damaged where it is no whole backup."""
+    if not path.exists():
+        raise NoBackup(
+            f"{path} does not exist", "It was named as a backup. Nothing was changed.",
+            f"see what is there: ls {path.parent}",
+        )  # fmt: skip
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
         form, files = manifest["form"], manifest["files"]
@@ -139,14 +173,16 @@ def open_backup(path: Path) -> Backup:
             f"Its {MANIFEST} can't be read: {type(error).__name__}.",
             "name the folder that `tidegate backup` printed",
         ) from None
-    if form != FORM or len(files) != 1:
+    if form not in (FORM, FOLDER_FORM) or (form == FORM and len(files) != 1):
         raise Damaged(f"{path} is a backup of another form ({form})", "", "use the tidegate "
                       "version that wrote it")  # fmt: skip
     return Backup(path, manifest)
 
 
 def check_digests(path: Path) -> Backup:
-    """Read every byte and compare with the digests. Raises Damaged."""
+    """Read every byte and compare with the digests. Raises NoBackup or Damaged."""
+    if not path.exists():
+        open_backup(path)
     try:
         raw = (path / SUMS).read_bytes()
         lines = raw.decode("ascii").splitlines()
@@ -158,35 +194,45 @@ def check_digests(path: Path) -> Backup:
     if not _matches(path / MANIFEST, sums.get(MANIFEST, "")):
         raise _damaged(path, MANIFEST, "is not what was written")
     backup = open_backup(path)
-    if set(sums) != {MANIFEST, backup.data.name}:
+    files = backup.manifest["files"]
+    if set(sums) != {MANIFEST, *files}:
         raise _damaged(path, SUMS, "does not name the files of the backup")
-    wanted = backup.manifest["files"][backup.data.name]
-    if wanted["sha256"] != sums[backup.data.name]:
+    for name, wanted in files.items():
+        _check_file(path, name, wanted, sums[name])
+    return backup
+
+
+def _check_file(path: Path, name: str, wanted: Mapping[str, Any], digest: str) -> None:
+    if wanted["sha256"] != digest:
         raise _damaged(path, SUMS, "does not agree with the manifest")
     try:
-        size = backup.data.stat().st_size
+        size = (path / name).stat().st_size
     except OSError:
-        raise _damaged(path, backup.data.name, "is missing") from None
+        raise _damaged(path, name, "is missing") from None
     if size != wanted["bytes"]:
-        raise _damaged(path, backup.data.name, f"has {size} bytes of {wanted['bytes']}")
-    if not _matches(backup.data, wanted["sha256"]):
-        raise _damaged(path, backup.data.name, "is not what was written")
-    return backup
+        raise _damaged(path, name, f"has {size} bytes of {wanted['bytes']}")
+    if not _matches(path / name, digest):
+        raise _damaged(path, name, "is not what was written")
 
 
 def _listed(sums: Mapping[str, str]) -> bytes:
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
 
 
-def _matches(path: Path, digest: str) -> bool:
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read from the disk."""
     whole = sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            whole.update(chunk)
+    return whole.hexdigest()
+
+
+def _matches(path: Path, digest: str) -> bool:
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                whole.update(chunk)
+        return digest_of(path) == digest
     except OSError:
         return False
-    return whole.hexdigest() == digest
 
 
 def _damaged(path: Path, name: str, why: str) -> Damaged:
@@ -213,7 +259,7 @@ def backups(folder: Path, alias: str) -> list[Backup]:
     for path in sorted(folder.glob(f"{alias}-*")):
         try:
             backup = open_backup(path)
-        except Damaged:
+        except (Damaged, NoBackup):
             continue
         if backup.manifest.get("alias") == alias:
             found.append(backup)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tidegate.container.backup.pgdump import login
+from tidegate.container.backup.pgrun import login
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report, masked
 from tidegate.errors import StepFailed, UsageProblem

@@ -6,78 +6,39 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tidegate import settings as options
 from tidegate._version import __version__
-from tidegate.container.backup import archive, hook, pgdump, proving, sqlitecopy
+from tidegate.container.backup import (
+    archive,
+    crypt,
+    hook,
+    pgdump,
+    places,
+    proving,
+    scratch,
+    sqlitecopy,
+    stores,
+)
 from tidegate.container.backup.archive import Backup
+from tidegate.container.backup.policy import Policy, policy
+from tidegate.container.backup.progress import Progress, megabytes
 from tidegate.container.gate import Gate
 from tidegate.container.origin import container
 from tidegate.container.report import Report
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.databases.sqlite import SQLite, _filesystem
-from tidegate.errors import PolicyRefused, StepFailed, UsageProblem
+from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.connection import Connection
 
-LEVELS = ("quick", "full")
-SAY_EVERY = 5.0  # seconds
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
 SPARE = 16 << 20
 PAGE = 8192
 CATALOGUE = 8_000_000  # bytes of a PostgreSQL database with nothing in it
-KEYS = ("dir", "verify", "keep", "days", "command")
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Where backups go, how they are proved, and how many are kept (0: all)."""
-
-    folder: Path
-    verify: str = "quick"
-    keep: int = 0
-    days: int = 0
-    scratch: str = ""
-    named: bool = False
-    """Whether somebody named the folder: without that, `auto` makes no backup."""
-    command: str = ""
-    """The site's own way, in place of ours."""
-
-
-def policy(root: Path, environ: Mapping[str, str], flags: Mapping[str, str]) -> Policy:
-    """Return the policy from `[tool.tidegate.backup]`, TIDEGATE_BACKUP_*, and flags."""
-    try:
-        table = options.table(str(root), "backup")
-    except options.BadSetting as error:
-        raise UsageProblem(error.what, "", error.next) from None
-    given = {key: str(value) for key, value in table.items()}
-    for key in given:
-        if key not in KEYS:
-            raise UsageProblem(f"[tool.tidegate.backup] has no setting {key}", "",
-                               "use one of: " + ", ".join(KEYS))  # fmt: skip
-    for key in KEYS:
-        if value := environ.get(f"TIDEGATE_BACKUP_{key.upper()}", ""):
-            given[key] = value
-    given.update(flags)
-    verify = given.get("verify", "quick")
-    if verify not in LEVELS:
-        raise UsageProblem(f"the verification is {verify!r}", "", "use quick or full")
-    for key in ("keep", "days"):
-        if not given.get(key, "0").isdecimal():
-            raise UsageProblem(f"{key} is {given[key]!r}", "", "give a number; 0 keeps all")
-    return Policy(
-        (root / given.get("dir", "backups")).absolute(),
-        verify,
-        int(given.get("keep", "0")),
-        int(given.get("days", "0")),
-        given.get("scratch", "") or environ.get("TIDEGATE_SCRATCH_URL", ""),
-        "dir" in given or "command" in given,
-        given.get("command", ""),
-    )
 
 
 def risky(gate: Gate, connection: Connection, pending: Sequence[str]) -> bool:
@@ -99,20 +60,59 @@ def make(
     if chosen.command:
         gate.standing(connection)
         return hook.run(chosen.command, gate, connection, environ, report)
-    _prepare(chosen.folder, report)
+    if chosen.verify == "full" and chosen.scratch and connection.vendor == "postgresql":
+        scratch.check(chosen.scratch, alias, environ)
+    cipher = crypt.cipher_for(chosen.recipients, environ)
+    bucket = stores.Bucket(chosen.remote, environ) if chosen.remote else None
+    if bucket:
+        bucket.check()
+    folder = places.spool(environ) if bucket else chosen.folder
+    _prepare(folder, report)
     level = _level(gate, connection)
     size = _size(gate, connection)
-    _refuse_full(chosen.folder, alias, size)
-    backup = _write(gate, connection, chosen.folder, environ, _Progress(report, alias, size), level)
-    report.stage("backup", alias, f"{_mb(backup.bytes)} in {backup.path}", time.monotonic() - began)
-    at = time.monotonic()
-    try:
-        proving.prove(backup, chosen.verify, chosen.scratch, environ)
-    except BaseException:
-        shutil.rmtree(backup.path, ignore_errors=True)
-        raise
+    earlier = _earlier(chosen, alias, environ)
+    ratio = _ratio(connection, earlier)
+    _refuse_full(folder, alias, int(size * ratio * (2 if cipher else 1)) + SPARE)
+    progress = Progress(report, alias, size, ratio, _raw_ratio(earlier))
+    with ExitStack() as stack:
+        passing = bool(cipher or bucket)
+        into = stack.enter_context(archive.drafting(folder)).folder if passing else folder
+        backup = _write(gate, connection, chosen, environ, (into, progress), level)
+        took = time.monotonic() - began
+        where = "" if passing else f" in {backup.path}"
+        report.stage("backup", alias, f"{megabytes(backup.bytes)}{where}", took)
+        at = time.monotonic()
+        try:
+            proving.prove(backup, chosen.verify, chosen.scratch, environ)
+        except BaseException:
+            shutil.rmtree(backup.path, ignore_errors=True)
+            raise
+        proved, proving_took = _proved(backup, chosen.verify), time.monotonic() - at
+        if cipher:
+            at = time.monotonic()
+            with _full_disk_said(folder):
+                target = into / "encrypted" if bucket else folder
+                target.mkdir(mode=0o700, exist_ok=True)
+                backup = crypt.encrypted(backup, cipher, target, environ)
+            text = f"for {', '.join(cipher.recipients)}"
+            report.stage("encrypt", alias, text, time.monotonic() - at)
+        if bucket:
+            at = time.monotonic()
+            sending = Progress(report, alias, backup.bytes, 1.0, what="sent")
+            backup = bucket.put(backup, sending)
+            report.stage("send", alias, "sent, read back and compared", time.monotonic() - at)
+        if passing:
+            report.stage("backup", alias, f"{megabytes(backup.bytes)} in {backup.shown}")
+    receipt = _receipt(backup, chosen, began)
+    report.stage("verify", alias, proved, proving_took, receipt=receipt)
+    for gone in _retire(chosen, alias, backup, environ):
+        report.stage("backup", alias, f"removed {gone}: older than what is kept")
+    return receipt
+
+
+def _receipt(backup: Backup, chosen: Policy, began: float) -> dict[str, Any]:
     receipt = {
-        "path": str(backup.path),
+        "path": backup.shown,
         "created": backup.manifest["created"],
         "bytes": backup.bytes,
         "digest": archive.seal_of(backup),
@@ -121,11 +121,8 @@ def make(
         "tool": backup.manifest["tool"],
         "seconds": round(time.monotonic() - began, 3),
     }
-    proved = _proved(backup, chosen.verify)
-    report.stage("verify", alias, proved, time.monotonic() - at, receipt=receipt)
-    for gone in _retire(chosen, alias, backup):
-        report.stage("backup", alias, f"removed {gone}: older than what is kept")
-    return receipt
+    about = backup.manifest.get("encrypted")
+    return {**receipt, "encrypted": about["tool"]} if about else receipt
 
 
 def _prepare(folder: Path, report: Report) -> None:
@@ -175,65 +172,40 @@ def _size(gate: Gate, connection: Connection) -> int:
     return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0))
 
 
-def _refuse_full(folder: Path, alias: str, size: int) -> None:
-    earlier = archive.backups(folder, alias)
-    ratio = 1.0 if earlier and earlier[-1].manifest["vendor"] == "sqlite" else RATIO
-    if earlier and (before := int(earlier[-1].manifest.get("source_bytes") or 0)):
-        ratio = 1.2 * earlier[-1].bytes / before
-    needed = int(size * ratio) + SPARE
+def _earlier(chosen: Policy, alias: str, environ: Mapping[str, str]) -> Backup | None:
+    found = places.found(chosen.folder, chosen.remote, alias, environ)
+    return found[-1] if found else None
+
+
+def _ratio(connection: Connection, earlier: Backup | None) -> float:
+    """Return how much of the tables' size is written, as the last backup had it."""
+    before = int(earlier.manifest.get("source_bytes") or 0) if earlier else 0
+    if connection.vendor == "sqlite":
+        return 1.0
+    return 1.2 * earlier.bytes / before if earlier and before else RATIO
+
+
+def _raw_ratio(earlier: Backup | None) -> float:
+    known = earlier.manifest if earlier else {}
+    before, wrote = int(known.get("source_bytes") or 0), int(known.get("dump_bytes") or 0)
+    return wrote / before if before and wrote else 1.0
+
+
+def _refuse_full(folder: Path, alias: str, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise PolicyRefused(
-            f"{folder} has {_mb(free)} free, and the backup of {alias} needs about {_mb(needed)}",
+            f"{folder} has {megabytes(free)} free, and the backup of {alias} needs about "
+            f"{megabytes(needed)}",
             "It was not begun. Nothing was changed.",
             "make room there, or name another folder with TIDEGATE_BACKUP_DIR",
         )
 
 
-class _Progress:
-    """Says from time to time how far the dump is."""
-
-    def __init__(self, report: Report, alias: str, size: int) -> None:
-        self.size = size
-        self._report = report
-        self._alias = alias
-        self._at = time.monotonic()
-
-    def __call__(self, count: int) -> None:
-        if time.monotonic() - self._at > SAY_EVERY:
-            self._at = time.monotonic()
-            text = f"{_mb(count)} written, of tables of {_mb(self.size)}"
-            self._report.stage("backup", self._alias, text)
-
-
-def _write(
-    gate: Gate,
-    connection: Connection,
-    folder: Path,
-    environ: Mapping[str, str],
-    tell: _Progress,
-    level: Mapping[str, Any],
-) -> Backup:
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+@contextmanager
+def _full_disk_said(folder: Path) -> Iterator[None]:
     try:
-        with archive.drafting(folder) as draft:
-            database = gate.database(connection)
-            if isinstance(database, PostgreSQL):
-                found = pgdump.dump(database.direct(), draft, environ, tell)
-            else:
-                found = sqlitecopy.dump(SQLite(connection).path, draft, tell)
-            manifest = {
-                **found,
-                **level,
-                "tidegate": __version__,
-                "alias": connection.alias,
-                "database": connection.name,
-                "framework": gate.project.framework,
-                "created": created,
-                "source_bytes": tell.size,
-            }
-            digest = str(next(iter(draft.files.values()))["sha256"])
-            return draft.finish(folder / archive.name_for(connection.alias, digest), manifest)
+        yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
@@ -244,6 +216,38 @@ def _write(
         ) from None
 
 
+def _write(
+    gate: Gate,
+    connection: Connection,
+    chosen: Policy,
+    environ: Mapping[str, str],
+    to: tuple[Path, Progress],
+    level: Mapping[str, Any],
+) -> Backup:
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    folder, tell = to
+    with _full_disk_said(folder), archive.drafting(folder) as draft:
+        database = gate.database(connection)
+        if isinstance(database, PostgreSQL):
+            found = pgdump.dump(database.direct(), draft, environ, tell, chosen.jobs)
+            if found["jobs"] < chosen.jobs:
+                tell.report.warn(f"one job: {found['tool']} can't write a folder on this machine")
+        else:
+            found = sqlitecopy.dump(SQLite(connection).path, draft, tell)
+        manifest = {
+            **found,
+            **level,
+            "tidegate": __version__,
+            "alias": connection.alias,
+            "database": connection.name,
+            "framework": gate.project.framework,
+            "created": created,
+            "source_bytes": tell.size,
+        }
+        digest = str(next(iter(draft.files.values()))["sha256"])
+        return draft.finish(folder / archive.name_for(connection.alias, digest), manifest)
+
+
 def _proved(backup: Backup, level: str) -> str:
     rows = sum(backup.manifest["tables"].values())
     tables = len(backup.manifest["tables"])
@@ -251,17 +255,22 @@ def _proved(backup: Backup, level: str) -> str:
     return f"{how}: {rows} rows of {tables} tables"
 
 
-def _retire(chosen: Policy, alias: str, newest: Backup) -> list[Path]:
+def _retire(chosen: Policy, alias: str, newest: Backup, environ: Mapping[str, str]) -> list[str]:
     """Remove what is over the count or the age; the newest stays whatever they say."""
-    found = [one for one in archive.backups(chosen.folder, alias) if one.path != newest.path]
+    if not chosen.keep and not chosen.days:
+        return []
+    known = places.found(chosen.folder, chosen.remote, alias, environ)
+    found = [one for one in known if one.shown != newest.shown]
     over = found[: max(0, len(found) - chosen.keep + 1)] if chosen.keep else []
     oldest = datetime.now(UTC) - timedelta(days=chosen.days)
     old = [one for one in found if chosen.days and one.created < oldest]
-    gone = [one.path for one in found if one in over or one in old]
-    for path in gone:
-        shutil.rmtree(path, ignore_errors=True)
-    return gone
+    gone = [one for one in found if one in over or one in old]
+    for one in gone:
+        if chosen.remote:
+            stores.Bucket(chosen.remote, environ).remove(one)
+        else:
+            shutil.rmtree(one.path, ignore_errors=True)
+    return [one.shown for one in gone]
 
 
-def _mb(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
+__all__ = ["Policy", "make", "policy", "risky"]

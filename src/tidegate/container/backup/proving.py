@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from tidegate.container.backup import archive, pgdump, scratch, sqlitecopy
+from tidegate.container.backup import pgread, places, scratch, sqlitecopy
 from tidegate.container.backup.archive import Backup, Damaged
 
 
 def prove(backup: Backup, level: str, url: str, environ: Mapping[str, str]) -> None:
     """Raise Damaged unless the backup holds what the manifest says."""
-    quick(backup.path, environ)
-    if level == "full" and backup.manifest["vendor"] == "postgresql":
-        _restored(backup, url, environ)
+    with places.plain(backup, environ) as here:
+        read_back(here, environ)
+        if level == "full" and backup.manifest["vendor"] == "postgresql":
+            _restored(here, url, environ)
 
 
-def quick(path: Path, environ: Mapping[str, str]) -> Backup:
-    """Compare the digests, then read the whole archive back."""
-    backup = archive.check_digests(path)
-    if backup.manifest["vendor"] == "sqlite":
-        sqlitecopy.read_back(backup)
+def read_back(here: Backup, environ: Mapping[str, str]) -> None:
+    """Read the whole of a plain archive, whose digests are compared already."""
+    if here.manifest["vendor"] == "sqlite":
+        sqlitecopy.read_back(here)
     else:
-        pgdump.read_back(backup, environ)
-    return backup
+        pgread.read_back(here, environ)
 
 
 def _restored(backup: Backup, url: str, environ: Mapping[str, str]) -> None:
     alias = str(backup.manifest["alias"])
     with scratch.database(str(backup.manifest["server"]), url, alias, environ) as target:
-        pgdump.fill(backup, target.connection, environ, owners=False)
-        different = pgdump.compare(backup, target)
+        pgread.fill(backup, target.connection, environ, owners=False)
+        different = pgread.compare(backup, target)
     if different:
         raise not_the_same(backup, different)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import pgdump, proving, sqlitecopy
+from tidegate.container.backup import pgread, places, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -47,16 +47,23 @@ def restore(
 ) -> Restored:
     """Bring a backup back under the target's name; all sessions of the old one end with it."""
     began = time.monotonic()
-    proving.quick(backup.path, environ)
-    report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
+    check_kind(backup, target)
+    with places.plain(backup, environ) as here:
+        proving.read_back(here, environ)
+        report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
+        if target.vendor == "sqlite":
+            return _sqlite(here, target, report)
+        old = PostgreSQL(target, environ).direct()
+        return _postgresql(here, old, environ, report, before_swap)
+
+
+def check_kind(backup: Backup, target: Connection) -> None:
+    """Refuse a target of another kind of database."""
     if backup.manifest["vendor"] != target.vendor:
         raise PolicyRefused(
             f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
-            "", "name a database of the same kind with --into",
+            "Nothing was changed.", "name a database of the same kind with --into",
         )  # fmt: skip
-    if target.vendor == "sqlite":
-        return _sqlite(backup, target, report)
-    return _postgresql(backup, PostgreSQL(target, environ).direct(), environ, report, before_swap)
 
 
 def stamp() -> str:
@@ -100,11 +107,11 @@ def _postgresql(
         admin.query(_create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
-            pgdump.fill(backup, fresh, environ, owners=exists)
+            _fill(backup, fresh, environ, exists)
             report.stage("restore", old.connection.alias, f"filled {fresh.name}",
                          time.monotonic() - began)  # fmt: skip
             began = time.monotonic()
-            different = pgdump.compare(backup, PostgreSQL(fresh, environ))
+            different = pgread.compare(backup, PostgreSQL(fresh, environ))
             if different:
                 raise proving.not_the_same(backup, different)
             report.stage("verify", old.connection.alias, "rows, sequences and schema are the same",
@@ -123,6 +130,16 @@ def _postgresql(
         admin.close()
     report.stage("restore", old.connection.alias, f"{name} is the backup; the old one is {kept}")
     return Restored(name, kept)
+
+
+def _fill(backup: Backup, fresh: Connection, environ: Mapping[str, str], exists: bool) -> None:
+    try:
+        pgread.fill(backup, fresh, environ, owners=exists)
+    except StepFailed as error:
+        stands = "The old database stands as it stood before; the new one is removed again."
+        raise StepFailed(
+            error.what, "\n".join(one for one in (error.meaning, stands) if one), error.next
+        ) from None
 
 
 def maintenance(old: PostgreSQL, environ: Mapping[str, str]) -> Session:
@@ -177,15 +194,17 @@ def _create(admin: Session, fresh: str, like: str) -> str:
     if not like:
         return sql
     # The provider came with version 15, and its locale's column was renamed in 17.
-    ((owner, encoding, collate, ctype, provider, locale),) = admin.query(
+    ((owner, encoding, collate, ctype, provider, locale, space),) = admin.query(
         "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, "
         "to_jsonb(d) ->> 'datlocprovider', "
-        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') "
-        f"FROM pg_database d WHERE datname = {quote_literal(like)}"
+        "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), spcname "
+        "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace "
+        f"WHERE datname = {quote_literal(like)}"
     )
     parts = [f"OWNER {quote_identifier(str(owner))}", f"ENCODING {quote_literal(str(encoding))}"]
     if collate and ctype:
         parts += [f"LC_COLLATE {quote_literal(collate)}", f"LC_CTYPE {quote_literal(ctype)}"]
+    parts.append(f"TABLESPACE {quote_identifier(str(space))}")
     kind = PROVIDERS.get(provider or "")
     if kind and locale:
         parts.append(f"LOCALE_PROVIDER {kind} {kind}_LOCALE {quote_literal(locale)}")

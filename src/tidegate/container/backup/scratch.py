@@ -16,11 +16,31 @@ from typing import Any
 from tidegate.container.backup import tools
 from tidegate.databases import pgwire
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import PolicyRefused, StepFailed, UsageProblem
+from tidegate.errors import NotReady, PolicyRefused, RefusedForGood, StepFailed, UsageProblem
 from tidegate.model.connection import Connection, Secret
+from tidegate.model.readiness import Permanent, Transient
 
 SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off",
             "listen_addresses=", "max_connections=10")  # fmt: skip
+
+
+def named(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
+    """Return the database that a URL names, PostgreSQL's or a file of SQLite's."""
+    scheme, _, rest = url.partition("://")
+    if scheme != "sqlite":
+        return from_url(url, alias, environ)
+    # As SQLAlchemy and Django's readers of URLs have it: four slashes for an absolute path.
+    path = Path(rest.removeprefix("/")).absolute() if rest.startswith("/") else Path()
+    if not rest.startswith("/") or path.is_dir():
+        raise UsageProblem(
+            f"{url} names no file", "", "write it as sqlite:////folder/file, or sqlite:///file"
+        )
+    if not path.parent.is_dir():
+        raise UsageProblem(
+            f"the folder {path.parent} does not exist", "The backup was to come back there.",
+            "make it, or name another file with --into",
+        )  # fmt: skip
+    return Connection(alias, "sqlite", name=str(path))
 
 
 def from_url(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
@@ -39,6 +59,24 @@ def from_url(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
     )  # fmt: skip
 
 
+def check(url: str, alias: str, environ: Mapping[str, str]) -> None:
+    """Raise now what a verification would raise after a long dump, and say which server it is."""
+    try:
+        PostgreSQL(from_url(url, alias, environ), environ).session(10.0).close()
+    except Transient as error:
+        raise NotReady(
+            f"the server for the verification does not answer: {error.where}: {error.reason}",
+            "It was named with --scratch or TIDEGATE_SCRATCH_URL. No backup was begun.",
+            "see whether it runs and can be reached from here, or name another; without one, a "
+            "server of this machine's own PostgreSQL is started for it",
+        ) from None
+    except Permanent as error:
+        raise RefusedForGood(
+            f"the server for the verification refuses: {error.what}", error.meaning,
+            "correct --scratch or TIDEGATE_SCRATCH_URL",
+        ) from None  # fmt: skip
+
+
 @contextmanager
 def database(
     version: str, url: str, alias: str, environ: Mapping[str, str]
@@ -46,7 +84,7 @@ def database(
     """Give an empty database, gone afterwards: at `url`, else on a server of our own."""
     if url:
         base = from_url(url, alias, environ)
-        with _beside(PostgreSQL(base, environ), environ) as made:
+        with beside(PostgreSQL(base, environ), environ) as made:
             yield made
         return
     with _own_server(version, alias, environ) as made:
@@ -54,7 +92,8 @@ def database(
 
 
 @contextmanager
-def _beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+def beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+    """Give a new database on the server of `base`; dropped afterwards."""
     from dataclasses import replace
 
     name = f"tidegate_scratch_{os.getpid()}_{int(time.time())}"
@@ -99,7 +138,7 @@ def _own_server(version: str, alias: str, environ: Mapping[str, str]) -> Iterato
             )  # fmt: skip
         _await(server, folder)
         known = Connection(alias, "postgresql", str(folder), "5432", "postgres", name="postgres")
-        with _beside(PostgreSQL(known, environ), environ) as one:
+        with beside(PostgreSQL(known, environ), environ) as one:
             yield one
     finally:
         if server is not None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.errors import PolicyRefused
+from tidegate.model.connection import Connection
 
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
            "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")  # fmt: skip
@@ -28,6 +29,9 @@ class Tools:
 
     folder: Path
     version: str
+    prefix: tuple[str, ...] = ()
+    """What runs them where they are not on this machine: `docker exec …`."""
+    where: str = ""
 
     @property
     def major(self) -> int:
@@ -38,10 +42,15 @@ class Tools:
         """Return the path of one program."""
         return str(self.folder / name)
 
+    def argv(self, name: str, *words: str) -> list[str]:
+        """Return the command line of one program."""
+        first = [*self.prefix, name] if self.prefix else [self.path(name)]
+        return [*first, *words]
+
     @property
     def shown(self) -> str:
         """The version and where it is, for people."""
-        return f"{self.version} ({self.folder})"
+        return f"{self.version} ({self.where or self.folder})"
 
 
 def installed(environ: Mapping[str, str], program: str = "pg_dump") -> list[Tools]:
@@ -78,19 +87,33 @@ def _embedded() -> list[Path]:
 
 
 def _version(program: Path) -> str:
+    return _asked([str(program), "--version"])
+
+
+def _asked(argv: list[str]) -> str:
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10,
-                              check=True)  # fmt: skip
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True,
+                              stdin=subprocess.DEVNULL)  # fmt: skip
         return done.stdout.split("(PostgreSQL)")[1].split()[0]
     except (OSError, subprocess.SubprocessError, IndexError):
         return ""
 
 
-def fitting(environ: Mapping[str, str], server: str, program: str = "pg_dump") -> Tools:
-    """Return the programs closest to the server's version, not older than it."""
+def fitting(
+    environ: Mapping[str, str],
+    server: str,
+    program: str = "pg_dump",
+    near: Connection | None = None,
+) -> Tools:
+    """Return the programs closest to the server's version, not older than it.
+
+    Where this machine has none, those of the container in which the database `near` runs.
+    """
     major = int(server.split(".")[0].split("beta")[0].split("rc")[0].split()[0])
     here = installed(environ, program)
     good = [one for one in here if one.major >= major]
+    if not good and not environ.get("TIDEGATE_PG_BIN"):
+        good = [one for one in _in_containers(environ, program, near) if one.major >= major]
     if good:
         return min(good, key=lambda one: one.major)
     if here:
@@ -103,8 +126,22 @@ def fitting(environ: Mapping[str, str], server: str, program: str = "pg_dump") -
         f"A backup of this server needs {program} {major} or newer. Nothing was changed.",
         f"add it to the image: apt-get install postgresql-client-{major} (Debian), "
         f"apk add postgresql{major}-client (Alpine)\n"
-        "or name its folder with TIDEGATE_PG_BIN, or run `tidegate backup` where it is",
+        "or name its folder with TIDEGATE_PG_BIN, or run `tidegate backup` where it is, or where "
+        "docker reaches the database's own container",
     )
+
+
+def _in_containers(
+    environ: Mapping[str, str], program: str, near: Connection | None
+) -> list[Tools]:
+    from tidegate.container.backup import containers
+
+    out = []
+    for prefix, name in containers.running(environ, near):
+        version = _asked([*prefix, program, "--version"])
+        if version:
+            out.append(Tools(Path(), version, prefix, f"in the container {name}"))
+    return out
 
 
 def zstd(environ: Mapping[str, str]) -> str:

@@ -84,7 +84,7 @@ def bring_back(raising: Raising, backup: Backup) -> restoring.Restored:
     with elected(raising) as election:
         book = _book(gate, connection, election)
         gate.standing(connection)
-        receipt = json.dumps({"path": str(backup.path), "digest": archive.seal_of(backup)})
+        receipt = json.dumps({"path": backup.shown, "digest": archive.seal_of(backup)})
         level = gate.recorded_digest(connection.alias)
         message = f"restored; the database before it is kept as {done.kept}" if done.kept else ""
         book.begin("", "restore", started=started, backup=receipt, level_before=level)

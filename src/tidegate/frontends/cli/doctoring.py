@@ -9,10 +9,11 @@ from typing import Protocol
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
+from tidegate.container.report import Report
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.doctor import engine, errortext, mending, story
+from tidegate.workflows.doctor import engine, errortext, mending, story, unread
 from tidegate.workflows.doctor.story import Diagnosis
 
 
@@ -41,6 +42,8 @@ def run(glob: Globals, options: Options, environ: Mapping[str, str]) -> int:
             "see docs/reference/checks.md",
         )
     project = ProjectFiles(root, tuple(glob.files))
+    if not options.error:
+        unread.insist(project)
     live = engine.gather(project) if options.live else None
     found = story.examine(project, live, options.ignore)
     if options.error:
@@ -56,8 +59,14 @@ def _report(
 ) -> int:  # fmt: skip
     if live is not None and live.why_not:
         print(f"tidegate  doctor  {live.why_not}", file=sys.stderr)
-    findings = story.report(project, found, extra)
+    closed = unread.needed(project)
+    findings = story.report(project, found, extra, closed)
     print(discovery.reporter(glob.format).render(findings, _colour(glob)))
+    for path, why in unread.aside(project).items():
+        print(f"tidegate  doctor  {path} was passed over: {why}", file=sys.stderr)
+    if closed:
+        Report("text", glob.quiet).error(unread.lines(closed, str(project.root)), 2)
+        return 2
     return 1 if findings.at_least(options.fail_on) else 0
 
 
@@ -71,7 +80,7 @@ def _explained(
     explained = errortext.explain(options.error, found)
     here = [one for one in found if one.rule in {e.rule for e in explained if e.here}]
     if glob.format == "text":
-        print("\n".join(errortext.lines(explained)))
+        print("\n".join(errortext.lines(explained, len(found))))
         if not here:
             return 0
         print()

@@ -13,7 +13,7 @@ from tidegate.container.entry import Globals, split_globals
 from tidegate.frontends.cli import commands
 
 MOMENTS = {
-    "adopt": ("init", "doctor"),
+    "adopt": ("init", "doctor", "adopt"),
     "review": ("make", "check", "rule", "rules"),
     "rehearse": ("plan", "apply", "approve"),
     "ship": ("up", "migrate", "run", "superuser", "logs", "settings"),
@@ -21,6 +21,7 @@ MOMENTS = {
     "observe": ("status", "history"),
     "go back": ("backup", "restore", "rollback"),
 }  # of the help page; a verb that is not here stands under "more"
+WITHOUT_PROJECT = ("boot", "health", "wait")  # they may run where the code can't be listed
 
 
 def names() -> list[str]:
@@ -56,6 +57,11 @@ def main(argv: list[str], began: float) -> int:
         if "--" not in rest[:at] and at + 1 < len(rest):
             glob.format = rest[at + 1]
             rest = rest[:at] + rest[at + 2 :]
+    if verb not in WITHOUT_PROJECT and _closed(glob.root):
+        return _wrong(
+            f"the project's folder {glob.root} can't be read by this user",
+            "let the user read and enter it (chmod u+rx), or run as one who may",
+        )
     module = _module(verb)
     before_command = rest[: rest.index("--")] if "--" in rest else rest
     if "-h" in before_command or "--help" in before_command:
@@ -63,6 +69,11 @@ def main(argv: list[str], began: float) -> int:
         return 0
     code: int = module.run(glob, rest, began, dict(os.environ))
     return code
+
+
+def _closed(root: str) -> bool:
+    """Whether the folder is there, and is not for us to list."""
+    return os.path.isdir(root) and not os.access(root, os.R_OK | os.X_OK)
 
 
 def usage() -> str:

@@ -1,4 +1,4 @@
-"""`status` and `migrate` through the project's target."""
+"""`status`, `migrate`, `adopt` and `rollback` through the project's target."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import outside
+from tidegate.frontends.cli import outside, rolling
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
+ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 OPTIONS = {
+    "rollback": (*outside.TARGET, *rolling.OPTIONS),
+    "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
     "status": (*outside.TARGET, Option("--check")),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
 }
@@ -46,6 +49,10 @@ def run(
         result[0] = 0
         if verb == "status":
             return _status(glob, target, "--check" in found)
+        if verb == "rollback":
+            return rolling.run(glob, target, report, found, environ)
+        if verb == "adopt":
+            return _adopt(glob, target, report, found)
         options = [word for name in MIGRATE if name in found for word in (name, found[name])]
         standing.migrate(target, report, [*words, *options])
         return 0
@@ -76,6 +83,18 @@ def _status(glob: Globals, target: Target, check: bool) -> int:
     found = standing.status(target)
     print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
     return 1 if check and not found["well"] else 0
+
+
+def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, str]) -> int:
+    words = [word for name in ADOPT if name in found for word in (name, found[name])]
+    if "--plan" in found:
+        words.append("--plan")
+    said = standing.adopt(target, report, words)
+    if glob.format == "json":
+        print(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
+    else:
+        print("\n".join(line for one in said for line in one["lines"]))
+    return 0
 
 
 def _text(found: Mapping[str, Any]) -> str:

@@ -119,9 +119,18 @@ class DjangoReplay:
         believed = {**flags, "state_only": True}
         for one in lists[1]:
             for operation in self._one(one, app, record, transaction, **believed):
-                if lists[0] and isinstance(operation.change, DropColumn | DropTable):
-                    continue  # the database's side said what happens to it
+                if lists[0] and not self._there(operation.change):
+                    continue  # the database's side dropped it
                 yield operation
+
+    def _there(self, change: Change) -> bool:
+        """Whether the database has still what a change drops."""
+        if not isinstance(change, DropColumn | DropTable):
+            return True
+        table = self.schema.table(change.table)
+        return table is not None and (
+            isinstance(change, DropTable) or change.column in table.columns
+        )
 
     def _run_sql(self, call: Call, transaction: int, flags: dict[str, Any]) -> Iterator[Operation]:
         value = call.args[0] if call.args else call.kwargs.get("sql")

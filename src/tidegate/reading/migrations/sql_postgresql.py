@@ -247,6 +247,10 @@ def _create_table(tree: Tree) -> Iterator[Change]:
     )
 
 
+def _view(tree: Tree) -> Iterator[Change]:
+    yield Statement("view", name=relation(tree.get("view")))
+
+
 def _create_as(tree: Tree) -> Iterator[Change]:
     target = relation((tree.get("into") or {}).get("rel"))
     if tree.get("objtype") == "OBJECT_MATVIEW":
@@ -572,6 +576,7 @@ _HANDLERS: dict[str, Any] = {
     "VariableSetStmt": _set,
     "TransactionStmt": _transaction,
     "CreateTrigStmt": _trigger,
+    "ViewStmt": _view,
     "DoStmt": _do,
     "GrantStmt": _privileges,
     "GrantRoleStmt": _privileges,

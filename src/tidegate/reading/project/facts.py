@@ -32,9 +32,6 @@ _URL = re.compile(
     r"^(?P<scheme>[a-z][\w+.-]*)://(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>\[[^\]]+\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$",
     re.S,
 )
-_HOST = re.compile(
-    r"^(\w+_)?(PG|DB|DATABASE|POSTGRES|POSTGRESQL|SQL|MYSQL|MARIADB|REDIS|BROKER|RABBITMQ|CACHE|VALKEY)_?(\w+_)?HOST(NAME)?$"
-)
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgis", "mysql", "mariadb", "pgsql", "psql")
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "valkey")
 PYTHON_SERVERS = (
@@ -67,12 +64,20 @@ class Url:
         return self.scheme.split("+")[0]
 
 
-def url(given: Given) -> Url | None:
-    """Return a variable's value as a connection; None where it is none."""
-    found = _URL.match(given.value or "")
+def parsed(text: str) -> dict[str, str] | None:
+    """Return the parts of a connection's URL, and its dialect; None where it is none."""
+    found = _URL.match(text)
     if not found:
         return None
     part = {key: value or "" for key, value in found.groupdict().items()}
+    return {**part, "dialect": part["scheme"].split("+")[0]}
+
+
+def url(given: Given) -> Url | None:
+    """Return a variable's value as a connection; None where it is none."""
+    part = parsed(given.value or "")
+    if part is None:
+        return None
     return Url(
         part["scheme"],
         unquote(part["user"]),
@@ -82,49 +87,6 @@ def url(given: Given) -> Url | None:
         part["rest"],
         given,
     )
-
-
-@dataclass(frozen=True)
-class Host:
-    """A host that a service's variables or settings name for a database or broker."""
-
-    host: str
-    port: str
-    place: Place
-    name: str
-    broker: bool
-    given: Given | None = None
-
-
-def hosts(project: ProjectFiles, service: Service) -> list[Host]:
-    """Return the databases and brokers that a service is told to use."""
-    out: list[Host] = []
-    for given in service.environment.values():
-        found = url(given)
-        if found is not None and found.dialect in DATABASE_SCHEMES + BROKER_SCHEMES:
-            broker = found.dialect in BROKER_SCHEMES
-            out.append(Host(found.host, found.port, given.place, given.name, broker, given))
-        elif _HOST.match(given.name) and given.value and "://" not in given.value:
-            broker = bool(re.search("REDIS|BROKER|RABBIT|CACHE|VALKEY", given.name))
-            out.append(
-                Host(
-                    given.value,
-                    port_beside(service, given.name),
-                    given.place,
-                    given.name,
-                    broker,
-                    given,
-                )
-            )
-    if not [one for one in out if not one.broker]:
-        out += _from_settings(project, service)
-    return out
-
-
-def port_beside(service: Service, name: str) -> str:
-    """Return the port variable that goes with a host variable."""
-    found = service.environment.get(re.sub(r"HOST(NAME)?$", "PORT", name))
-    return (found.value or "") if found else ""
 
 
 def values(service: Service, project: ProjectFiles) -> dict[str, Any]:
@@ -161,37 +123,6 @@ def loads_settings(project: ProjectFiles, service: Service) -> bool:
         or words.program(act.words) in PYTHON_SERVERS
         for act in project.start(service).acts
     )
-
-
-def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
-    settings = project.settings_for(service)
-    if settings is None or not loads_settings(project, service):
-        return []
-    databases = settings.value("DATABASES", values(service, project))
-    default = databases.get("default") if isinstance(databases, dict) else None
-    host = default.get("HOST") if isinstance(default, dict) else None
-    if not isinstance(host, str) or not host or host is UNKNOWN:
-        return []
-    path, line = settings.line("DATABASES")
-    text = (project.read(path) or "").split("\n")
-    at = next(
-        (
-            n
-            for n in range(line, min(line + 40, len(text)) + 1)
-            if re.search(r"""['"]HOST['"]""", text[n - 1])
-        ),
-        line,
-    )
-    port = default.get("PORT") if isinstance(default, dict) else ""
-    return [
-        Host(
-            host,
-            str(port) if port not in (None, UNKNOWN) else "",
-            Place(path, at),
-            "DATABASES",
-            False,
-        )
-    ]
 
 
 def is_postgres(service: Service) -> bool:

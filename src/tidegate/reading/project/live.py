@@ -50,12 +50,35 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """The room of a file system that a database writes to, in kilobytes."""
+
+    service: str
+    path: str
+    size: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Files of an image that a volume over them lacks, or holds in another version."""
+
+    service: str
+    volume: str
+    target: str
+    files: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
 class Live:
     """What the engine says about a project."""
 
     containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
     servers: tuple[Server, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
     why_not: str = ""  # why a part could not be seen
 
     def of(self, service: str) -> list[Container]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import (
@@ -28,6 +29,9 @@ from tidegate.reading.project.djangosettings import Settings
 from tidegate.reading.project.image import Builder, Image
 from tidegate.reading.project.service import Health, Service
 from tidegate.reading.project.startup import Start
+
+if TYPE_CHECKING:
+    from tidegate.reading.project import celeryfiles
 
 SKIPPED = {
     ".git", "node_modules", ".venv", "venv", "env", "__pycache__", ".tox", ".nox", ".mypy_cache",
@@ -59,6 +63,7 @@ class ProjectFiles:
         self.asked = tuple(files)  # Compose files that the user named
         self.environ = dict(environ or {})
         self._texts: dict[str, str | None] = dict(instead or {})
+        self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, str, str], Image | None] = {}
         self._starts: dict[int, Start] = {}
@@ -69,13 +74,17 @@ class ProjectFiles:
     def paths(self) -> tuple[str, ...]:
         """Every file of the project, without what tools made."""
         out: list[str] = []
-        for folder, folders, names in os.walk(self.root):
+        for folder, folders, names in os.walk(self.root, onerror=self._not_listed):
             below = os.path.relpath(folder, self.root).replace(os.sep, "/")
             prefix = "" if below == "." else below + "/"
             deep = prefix.count("/") >= _DEPTH
             folders[:] = [] if deep else sorted(set(folders) - SKIPPED)
             out += [prefix + name for name in sorted(names)]
         return tuple(sorted({*out, *self._instead}))
+
+    def _not_listed(self, error: OSError) -> None:
+        folder = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
+        self.unread[folder + "/"] = error.strerror or str(error)
 
     @cached_property
     def path_set(self) -> frozenset[str]:
@@ -107,8 +116,15 @@ class ProjectFiles:
                 return None
             with full.open(encoding="utf-8", newline="") as file:
                 return file.read()
-        except (OSError, UnicodeDecodeError, ValueError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except UnicodeDecodeError:
+            self.unread[path] = "it is not UTF-8 text"
+        except OSError as error:
+            self.unread[path] = error.strerror or str(error)
+        except ValueError:  # a name with a null byte
+            return None
+        return None
 
     @property
     def checked(self) -> list[str]:
@@ -414,6 +430,13 @@ class ProjectFiles:
             ):
                 out.append(pycode.read(text, path))
         return tuple(out)
+
+    @cached_property
+    def celery(self) -> tuple[celeryfiles.CeleryApp, ...]:
+        """The project's Celery apps."""
+        from tidegate.reading.project import celeryfiles
+
+        return celeryfiles.apps(self)
 
     @cached_property
     def attributes(self) -> gitattributes.Attributes:

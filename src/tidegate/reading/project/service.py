@@ -305,6 +305,21 @@ class Service:
         return bool(self.text("network_mode"))
 
     @property
+    def extra_hosts(self) -> set[str]:
+        """Further names that it can resolve: `extra_hosts`, `links`, the engine's own."""
+        out = {"host.docker.internal"}
+        found, links = self.get("extra_hosts") or _NONE, self.get("links") or _NONE
+        out.update(one.text.split(":")[0].split("=")[0] for one in found.items)
+        out.update(found.entries)
+        out.update(one.text.rpartition(":")[2] for one in links.items)
+        return out
+
+    @property
+    def reaches_outside(self) -> bool:
+        """Whether the stack has a network of elsewhere, whose names we can't know."""
+        return any(one.get("external") for one in self.stack.section("networks").values())
+
+    @property
     def restart(self) -> str:
         """The restart policy."""
         return self.text("restart") or self.text("deploy", "restart_policy", "condition")

@@ -46,6 +46,8 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     change = moment.change
     if not moment.is_old_column(change.table, change.column):
         return
+    if moment.renamed_to(change.table, change.column):
+        return  # a copy goes, and the column that it was made of takes its name
     table = moment.table(change.table)
     since = (table.forgotten.get(change.column) or table.forgotten.get("*", "")) if table else ""
     if since and not moment.step.is_fresh(since):

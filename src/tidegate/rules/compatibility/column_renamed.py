@@ -3,8 +3,9 @@
 Every query of the previous release that names the column fails from that moment on.
 
 Keep the column: Django's `db_column` and SQLAlchemy's `Column("old_name", key=...)` rename it in
-the code alone. Or expand and contract: add the new column, write both, fill, read the new one,
-drop the old one in a later release.
+the code alone. Or expand and contract: a copy of the column under the new name, which a trigger
+keeps equal, in one release; in the next the copy goes and the column takes its name.
+`tidegate make --expand` and `--contract` write both.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
     if not moment.is_old_column(change.table, change.column):
+        return
+    if moment.drops(change.table, change.new):  # a copy under the new name: which release made it
+        table = moment.table(change.table)
+        since = table.added_in.get("column " + change.new, "") if table else ""
+        if since and not moment.step.is_fresh(since):
+            return
+        yield Hazard(
+            f"the old {change.table}.{change.column} goes in the release that makes its copy: the "
+            "previous release still asks for it",
+            "leave this step to the next release",
+        )
         return
     yield Hazard(
         f"{change.table}.{change.column} becomes {change.new} while the previous release still "

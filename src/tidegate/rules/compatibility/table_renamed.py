@@ -19,13 +19,16 @@ RULE = Rule(
         Example(
             "django",
             bad='migrations.RenameModel("Order", "Purchase"),',
-            good="""migrations.AlterModelTable("Order", "shop_order"),
-migrations.RenameModel("Order", "Purchase"),""",
+            good="""migrations.RenameModel("Order", "Purchase"),
+migrations.RunSQL(
+    "CREATE VIEW shop_order AS SELECT * FROM shop_purchase", "DROP VIEW shop_order"
+),""",
         ),
         Example(
             "alembic",
             bad='op.rename_table("orders", "purchases")',
-            good="""op.execute("CREATE VIEW purchases AS SELECT * FROM orders")""",
+            good="""op.rename_table("orders", "purchases")
+op.execute("CREATE VIEW orders AS SELECT * FROM purchases")""",
         ),
     ),
 )
@@ -45,6 +48,8 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     other = change.table.endswith(("_seq", "_idx", "_pkey", "_key", "_uniq"))
     if not moment.is_old(change.table) or (other and moment.table(change.table) is None):
         return  # ALTER TABLE renames sequences and indexes as well
+    if moment.makes_view(change.table):
+        return
     yield Hazard(
         f"{change.table} becomes {change.new} while the previous release still asks for the old "
         "name: its queries fail until the new release is up",

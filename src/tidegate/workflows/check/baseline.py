@@ -48,7 +48,15 @@ def write(path: Path, findings: Sequence[Finding]) -> int:
         counted[key]["count"] = int(str(counted[key]["count"])) + 1
     rows = sorted(counted.values(), key=lambda row: (row["path"], row["rule"], row["fingerprint"]))
     document = {"version": 1, "findings": rows}
-    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    try:
+        path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise UsageProblem(
+            f"{path} can't be written: {error.strerror}",
+            "The baseline is kept beside the migrations, and committed.",
+            f"give this user the right to write in {path.parent}, or set baseline in "
+            "[tool.tidegate.check]",
+        ) from None
     return len(findings)
 
 

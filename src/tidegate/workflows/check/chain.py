@@ -135,7 +135,7 @@ class Chain:
         if states is not None:
             replay, begin = states.nearest(first)
         if replay is None:
-            replay, begin = self._fresh_replay(), 0
+            replay, begin = self.fresh_replay(), 0
         schema: Schema = replay.schema
         for number, record in enumerate(self.order[begin : last + 1], begin):
             if states is not None:
@@ -150,7 +150,8 @@ class Chain:
             for operation in replay.operations(record):
                 schema.apply(_known_before(operation, schema), record.id)
 
-    def _fresh_replay(self) -> Any:
+    def fresh_replay(self) -> Any:
+        """Return a replay that has seen nothing yet."""
         schema = Schema()
         if self.framework == "django":
             return DjangoReplay(schema, self.vendor, self.user)

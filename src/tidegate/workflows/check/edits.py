@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tidegate.model.finding import Place
+from tidegate.workflows.check.tree import Tree
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What a fix makes: the file anew, further files, and what was done in words."""
+    """What a fix makes: the file anew, new files, what was done in words, other files anew."""
 
     path: str
     text: str
     what: str
     more: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file, its text and its tree."""
+    """A file of a project, its text and its syntax tree."""
 
-    root: str
+    project: Tree
     path: str
     text: str
     tree: ast.Module
@@ -77,8 +78,7 @@ class Source:
 
     def neighbours(self) -> list[str]:
         """Return the names of the files beside this one, without `.py`."""
-        folder = Path(self.root, self.path).parent
-        return sorted(one.stem for one in folder.glob("*.py"))
+        return self.project.names(self.path.rpartition("/")[0])
 
     def beside(self, name: str) -> str:
         """Return the path of a file beside this one."""

@@ -114,16 +114,14 @@ def split(source: Source, one: Finding) -> Fixed | None:
 def _following(source: Source, name: str, table: str) -> dict[str, str] | None:
     """Return a revision after this one; None where another follows already."""
     from tidegate.reading.migrations import alembic_source
-    from tidegate.workflows.check.sources import find
 
     own = alembic_source.read(source.text, source.path, "")
     if own is None:
         return None
-    for one in find(source.root):
+    for one in source.project.sources():
         if one.framework != "alembic":
             continue
-        with open(one.file, encoding="utf-8") as file:
-            other = alembic_source.read(file.read(), one.path, one.name)
+        other = alembic_source.read(source.project.read(one.path), one.path, one.name)
         if other is not None and own.id in other.needs:
             return None
     revision = hashlib.sha256(f"{own.id} validate {name}".encode()).hexdigest()[:12]

@@ -25,7 +25,8 @@ def _migration(source: Source) -> ast.ClassDef | None:
     )
 
 
-def _attribute(source: Source, name: str) -> ast.Assign | None:
+def attribute(source: Source, name: str) -> ast.Assign | None:
+    """Return the assignment of a name in the class of the migration."""
     migration = _migration(source)
     for node in migration.body if migration else ():
         target = node.targets[0] if isinstance(node, ast.Assign) else None
@@ -34,12 +35,14 @@ def _attribute(source: Source, name: str) -> ast.Assign | None:
     return None
 
 
-def _operations(source: Source) -> list[ast.expr]:
-    node = _attribute(source, "operations")
+def operations(source: Source) -> list[ast.expr]:
+    """Return the migration's operations."""
+    node = attribute(source, "operations")
     return list(node.value.elts) if node and isinstance(node.value, ast.List) else []
 
 
-def _called(call: ast.expr) -> str:
+def called(call: ast.expr) -> str:
+    """Return the last part of the name that is called."""
     func = call.func if isinstance(call, ast.Call) else None
     if isinstance(func, ast.Attribute):
         return func.attr
@@ -53,20 +56,20 @@ def concurrently(source: Source, one: Finding) -> Fixed | None:
     next file.
     """
     call = source.call_at(one.place)
-    operations = _operations(source)
-    if call is None or call not in operations or _called(call) not in NAMES:
+    listed = operations(source)
+    if call is None or call not in listed or called(call) not in NAMES:
         return None
-    if all(_called(other) in (*NAMES, *NAMES.values()) for other in operations):
-        if len(operations) > 1:
+    if all(called(other) in (*NAMES, *NAMES.values()) for other in listed):
+        if len(listed) > 1:
             return None
         return _in_place(source, call)
     return _moved(source, call)
 
 
 def _in_place(source: Source, call: ast.Call) -> Fixed | None:
-    new = NAMES[_called(call)]
+    new = NAMES[called(call)]
     edits = [(source.start(call.func), source.end(call.func), new), *_import(source, new)]
-    edits += _not_atomic(source)
+    edits += make_not_atomic(source)
     return Fixed(source.path, applied(source.text, edits), f"{new}, atomic = False")
 
 
@@ -84,9 +87,9 @@ def _import(source: Source, name: str) -> list[Edit]:
     return [(at, at, f"from {POSTGRES} import {name}\n")]
 
 
-def _not_atomic(source: Source) -> list[Edit]:
+def make_not_atomic(source: Source) -> list[Edit]:
     """Return the edit that says `atomic = False`."""
-    node = _attribute(source, "atomic")
+    node = attribute(source, "atomic")
     if node is not None:
         return [(source.start(node.value), source.end(node.value), "False")]
     migration = _migration(source)
@@ -102,7 +105,7 @@ def _not_atomic(source: Source) -> list[Edit]:
 
 def _moved(source: Source, call: ast.Call) -> Fixed | None:
     """Move an operation into a file of its own that follows this one."""
-    new = NAMES[_called(call)]
+    new = NAMES[called(call)]
     code = new + source.text[source.end(call.func) : source.end(call)]
     text = _without(source, call)
     following = _following(source, code, [new], atomic=False, suffix="concurrently")
@@ -158,23 +161,19 @@ def _merged(head: list[str]) -> list[str]:
 
 
 def _step(source: Source) -> tuple[str, str, str]:
-    from tidegate.workflows.check.sources import find
-
-    for one in find(source.root):
-        if one.path == source.path:
-            return one.group, ".", one.name
-    return "", "", ""
+    one = source.project.source(source.path)
+    return one.group, ".", one.name
 
 
 def split_check(source: Source, one: Finding) -> Fixed | None:
     """A check is added NOT VALID, and validated by the next migration."""
     call = source.call_at(one.place)
-    if call is None or call not in _operations(source) or _called(call) != "AddConstraint":
+    if call is None or call not in operations(source) or called(call) != "AddConstraint":
         return None
     words = {word.arg: word.value for word in call.keywords}
     model = words.get("model_name", call.args[0] if call.args else None)
     made = words.get("constraint", call.args[1] if len(call.args) > 1 else None)
-    if not isinstance(made, ast.Call) or model is None or _called(made) != "CheckConstraint":
+    if not isinstance(made, ast.Call) or model is None or called(made) != "CheckConstraint":
         return None
     name = next((word.value for word in made.keywords if word.arg == "name"), None)
     if not isinstance(name, ast.Constant) or not isinstance(model, ast.Constant):
@@ -192,18 +191,18 @@ def split_check(source: Source, one: Finding) -> Fixed | None:
 def reverse(source: Source, one: Finding) -> Fixed | None:
     """A RunPython or RunSQL without a reverse says that there is nothing to undo."""
     call = source.call_at(one.place)
-    if call is None or _called(call) not in ("RunPython", "RunSQL"):
+    if call is None or called(call) not in ("RunPython", "RunSQL"):
         return None
-    word = "reverse_code" if _called(call) == "RunPython" else "reverse_sql"
+    word = "reverse_code" if called(call) == "RunPython" else "reverse_sql"
     edit = source.with_argument(call, f"{word}={source.of(call.func)}.noop")
     return Fixed(source.path, applied(source.text, [edit]), "nothing to undo, said so")
 
 
 def not_atomic(source: Source, one: Finding) -> Fixed | None:
     """A migration that holds one concurrent operation says atomic = False."""
-    if len(_operations(source)) != 1:
+    if len(operations(source)) != 1:
         return None
-    return Fixed(source.path, applied(source.text, _not_atomic(source)), "atomic = False")
+    return Fixed(source.path, applied(source.text, make_not_atomic(source)), "atomic = False")
 
 
 FIXERS: dict[str, Callable[[Source, Finding], Fixed | None]] = {

@@ -1,21 +1,25 @@
-"""Rewrites migration files where that is safe: comments and formatting stay as they are.
+"""Rewrites migration files: comments and formatting stay as they are.
 
-A fix is made of edits to the source text at the places of the syntax tree. What it makes is
-parsed again before it is written; a file that would not parse is left alone. Steps that others
-depend on get no successor, since that would change their order.
+A fix is made of edits to the source text at the places of the syntax tree, in memory: what it
+makes is parsed and reviewed again before anything is written, and a file that would not parse is
+left alone. The safe ones change one file and perhaps add the one that follows it. The others
+(`unsafe`) divide a migration into staged files and change what depends on it; they are for
+migrations that have run nowhere yet.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tidegate.model.finding import Finding
+from tidegate.errors import UsageProblem
+from tidegate.model.finding import Finding, Findings
 from tidegate.workflows.check import fixes_alembic, fixes_django
 from tidegate.workflows.check.edits import Fixed, Source
-from tidegate.workflows.check.review import review
+from tidegate.workflows.check.review import Standing, review
+from tidegate.workflows.check.tree import Tree
 
 FIXERS = {"django": fixes_django.FIXERS, "alembic": fixes_alembic.FIXERS}
 ROUNDS = 1000  # each mends one finding and looks anew, since a fix moves what follows
@@ -29,55 +33,91 @@ class Left(NamedTuple):
     message: str
 
 
+@dataclass
+class Fixing:
+    """What would be written, what it does in words, and why the rest is left to the author."""
+
+    tree: Tree
+    said: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
 def fix(
     root: str,
     paths: Sequence[str],
     since: str,
-    steps: Collection[str] | None,
+    standing: Standing | None,
     database: str,
     environ: Mapping[str, str],
-) -> Iterator[str]:
-    """Rewrite what can be; yield a line for each file that was written."""
+    unsafe: bool = False,
+) -> Fixing:
+    """Return the rewritten files, none of them written. Raises UsageProblem."""
+    if unsafe and not (paths or since or standing is not None):
+        raise UsageProblem(
+            "--unsafe needs to know which migrations have run nowhere yet",
+            "It divides migrations into several: a database that has applied one would get the "
+            "rest a second time.",
+            "name them: tidegate check --fix --unsafe PATH, --since REVISION, or --pending",
+        )
+    out = Fixing(Tree(root))
     declined: set[Left] = set()
     for _ in range(ROUNDS):
-        found = review(root, paths, since=since, steps=steps, database=database, environ=environ)
-        for one in found.findings:
-            key = Left(one.rule, one.place.path, one.message)
-            if not one.fixable or key in declined:
-                continue
-            made = _fixed(root, one)
-            if made is None:
-                declined.add(key)
-                continue
-            yield from _write(root, made)
+        found = review(root, paths, since=since, standing=standing, database=database,
+                       environ=environ, tree=out.tree)  # fmt: skip
+        if not _mended(out, found, declined, database, unsafe):
             break
-        else:
-            return
+    return out
 
 
-def _fixed(root: str, one: Finding) -> Fixed | None:
-    """Return what mends a finding; None where it can't be mended safely."""
-    path = Path(root, one.place.path)
-    text = path.read_bytes().decode("utf-8")
-    source = Source(root, one.place.path, text, ast.parse(text))
-    framework = "django" if "class Migration" in text else "alembic"
+def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, unsafe: bool) -> bool:
+    """Mend the first finding that can be; return whether there was one."""
+    for one in found.findings:
+        key = Left(one.rule, one.place.path, one.message)
+        if key in declined:
+            continue
+        made = _fixed(out, one, database, unsafe)
+        if made is not None and out.tree.take({made.path: made.text, **made.others}, made.more):
+            out.said += [f"{path} is new: {made.what}" for path in made.more]
+            out.said.append(f"{made.path}: {made.what}")
+            out.said += [f"{path} comes after it" for path in made.others]
+            return True
+        declined.add(key)
+    return False
+
+
+def _fixed(out: Fixing, one: Finding, database: str, unsafe: bool) -> Fixed | None:
+    """Return what mends a finding; None where it can't be mended."""
+    if not one.place.path.endswith(".py"):
+        return None
+    text = out.tree.read(one.place.path)
+    try:
+        source = Source(out.tree, one.place.path, text, ast.parse(text))
+    except (SyntaxError, ValueError):
+        return None
+    framework = out.tree.source(one.place.path).framework
     fixer = FIXERS[framework].get(one.rule)
-    made = fixer(source, one) if fixer is not None else None
+    made = fixer(source, one) if fixer is not None and one.fixable else None
+    if made is None and unsafe and one.confidence != "low":
+        made = _staged(out, source, one, framework, database)
     if made is None or made.text == text:
         return None
     try:
-        for new in (made.text, *made.more.values()):
+        for new in (made.text, *made.more.values(), *made.others.values()):
             ast.parse(new)
     except SyntaxError:
         return None
     return made
 
 
-def _write(root: str, made: Fixed) -> Iterator[str]:
-    for path, text in made.more.items():
-        if Path(root, path).exists():
-            return
-        Path(root, path).write_bytes(text.encode())
-        yield f"{path} written: {made.what}"
-    Path(root, made.path).write_bytes(made.text.encode())
-    yield f"{made.path}: {made.what}"
+def _staged(
+    out: Fixing, source: Source, one: Finding, framework: str, database: str
+) -> Fixed | None:
+    """Return what an unsafe fix makes; why there is none is kept."""
+    from tidegate.workflows.staging import staged
+    from tidegate.workflows.staging.stage import Declined
+
+    try:
+        return staged(source, one, framework, database)
+    except Declined as why:
+        out.left.append(f"{one.place.path}:{one.place.line}: {one.rule} is left to you: {why}")
+        return None

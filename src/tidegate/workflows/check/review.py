@@ -13,12 +13,16 @@ from typing import Any, NamedTuple
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
 from tidegate.reading.migrations.record import Record
-from tidegate.workflows.check import baseline, sources
+from tidegate.workflows.check import baseline
 from tidegate.workflows.check.cache import Cache
 from tidegate.workflows.check.chain import Chain
 from tidegate.workflows.check.settings import CheckSettings, load
-from tidegate.workflows.check.sources import Source
+from tidegate.workflows.check.sources import Source, is_project
 from tidegate.workflows.check.suppressing import suppressed
+from tidegate.workflows.check.tree import Tree, every
+
+NOTHING = {"checked": 0, "suppressed": 0, "baseline": 0,
+           "counts": dict.fromkeys(SEVERITIES, 0)}  # fmt: skip
 
 
 class Standing(NamedTuple):
@@ -54,12 +58,16 @@ def review(
     database: str = "",
     environ: Mapping[str, str] | None = None,
     use_baseline: bool = True,
+    tree: Tree | None = None,
+    plan: str = "",
 ) -> Findings:
     """Review the migrations of the project at `root` and return what there is to say.
 
     `paths` names files or folders, `since` a git revision, `steps` step ids, `standing` what the
     databases have applied; with none of them every migration is reviewed. What is named counts as
-    one release: tables that it makes are new to all of it.
+    one release: tables that it makes are new to all of it. `tree` is the project as it would be;
+    its new files are reviewed with what is named. `plan` is the file of a rehearsal, by which the
+    findings are weighed.
     """
     environ = os.environ if environ is None else environ
     root = os.path.abspath(root)
@@ -68,7 +76,9 @@ def review(
         steps = standing.pending if steps is None else steps
     scope = Scope(tuple(paths), since, steps, standing or Standing())
     cache = Cache(root, environ)
-    found = _read_all(root, settings, cache)
+    found = read_all(root, settings, cache, tree)
+    if not found and is_project(root):
+        return Findings("check", root, (), {**NOTHING}, "there is no migration yet: nothing to say")
     if not found:
         raise UsageProblem(
             f"no Django migration and no Alembic revision was found below {root}",
@@ -76,21 +86,36 @@ def review(
             "run it in the project's folder, or name that with --project DIR",
         )
     wanted, edited = _wanted(root, found, scope)
+    wanted |= tree.new if tree is not None else set()
     kept: list[Finding] = []
-    for pair in _chains(found, settings):
+    for pair in chains(found, settings):
         inside = {one.id for one in pair[0].order if one.path in wanted}
         kept += _of_chain(pair, frozenset(inside), edited, scope, settings, cache)
     cache.save()
     records = [one for one, _ in found if one.path in wanted]
+    notes = []
+    if plan:
+        from tidegate.workflows.check import rehearsed
+
+        known = rehearsed.read(root, plan)
+        kept = rehearsed.weighed(kept, known)
+        notes = rehearsed.notes(known, {one.id for one in records})
     kept, hidden = suppressed(kept, records, settings)
     accepted = 0
     if use_baseline:
         file = Path(root, settings.baseline)
         kept, accepted = baseline.split(in_order(kept), baseline.read(file))
-    return _result(root, kept, len(records), hidden, accepted)
+    return _result(root, kept, len(records), hidden, accepted, notes)
 
 
-def _result(root: str, kept: Sequence[Finding], files: int, hidden: int, accepted: int) -> Findings:
+def _result(
+    root: str,
+    kept: Sequence[Finding],
+    files: int,
+    hidden: int,
+    accepted: int,
+    notes: Sequence[str] = (),
+) -> Findings:
     counts = {level: sum(one.severity == level for one in kept) for level in SEVERITIES}
     words = [f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in SEVERITIES[:0:-1]]
     words.append(f"{counts['info']} info")
@@ -99,6 +124,7 @@ def _result(root: str, kept: Sequence[Finding], files: int, hidden: int, accepte
         said += f"; {hidden} allowed by comment"
     if accepted:
         said += f"; {accepted} in the baseline"
+    said += "".join(f"; {one}" for one in notes)
     extra = {
         "checked": files,
         "suppressed": hidden,
@@ -108,16 +134,22 @@ def _result(root: str, kept: Sequence[Finding], files: int, hidden: int, accepte
     return Findings("check", root, tuple(in_order(kept)), extra, said)
 
 
-def _read_all(
-    root: str, settings: CheckSettings, cache: Cache
+def read_all(
+    root: str, settings: CheckSettings, cache: Cache, tree: Tree | None = None
 ) -> list[tuple[Record, tuple[Source, str]]]:
     """Return each migration's Record with its source and digest; unchanged ones from the cache."""
     out = []
-    for source in sources.find(root):
+    for source in every(tree, root):
         if any(_matches(source.path, pattern) for pattern in settings.exclude):
             continue
+        if tree is not None and source.path in tree.texts:
+            taken = _taken(source, tree.texts[source.path].encode())
+            if taken[2] is not None:
+                out.append((taken[2], (source, taken[1])))
+            continue
         kept = cache.get("file " + source.path)
-        if kept is None or kept[0] != (source.size, source.time, source.group):
+        known = kept is not None and kept[0] == (source.size, source.time, source.group)
+        if not known or not os.access(source.file, os.R_OK):
             kept = _read(source, kept)
             cache.put("file " + source.path, kept)
         if kept[2] is not None:
@@ -134,12 +166,25 @@ def _matches(path: str, pattern: str) -> bool:
 def _read(
     source: Source, kept: tuple[object, str, Record | None] | None
 ) -> tuple[object, str, Record | None]:
-    with open(source.file, "rb") as file:
-        data = file.read()
+    try:
+        with open(source.file, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UsageProblem(
+            f"{source.path} can't be read: {error.strerror}",
+            "A review that leaves a migration out would pass what it has not seen.",
+            "give this user the right to read it",
+        ) from None
     digest = hashlib.sha256(data).hexdigest()
     key = (source.size, source.time, source.group)
     if kept is not None and kept[1] == digest and kept[0][2] == source.group:  # type: ignore[index]
         return (key, digest, kept[2])
+    return _taken(source, data)
+
+
+def _taken(source: Source, data: bytes) -> tuple[Any, str, Record | None]:
+    digest = hashlib.sha256(data).hexdigest()
+    key = (source.size, source.time, source.group)
     text = data.decode("utf-8", "replace")
     record: Record | None
     if source.framework == "django":
@@ -196,9 +241,10 @@ def _named(root: str, paths: Iterable[str], every: Collection[str]) -> set[str]:
     return out
 
 
-def _chains(
+def chains(
     found: Sequence[tuple[Record, tuple[Source, str]]], settings: CheckSettings
 ) -> list[tuple[Chain, dict[str, str]]]:
+    """Return each chain of steps, with the digests of its files."""
     groups: dict[str, list[tuple[Record, str]]] = {}
     folders: dict[tuple[str, str], str] = {}
     for record, (source, digest) in found:

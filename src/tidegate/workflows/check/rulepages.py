@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tidegate.contracts.rule import Example
 from tidegate.workflows.check.rulebook import OWN, Known, all_rules, get
 
@@ -58,7 +60,50 @@ def _facts(one: Known) -> str:
     if rule.opt_in:
         said.append("off until the settings name it")
     line = ", ".join(said) + "."
-    return line + ("\nRewritten by `tidegate check --fix`." if rule.fixable else "")
+    line += "\nRewritten by `tidegate check --fix`." if rule.fixable else ""
+    staged = ", ".join(FRAMEWORKS[name] for name in staged_for(one.name))
+    if staged:
+        line += f"\nDivided into staged files by `tidegate check --fix --unsafe` ({staged})."
+    return line
+
+
+def staged_for(name: str) -> list[str]:
+    """Return the frameworks for which `--fix --unsafe` has an answer to a rule."""
+    from tidegate.workflows.staging import alembic_fixes, django_fixes
+
+    both = {"django": django_fixes.FIXERS, "alembic": alembic_fixes.FIXERS}
+    return [framework for framework, fixers in both.items() if name in fixers]
+
+
+def document(name: str) -> dict[str, Any]:
+    """Return a rule as JSON: what `rules` lists of it, its page and its examples."""
+    one = get(name)
+    if one is None:
+        return {"rule": name, "family": "comments", "title": OWN[name], "page": OWN[name]}
+    return {
+        **listed(one),
+        "page": one.page,
+        "examples": [
+            {"framework": each.framework, "database": each.vendor, "bad": each.bad,
+             "good": each.good}
+            for each in one.rule.examples
+        ],
+        "allow": f"# tidegate: allow {one.name}: the reason",
+    }  # fmt: skip
+
+
+def listed(one: Known) -> dict[str, Any]:
+    """Return what the list of rules says of one."""
+    return {
+        "rule": one.name,
+        "family": one.family,
+        "severity": one.rule.severity,
+        "confidence": one.rule.confidence,
+        "databases": list(one.rule.vendors) or list(VENDORS),
+        "fixable": one.rule.fixable,
+        "staged": staged_for(one.name),
+        "title": one.title,
+    }
 
 
 def _example(example: Example) -> list[str]:

@@ -33,6 +33,17 @@ def find(root: str) -> list[Source]:
     return sorted(found, key=lambda one: one.path)
 
 
+def is_project(root: str) -> bool:
+    """Whether there is a place for migrations, be it empty."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = [one for one in folders if not one.startswith(".") and one not in SKIPPED]
+        if "pyvenv.cfg" in names:
+            folders[:] = []
+        elif "manage.py" in names or {"env.py", "script.py.mako"} <= set(names) or (os.path.basename(folder) == "migrations" and "__init__.py" in names):
+            return True
+    return False
+
+
 def _walk(root: str, folder: str, home: str) -> Iterator[Source]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from tidegate import process
 from tidegate.reading.project import facts
-from tidegate.reading.project.live import Container, Live, Server, Volume
+from tidegate.reading.project.live import Container, Disk, Hidden, Live, Server, Volume
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
+from tidegate.workflows.doctor import contents
 
 LINES = 80
 
@@ -36,15 +38,24 @@ def gather(project: ProjectFiles) -> Live:
     containers = tuple(_container(project, one) for one in described)
     services = {one.name: one for one in project.services if one.stack is stack}
     volumes, servers = [], []
+    room: list[Disk] = []
+    stale: list[Hidden] = []
+    docker = partial(_docker, project)
     for one in described:
         service = services.get(_label(one, "service"))
         if service is not None and facts.is_postgres(service):
             volumes.append(_volume(project, service, one))
             servers.append(_server(project, service, one))
+        if service is not None and facts.is_database(service):
+            room += contents.disks(docker, service, one)
+        elif service is not None and project.image(service) is not None:
+            stale += contents.hidden(docker, service, one)
     return Live(
         containers,
         tuple(one for one in volumes if one is not None),
         tuple(one for one in servers if one is not None),
+        tuple(room),
+        tuple(stale),
     )
 
 

@@ -50,8 +50,11 @@ def _best(expressions: Sequence[str], text: str) -> str:
     return max(found, key=len) if found else ""
 
 
-def lines(explained: Sequence[Explanation]) -> list[str]:
-    """Return the explanations for people: what is seen here, or what it can be elsewhere."""
+def lines(explained: Sequence[Explanation], others: int = 0) -> list[str]:
+    """Return the explanations for people: what is seen here, or what it can be elsewhere.
+
+    `others` counts the findings of this project that have nothing to do with the text.
+    """
     here = [one for one in explained if one.here]
     if here:
         return [
@@ -63,8 +66,17 @@ def lines(explained: Sequence[Explanation]) -> list[str]:
             "No check knows that text.",
             "  next: give the lines around it too, such as the container's whole log:",
             "        docker compose logs SERVICE | tidegate doctor --error -",
+            *_others(others),
         ]
     out = ["Nothing in this project's files explains it. Elsewhere it comes from:"]
     for one in explained[:5]:
         out += [f"  {one.rule}: {one.what}", f"    it shows {one.when}"]
-    return out
+    out.append("  next: tidegate doctor --live looks at what runs, which files can't show")
+    return [*out, *_others(others)]
+
+
+def _others(count: int) -> list[str]:
+    if not count:
+        return []
+    many = "is one finding" if count == 1 else f"are {count} findings"
+    return [f"        or tidegate doctor: there {many} in this project that may come first"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,19 +80,27 @@ def _allowed(project: ProjectFiles, rule: str, problem: Problem) -> bool:
     return False
 
 
-def report(project: ProjectFiles, found: Sequence[Diagnosis], extra: dict[str, Any]) -> Findings:
-    """Return the findings for a reporter."""
+def report(
+    project: ProjectFiles,
+    found: Sequence[Diagnosis],
+    extra: dict[str, Any],
+    closed: Mapping[str, str],
+) -> Findings:
+    """Return the findings for a reporter. `closed` is what could not be read, and why."""
     findings = tuple(one.finding for one in found)
     return Findings(
         "doctor", str(project.root), findings,
-        {"checked": project.checked, **extra}, summary(findings, len(project.checked)),
+        {"checked": project.checked, "unread": dict(closed), **extra},
+        summary(findings, len(project.checked), len(closed)),
     )  # fmt: skip
 
 
-def summary(findings: Sequence[Finding], files: int) -> str:
+def summary(findings: Sequence[Finding], files: int, closed: int = 0) -> str:
     """Return the last line of a text report."""
+    seen = f"{files} file{'' if files == 1 else 's'}"
+    seen += f"; {closed} could not be read" if closed else ""
     if not findings:
-        return f"nothing wrong in {files} files"
+        return f"nothing wrong in {seen}"
     counts = [
         (sum(one.severity == word for one in findings), word)
         for word in ("error", "warning", "info")
@@ -102,4 +110,4 @@ def summary(findings: Sequence[Finding], files: int) -> str:
     )
     fixable = sum(one.fixable for one in findings)
     hint = f"; tidegate doctor --fix can mend {fixable} of them" if fixable else ""
-    return f"{said} in {files} files{hint}"
+    return f"{said} in {seen}{hint}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.init import advice, database, packages, paths
+from tidegate.workflows.init.database import Database
+from tidegate.workflows.init.packages import Packages
 
 _ENV = re.compile(
     r"""(?:environ(?:\.get)?|getenv|\benv\w*(?:\.\w+)?|\bconfig)\s*[\[(]\s*['"]([A-Z][A-Z0-9_]*)['"]"""
@@ -29,14 +31,16 @@ class Found:
     app: str  # module:attribute for the server, such as shop.wsgi or shop.main:app
     asgi: bool
     server: str
-    installer: str  # pip, uv, poetry
-    requirements: str
+    packages: Packages
     python: str
     database: str  # postgresql, mysql, sqlite
     driver: str
+    unlisted: str  # the driver, where no list of packages has it
+    told: bool  # a variable says where the database is
     redis: bool
     celery: str
-    static: bool
+    static: str  # the folder in the container; empty without static files
+    media: str
     settings: str
     variables: tuple[str, ...] = ()
     demanded: tuple[str, ...] = ()
@@ -52,11 +56,13 @@ def detect(project: ProjectFiles) -> Found:
             "tidegate init looks for manage.py and alembic.ini.",
             "run it in the project's folder, or name that with --project DIR",
         )
-    packages = set(project.requirements)
-    app, asgi = _app(project, framework)
-    installer, listed = _installer(project)
-    database, driver = _database(project, packages)
+    listed = packages.read(project)
+    names = listed.names
+    app, asgi = _app(project, framework, names)
     variables = _variables(project)
+    used = database.read(project, names, variables)
+    if listed.written and used.driver and not used.listed:
+        listed = _with_driver(listed, used)
     settings = project.settings
     demanded = [one for one in variables if SECRET_KEY.search(one)]
     if settings is not None:
@@ -64,21 +70,23 @@ def detect(project: ProjectFiles) -> Found:
     return Found(
         name=_name(project),
         framework=framework,
-        app=app,
+        app=app or "main:app",
         asgi=asgi,
-        server=next((one for one in SERVERS if one in packages), "uvicorn" if asgi else "gunicorn"),
-        installer=installer,
-        requirements=listed,
+        server=next((one for one in SERVERS if one in names), "uvicorn" if asgi else "gunicorn"),
+        packages=listed,
         python=_python(project),
-        database=database,
-        driver=driver,
-        redis="redis" in packages or "django-redis" in packages or "celery" in packages,
-        celery=_celery(project) if "celery" in packages else "",
-        static=settings is not None and settings.last("STATIC_ROOT") is not None,
+        database=used.vendor,
+        driver=used.driver,
+        unlisted=used.driver if used.driver and not used.listed and not listed.written else "",
+        told=used.told,
+        redis=bool({"redis", "django-redis", "celery"} & names),
+        celery=_celery(project) if "celery" in names else "",
+        static=paths.folder(project, "STATIC_ROOT"),
+        media=paths.folder(project, "MEDIA_ROOT"),
         settings=settings.module if settings is not None else "",
         variables=variables,
         demanded=tuple(dict.fromkeys(demanded)),
-        notes=tuple(_notes(project, variables, app, database)),
+        notes=tuple(advice.notes(project, used, listed, app)),
     )
 
 
@@ -86,12 +94,18 @@ def _name(project: ProjectFiles) -> str:
     return re.sub(r"[^a-z0-9]+", "-", project.root.name.lower()).strip("-") or "app"
 
 
-def _app(project: ProjectFiles, framework: str) -> tuple[str, bool]:
+def _with_driver(listed: Packages, used: Database) -> Packages:
+    """The list that is written names the driver too."""
+    line = advice.pip_name(used.driver)
+    return replace(listed, written=f"{listed.written}{line}\n", names=listed.names | {used.driver})
+
+
+def _app(project: ProjectFiles, framework: str, names: frozenset[str]) -> tuple[str, bool]:
     if framework == "django":
         settings = project.settings
         package = settings.module.split(".")[0] if settings is not None else _name(project)
-        asgi = {"uvicorn", "daphne", "hypercorn", "channels"} & set(project.requirements)
-        wanted = "asgi" if asgi and "gunicorn" not in project.requirements else "wsgi"
+        asgi = {"uvicorn", "daphne", "hypercorn", "channels"} & names
+        wanted = "asgi" if asgi and "gunicorn" not in names else "wsgi"
         folder = posixpath.dirname(project.manage)
         there = posixpath.join(folder, package, f"{wanted}.py") in project.path_set
         return f"{package}.{wanted}" if there else f"{package}.wsgi", wanted == "asgi" and there
@@ -105,15 +119,6 @@ def _app(project: ProjectFiles, framework: str) -> tuple[str, bool]:
     return "", True
 
 
-def _installer(project: ProjectFiles) -> tuple[str, str]:
-    if "uv.lock" in project.path_set:
-        return "uv", "uv.lock"
-    if "poetry.lock" in project.path_set:
-        return "poetry", "poetry.lock"
-    listed = [path for path in project.named("requirements.txt") if path.count("/") <= 1]
-    return "pip", listed[0] if listed else ""
-
-
 def _python(project: ProjectFiles) -> str:
     for name in (".python-version", "runtime.txt"):
         found = re.search(r"3\.\d+", project.read(name) or "")
@@ -123,16 +128,6 @@ def _python(project: ProjectFiles) -> str:
         r"requires-python\s*=\s*['\"]\W*(3\.\d+)", project.read("pyproject.toml") or ""
     )
     return wanted[1] if wanted and int(wanted[1].split(".")[1]) >= 12 else "3.12"
-
-
-def _database(project: ProjectFiles, packages: set[str]) -> tuple[str, str]:
-    for driver in ("psycopg", "psycopg2", "psycopg2-binary", "asyncpg", "psycopg-binary"):
-        if driver in packages:
-            return "postgresql", driver
-    for driver in ("mysqlclient", "pymysql", "asyncmy", "aiomysql"):
-        if driver in packages:
-            return "mysql", driver
-    return "sqlite", ""
 
 
 def _celery(project: ProjectFiles) -> str:
@@ -150,18 +145,3 @@ def _variables(project: ProjectFiles) -> tuple[str, ...]:
         if path.endswith(".py") and "test" not in path and "migrations/versions" not in path:
             out.update(dict.fromkeys(_ENV.findall(project.read(path) or "")))
     return tuple(out)
-
-
-def _notes(project: ProjectFiles, variables: Sequence[str], app: str, database: str) -> list[str]:
-    out = []
-    if not app:
-        out.append("no app for a server was found: correct the command in the Dockerfile")
-    if database != "sqlite" and not any(
-        re.search(r"(DB|DATABASE|POSTGRES|PG|MYSQL)", one) for one in variables
-    ):
-        out.append("the settings read no variable for the database: let them read DATABASE_URL")
-    if database == "sqlite":
-        out.append(
-            "SQLite: keep its file below /data, which is a volume, by reading its path from the environment"
-        )
-    return out

@@ -1,31 +1,17 @@
-"""The Dockerfile and what a build leaves out."""
+"""The Dockerfile."""
 
 from __future__ import annotations
 
 import json
 
+from tidegate.workflows.init import advice
 from tidegate.workflows.init.detect import Found
 
 # Packages that compile against a client library, which a slim image lacks.
 _LIBRARIES = {
-    "psycopg2": ("build-essential libpq-dev", "libpq5"),
+    "psycopg2": ("build-essential libpq-dev", "libpq5"),  # psycopg2-binary brings its own
     "mysqlclient": ("build-essential default-libmysqlclient-dev pkg-config", "libmariadb3"),
 }
-IGNORED = """\
-.git
-.gitignore
-.dockerignore
-.env
-.env.*
-Dockerfile
-compose*.yaml
-.github/
-.venv/
-venv/
-**/__pycache__
-**/*.pyc
-*.sqlite3
-"""
 
 
 def dockerfile(found: Found) -> str:
@@ -50,33 +36,39 @@ def _build_stage(found: Found) -> list[str]:
 
 
 def _install(found: Found) -> list[str]:
-    more = " ".join(["tidegate", found.server])
+    driver = [f"'{advice.pip_name(found.unlisted)}'"] if found.unlisted else []
+    more = " ".join(["tidegate", found.server, *driver])
     cache = "RUN --mount=type=cache,target=/root/.cache"
-    if found.installer == "uv":
+    installer, files = found.packages.installer, found.packages.files
+    if installer == "uv":
         return [
             "COPY pyproject.toml uv.lock ./",
             f"{cache} pip install uv \\",
             "    && UV_PROJECT_ENVIRONMENT=/venv uv sync --frozen --no-dev --no-install-project \\",
             f"    && uv pip install --python /venv/bin/python {more}",
         ]
-    if found.installer == "poetry":
+    if installer == "poetry":
         return [
             "COPY pyproject.toml poetry.lock ./",
             f"{cache} pip install poetry \\",
             "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
             f"    && pip install {more}",
         ]
-    if found.requirements:
+    if installer == "pyproject":  # what it depends on, without building the project itself
         return [
-            f"COPY {found.requirements} ./requirements.txt",
-            f"{cache} pip install -r requirements.txt {more}",
+            "COPY pyproject.toml ./",
+            f"{cache} pip install uv \\",
+            f"    && uv pip install --python /venv/bin/python -r pyproject.toml {more}",
         ]
-    return [f"{cache} pip install {more}"]
+    if files == ("requirements.txt",):
+        return ["COPY requirements.txt ./", f"{cache} pip install -r requirements.txt {more}"]
+    copies = [f"COPY {one} ./{one}" for one in files]
+    return [*copies, f"{cache} pip install -r {files[0]} {more}"]
 
 
 def _final_stage(found: Found) -> list[str]:
     _, library = _LIBRARIES.get(found.driver, ("", ""))
-    folders = ["/data", *(["/srv/static", "/srv/media"] if found.static else [])]
+    folders = ["/data", *(one for one in (found.static, found.media) if one)]
     fake = " ".join(f"{name}=only-for-the-build" for name in found.demanded)
     out = [
         f"FROM python:{found.python}-slim",

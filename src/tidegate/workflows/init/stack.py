@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from tidegate.workflows.init import paths
 from tidegate.workflows.init.detect import SECRET_KEY, Found
 from tidegate.workflows.init.image import command
 
@@ -40,6 +41,8 @@ def compose(found: Found) -> str:
 def environment(found: Found) -> dict[str, str]:
     """Return the variables that the app gets; what is secret comes from `.env`."""
     out: dict[str, str] = {}
+    if not found.told:
+        out.update(_not_yet_read(found))
     whole = any("DATABASE_URL" in name for name in found.variables)
     for name in found.variables:
         value = "" if whole and _PART.match(name) else _value(found, name)
@@ -48,10 +51,20 @@ def environment(found: Found) -> dict[str, str]:
     if found.database != "sqlite" and not any(
         "DATABASE_URL" in name or name.endswith("HOST") for name in out
     ):
-        out["DATABASE_URL"] = _url(found)
+        out["DATABASE_URL"] = _url(found)  # what a reader with a default name takes
     for name in found.demanded:
         out.setdefault(name, SECRET % name)
     return out
+
+
+def _not_yet_read(found: Found) -> dict[str, str]:
+    """Return the variables that the notes tell the project's code to read."""
+    if found.framework != "django":
+        return {"DATABASE_URL": _url(found)}
+    if found.database == "sqlite":
+        return {"DATABASE_PATH": "/data/db.sqlite3"}
+    return {"DB_HOST": "db", "DB_NAME": found.name, "DB_USER": found.name,
+            "DB_PASSWORD": SECRET % "DB_PASSWORD"}  # fmt: skip
 
 
 def _value(found: Found, name: str) -> str:
@@ -73,8 +86,8 @@ def _value(found: Found, name: str) -> str:
         return SECRET % name
     if re.search(r"ALLOWED_HOSTS$", name):
         return f"${{{name}:-localhost}}"
-    if found.static and name in ("STATIC_ROOT", "MEDIA_ROOT"):
-        return "/srv/" + name.split("_")[0].lower()
+    if name in paths.GIVEN and (found.static if name == "STATIC_ROOT" else found.media):
+        return paths.GIVEN[name]
     return ""
 
 
@@ -134,8 +147,9 @@ def _web(found: Found) -> list[str]:
 
 
 def _mounts(found: Found) -> list[str]:
-    static = ["static:/srv/static", "media:/srv/media"] if found.static else []
-    return static + (["data:/data"] if found.database == "sqlite" else [])
+    folders = (("static", found.static), ("media", found.media))
+    kept = [f"{name}:{path}" for name, path in folders if path]
+    return kept + (["data:/data"] if found.database == "sqlite" else [])
 
 
 def _worker(found: Found, kind: str) -> list[str]:
@@ -169,7 +183,7 @@ def _migrations(found: Found) -> list[str]:
 def _volumes(found: Found) -> list[str]:
     out = ["data"] if found.database == "sqlite" else ["db"]
     out += ["redis"] if found.redis else []
-    return out + (["static", "media"] if found.static else [])
+    return out + [name for name, path in (("static", found.static), ("media", found.media)) if path]
 
 
 def development(found: Found) -> str:

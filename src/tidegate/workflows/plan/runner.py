@@ -73,13 +73,17 @@ def _last_of_project(text: str) -> str:
 
 @contextmanager
 def runner(
-    root: Path, python: str, environ: Mapping[str, str], heard: Callable[[str], None] | None
+    root: Path,
+    python: str,
+    environ: Mapping[str, str],
+    heard: Callable[[str], None] | None,
+    module: str = "tidegate.rehearsal",
 ) -> Iterator[Runner]:
-    """Start the process; end it afterwards."""
+    """Start the process, `module` of ours; end it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tidegate-inside-"))
     try:
         more = {**environ, "PYTHONPATH": _path_to_us(folder, environ), "PYTHONUNBUFFERED": "1"}
-        argv = (python, "-m", "tidegate.rehearsal")
+        argv = (python, "-m", module)
         with Talk(Command(argv, cwd=str(root), environ=more), heard) as talk:
             if talk.why:
                 raise UsageProblem(

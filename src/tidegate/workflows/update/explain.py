@@ -19,8 +19,8 @@ KNOWN = (
         r"DuplicateTable|DuplicateColumn|DuplicateObject|already exists \(42|"
         r"(table|relation|column) .*already exists",
         "The database holds what the step would make: it was made by hand or by another tool, and "
-        "no migration is recorded for it. Compare it with the step, then record the step without "
-        "running it: manage.py migrate --fake APP NAME, or alembic stamp REVISION.",
+        "no migration is recorded for it. `tidegate adopt` compares it with what the steps make, "
+        "and records the steps that are there.",
     ),
     (
         r"No space left on device",

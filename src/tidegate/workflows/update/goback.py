@@ -7,8 +7,7 @@ import os
 from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
-from tidegate.model.words import counted
-from tidegate.workflows.update import insiding
+from tidegate.workflows.update import insiding, lowering
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
 
@@ -40,13 +39,14 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
         ) from error
     one.state.end()
     one.tell.stage("undo", "", "the previous release runs again", one.seconds["undo"])
+    schema = lowering.safely(one) if one.migrated else "The schema is as it was."
+    one.tell.stage("undo", "", schema.splitlines()[0])
     if isinstance(error, TidegateError):
         raise UpdateUndone(
             "the update failed; the previous release is running again",
-            "\n".join([*_told(error), _schema(one)]),
+            "\n".join([*_told(error), schema]),
             error.next,
         ) from error
-    one.tell.stage("undo", "", _schema(one))
     raise error
 
 
@@ -150,17 +150,6 @@ def _well_again(one: Update) -> tuple[Ill, ...]:
     )  # fmt: skip
 
 
-def _schema(one: Update) -> str:
-    if not one.migrated:
-        return "The schema is as it was."
-    return (
-        f"The schema stays raised by {counted(len(one.migrated), 'step')} "
-        f"({', '.join(one.migrated[:3])}): "
-        "nothing has proved that they can be taken back without losing data. The previous release "
-        "runs on the newer schema."
-    )
-
-
 def _told(error: BaseException) -> list[str]:
     if isinstance(error, Stopped):
         return [f"stopped by signal {error.signum}"]
@@ -180,6 +169,7 @@ def failed(one: Update, error: TidegateError) -> dict[str, object]:
         "why": error.meaning.splitlines(),
         "next": error.next,
         "migrated": one.migrated,
+        "lowered": one.lowered,
         "replaced": one.replaced,
         "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
     }

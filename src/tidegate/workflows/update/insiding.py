@@ -14,6 +14,7 @@ from tidegate.process import Result, run
 from tidegate.workflows.update.explain import explained
 
 MARK = "tidegate  error "
+RESULT = "result"  # the stage whose line holds a document instead of words
 
 
 def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:
@@ -28,8 +29,10 @@ def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:
         raise _raised(done, done.out.splitlines()[-3:]) from None
 
 
-def work(command: Command, timeout: float, tell: Teller, stop: Callable[[], None]) -> None:
-    """Run a verb of the inside and tell its stages. A signal stops the container itself."""
+def work(
+    command: Command, timeout: float, tell: Teller, stop: Callable[[], None]
+) -> list[Mapping[str, Any]]:
+    """Run a verb of the inside and tell its stages; return them. A signal stops the container."""
     said: list[Mapping[str, Any]] = []
 
     def line(text: str) -> None:
@@ -37,7 +40,7 @@ def work(command: Command, timeout: float, tell: Teller, stop: Callable[[], None
         if event is None:
             return
         said.append(event)
-        if event["stage"] not in ("error", "warning"):
+        if event["stage"] not in ("error", "warning", RESULT):
             seconds = event.get("seconds")
             more = {key: event[key] for key in ("step",) if key in event}
             tell.stage(
@@ -53,10 +56,10 @@ def work(command: Command, timeout: float, tell: Teller, stop: Callable[[], None
         stop()
         raise
     if done.ok:
-        return
+        return said
     told = next((one for one in said if one["stage"] == "error"), None)
     lines = str(told["text"]).splitlines() if told else done.err.splitlines()[-5:]
-    raise _raised(done, lines)
+    raise _raised(done, lines, told is not None)
 
 
 def end_leftovers(target: Target, tell: Teller) -> None:
@@ -79,7 +82,7 @@ def _event(text: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) and "stage" in found else None
 
 
-def _raised(done: Result, lines: list[str]) -> TidegateError:
+def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateError:
     """Return the inside's own error, made from its lines and its exit code."""
     texts = [line.removeprefix(MARK).strip() for line in lines if line.strip()]
     began = next((i for i, line in enumerate(lines) if line.startswith(MARK)), None)
@@ -89,8 +92,11 @@ def _raised(done: Result, lines: list[str]) -> TidegateError:
     what = texts[0] if texts[:at] else done.why or "the command in the container failed"
     meaning = "\n".join(texts[1:at])
     advice = "\n".join([text.removeprefix("next:").strip() for text in texts[at:]])
-    meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
-    kind = KINDS.get(done.code or 0)
+    if "tidegate adopt" not in advice:
+        meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
+    kind: type[TidegateError] | None = KINDS.get(done.code or 0)
+    if done.code == errors.StateNotCurrent.exit_code and is_ours:  # Compose's own failures are 1
+        kind = errors.StateNotCurrent
     if kind is None:
         more = f"`{done.command.shown()}` ended with {done.code}{done.why and ': ' + done.why}."
         return errors.StepFailed(what, f"{meaning}\n{more}".strip(), advice)

@@ -149,6 +149,19 @@ def needs(target: Target, service: str) -> list[Service]:
     return [one for one in target.services if one.name in found and not one.app and not one.once]
 
 
+def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Adopt in a one-off container; return what was found, as the inside says it."""
+    prepared(target, target.migrator, tell)
+    tell.stage("adopt", "", f"in a one-off container of the service {target.migrator}")
+    said = insiding.work(
+        target.inside(("--format", "jsonl", "adopt", *words)),
+        target.number("migrate_timeout"),
+        tell,
+        lambda: insiding.end_leftovers(target, tell),
+    )
+    return [one for one in said if one["stage"] == insiding.RESULT]
+
+
 def migrate(target: Target, tell: Teller, words: Sequence[str]) -> None:
     """Apply the pending steps in a one-off container; no service is restarted."""
     prepared(target, target.migrator, tell)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -98,6 +98,45 @@ class State:
         """Return the path of the kept configuration, and its services' digests."""
         path = self.folder / "configuration.json"
         return (str(path), self._read("digests.json")) if path.is_file() else ("", {})
+
+    def releases(self) -> list[dict[str, Any]]:
+        """Return the releases that ran well, oldest first, as they were recorded."""
+        found: list[dict[str, Any]] = self._read("releases.json").get("releases", [])
+        return found
+
+    def record(self, releases: Sequence[Mapping[str, Any]]) -> None:
+        """Write down the releases that ran well."""
+        _write(self.folder / "releases.json", {"releases": list(releases)})
+
+    def keep_of(self, stamp: str, configuration: str) -> None:
+        """Keep the configuration of one release; an empty one is forgotten."""
+        path = self.folder / f"release-{stamp}.json"
+        if configuration:
+            _write_text(path, configuration)
+        else:
+            path.unlink(missing_ok=True)
+
+    def kept_of(self, stamp: str) -> str:
+        """Return the path of a release's configuration, or an empty string."""
+        path = self.folder / f"release-{stamp}.json"
+        return str(path) if path.is_file() else ""
+
+    def other(self, name: str, configuration: str) -> str:
+        """Write a configuration for one command; return its path."""
+        path = self.folder / f"{name}.json"
+        _write_text(path, configuration)
+        return str(path)
+
+    def wish(self, raw: Mapping[str, Any] | None) -> None:
+        """Write down what a rollback that begins is about; None forgets it."""
+        if raw is None:
+            (self.folder / "rollback.json").unlink(missing_ok=True)
+        else:
+            _write(self.folder / "rollback.json", raw)
+
+    def wished(self) -> dict[str, Any]:
+        """Return what a rollback that was cut off was about; empty when none was."""
+        return self._read("rollback.json")
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

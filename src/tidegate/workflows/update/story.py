@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target
 from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
-from tidegate.workflows.update import insiding
+from tidegate.workflows.update import insiding, releases
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.state import Release
@@ -169,6 +169,7 @@ def ask(one: Update) -> list[str]:
     for database in found["databases"]:
         refuse_unreachable(database)
         listed = database["pending"]
+        one.levels[database["alias"]] = _levels(database)
         pending += listed
         text = f"{database['state']}, {database['applied']} steps applied"
         if listed:
@@ -181,6 +182,14 @@ def ask(one: Update) -> list[str]:
                 f"{', '.join(database['unknown'][:5])}; it may be older than what ran before"
             )
     return pending
+
+
+def _levels(database: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the level as it is and as it will be; of unknown steps no image can tell it."""
+    if database["unknown"]:
+        return "", ""
+    before = ",".join(database.get("level", ())) or "zero"
+    return before, ",".join(database.get("heads", ())) or "zero"
 
 
 def _wait_for_databases(one: Update) -> None:
@@ -319,6 +328,7 @@ def verify(one: Update) -> None:
 def keep(one: Update) -> dict[str, Any]:
     """The new release stays: keep its configuration for the next update, forget old images."""
     if not one.dry:
+        releases.note(one)
         one.state.keep(one.target.configuration(), one.target.digests())
         one.state.end()
         old = _superseded(one.target.kept(), int(one.target.number("keep")))

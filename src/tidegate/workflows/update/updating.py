@@ -35,8 +35,11 @@ class Update:
     replaced: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     migrated: list[str] = field(default_factory=list)
+    lowered: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
+    levels: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The last steps of each database before the update and after it, with commas."""
 
     def do(self, command: Command, timeout: float = 600.0, aloud: bool = False) -> Result:
         """Run a command that changes something; in a dry run only show it."""

@@ -1,8 +1,10 @@
 """Review migrations: what they lock, rewrite, lose, and break for the running release.
 
 usage: tidegate check [PATH …] [--since REVISION] [--pending] [--fail-on error|warning|info]
-                      [--fix] [--write-baseline] [--no-baseline]
-                      [--database postgresql|mysql|sqlite] [--format FORMAT]
+                      [--fix [--unsafe] [--yes]] [--plan FILE] [--write-baseline]
+                      [--no-baseline] [--database postgresql|mysql|sqlite]
+                      [--format FORMAT]
+       tidegate check --drift [--against URL] [--database ALIAS] [--scratch URL] [--python PATH]
 
 Reads Django's migrations and Alembic's revisions as source, without a database and without
 importing the project. With nothing named it reviews every migration of the project.
@@ -12,10 +14,20 @@ importing the project. With nothing named it reviews every migration of the proj
   --pending         what the database has not applied yet; asks it, also for applied steps that
                     were edited, that have no file, or that come after a pending one
   --fail-on LEVEL   exit with 1 when a finding is at least this grave (default: error)
-  --fix             rewrite the files where that is safe, then review what is left
+  --fix             show how the files can be rewritten safely, write that when you agree, and
+                    review what is left
+  --unsafe          with --fix: divide a migration into staged files too, where one can't be safe;
+                    for migrations that have run nowhere yet (name them: PATH, --since, --pending)
+  --yes             with --fix: agree beforehand
+  --plan FILE       weigh the findings by what a rehearsal measured: tidegate plan --format json
   --write-baseline  accept the findings of now: from then on only new ones count
   --no-baseline     leave the baseline out of account
   --database NAME   the database the migrations are for, where the project's files don't tell
+
+  --drift           what the models have and no migration makes; needs the project's own Python, and
+                    for Alembic builds the migrations on a scratch database, as plan does
+  --against URL     with --drift: what differs between that database, which is only read, and what
+                    the migrations that it has applied make
 
 FORMAT is text, json, jsonl, sarif, github, gitlab, junit or markdown.
 To allow a finding, say so at the line: # tidegate: allow RULE: the reason
@@ -37,14 +49,15 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import drifting
 from tidegate.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
     from tidegate.workflows.check.review import Standing
 
-VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database"}
+VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database", "--plan": "plan"}
 SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
-            "--no-baseline": "no_baseline"}  # fmt: skip
+            "--no-baseline": "no_baseline", "--unsafe": "unsafe", "--yes": "yes"}  # fmt: skip
 
 
 @dataclass
@@ -59,6 +72,9 @@ class Asked:
     write_baseline: bool = False
     no_baseline: bool = False
     fix: bool = False
+    unsafe: bool = False
+    yes: bool = False
+    plan: str = ""
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
@@ -66,6 +82,12 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:
+        if drifting.asked(argv):
+            drifted = drifting.found(
+                glob, argv, environ, lambda text: report.stage("drift", "", text)
+            )
+            say(discovery.reporter(glob.format).render(drifted, _colour(glob, environ)))
+            return 1 if drifted.findings else 0
         asked = parse(argv)
         reporter = discovery.reporter(glob.format)
         if not os.path.isdir(glob.root):
@@ -78,12 +100,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
         settings = load(glob.root, asked.database)
         standing = _standing(glob, environ) if asked.pending else None
-        steps = standing.pending if standing else None
         if asked.fix:
-            from tidegate.workflows.check.fixing import fix
+            from tidegate.frontends.cli.mending import mend
 
-            for line in fix(glob.root, asked.paths, asked.since, steps, asked.database, environ):
-                report.stage("fix", "", line)
+            mend(glob.root, asked.paths, asked.since, standing, asked.database, environ,
+                 asked.unsafe, asked.yes, report)  # fmt: skip
         found = review(
             glob.root,
             asked.paths,
@@ -92,6 +113,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             database=asked.database,
             environ=environ,
             use_baseline=not (asked.no_baseline or asked.write_baseline),
+            plan=asked.plan,
         )
         if asked.write_baseline:
             count = baseline.write(Path(glob.root, settings.baseline), found.findings)
@@ -140,6 +162,9 @@ def parse(argv: list[str]) -> Asked:
         raise UsageProblem(
             f"--fail-on is {asked.fail_on!r}", "", "use one of: " + ", ".join(reversed(SEVERITIES))
         )
+    if (asked.unsafe or asked.yes) and not asked.fix:
+        word = "--unsafe" if asked.unsafe else "--yes"
+        raise UsageProblem(f"{word} belongs to --fix", "", f"tidegate check --fix {word}")
     return asked
 
 

@@ -2,14 +2,14 @@
 
 usage: tidegate doctor [--fix [--yes]] [--error TEXT|-] [--live] [--fail-on error|warning|info]
 
-Reads Compose files, Dockerfiles, entrypoint scripts, .env files, settings, migrations and
-Kubernetes manifests together.
+Reads Compose files, Dockerfiles, entrypoint scripts, .env files, settings, Celery's configuration,
+migrations, deployment scripts and Kubernetes manifests together.
 A finding names the two places that contradict each other, the error that follows, and the mend.
 
 --fix     shows the smallest edits that mend what can be mended, and makes them when you agree
 --yes     agrees beforehand
 --error   says which of the findings explain an error text; `-` reads it, or a log, from stdin
---live    asks the container engine too: restarts, exit codes, memory, volumes
+--live    asks the container engine too: restarts, exit codes, memory, volumes, disk
 --fail-on the lowest severity that makes the exit code 1 (default: error)
 
 A comment `tidegate: allow RULE` on a line, or above it, lets a finding be; so does

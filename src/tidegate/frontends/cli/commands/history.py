@@ -1,17 +1,20 @@
 """Show who changed what, when, and for how long: the ledger in the database.
 
-usage: tidegate history [RUN] [--verify] [--state STATE] [--kind KIND] [--step STEP] [--by WHO]
-                        [--limit N] [--databases A,B] [--format text|json]
+usage: tidegate history [RUN] [--verify] [--since WHEN] [--state STATE] [--kind KIND] [--step STEP]
+                        [--by WHO] [--limit N] [--databases A,B] [--format text|json]
 
-RUN is a run's number or the beginning of its id, and shows that run in full. --verify checks the
-hash chain, and exits with 1 when a run is not as it was written. Without it the last 20 runs are
-listed, the newest first.
+RUN is a run's number or the beginning of its id, and shows that run in full. Without it the last
+20 runs are listed, the newest first. WHEN is a day (2026-11-21), a moment (2026-11-21T14:30), both
+in UTC, or an age (90m, 12h, 7d). STATE is done, failed, abandoned, rolled-back or running; KIND is
+migrate, rollback, backup or restore. --verify checks the hash chain, and exits with 1 when a run
+is not as it was written.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,19 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.errors import UsageProblem
+from tidegate.model.words import counted
 
-FILTERS = ("state", "kind", "step", "by", "limit")
+FILTERS = ("state", "kind", "step", "by", "limit", "since")
+KNOWN = {
+    "state": ("done", "failed", "abandoned", "rolled-back", "running"),
+    "kind": ("migrate", "rollback", "backup", "restore"),
+}
+UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
+CHANGED = """\
+* before it, something other than tidegate recorded or removed steps: the framework's own migrate,
+  --fake or stamp, a restore by other means, or SQL. What it did has no run here.
+  next: compare with the database: tidegate status; migrate with tidegate, so that it is on record\
+"""
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
@@ -37,6 +51,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         settings, _ = settings_for(glob.root, environ, rest, ("databases", "framework"))
         if not filters.setdefault("limit", "20").isdecimal():
             raise UsageProblem(f"--limit is {filters['limit']!r}", "", "give a number, such as 20")
+        _check(filters)
         gate = open_gate(Path(glob.root), environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
         found = []
@@ -59,6 +74,33 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     return guarded(report, work)
 
 
+def _check(filters: dict[str, str]) -> None:
+    """Refuse words that no run can have, and turn `since` into the text of a moment in UTC."""
+    for key, words in KNOWN.items():
+        if filters.get(key, words[0]) not in words:
+            raise UsageProblem(
+                f"--{key} is {filters[key]!r}", "", f"use one of: {', '.join(words)}"
+            )
+    if "since" in filters:
+        filters["since"] = _moment(filters["since"])
+
+
+def _moment(text: str) -> str:
+    number, unit = text[:-1], text[-1:]
+    try:
+        if number.isdecimal() and unit in UNITS:
+            moment = datetime.now(UTC) - timedelta(seconds=int(number) * UNITS[unit])
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        raise UsageProblem(
+            f"--since is {text!r}", "", "give a day (2026-11-21), a moment (2026-11-21T14:30), or "
+            "an age (90m, 12h, 7d)",
+        ) from None  # fmt: skip
+    return moment.isoformat(timespec="seconds")[:19]
+
+
 def _chosen(
     runs: Sequence[dict[str, Any]], filters: Mapping[str, str], wanted: str
 ) -> list[dict[str, Any]]:
@@ -68,6 +110,8 @@ def _chosen(
                 len(wanted) > 3 and str(one["id"]).startswith(wanted)
             )
         if any(filters.get(key, one[key]) != one[key] for key in ("state", "kind", "by")):
+            return False
+        if str(one["started"])[:19] < filters.get("since", ""):
             return False
         step = filters.get("step", "")
         return not step or any(step in found["step"] for found in one["steps"])
@@ -106,6 +150,8 @@ def _text(
             lines.append("no run is on record")
         for one in runs:
             lines += _full(one) if wanted else [_line(one)]
+        if not wanted and any(one["changed_before"] for one in runs):
+            lines.append(CHANGED)
         lines += _warnings(history)
         if verify:
             lines += _verified(history)
@@ -117,7 +163,7 @@ def _line(one: Mapping[str, Any]) -> str:
     took = "" if one["seconds"] is None else f"{one['seconds']:.1f} s"
     steps = len(one["steps"])
     what = f"{steps} step{'' if steps == 1 else 's'}" if one["kind"] != "backup" else ""
-    mark = "  (rows were changed by something else before)" if one["changed_before"] else ""
+    mark = "  *" if one["changed_before"] else ""
     return (
         f"{number:>5}  {str(one['started'])[:19]}  {one['kind']:<9}{one['state']:<12}{took:>9}  "
         f"{what:<9} {_who(one)}  {one['id'][:8]}{mark}"
@@ -141,13 +187,23 @@ def _full(one: Mapping[str, Any]) -> list[str]:
         if value not in (None, ""):
             text = json.dumps(value) if isinstance(value, dict) else str(value)
             lines.append(f"  {key:<12} {text}")
-    for step in one["steps"]:
-        lines.append(f"  {step['step']}: {step['state']}, {step['seconds']:.3f} s")
-        if step["retries"]:
-            lines.append(f"    its lock was refused and asked for again {step['retries']} times")
-        lines += [f"    {said['seconds']:.3f} s  {said['sql']}" for said in step["sql"]]
-        lines += [f"    {lock['mode']} on {lock['relation']}" for lock in step["locks"]]
-    return lines
+    if one["changed_before"]:
+        lines += CHANGED.splitlines()
+    return lines + [line for step in one["steps"] for line in _step(step)]
+
+
+def _step(step: Mapping[str, Any]) -> list[str]:
+    seconds = "" if step["seconds"] is None else f", {step['seconds']:.3f} s"
+    count = "" if step["statements"] is None else f", {counted(step['statements'], 'statement')}"
+    lines = [f"  {step['step']}: {step['state']}{seconds}{count}"]
+    if step["retries"]:
+        lines.append(f"    its lock was refused and asked for again {step['retries']} times")
+    lines += [f"    {said['seconds']:.3f} s  {said['sql']}" for said in step["sql"]]
+    if step["statements"] and step["statements"] > len(step["sql"]) > 0:
+        lines.append(
+            f"    and {step['statements'] - len(step['sql'])} more, of which no text is kept"
+        )
+    return lines + [f"    held {lock['mode']} on {lock['relation']}" for lock in step["locks"]]
 
 
 def _warnings(history: History) -> list[str]:

@@ -45,14 +45,14 @@ def _init(glob: Globals, yes: bool, dry: bool) -> int:
     found, files = story.plan(project)
     missing = [one for one in files if not one.why_not]
     if glob.format != "json":
-        print("\n".join(_said(found, files, dry)))
+        print("\n".join([*_said(found, files, dry), ""]), flush=True)
     written: list[str] = []
     if missing and not dry and (yes or _agreed()):
         written = story.write(project, files)
     if glob.format == "json":
         print(json.dumps(_document(found, files, written), indent=2))
     elif missing and not dry:
-        print(_end(written))
+        print(_end(written, bool(found.notes)))
     return 0
 
 
@@ -60,31 +60,47 @@ def _said(found: Found, files: list[File], dry: bool) -> list[str]:
     parts = [found.database, *(["redis"] if found.redis else [])]
     parts += ["celery"] if found.celery else []
     kind = f"{found.framework} on {', '.join(parts)}"
-    out = [f"{kind}; Python {found.python}, {found.installer}, {found.server}", ""]
+    out = [f"{kind}; Python {found.python}, {_installer(found)}, {found.server}", ""]
     for one in files:
         why = f"  ({one.why_not})" if one.why_not else ""
-        out.append(f"  {'leave' if why else 'write'}  {one.path}{why}")
+        what = "leave" if why else "add to" if one.added else "write"
+        out.append(f"  {what:<6}  {one.path}{why}")
         if dry and not why:
             out += ["", *(f"    {line}".rstrip() for line in one.text.splitlines()), ""]
-    return [*out, *(f"  note   {note}" for note in found.notes)]
+    for note in found.notes:
+        first, *rest = note.split("\n")
+        out += ["", f"  note    {first}", *(f"          {line}" for line in rest)]
+    return out
+
+
+def _installer(found: Found) -> str:
+    return {"pyproject": "pip"}.get(found.packages.installer, found.packages.installer)
 
 
 def _document(found: Found, files: list[File], written: list[str]) -> dict[str, object]:
     return {
         "project": {"framework": found.framework, "database": found.database, "app": found.app},
         "files": [
-            {"path": one.path, "written": one.path in written, "why_not": one.why_not}
+            {
+                "path": one.path,
+                "written": one.path in written and not one.why_not,
+                "added": one.added,
+                "why_not": one.why_not,
+            }
             for one in files
         ],
         "notes": list(found.notes),
     }
 
 
-def _end(written: list[str]) -> str:
+def _end(written: list[str], notes: bool) -> str:
     if not written:
         return "nothing was written; --yes writes without asking"
-    next_ = "cp .env.example .env, fill it in, then tidegate doctor and tidegate up"
-    return f"wrote {len(written)} files\n  next: {next_}"
+    steps = ["cp .env.example .env, and fill it in"] if ".env.example" in written else []
+    steps += ["do what the notes say"] if notes else []
+    steps += ["tidegate doctor", "tidegate up"]
+    many = f"{len(written)} file{'' if len(written) == 1 else 's'}"
+    return f"wrote {many}\n  next: " + "\n        ".join(steps)
 
 
 def _agreed() -> bool:

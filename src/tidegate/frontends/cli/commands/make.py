@@ -1,17 +1,36 @@
 """Make a migration from the models' changes; the file lands in the host's tree.
 
-usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge] [--env NAME] [--service NAME]
-                     [--local]
+usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--rename OLD=NEW]
+                     [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME] [--local]
+       tidegate make --data NAME [--app APP] [--table TABLE --set SQL [--where SQL] [--undo SQL]]
+       tidegate make --expand CHANGE [--app APP]
+       tidegate make --contract CHANGE [--app APP]
 
   -m, --message TEXT  what the migration does; becomes its name
   --app APP           for this Django app only
   --empty             without operations, to be written by hand
-  --merge             join several heads
+  --merge             join several heads, if the schema is the same whichever is applied first:
+                      both orders are tried on scratch databases
+  --renumber          with --merge: no new migration; the branch that is not applied gets new
+                      numbers and goes on top of the other (Django)
+  --rename OLD=NEW    what goes is what comes under another name: a column, field, table, model or
+                      enum value, named as far as it takes (note, orders.note, shop.Order.note)
+  --drop OLD          it is meant to go
+  --filled FIELD      no row lacks a value in a field that is to be NOT NULL (Django)
+  --data NAME         a data migration that goes over a table in batches; it can be killed and goes
+                      on where it was
+  --set SQL           what it sets in TABLE, such as "total = price * qty"; --undo: the way back
+  --expand CHANGE     the files with which this release and the one before it both work
+  --contract CHANGE   the file that ends it, for the next release
+
+CHANGE is rename:TABLE.OLD=NEW or drop:TABLE.COLUMN, with Django's Model.field or the database's
+names. These three read the migrations alone; nothing is started and no database is asked.
 
 Runs the framework's own autogenerate in the backend's container with the host's code over the
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
-virtual environment. Refuses with 6 while the database is not current, and ends with 1 when there is
-nothing to make. Prints the created file, its SQL, and what `tidegate check` has to say of it, which
+virtual environment. What autogenerate can't know is asked at a terminal, and refused with 6 where
+nobody can answer; so is what it would get wrong. No file is left then. Refuses with 6 as well while
+the database is not current, and ends with 1 when there is nothing to make. Prints the created file, its SQL, and what `tidegate check` has to say of it, which
 does not change the exit code.
 """
 
@@ -25,7 +44,7 @@ from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.errors import UsageProblem
-from tidegate.frontends.cli import outside
+from tidegate.frontends.cli import answers, outside, scaffolding
 from tidegate.frontends.cli.outside import Option
 from tidegate.model.finding import Findings
 from tidegate.workflows.make import Making, Wanted, here, make, review, through
@@ -36,7 +55,9 @@ OPTIONS = (
     Option("--app", True),
     Option("--empty"),
     Option("--merge"),
+    Option("--renumber"),
     Option("--local"),
+    *scaffolding.OPTIONS,
 )
 
 
@@ -45,10 +66,13 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     report = Report("text", glob.quiet)
 
     def work() -> int:
-        found, _ = outside.parse("make", argv, OPTIONS)
+        said, rest = answers.taken(argv)
+        found, _ = outside.parse("make", rest, OPTIONS)
+        if scaffolding.wanted(found):
+            return scaffolding.run(glob, found)
         wanted = Wanted(
             found.get("--message", ""), found.get("--app", ""), "--empty" in found,
-            "--merge" in found,
+            "--merge" in found, renumber="--renumber" in found, **said,
         )  # fmt: skip
         if not wanted.message and not wanted.merge:
             raise UsageProblem(

@@ -1,12 +1,14 @@
 """Bring a backup back: into a new database beside the old, compared, then swapped by rename.
 
-usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--timeout SECONDS]
+usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--identity FILE] [--timeout SECONDS]
 
-BACKUP is the folder that `tidegate backup` printed. Without --into it comes back as the project's
-own database. Over a database that is there it asks for a word first: it says what would be lost,
-and the --approve that a person has to type for exactly this. The old database is kept under
-another name, which is printed; drop it when it is no longer needed. Stop the containers of the
-newer release first: one that boots migrates again.
+BACKUP is the folder, or the s3:// address, that `tidegate backup` printed; --identity is the file
+with the secret key of age, where it is encrypted for one. Without --into it comes back as the
+project's own database; URL is postgresql://user:password@host:5432/name, or sqlite:////folder/file.
+Over a database that is there it asks for a word first: it says what would be lost, and the
+--approve that a person has to type for exactly this. The old database is kept under another name,
+which is printed; drop it when it is no longer needed. Stop the containers of the newer release
+first: one that boots migrates again.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approving
-from tidegate.container.backup import restoring, scratch, verbs
+from tidegate.container.backup import places, restoring, scratch, verbs
 from tidegate.container.backup.archive import Backup, check_digests
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
@@ -35,17 +37,22 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:
-        own, words, rest = split(argv, ("into", "approve"), words=1)
+        own, words, rest = split(argv, ("into", "approve", "identity"), words=1)
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         if not words:
             raise UsageProblem("restore needs a backup", "", "tidegate restore backups/NAME")
-        backup = check_digests(Path(words[0]).absolute())
+        known = {**environ}
+        if own.get("identity"):
+            known["TIDEGATE_BACKUP_IDENTITY"] = own["identity"]
+        backup = places.named(words[0], known)
+        if not backup.url:  # before anything is asked: a word for a damaged one would be wasted
+            check_digests(backup.path)
         command = f"tidegate restore {words[0]}"
         if own.get("into"):
             command += " --into URL"
-            done = _elsewhere(backup, own, command, environ, report)
+            done = _elsewhere(backup, own, command, known, report)
         else:
-            one = Boot(Path(glob.root), environ, settings, report, signals, began)
+            one = Boot(Path(glob.root), known, settings, report, signals, began)
             done = _here(backup, own.get("approve", ""), command, one)
         print(done.kept or done.name)
         return 0
@@ -56,8 +63,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 def _elsewhere(
     backup: Backup, own: Mapping[str, str], command: str, environ: Mapping[str, str], report: Report
 ) -> restoring.Restored:
-    target = scratch.from_url(own["into"], str(backup.manifest["alias"]), environ)
+    target = scratch.named(own["into"], str(backup.manifest["alias"]), environ)
     report.secrets = (target.password.reveal(),) if target.password else ()
+    restoring.check_kind(backup, target)
     lost = verbs.loses(backup, target, environ)
     if lost:
         word = verbs.word_for(backup, target)

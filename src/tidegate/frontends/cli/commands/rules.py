@@ -22,11 +22,12 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if argv or glob.format not in ("text", "json"):
             wrong = argv[0] if argv else f"--format {glob.format}"
             raise UsageProblem(f"rules does not take {wrong}", "", "see tidegate rules --help")
+        from tidegate.workflows.check import rulepages
         from tidegate.workflows.check.rulebook import OWN, Known, all_rules
 
         rules = all_rules()
         if glob.format == "json":
-            print(json.dumps({"rules": [_document(one) for one in rules]}, indent=2))
+            print(json.dumps({"rules": [rulepages.listed(one) for one in rules]}, indent=2))
             return 0
         families: dict[str, list[Known]] = {}
         for one in rules:
@@ -42,18 +43,3 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         return 0
 
     return guarded(Report("text", glob.quiet), work)
-
-
-def _document(one: object) -> dict[str, object]:
-    from tidegate.workflows.check.rulebook import Known
-
-    assert isinstance(one, Known)
-    return {
-        "rule": one.name,
-        "family": one.family,
-        "severity": one.rule.severity,
-        "confidence": one.rule.confidence,
-        "databases": list(one.rule.vendors) or ["postgresql", "mysql", "sqlite"],
-        "fixable": one.rule.fixable,
-        "title": one.title,
-    }

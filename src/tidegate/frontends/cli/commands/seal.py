@@ -35,6 +35,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         report.stage("seal", sealed.framework, f"{counts}; written to {sealed.path}")
         if not sealed.fast:
             report.warn(f"boot will load the settings at each start: {sealed.why}")
+        elif sealed.unsure:
+            report.warn(
+                f"boot will load the settings where {' or '.join(sealed.unsure)} is set: no value "
+                "was found that they take; set one while sealing (it is not kept)"
+            )
         return 0
 
     return guarded(report, work)

@@ -10,20 +10,18 @@ Docker is there, the services are shown too and the databases are asked from the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate.container import ledger
+from tidegate.container.describing import described
 from tidegate.container.entry import Globals
-from tidegate.container.gate import Gate, code_heads, open_gate
+from tidegate.container.gate import open_gate
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.handover import handed_over
-from tidegate.model.connection import Connection
-from tidegate.model.readiness import Permanent, Transient
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
@@ -41,7 +39,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             raise UsageProblem(f"status does not take {rest[0]}", "", "tidegate status --help")
         gate = open_gate(Path(glob.root), environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
-        databases = [_database(gate, one) for one in gate.connections]
+        databases = [described(gate, one) for one in gate.connections]
         found = {
             "project": {"framework": gate.project.framework, "root": str(gate.project.root)},
             "databases": databases,
@@ -51,45 +49,6 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         return 1 if check and any(one["state"] != "current" for one in databases) else 0
 
     return guarded(report, work)
-
-
-def _database(gate: Gate, connection: Connection) -> dict[str, Any]:
-    steps = gate.steps(connection.alias)
-    out: dict[str, Any] = {
-        "alias": connection.alias,
-        "vendor": connection.vendor,
-        "where": connection.shown,
-        "state": "unreachable",
-        "applied": 0,
-        "pending": [],
-        "unknown": [],
-        "edited": [],
-        "missing": _missing(steps),
-        "heads": list(code_heads(gate, connection.alias)),
-        "why": "",
-    }
-    try:
-        session = gate.database(connection).session(5.0)
-    except (Transient, Permanent) as error:
-        return {**out, "why": getattr(error, "what", str(error))}
-    try:
-        verdict = gate.level(connection, session)
-        edited = ledger.edited(steps, ledger.recorded(session.query))
-    finally:
-        session.close()
-    return {
-        **out,
-        "state": verdict.state,
-        "applied": len(verdict.applied),
-        "pending": list(verdict.pending),
-        "unknown": list(verdict.unknown),
-        "edited": edited,
-    }
-
-
-def _missing(steps: Sequence[Any]) -> list[str]:
-    known = {step.id for step in steps} | {old for step in steps for old in step.replaces}
-    return sorted({need for step in steps for need in step.needs if need not in known})
 
 
 def _text(found: Mapping[str, Any]) -> str:

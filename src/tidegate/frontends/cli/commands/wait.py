@@ -32,6 +32,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if rest and rest[0] != "--":
             raise UsageProblem(f"wait does not take {rest[0]}", "", "see tidegate wait --help")
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
+        one.command = rest[1] if rest[1:] else ""
         _wait(one)
         if rest[1:]:
             start(one, rest[1:])
@@ -58,4 +59,4 @@ def _wait(one: Boot) -> None:
     )
     if one.signals.stopped:
         raise Stopped(one.signals.stopped)
-    raise_first_refusal(outcomes, one.settings)
+    raise_first_refusal(outcomes, one)

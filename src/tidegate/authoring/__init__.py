@@ -1,0 +1,1 @@
+"""Runs in the project's own Python: autogenerate with its blind spots filled in or refused."""

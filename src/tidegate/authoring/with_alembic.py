@@ -1,0 +1,110 @@
+"""`alembic revision`, run in this process with everything that autogenerate misses looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tidegate.authoring.job import Answers, Outcome
+from tidegate.errors import UsageProblem
+from tidegate.frameworks.alembic import AlembicProject
+
+
+class Enough(BaseException):
+    """Leaves env.py where no file may be written; no `except Exception` of it holds this up."""
+
+
+def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
+    """Write a revision; where there is a question or a refusal, none is written."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    if answers.renumber or answers.app:
+        raise UsageProblem(
+            "--app and --renumber are Django's", "Alembic has no apps and no numbers.",
+            "leave it out",
+        )  # fmt: skip
+    outcome = Outcome()
+    alias = project.sections()[0]
+    with project._config(alias) as config:
+        try:
+            if answers.merge:
+                command.merge(config, "heads", answers.message or None)
+            elif answers.empty:
+                command.revision(config, answers.message)
+            else:
+                hook, outcomes = completing(answers, root)
+                try:
+                    command.revision(
+                        config, answers.message, autogenerate=True,
+                        process_revision_directives=hook,
+                    )  # fmt: skip
+                except Enough:
+                    pass
+                outcome = outcomes[-1] if outcomes else outcome
+        except CommandError as error:
+            outcome.error = _said(str(error))
+    return outcome
+
+
+def compare(project: AlembicProject, alias: str, answers: Answers, root: Path) -> Outcome:
+    """Compare the models with the database that env.py reaches, and write nothing."""
+    from alembic.autogenerate.api import produce_migrations
+
+    from tidegate.authoring.alembic_hook import complete
+    from tidegate.frameworks import alembic as framework
+
+    outcomes: list[Outcome] = []
+
+    def look(revision: Any, context: Any) -> list[Any]:
+        metadata = context.opts.get("target_metadata")
+        if metadata is None:
+            raise UsageProblem(
+                "env.py names no target_metadata",
+                "Without it nobody knows what the models are.",
+                "give context.configure() target_metadata=Base.metadata",
+            )
+        script = produce_migrations(context, metadata)
+        outcomes.append(complete(context, [script], answers, root))
+        return []
+
+    with project._config(alias) as config:
+        framework._run_env(config, framework._script(config), look)
+    return outcomes[-1]
+
+
+def completing(answers: Answers, root: Path) -> tuple[Any, list[Outcome]]:
+    """Return the hook for `process_revision_directives`, and where its outcomes appear."""
+    outcomes: list[Outcome] = []
+
+    def hook(context: Any, revision: Any, directives: list[Any]) -> None:
+        from tidegate.authoring.alembic_hook import complete
+
+        found = complete(context, directives, answers, root)
+        outcomes.append(found)
+        if found.stopped:
+            raise Enough
+        theirs = context.opts.get("process_revision_directives")
+
+        def last(context: Any, revision: Any, directives: list[Any]) -> None:
+            if theirs is not None:
+                theirs(context, revision, directives)
+            if all(_is_empty(one) for one in directives):
+                directives[:] = []
+
+        # Alembic asks for the project's own hook after this one has returned.
+        context.opts["process_revision_directives"] = last
+
+    return hook, outcomes
+
+
+def _is_empty(script: Any) -> bool:
+    return all(one.is_empty() for one in script.upgrade_ops_list)
+
+
+def _said(text: str) -> dict[str, str]:
+    first, _, rest = text.strip().partition("\n")
+    advice = ""
+    if "heads" in text.lower():
+        advice = "tidegate make --merge"
+    return {"what": first, "meaning": rest, "next": advice}

@@ -1,0 +1,1 @@
+"""Steps whose tables are there already: compared with what the steps make, then only recorded."""

@@ -1,0 +1,46 @@
+"""The ways back in words: what is undone, by which way, what it loses, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidegate.container.undoing import Plan
+
+FORWARD = "write a new step that undoes the change, then: tidegate migrate"
+
+
+def advice(found: Plan) -> str:
+    """Return what to type next."""
+    if not found.steps:
+        return "nothing to do"
+    if found.chosen is None:
+        other = next((way.name for way in found.ways if not way.why_not), "")
+        return f"tidegate rollback --way {other} --plan" if other else FORWARD
+    word = f" --approve {found.word}" if found.chosen.loses else ""
+    return f"{found.command}{word}"
+
+
+def text(raw: Mapping[str, Any]) -> list[str]:
+    """Return a plan, as its document has it, for people."""
+    if not raw["steps"]:
+        return [f"{raw['database']}: nothing is to be undone ({raw['goal']})"]
+    lines = [f"{raw['database']}: back to the level at which it was {raw['goal']}"]
+    for step in raw["steps"]:
+        mark = "" if step["reversible"] else f"  (it has no way down: {step['why']})"
+        lines.append(f"  undo {step['id']}{mark}")
+    for way in raw["ways"]:
+        lines += _way(way, way["way"] == raw["chosen"])
+    if not raw["chosen"] and not any(way["possible"] for way in raw["ways"]):
+        lines.append("  only forward is left")
+    return [*lines, f"next: {raw['next']}"]
+
+
+def _way(way: Mapping[str, Any], is_chosen: bool) -> list[str]:
+    name = f"{way['way']} {way['backup']}" if way["backup"] else way["way"]
+    if not way["possible"]:
+        return [f"  way {name}: closed: {way['why']}"]
+    losing = "loses:" if way["loses"] else "loses nothing"
+    lines = [f"  way {name}: {'taken' if is_chosen else 'open'}, {losing}"]
+    return lines + [f"    {line}" for line in way["loses"]]

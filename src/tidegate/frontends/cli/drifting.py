@@ -1,0 +1,47 @@
+"""`check --drift`: its options, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tidegate.container.entry import Globals
+from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import outside
+from tidegate.frontends.cli.outside import Option
+from tidegate.model.finding import Findings
+from tidegate.settings import from_file
+
+OPTIONS = (
+    Option("--drift"),
+    Option("--against", True),
+    Option("--database", True),
+    Option("--scratch", True),
+    Option("--python", True),
+)
+
+
+def asked(argv: Sequence[str]) -> bool:
+    """Return whether the command line asks for it. Raises UsageProblem for half of it."""
+    if any(word.partition("=")[0] == "--against" for word in argv) and "--drift" not in argv:
+        raise UsageProblem(
+            "--against belongs to --drift",
+            "It names the database that is compared with the migrations.",
+            "write: tidegate check --drift --against URL",
+        )
+    return "--drift" in argv
+
+
+def found(
+    glob: Globals, argv: Sequence[str], environ: Mapping[str, str], say: Callable[[str], None]
+) -> Findings:
+    """Return what has drifted."""
+    from tidegate.workflows.drift.story import Wanted, drift
+
+    said, _ = outside.parse("check", argv, OPTIONS)
+    root = Path(glob.root).resolve()
+    framework = from_file(str(root)).get("framework", "")
+    return drift(Wanted(
+        root, environ, said.get("--database", ""), said.get("--against", ""),
+        said.get("--scratch", ""), said.get("--python", ""), framework,
+    ), say)  # fmt: skip

@@ -1,0 +1,108 @@
+"""The migrations as they would be: what is on disk, and what a fix has changed in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tidegate.errors import UsageProblem
+from tidegate.workflows.check import sources
+from tidegate.workflows.check.sources import Source
+
+
+class Tree:
+    """A project's migration files, some of them changed or new, none of that written."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.texts: dict[str, str] = {}
+        self.new: set[str] = set()
+        self._disk: list[Source] | None = None
+
+    def sources(self) -> list[Source]:
+        """Return every migration file, the new ones too."""
+        if self._disk is None:
+            self._disk = sources.find(self.root)
+        beside = {one.path.rpartition("/")[0]: one for one in self._disk}
+        made = []
+        for path in self.new:
+            folder, _, name = path.rpartition("/")
+            kin = beside[folder]
+            file = os.path.join(self.root, path)
+            made.append(kin._replace(name=name[:-3], path=path, file=file, size=-1, time=0))
+        return sorted([*self._disk, *made], key=lambda one: one.path)
+
+    def source(self, path: str) -> Source:
+        """Return one file."""
+        return next(one for one in self.sources() if one.path == path)
+
+    def read(self, path: str) -> str:
+        """Return a file's text as it would be."""
+        if path in self.texts:
+            return self.texts[path]
+        return Path(self.root, path).read_bytes().decode("utf-8")
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the Python files in a folder, without `.py`."""
+        found = {one.stem for one in Path(self.root, folder).glob("*.py")}
+        found |= {Path(one).stem for one in self.new if one.rpartition("/")[0] == folder}
+        return sorted(found)
+
+    def take(self, changed: Mapping[str, str], new: Mapping[str, str]) -> bool:
+        """Take changes; False, and nothing is taken, where a new file is there already."""
+        if any(one in self.new or Path(self.root, one).exists() for one in new):
+            return False
+        self.new |= set(new)
+        self.texts.update(changed)
+        self.texts.update(new)
+        return True
+
+    def diff(self) -> list[str]:
+        """Return the changes as people read them."""
+        out: list[str] = []
+        for path in sorted(self.texts):
+            fresh = path in self.new
+            old = "" if fresh else Path(self.root, path).read_bytes().decode("utf-8")
+            before = "/dev/null" if fresh else f"a/{path}"
+            out += difflib.unified_diff(
+                old.splitlines(), self.texts[path].splitlines(), before, f"b/{path}", lineterm=""
+            )
+        return out
+
+    def write(self) -> list[str]:
+        """Write every file, or none; return their paths. Raises UsageProblem."""
+        done: dict[str, bytes | None] = {}
+        try:
+            for path, text in sorted(self.texts.items()):
+                file = Path(self.root, path)
+                before = None if path in self.new else file.read_bytes()
+                done[path] = before
+                file.write_bytes(text.encode())
+        except OSError as error:
+            _put_back(self.root, done)
+            raise UsageProblem(
+                f"{error.filename or self.root} can't be written: {error.strerror}",
+                "Nothing was changed: what had been written is as it was.",
+                "give this user the right to write there",
+            ) from None
+        except BaseException:
+            _put_back(self.root, done)
+            raise
+        return sorted(done)
+
+
+def _put_back(root: str, before: Mapping[str, bytes | None]) -> None:
+    for path, data in before.items():
+        with contextlib.suppress(OSError):
+            if data is None:
+                Path(root, path).unlink(missing_ok=True)
+            elif Path(root, path).read_bytes() != data:
+                Path(root, path).write_bytes(data)
+
+
+def every(tree: Tree | None, root: str) -> Sequence[Source]:
+    """Return the files of a tree, or those on disk."""
+    return tree.sources() if tree is not None else sources.find(root)

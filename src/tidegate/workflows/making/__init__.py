@@ -1,0 +1,1 @@
+"""What surrounds autogenerate: how it is run, and what it asks."""

@@ -1,0 +1,314 @@
+"""An Alembic revision divided into several: both directions, their order, and what follows."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tidegate.reading.migrations import alembic_source
+from tidegate.workflows.check.edits import Fixed, Source, applied
+from tidegate.workflows.staging.django_files import without_unused
+from tidegate.workflows.staging.stage import (
+    Declined,
+    Stage,
+    definitions,
+    import_lines,
+    indented,
+    merged,
+    names_in,
+    slug,
+)
+
+INVERSE = {
+    "add_column": "drop_column", "drop_column": "add_column", "create_table": "drop_table",
+    "drop_table": "create_table", "create_index": "drop_index", "drop_index": "create_index",
+    "create_foreign_key": "drop_constraint", "create_check_constraint": "drop_constraint",
+    "create_unique_constraint": "drop_constraint", "create_primary_key": "drop_constraint",
+    "create_exclude_constraint": "drop_constraint", "alter_column": "alter_column",
+    "rename_table": "rename_table", "execute": "execute", "bulk_insert": "execute",
+}  # fmt: skip
+DATA = ("execute", "bulk_insert", "")
+
+
+@dataclass
+class Part:
+    """One revision: lines of both directions, and what goes before them."""
+
+    forward: str
+    backward: str
+    suffix: str = ""
+    atomic: bool = True
+    code: list[str] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+
+
+def function(source: Source, name: str) -> ast.FunctionDef | None:
+    """Return upgrade() or downgrade()."""
+    return next(
+        (n for n in source.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None
+    )
+
+
+def body(node: ast.FunctionDef | None) -> list[ast.stmt]:
+    """Return a function's statements without its docstring and `pass`."""
+    return [
+        one
+        for one in (node.body if node else ())
+        if not isinstance(one, ast.Pass)
+        and not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+    ]
+
+
+def called(node: ast.stmt) -> str:
+    """Return `x` of a statement `op.x(...)`; "" for any other."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    func = call.func if isinstance(call, ast.Call) else None
+    plain = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
+    return func.attr if plain and isinstance(func, ast.Attribute) else ""
+
+
+def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> Fixed:
+    """Put `stages` in the place of a statement of upgrade(); what follows goes after the last.
+
+    downgrade() is divided alike: each new revision takes back what it does.
+    """
+    upgrade, downgrade = function(source, "upgrade"), function(source, "downgrade")
+    assert upgrade is not None
+    ups, downs = body(upgrade), body(downgrade)
+    _refuse_shared_names(ups, number)
+    back = mirrored(ups, downs, number)
+    texts, indent = _lines(source, upgrade, ups)
+    behind, _ = _lines(source, downgrade, downs) if downgrade and downs else ([], indent)
+
+    def takes(begin: int, end: int) -> str:
+        """Return the lines of downgrade() that take back some statements of upgrade()."""
+        numbers = sorted(back[one] for one in range(begin, end) if one in back)
+        return "".join(behind[one] for one in numbers)
+
+    before = Part("".join(texts[:number]), takes(0, number))
+    after = Part("".join(texts[number + 1 :]), takes(number + 1, len(ups)), "rest")
+    head, tail = _comments(source, texts[number], ups[number])
+    parts = [before] if before.forward.strip() else []
+    for at, stage in enumerate(stages):
+        made = part_of(stage, indent, bool(downs))
+        made.forward = head + made.forward + tail if not at else made.forward
+        if parts and not at and stage.atomic:
+            parts[-1].forward += made.forward
+            parts[-1].backward = made.backward + parts[-1].backward
+            parts[-1].code, parts[-1].imports = made.code, made.imports
+        else:
+            parts.append(made)
+    if after.forward.strip():
+        if stages[-1].alone or not stages[-1].atomic:
+            parts.append(after)
+        else:
+            parts[-1].forward += after.forward
+            parts[-1].backward = after.backward + parts[-1].backward
+    return _written(source, parts, indent, what)
+
+
+def part_of(stage: Stage, indent: str, both: bool) -> Part:
+    """Return a stage as lines; without the way back where the divided file has none."""
+    code = [stage.code] if stage.code else []
+    by = len(indent)
+    return Part(
+        "".join(indented(one, by) + "\n" for one in stage.forward),
+        "".join(indented(one, by) + "\n" for one in stage.backward) if both else "",
+        stage.suffix, stage.atomic, code, list(stage.imports),
+    )  # fmt: skip
+
+
+def _refuse_shared_names(ups: Sequence[ast.stmt], number: int) -> None:
+    """Decline where a name that is assigned before is read after: it would be in another file."""
+    made = {
+        one.id
+        for node in ups[: number + 1]
+        for one in ast.walk(node)
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    }
+    used = {name for node in ups[number + 1 :] for name in names_in(ast.unparse(node))}
+    if made & used:
+        raise Declined(f"what follows uses {sorted(made & used)[0]}, which is made before it")
+
+
+def mirrored(ups: Sequence[ast.stmt], downs: Sequence[ast.stmt], number: int) -> dict[int, int]:
+    """Return which statement of downgrade() takes back which one of upgrade().
+
+    The one of the staged statement is left out: the stages say how they are taken back. Declines
+    where downgrade() is not upgrade() in reverse order.
+    """
+    out, at = {}, 0
+    for index in range(len(ups) - 1, -1, -1):
+        name = called(ups[index])
+        wanted = INVERSE.get(name, "")
+        if at < len(downs) and wanted and called(downs[at]) in (wanted, "execute"):
+            out[index] = at
+            at += 1
+        elif downs and name not in DATA:
+            raise Declined("downgrade() does not take back upgrade() in reverse order")
+    if at < len(downs):
+        raise Declined("downgrade() does more than take back upgrade()")
+    out.pop(number, None)
+    return out
+
+
+def backward_of(source: Source, number: int) -> str:
+    """Return the statement of downgrade() that takes back one of upgrade(); "" where none does."""
+    ups, downs = body(function(source, "upgrade")), body(function(source, "downgrade"))
+    found = mirrored(ups, downs, -1).get(number)
+    from tidegate.workflows.staging.stage import moved
+
+    return moved(source, downs[found]) if found is not None else ""
+
+
+def _lines(
+    source: Source, node: ast.FunctionDef, nodes: Sequence[ast.stmt]
+) -> tuple[list[str], str]:
+    """Return each statement's lines with the comments above it, and their indentation."""
+    skipped = [one for one in node.body if one not in nodes]
+    first = skipped[-1] if skipped and node.body[0] is skipped[0] else None
+    header = source.offset(first.end_lineno or 0, 0) if first else source.start(nodes[0])
+    edge = source.text.find("\n", header) + 1 if first else source.offset(nodes[0].lineno, 0)
+    out = []
+    for one in nodes:
+        end = source.text.find("\n", source.end(one)) + 1 or len(source.text)
+        if source.text[source.end(one) : end].strip()[:1] not in ("", "#"):
+            raise Declined("several statements stand on one line")
+        text = source.text[edge:end]
+        out.append(text if text.endswith("\n") else text + "\n")
+        edge = end
+    return out, " " * nodes[0].col_offset
+
+
+def _comments(source: Source, text: str, node: ast.stmt) -> tuple[str, str]:
+    """Return the comments above a statement, as lines."""
+    lines = text.split("\n")
+    head = [one for one in lines if one.strip().startswith("#")]
+    last = source.text[source.end(node) :].split("\n", 1)[0].strip()
+    if last.startswith("#"):
+        head.append(" " * node.col_offset + last)
+    return "".join(one + "\n" for one in dict.fromkeys(head)), ""
+
+
+def _written(source: Source, parts: Sequence[Part], indent: str, what: str) -> Fixed:
+    own = alembic_source.read(source.text, source.path, "")
+    if own is None:
+        raise Declined("it can't be read")
+    new: dict[str, str] = {}
+    before = own.id
+    for part in parts[1:]:
+        words = f"{slug(_title(source))[:30]} {part.suffix}".strip()
+        digest = hashlib.sha256(f"{before} {words} {part.forward}".encode()).hexdigest()
+        revision = digest[:12]
+        path = source.beside(f"{revision}_{slug(words)}"[:60])
+        new[path] = new_file(source, part, revision, before, words.replace("_", " "))
+        before = revision
+    others = redirected(source, own.id, before) if new else {}
+    return Fixed(source.path, _first(source, parts[0], indent), what, new, others)
+
+
+def _title(source: Source) -> str:
+    said = (ast.get_docstring(source.tree) or "").split("\n")[0].strip()
+    return "" if said.startswith(("Revision", "Revises")) else said
+
+
+def _first(source: Source, part: Part, indent: str) -> str:
+    edits = []
+    for name, text in (("upgrade", part.forward), ("downgrade", part.backward)):
+        node = function(source, name)
+        nodes = body(node)
+        if node is None or not nodes:
+            continue
+        skipped = [one for one in node.body if one not in nodes]
+        after = skipped[-1] if skipped and skipped[0] is node.body[0] else None
+        start = (
+            source.text.find("\n", source.end(after)) + 1
+            if after
+            else source.offset(nodes[0].lineno, 0)
+        )
+        above = source.text[source.text.find("\n", source.offset(node.lineno, 0)) + 1 : start]
+        if not after and above.strip():
+            start = source.text.find("\n", source.offset(node.lineno, 0)) + 1
+        end = source.text.find("\n", source.end(nodes[-1])) + 1 or len(source.text)
+        edits.append((start, end, text if text.strip() else f"{indent}pass\n"))
+    if part.code:
+        node = function(source, "upgrade")
+        assert node is not None
+        at = source.offset(node.lineno, 0)
+        edits.append((at, at, "".join(one + "\n\n\n" for one in part.code)))
+    held = {one.strip() for one in source.text.split("\n")}
+    missing = [one for one in part.imports if one not in held]
+    imports = [n for n in source.tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    if missing and imports:
+        at = source.end(imports[-1])
+        edits.append((at, at, "".join("\n" + one for one in missing)))
+    return without_unused(source, applied(source.text, edits), part.imports)
+
+
+def new_file(source: Source, part: Part, revision: str, before: str, words: str) -> str:
+    """Return the text of a new revision."""
+    code = "def both():\n" + (part.forward + part.backward) + "\n" + "\n".join(part.code)
+    imports, kept = definitions(source, code)
+    used = names_in(code) | {name for one in kept for name in names_in(ast.unparse(one))}
+    head = import_lines(source, imports, used)
+    lines = merged([*head, *(one for one in part.imports if one not in "\n".join(head))])
+    moved = [source.text[source.offset(one.lineno, 0) : source.end(one)] for one in kept]
+    returns = " -> None" if re.search(r"def upgrade\(\) *-> *None", source.text) else ""
+    says = (
+        '    """Nothing to take back."""\n'
+        if body(function(source, "downgrade"))
+        else ("    pass\n")
+    )
+    blocks = [
+        f'"""{words}\n\nRevision ID: {revision}\nRevises: {before}\n"""\n\n' + "\n".join(lines)
+        + f'\n\nrevision = "{revision}"\ndown_revision = "{before}"\n'
+        "branch_labels = None\ndepends_on = None",
+        *moved,
+        *part.code,
+        f"def upgrade(){returns}:\n{part.forward.rstrip()}",
+        f"def downgrade(){returns}:\n{(part.backward or says).rstrip()}\n",
+    ]  # fmt: skip
+    return "\n\n\n".join(blocks)
+
+
+def redirected(source: Source, own: str, last: str) -> dict[str, str]:
+    """Return the revisions that follow this one, following the last of the new ones instead."""
+    out = {}
+    for one in source.project.sources():
+        text = source.project.read(one.path) if one.framework == "alembic" else ""
+        if one.path == source.path or own not in text:
+            continue
+        record = alembic_source.read(text, one.path, one.name)
+        if record is None or own not in record.needs:
+            continue
+        other = Source(source.project, one.path, text, ast.parse(text))
+        edits = _following(other, own, last)
+        if not edits:
+            raise Declined(f"{one.path} follows it in a way that can't be rewritten")
+        header = re.search(rf"^(Revises:.*\b){re.escape(own)}\b", text, re.MULTILINE)
+        if header is not None:
+            edits.append((header.end() - len(own), header.end(), last))
+        out[one.path] = applied(text, edits)
+    return out
+
+
+def _following(other: Source, own: str, last: str) -> list[tuple[int, int, str]]:
+    out = []
+    for node in other.tree.body:
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else ([node.target] if isinstance(node, ast.AnnAssign) else [])
+        )
+        named = {one.id for one in targets if isinstance(one, ast.Name)}
+        value = getattr(node, "value", None)
+        if not named & {"down_revision", "depends_on"} or value is None:
+            continue
+        for one in ast.walk(value):
+            if isinstance(one, ast.Constant) and one.value == own:
+                text = other.of(one).replace(own, last)
+                out.append((other.start(one), other.end(one), text))
+    return out

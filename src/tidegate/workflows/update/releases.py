@@ -1,0 +1,117 @@
+"""The releases that ran well here, on record: what it takes to run one of them again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tidegate.contracts.target import Container, Target
+from tidegate.model.command import Command
+from tidegate.process import run
+from tidegate.workflows.update.state import State
+from tidegate.workflows.update.updating import Update
+
+MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One release: images, configurations and numbers of its own services, and its level.
+
+    `references` are the names under which Compose looks for its images; `level` is the last steps
+    of each database, with commas; `previous` the release that ran before it.
+    """
+
+    stamp: str
+    images: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    level: Mapping[str, str] = field(default_factory=dict)
+    revision: str = ""
+    previous: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Its name for people."""
+        return f"{self.stamp} ({self.revision})" if self.revision else self.stamp
+
+
+def load(state: State) -> list[Entry]:
+    """Return the releases on record, oldest first."""
+    return [Entry(**raw) for raw in state.releases()]
+
+
+def running(target: Target, seen: Sequence[Container], stamp: str = "") -> Entry:
+    """Return what runs of the app's own services, as an entry without a level."""
+    own = {one.name: one for one in target.services if one.built or one.app}
+    up = [one for one in seen if one.service in own and one.state in ("running", "restarting")]
+    first: dict[str, Container] = {}
+    for one in up:
+        first.setdefault(one.service, one)
+    return Entry(
+        stamp,
+        {name: one.image for name, one in first.items()},
+        {own[name].image: one.image for name, one in first.items()},
+        {name: one.config for name, one in first.items()},
+        {name: sum(one.service == name for one in up) for name in first},
+    )
+
+
+def same(one: Entry, other: Entry) -> bool:
+    """Whether both are the same images in the same configuration."""
+    return (one.images, one.configs) == (other.images, other.configs)
+
+
+def note(one: Update) -> None:
+    """Write down the release that runs well now, and the one before it where it is not known."""
+    one.state.wish(None)  # of a rollback that was cut off: this is another way
+    known = load(one.state)
+    now = running(one.target, one.seen(), time.strftime("%Y%m%d%H%M%S", time.gmtime()))
+    if known and same(known[-1], now) and not one.migrated:
+        return
+    before = known[-1] if known else None
+    if one.before.images and not (before and before.images == _own(one, one.before.images)):
+        before = _as_before(one)
+        known.append(before)
+        path, digests = one.state.kept()
+        fits = path and all(digests.get(k) == v for k, v in before.configs.items())
+        one.state.keep_of(before.stamp, Path(path).read_text("utf-8") if fits else "")
+    level = {alias: after for alias, (_, after) in one.levels.items() if after}
+    entry = Entry(now.stamp, now.images, now.references, now.configs, now.replicas, level,
+                  _revision(one.target.root), before.stamp if before else "")  # fmt: skip
+    record(one.state, [*known, entry])
+    one.state.keep_of(entry.stamp, one.target.configuration())
+
+
+def _as_before(one: Update) -> Entry:
+    """Return what ran before the update: what `remember` saw, and the level that `ask` found."""
+    was = one.before
+    images = _own(one, was.images)
+    names = {each.name: each.image for each in one.target.services}
+    level = {alias: before for alias, (before, _) in one.levels.items() if before}
+    return Entry(
+        was.stamp, images, {names[name]: image for name, image in images.items()},
+        {name: was.configs[name] for name in images},
+        {name: was.replicas[name] for name in images}, level,
+    )  # fmt: skip
+
+
+def _own(one: Update, images: Mapping[str, str]) -> dict[str, str]:
+    own = {each.name for each in one.target.services if each.built or each.app}
+    return {name: image for name, image in images.items() if name in own}
+
+
+def record(state: State, entries: Sequence[Entry]) -> None:
+    """Write the list; what is too old is forgotten with its configuration."""
+    state.record([asdict(one) for one in entries[-MOST:]])
+    for one in entries[:-MOST]:
+        state.keep_of(one.stamp, "")
+
+
+def _revision(root: Path) -> str:
+    """Return the revision that the tree is at; nothing where that can't be told."""
+    done = run(Command(("git", "rev-parse", "--short", "HEAD"), cwd=str(root)), 10)
+    return done.out.strip() if done.ok else ""

@@ -1,0 +1,340 @@
+"""The story of `tidegate rollback` through a target: lower the schema, run the release before it.
+
+`look` changes nothing. `go` can be cut off at any point: a later rollback goes on to the same goal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tidegate.contracts.target import Service
+from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
+from tidegate.workflows.update import insiding, lowering, releases
+from tidegate.workflows.update.releases import Entry
+from tidegate.workflows.update.standing import needs
+from tidegate.workflows.update.updating import Update, settled, unwell
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asked for: a release, a step or a run; the way; which databases."""
+
+    to: str = ""
+    way: str = ""
+    source: str = ""
+    databases: str = ""
+    safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """What is to be done: the release to run, if one is meant, and each database's plan."""
+
+    wish: Wish
+    goal: Entry | None
+    now: Entry
+    why: str
+    plans: tuple[dict[str, Any], ...] = ()
+    words: tuple[tuple[str, ...], ...] = ()
+    configuration: str = ""
+
+    @property
+    def changes(self) -> list[str]:
+        """Return the services that get another image or configuration."""
+        goal = self.goal
+        if goal is None:
+            return []
+        return sorted(
+            name
+            for name in {*goal.images, *self.now.images}
+            if goal.images.get(name) != self.now.images.get(name)
+            or goal.configs.get(name) != self.now.configs.get(name)
+        )
+
+    @property
+    def steps(self) -> list[str]:
+        """Return the steps that are undone."""
+        return [step["id"] for plan in self.plans for step in plan["steps"]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return {
+            "release": self.goal.stamp if self.goal else None,
+            "revision": self.goal.revision if self.goal else None,
+            "why": self.why,
+            "services": self.changes,
+            "databases": list(self.plans),
+        }
+
+
+def look(one: Update, wish: Wish) -> Rolling:
+    """Find the release and what its schema needs; nothing is changed."""
+    one.target.reach()
+    _provide(one)
+    known = releases.load(one.state)
+    now = releases.running(one.target, one.seen())
+    configuration, standing = _knowing(one)
+    goal, why = _goal(one, wish, known, now, (configuration, standing))
+    rolling = Rolling(wish, goal, now, why, configuration=configuration)
+    words = _words(rolling, standing)
+    plans = tuple(lowering.planned(one, some, configuration) for some in words)
+    rolling = replace(rolling, plans=plans, words=tuple(words))
+    if goal is None and wish.to:
+        goal = _standing_at(known, plans)
+        why = "its schema is the one asked for" if goal else why
+        rolling = replace(rolling, goal=goal, why=why)
+    if rolling.goal:
+        _refuse_lost_images(one, rolling.goal)
+    return rolling
+
+
+def _provide(one: Update) -> None:
+    """Start the database where it does not run; nothing of the app is."""
+    running = {each.service for each in one.seen() if each.up}
+    absent = [s.name for s in needs(one.target, one.target.migrator) if s.name not in running]
+    if absent:
+        one.tell.stage("start", "", f"{', '.join(absent)}: not running, and needed")
+        one.must(one.target.starting(absent), f"{absent[0]} can't be started")
+
+
+def _knowing(one: Update) -> tuple[str, dict[str, Any]]:
+    """Return the configuration whose image knows all applied steps, and how it sees them.
+
+    After an update that failed it is the failed image; else the one that runs, or a newer one.
+    """
+    reference = lowering.image_of(one.target)
+    service = next((s.name for s in one.target.services if s.image == reference), "")
+    kept = [name for name in reversed(one.target.kept()) if f":{service}-" in name]
+    first: tuple[str, dict[str, Any]] | None = None
+    for image in dict.fromkeys(["", one.target.keeping(service, "failed"), *kept]):
+        if image and not one.target.image_id(image):
+            continue
+        configuration = lowering.with_image(one, image)
+        argv = ("--format", "json", "status")
+        found = insiding.status(one.target.inside(argv, configuration=configuration))
+        first = first or (configuration, found)
+        if not any(database["unknown"] for database in found["databases"]):
+            return configuration, found
+    assert first is not None
+    unknown = [step for database in first[1]["databases"] for step in database["unknown"]]
+    raise PolicyRefused(
+        f"no image here knows {', '.join(unknown[:5])}, which the database has",
+        "Only the code that has a step can undo it. Nothing was changed.",
+        "check out the newer code, then: tidegate up --dry-run, docker compose build",
+    )
+
+
+def _goal(
+    one: Update,
+    wish: Wish,
+    known: Sequence[Entry],
+    now: Entry,
+    seen: tuple[str, Mapping[str, Any]],
+) -> tuple[Entry | None, str]:
+    """Return the release to run, and why this one."""
+    configuration, standing = seen
+    if wish.to:
+        fits = [entry for entry in known if _is_named(entry, wish.to)]
+        return (fits[-1], "as asked for") if fits else (None, "no release on record is meant")
+    if cut := one.state.wished().get("goal"):
+        entry = next((entry for entry in known if entry.stamp == cut), None)
+        if entry:
+            return entry, "a rollback to it was cut off"
+    current = next((entry for entry in reversed(known) if entry.images == now.images), None)
+    if current is None:
+        if known:
+            raise UsageProblem(
+                "what runs is no release on record",
+                "On record are: " + ", ".join(entry.shown for entry in known) + ".",
+                f"name the one to go back to: tidegate rollback --to {known[-1].stamp} --plan",
+            )
+        return None, "no release is on record: `tidegate up` writes them down"
+    if _is_above(one, current, standing, configuration):
+        return current, "it runs, and the schema stands higher than its own"
+    before = next((entry for entry in known if entry.stamp == current.previous), None)
+    if before is None:
+        raise UsageProblem(
+            f"no release before {current.shown}, which runs, is on record",
+            "`tidegate up` writes each release down.",
+            "name a step that shall be the last: tidegate rollback --to STEP --plan",
+        )
+    return before, f"it ran before {current.shown}"
+
+
+def _is_named(entry: Entry, text: str) -> bool:
+    is_revision = len(text) > 6 and entry.revision and text.startswith(entry.revision)
+    return bool(entry.stamp == text or entry.revision == text or is_revision)
+
+
+def _is_above(one: Update, entry: Entry, standing: Mapping[str, Any], configuration: str) -> bool:
+    """Whether a database has steps that were not there when the release came to run."""
+    for database in standing["databases"]:
+        level = entry.level.get(database["alias"], "")
+        now = ",".join(database.get("level", ())) or "zero"
+        words = ("--databases", database["alias"], "--level", level)
+        if level and level != now and lowering.planned(one, words, configuration)["steps"]:
+            return True
+    return False
+
+
+def _words(rolling: Rolling, standing: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the inside's words for each database."""
+    wish = rolling.wish
+    more = [word for flag, value in (("--way", wish.way), ("--from", wish.source)) if value
+            for word in (flag, value)]  # fmt: skip
+    wanted = [name for name in wish.databases.split(",") if name]
+    aliases = wanted or [database["alias"] for database in standing["databases"]]
+    if rolling.goal is not None:
+        levels = rolling.goal.level
+        if not levels:
+            raise UsageProblem(
+                f"the level of release {rolling.goal.shown} is not on record", "",
+                "name the step that shall be the last: tidegate rollback --to STEP --plan",
+            )  # fmt: skip
+        return [("--databases", alias, "--level", levels[alias], *more)
+                for alias in aliases if alias in levels]  # fmt: skip
+    if len(aliases) > 1:
+        raise UsageProblem(
+            f"the project has {len(aliases)} databases", "One goes back at a time.",
+            f"name it: --databases {aliases[0]}",
+        )  # fmt: skip
+    to = ("--to", wish.to) if wish.to else ()
+    return [("--databases", aliases[0], *to, *more)]
+
+
+def _standing_at(known: Sequence[Entry], plans: Sequence[Mapping[str, Any]]) -> Entry | None:
+    """Return the newest release whose level is what remains."""
+    wanted = {plan["database"]: ",".join(plan["level"]) or "zero" for plan in plans}
+    fits = [one for one in known if all(one.level.get(a) == level for a, level in wanted.items())]
+    return fits[-1] if fits else None
+
+
+def _refuse_lost_images(one: Update, goal: Entry) -> None:
+    lost = [name for name, image in goal.images.items() if not one.target.image_id(image)]
+    if lost:
+        raise PolicyRefused(
+            f"the image of {lost[0]} in release {goal.shown} is no longer here",
+            "Images of the last releases are kept; the setting `keep` says of how many.",
+            "build it from its revision: git checkout, then tidegate up",
+        )
+
+
+def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any]:
+    """Lower the schema, then run the release; `words` are the approvals, by database."""
+    with one.state.held():
+        if rolling.goal:
+            one.state.wish({"goal": rolling.goal.stamp})
+            _keep_images(one)
+        try:
+            _lower(one, rolling, words)
+            if rolling.goal:
+                _run(one, rolling, rolling.goal)
+        except TidegateError:
+            raise
+        except BaseException:
+            one.tell.warn(
+                "cut off: run tidegate rollback again, and it goes on to the same release"
+            )
+            raise
+        one.state.wish(None)
+    return {**rolling.as_dict(), "outcome": "done", "replaced": one.replaced,
+            "seconds": {name: round(took, 2) for name, took in one.seconds.items()}}  # fmt: skip
+
+
+def _keep_images(one: Update) -> None:
+    """Give what runs now a name that no build takes away: to look at it, and for a way forward."""
+    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+    for name, image in releases.running(one.target, one.seen()).images.items():
+        one.must(one.target.tagging(image, one.target.keeping(name, stamp)), "an image got no name")
+
+
+def _lower(one: Update, rolling: Rolling, words: Mapping[str, str]) -> None:
+    with one.stage("schema"):
+        for plan, some in zip(rolling.plans, rolling.words, strict=True):
+            if not plan["steps"]:
+                one.tell.stage("rollback", plan["database"], "its schema is at that level")
+                continue
+            word = words.get(plan["database"], "")
+            more = ("--safe",) if rolling.wish.safe else (("--approve", word) if word else ())
+            lowering.run(one, (*some, *more), rolling.configuration)
+            one.lowered += [step["id"] for step in plan["steps"]]
+
+
+def _run(one: Update, rolling: Rolling, goal: Entry) -> None:
+    """Run the release's images in its configuration, and watch them."""
+    path = _configuration(one, goal)
+    try:
+        with one.stage("replace"):
+            for reference, image in goal.references.items():
+                if one.target.image_id(reference) != image:
+                    one.must(one.target.tagging(image, reference), f"{reference} can't be named")
+            for service in one.target.services:
+                _replace(one, rolling, goal, service, path)
+        with one.stage("verify"):
+            services = [each for each in one.target.services if each.name in goal.images]
+            ill = settled(one, services, one.target.number("settle"))
+            if ill:
+                raise unwell(one, ill, f"release {goal.shown} is not well")
+    except TidegateError as error:
+        raise UpdateNotUndone(
+            error.what,
+            "\n".join([_schema(one), *error.meaning.splitlines()]),
+            "see tidegate status; or go forward again: correct it, then tidegate up",
+        ) from error
+    _remember(one, goal, path)
+    one.tell.stage("verify", "", f"release {goal.shown} runs", one.seconds["verify"])
+
+
+def _schema(one: Update) -> str:
+    if not one.lowered:
+        return "The schema was at its level already."
+    return f"The schema is at its level: {len(one.lowered)} steps were undone."
+
+
+def _configuration(one: Update, goal: Entry) -> str:
+    """Return the file with the release's configuration; empty where the project's own is it."""
+    now = one.target.digests()
+    if all(now.get(name) == digest for name, digest in goal.configs.items()):
+        return ""
+    path = one.state.kept_of(goal.stamp)
+    if not path:
+        one.tell.warn("the configuration of that release was not kept: its images start with "
+                      "today's")  # fmt: skip
+    return path
+
+
+def _replace(
+    one: Update, rolling: Rolling, goal: Entry, service: Service, configuration: str
+) -> None:
+    image = goal.images.get(service.name)
+    own = [each for each in one.seen() if each.service == service.name]
+    if image is None:
+        if own and service.name in rolling.now.images:
+            one.tell.stage("replace", service.name, "was not in that release: removed")
+            one.must(one.target.removing(service.name), f"{service.name} can't be removed")
+        return
+    digest = goal.configs.get(service.name, "")
+    replicas = goal.replicas.get(service.name, 1)
+    fine = [each for each in own if each.up and each.image == image and each.config == digest]
+    if len(fine) == replicas == len(own):
+        return
+    one.replaced.append(service.name)
+    one.tell.stage("replace", service.name, f"image {image[7:19]} again")
+    command = one.target.replacing(service.name, replicas, configuration)
+    one.must(command, f"{service.name} can't be replaced")
+
+
+def _remember(one: Update, goal: Entry, path: str) -> None:
+    """From now on it is the release that runs: what came after it is no way to go back to."""
+    known = releases.load(one.state)
+    at = next(n for n, entry in enumerate(known) if entry.stamp == goal.stamp)
+    for entry in known[at + 1 :]:
+        one.state.keep_of(entry.stamp, "")
+    releases.record(one.state, known[: at + 1])
+    kept = one.state.kept_of(goal.stamp)
+    if kept:
+        with open(kept, encoding="utf-8") as file:
+            one.state.keep(file.read(), goal.configs)

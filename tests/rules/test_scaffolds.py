@@ -1,0 +1,136 @@
+"""`make --data`, `--expand drop:` and `--contract drop:`: what they write runs, both ways."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import rule_examples, staged
+from support.postgres import Server
+from support.staged import Folder
+from tidegate.contracts.rule import Example
+from tidegate.errors import UsageProblem
+from tidegate.workflows.check.review import review
+from tidegate.workflows.check.tree import Tree
+from tidegate.workflows.staging import making
+
+pytest.importorskip("django")
+pytest.importorskip("alembic")
+pytest.importorskip("pgparse")
+OFF = {"TIDEGATE_CACHE": "off"}
+APPS = {"django": "shop", "alembic": ""}
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["django", "alembic"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    """A project with the shop's first migration."""
+    made = Folder(tmp_path, request.param)
+    (tmp_path / "tidegate.toml").write_text('[check]\ndatabase = "postgresql"\n', "utf-8")
+    made.write(rule_examples.files(Example(request.param, "", ""), "")[:1])
+    return made
+
+
+@pytest.fixture
+def database(servers: Callable[[str], Server]) -> tuple[Server, str]:
+    server, name = servers("newest"), f"scaffold_{next(_numbers)}"
+    server.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
+    return server, name
+
+
+def run(folder: Folder, database: tuple[Server, str], back: bool = False) -> None:
+    server, name = database
+    customer, order = staged.TABLES[folder.framework]
+    rows = staged.ROWS.format(customer=customer, order=order)
+    staged.run(folder, server.url(dbname=name), lambda: server.sql(rows, dbname=name), back)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_data_migration_sets_and_takes_back(
+    folder: Folder, database: tuple[Server, str], tmp_path: Path, back: bool
+) -> None:
+    """Rows are set in batches, taken back by --undo, and the run is forgotten; no finding."""
+    order = staged.TABLES[folder.framework][1]
+    tree = Tree(str(tmp_path))
+    wanted = making.Data("fill the notes", order, "note = 'n' || total", "total > 200",
+                         "note = NULL")  # fmt: skip
+    (path,) = making.data(tree, APPS[folder.framework], wanted)
+    assert "fill_the_notes" in path
+    assert not (tmp_path / path).exists()
+    tree.write()
+    found = review(str(tmp_path), [str(tmp_path / path)], environ=OFF).findings
+    assert [one.rule for one in found if one.severity != "info"] == []
+    run(folder, database, back)
+    server, name = database
+    count = f"SELECT count(*) FROM {order} WHERE note = 'n' || total"
+    assert server.sql(count, name) == ("0" if back else "20")
+    nulls = server.sql(f"SELECT count(*) FROM {order} WHERE note IS NULL", name)
+    assert nulls == ("40" if back else "0")
+    noted = server.sql("SELECT count(*) FROM tidegate_backfill", name)
+    assert noted == ("0" if back else "1")
+
+
+def test_a_scaffold_that_nobody_filled_in_does_not_run(
+    folder: Folder, database: tuple[Server, str], tmp_path: Path
+) -> None:
+    """Without --set there is an example to write over, and it says so when it is run."""
+    tree = Tree(str(tmp_path))
+    making.data(tree, APPS[folder.framework], making.Data("fill"))
+    tree.write()
+    with pytest.raises(NotImplementedError, match="write what is set"):
+        run(folder, database)
+
+
+def test_a_column_is_dropped_in_two_releases(
+    folder: Folder, database: tuple[Server, str], tmp_path: Path
+) -> None:
+    """Between the two a row without it can be written; then it goes; no error is found."""
+    named = "drop:order.reference" if folder.framework == "django" else "drop:orders.reference"
+    tree = Tree(str(tmp_path))
+    expanded = making.expand(tree, "", named)
+    tree.write()
+    run(folder, database)
+    server, name = database
+    order = staged.TABLES[folder.framework][1]
+    server.sql(f"INSERT INTO {order} (id, customer_id) VALUES (99, 1)", dbname=name)
+    tree = Tree(str(tmp_path))
+    ended = making.contract(tree, "", named)
+    tree.write()
+    for paths in (expanded, ended):
+        found = review(str(tmp_path), [str(tmp_path / one) for one in paths], environ=OFF).findings
+        assert [one.rule for one in found if one.severity == "error"] == []
+    server.sql(f"CREATE DATABASE {name}_end STRATEGY file_copy")
+    run(folder, (server, name + "_end"))
+    columns = server.sql(
+        f"SELECT string_agg(attname, ' ') FROM pg_attribute WHERE attrelid = '{order}'::regclass "
+        "AND attnum > 0 AND NOT attisdropped", name + "_end",
+    )  # fmt: skip
+    assert columns == "id customer_id note total placed"
+    if folder.framework == "django":
+        return
+    server.sql(f"CREATE DATABASE {name}_back STRATEGY file_copy")
+    with pytest.raises(Exception, match="null values"):  # what was dropped is gone
+        run(folder, (server, name + "_back"), back=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("rename:orders.reference", "is not a change"),
+        ("drop:nothing.reference", "make no column nothing.reference"),
+        ("rename:orders.id=number", "the database counts up"),
+        ("drop:orders.note", "there is nothing to expand"),
+    ],
+)
+def test_what_can_t_be_expanded_is_refused(tmp_path: Path, said: str, answer: str) -> None:
+    """With the reason, and nothing is written."""
+    made = Folder(tmp_path, "alembic")
+    (tmp_path / "tidegate.toml").write_text('[check]\ndatabase = "postgresql"\n', "utf-8")
+    made.write(rule_examples.files(Example("alembic", "", ""), "")[:1])
+    tree = Tree(str(tmp_path))
+    with pytest.raises(UsageProblem, match=answer):
+        making.expand(tree, "", said)
+    assert tree.texts == {}
