@@ -79,7 +79,7 @@ def test_a_file_that_changed_since_is_judged_by_itself(
     alembic: SmallProject, deployed: Deploy, plan: Any, tidegate: Runner
 ) -> None:
     """The plan's word is not taken for it: the error stays, and the step is named."""
-    database = deployed(project)
+    database = deployed(alembic)
     step = alembic.add(INDEX)
     made = plan(alembic, database.url)
     with alembic.files[step].open("a", encoding="utf-8") as file:

@@ -18,7 +18,6 @@ from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
 from tidegate.rehearsal.rehearse import Rehearsal
 
-
 Job = Callable[[Rehearsal, dict[str, Any]], None]
 
 
