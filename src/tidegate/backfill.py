@@ -86,18 +86,20 @@ def backfill(
             return state
         state.total = session.estimate(table)
         tell = progress or _Line()
-        ordinary = _Batch(session, table, set, where, key, lock_timeout)
+        kind = _OneTrip if session.vendor == "postgresql" else _Batch
+        ordinary = kind(session, table, set, where, key)
         began, before, vacuumed = time.monotonic(), state.seconds, state.rows
-        while (bound := ordinary.bound(state)) is not None:
-            took = _patiently(ordinary, state, bound, least)
-            state.seconds = before + time.monotonic() - began
-            state.size = int(min(most, max(least, state.size * _factor(target, took))))
-            tell(state)
-            if vacuum and state.total and state.rows - vacuumed > state.total / VACUUMS:
-                session.vacuum(table)
-                vacuumed = state.rows
-            time.sleep(took * rest)
-            session.wait_for_replicas(max_lag)
+        with session.limited(lock_timeout):
+            while (bound := ordinary.bound(state)) is not None:
+                took = _patiently(ordinary, state, bound, least)
+                state.seconds = before + time.monotonic() - began
+                state.size = int(min(most, max(least, state.size * _factor(target, took))))
+                tell(state)
+                if vacuum and state.total and state.rows - vacuumed > state.total / VACUUMS:
+                    session.vacuum(table)
+                    vacuumed = state.rows
+                time.sleep(took * rest)
+                session.wait_for_replicas(max_lag)
         state.finished = True
         session.run(f"UPDATE {NOTES} SET finished = 1 WHERE name = {quoted(state.name)}")
         tell(state)
@@ -129,43 +131,75 @@ def _factor(target: float, took: float) -> float:
 class _Batch:
     """The statements of one backfill."""
 
-    def __init__(
-        self, session: _Session, table: str, set: str, where: str, key: str, lock_timeout: float
-    ) -> None:
+    def __init__(self, session: _Session, table: str, set: str, where: str, key: str) -> None:
         self.session = session
         self.table, self.set, self.where, self.key = table, set, where, key
-        self.lock_timeout = lock_timeout
 
     def bound(self, state: State) -> object:
         """Return the last key of the next batch; None at the end of the table."""
-        above = "" if state.last is None else f"WHERE {self.key} > {quoted(state.last)} "
-        order = f"FROM {self.table} {above}ORDER BY {self.key}"
-        rows = self.session.run(f"SELECT {self.key} {order} LIMIT 1 OFFSET {state.size - 1}")
-        if not rows:
-            rows = self.session.run(f"SELECT {self.key} {order} DESC LIMIT 1")
+        rows = self.session.run(self._ahead(state))
+        return rows[0][0] if rows else self._last(state)
+
+    def _ahead(self, state: State) -> str:
+        return f"SELECT {self.key} {self._order(state)} LIMIT 1 OFFSET {state.size - 1}"
+
+    def _last(self, state: State) -> object:
+        rows = self.session.run(f"SELECT {self.key} {self._order(state)} DESC LIMIT 1")
         return rows[0][0] if rows else None
+
+    def _order(self, state: State) -> str:
+        above = "" if state.last is None else f"WHERE {self.key} > {quoted(state.last)} "
+        return f"FROM {self.table} {above}ORDER BY {self.key}"
+
+    def _update(self, state: State, bound: object) -> str:
+        above = "" if state.last is None else f"{self.key} > {quoted(state.last)} AND "
+        also = f" AND ({self.where})" if self.where else ""
+        upto = f"{self.key} <= {quoted(bound)}"
+        return f"UPDATE {self.table} SET {self.set} WHERE {above}{upto}{also}"
+
+    def _note(self, state: State, bound: object, count: str) -> str:
+        return (
+            f"UPDATE {NOTES} SET last = {quoted(str(bound))}, kind = {quoted(_kind(bound))}, "
+            f"done = done + {count}, seconds = {state.seconds:.3f} "
+            f"WHERE name = {quoted(state.name)}"
+        )
 
     def run(self, state: State, bound: object) -> None:
         """Write one batch and how far that is, in one transaction."""
         session = self.session
-        above = "" if state.last is None else f"{self.key} > {quoted(state.last)} AND "
-        also = f" AND ({self.where})" if self.where else ""
-        session.begin(self.lock_timeout)
+        session.run("BEGIN")
         try:
-            count = session.update(
-                f"UPDATE {self.table} SET {self.set} WHERE {above}{self.key} <= {quoted(bound)}"
-                f"{also}"
-            )
-            session.run(
-                f"UPDATE {NOTES} SET last = {quoted(str(bound))}, kind = {quoted(_kind(bound))}, "
-                f"done = {state.rows + count}, seconds = {state.seconds:.3f} "
-                f"WHERE name = {quoted(state.name)}"
-            )
+            count = session.update(self._update(state, bound))
+            session.run(self._note(state, bound, str(count)))
             session.run("COMMIT")
         except BaseException:
             session.roll_back()
             raise
         state.rows += count
+        state.batches += 1
+        state.last = bound
+
+
+class _OneTrip(_Batch):
+    """PostgreSQL's: a batch with its note is one trip, the next bound with the count another."""
+
+    def bound(self, state: State) -> object:
+        """Return the last key of the next batch, and take in what the last one wrote."""
+        row = self.session.run(
+            f"SELECT ({self._ahead(state)}), (SELECT done FROM {NOTES} "
+            f"WHERE name = {quoted(state.name)}), {self.session.lag}"
+        )[0]
+        state.rows, self.session.behind = int(str(row[1])), float(str(row[2]))
+        return row[0] if row[0] is not None else self._last(state)
+
+    def run(self, state: State, bound: object) -> None:
+        """Write one batch and how far that is: a DO block is a transaction of its own."""
+        self.session.run(
+            "DO $tidegate$ DECLARE written bigint; BEGIN "
+            f"EXECUTE $tidegate_batch${self._update(state, bound)}$tidegate_batch$; "
+            "GET DIAGNOSTICS written = ROW_COUNT; "
+            f"{self._note(state, bound, 'written')}; END $tidegate$"
+        )
         state.batches += 1
         state.last = bound
 
@@ -223,11 +257,15 @@ def quoted(value: object) -> str:
 class _Session:
     """One connection in autocommit, of whichever framework; statements pass the framework."""
 
+    lag = (
+        "(SELECT coalesce(max(extract(epoch FROM replay_lag)), 0)::float8 FROM pg_stat_replication)"
+    )
+
     def __init__(self, execute: Callable[[str], Any], vendor: str, raw: Any) -> None:
         self._execute = execute
         self.vendor = vendor
         self._raw = raw
-        self._lag = vendor == "postgresql"
+        self.behind = 0.0
 
     def run(self, sql: str) -> Rows:
         """Run one statement; return its rows."""
@@ -255,11 +293,21 @@ class _Session:
                 "`with op.get_context().autocommit_block():`"
             )
 
-    def begin(self, lock_timeout: float) -> None:
-        """Open the batch's transaction."""
-        self.run("BEGIN")
-        if self.vendor == "postgresql":
-            self.run(f"SET LOCAL lock_timeout = {int(lock_timeout * 1000)}")
+    @contextmanager
+    def limited(self, lock_timeout: float) -> Iterator[None]:
+        """Bound the waiting for locks meanwhile."""
+        if self.vendor != "postgresql":
+            yield
+            return
+        before = self.run("SHOW lock_timeout")[0][0]
+        self.run(f"SET lock_timeout = {int(lock_timeout * 1000)}")
+        try:
+            yield
+        finally:
+            try:
+                self.run(f"SET lock_timeout = {quoted(before)}")
+            except Exception:
+                pass  # the session is gone; why is the error that counts
 
     def roll_back(self) -> None:
         """Take the batch back; its own error is the one that counts."""
@@ -279,22 +327,15 @@ class _Session:
         """Let the space of dead rows be used again; a role that may not is left alone."""
         if self.vendor == "postgresql":
             try:
-                self.run(f"VACUUM {table}")
+                self.run(f"VACUUM (TRUNCATE OFF) {table}")  # truncating locks everybody out
             except Exception:
                 pass
 
     def wait_for_replicas(self, most: float) -> None:
-        """Wait while a replica is too far behind; where it can't be asked, don't."""
-        while self._lag:
-            try:
-                rows = self.run("SELECT coalesce(max(extract(epoch FROM replay_lag)), 0)::float8 "
-                                "FROM pg_stat_replication")  # fmt: skip
-            except Exception:
-                self._lag = False
-                return
-            if float(str(rows[0][0])) <= most:
-                return
+        """Wait while a replica is too far behind."""
+        while self.behind > most:
             time.sleep(1.0)
+            self.behind = float(str(self.run(f"SELECT {self.lag}")[0][0]))
 
 
 @contextmanager

@@ -48,6 +48,20 @@ def test_status(running: Stack) -> None:
     assert all(set(one) >= {"name", "state", "health"} for one in found["services"])
 
 
+def test_plan_against_a_service(running: Stack, tmp_path: Path) -> None:
+    """`plan --against db` reads the service's own database from here, with the project's login."""
+    out = tmp_path / "plan.json"
+    env = {"POSTGRES_HOST": "db", "POSTGRES_PASSWORD": PASSWORD, "XDG_CACHE_HOME": str(tmp_path)}
+    done = running.start("plan", "--against", "db", "-o", str(out), env=env).end(240)
+    assert done.code == 0, done.said
+    assert "nothing is pending" in done.out
+    assert f"{out} is written; there is nothing in it to apply" in done.err
+    assert json.loads(out.read_text())["level"]["applied"] > len(running.applied())
+    wrong = running.start("plan", "--against", "dp", env=env).end(60)
+    assert wrong.code == 2
+    assert "The services are: db, web" in wrong.err
+
+
 def test_run_takes_the_running_container_and_its_exit_code(running: Stack) -> None:
     """The command's output and exit code are its own; `manage.py` needs no `python`."""
     assert "in the running container" in exited(running, ["run", "--", "sh", "-c", "exit 7"], 7).err

@@ -206,10 +206,11 @@ def test_a_half_that_is_not_as_it_was(tidegate: Runner, pair: SmallProject, depl
     assert again.code == 0, again.said
 
 
-def test_an_autovacuum_makes_way(tidegate: Runner, pair: SmallProject, deployed) -> None:
+def test_an_autovacuum_makes_way(tidegate: Runner, pair: SmallProject, fresh: Fresh) -> None:
     """An autovacuum that a brief request would never move is moved, and the step is applied."""
-    database = deployed(pair)
+    database = fresh("spare")
     assert database.server
+    assert tidegate("migrate", cwd=pair.root, env=database.environ).code == 0
     database.rows(
         "CREATE TABLE big (id integer, word text) WITH (autovacuum_vacuum_cost_delay = 100, "
         "autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1, "

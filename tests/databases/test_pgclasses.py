@@ -37,7 +37,7 @@ from tidegate.databases.pgclasses import (
         ("LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE", GENTLE),
         ("LOCK TABLE a IN SHARE MODE", BLOCKING),
         ("LOCK TABLE a", BLOCKING),
-        ("VACUUM a", GENTLE),
+        ("VACUUM a", ROWS),
         ("VACUUM FULL a", BLOCKING),
         ("VACUUM (FULL, ANALYZE) a", BLOCKING),
         ("COMMENT ON TABLE a IS 'ALTER TABLE a'", GENTLE),

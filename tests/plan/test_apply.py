@@ -50,6 +50,9 @@ def test_a_plan_is_applied_and_written_down(
     project.add("CREATE TABLE planned (id integer)")
     planned = plan(project, database.url)
     name = planned.document["plan"]
+    word = f" --approve {name}" if planned.document["needs_approval"] else ""
+    assert planned.ended.err.endswith(f"is written; next: tidegate apply {planned.path}{word}\n")
+    assert "rehearsing 1 step of" in planned.ended.err
     done = apply(planned, project, database.url, "--approve", name)
     assert done.code == 0, done.said
     assert "planned" in database.tables()

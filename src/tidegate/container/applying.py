@@ -157,7 +157,7 @@ def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) 
     why = "" if raising.again else ledger.held_back(election.query, alias, pending)
     if why:
         raise PolicyRefused(
-            f"{len(verdict.pending)} steps of {alias} are not applied by a start: {why}",
+            f"{words.pending(len(verdict.pending))} in {alias}, and not applied by a start: {why}",
             "A start of the newer release would undo the rollback. Nothing was applied.",
             "start the older image; to apply them all the same: tidegate migrate",
         )

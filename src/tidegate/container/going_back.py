@@ -27,6 +27,7 @@ from tidegate.errors import ElectionNotWon, PolicyRefused, StepFailed, Stopped, 
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
+from tidegate.model.words import counted
 
 
 def refuse_loss(found: Plan) -> None:
@@ -126,7 +127,7 @@ def _check(raising: Raising, now: Plan) -> None:
     left = [step.id for step in now.steps if step.id in verdict.applied]
     if left:
         raise StepFailed(
-            f"{now.alias} still has {len(left)} steps after the framework said they are undone",
+            f"{now.alias} still has {counted(len(left), 'step')} after the framework was done",
             f"Still applied: {', '.join(left[:5])}.",
             "see `tidegate status`",
         )

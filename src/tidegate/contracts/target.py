@@ -117,6 +117,12 @@ class Target(Protocol):
     def containers(self) -> list[Container]:
         """Return the containers of the services, running or not; no one-off ones."""
 
+    def address(self, service: str, port: int) -> tuple[str, str]:
+        """Return (host, port) where a port of the service's running container is reached from here.
+
+        Raises NotReady where none runs, or none can be reached.
+        """
+
     def image_id(self, reference: str) -> str:
         """Return the id of an image, or an empty string."""
 

@@ -71,4 +71,6 @@ def _look(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Rehear
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # thousands of models are not taken down one by one

@@ -92,6 +92,21 @@ BEGIN
     END LOOP;
   END IF;
 END $$""",
+    # Runs each statement and takes it back; the numbers of those that fail, with the error.
+    """CREATE FUNCTION tidegate_rehearsal.tried(words text[], modes text[])
+RETURNS TABLE (place integer, error text) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. coalesce(array_length(words, 1), 0) LOOP
+    place := i;
+    BEGIN
+      IF modes[i] = 'replica' THEN SET LOCAL session_replication_role = replica; END IF;
+      EXECUTE words[i];
+      RAISE EXCEPTION USING errcode = 'TG000';
+    EXCEPTION WHEN SQLSTATE 'TG000' THEN NULL;
+      WHEN OTHERS THEN error := SQLERRM; RETURN NEXT;
+    END;
+  END LOOP;
+END $$""",
     "CREATE EVENT TRIGGER tidegate_rehearsal_end ON ddl_command_end "
     "EXECUTE FUNCTION tidegate_rehearsal.note()",
     "CREATE EVENT TRIGGER tidegate_rehearsal_drop ON sql_drop "

@@ -225,7 +225,7 @@ class Rehearsal:
                        "difference": pgschema.difference(schemas[0], bottom)})  # fmt: skip
         quiet = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None)
         try:
-            self.runs.up(connection, quiet)
+            self.runs.again(connection, down[::-1], quiet)
         except Exception as error:
             self.emit({"event": "failed", "step": quiet.step, "sql": quiet.failing,
                        "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],

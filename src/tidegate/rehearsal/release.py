@@ -82,39 +82,44 @@ class Release:
         session.aside(lambda: self._learn(shapes, columns))
 
     def _learn(self, shapes: Sequence[Shape], columns: dict[tuple[str, str], list[Column]]) -> None:
+        """Keep the first form of each statement that works at the deployed level."""
+        every: list[list[Statement]] = []
         for shape in shapes:
             known = _find(shape, columns)
             if known is None or shape.table in BOOKS:
                 continue
-            every = list(_statements(shape, {one.name: one for one in known}, self._session.vendor))
-            if self._all_good([forms[0] for forms in every]):
-                self.statements += [forms[0] for forms in every]
-                continue
-            for forms in every:
-                good = next((one for one in forms if not self._try(one)), None)
-                if good is not None:
-                    self.statements.append(good)
+            named = {one.name: one for one in known}
+            every += [list(forms) for forms in _statements(shape, named, self._session.vendor)]
+        good: dict[int, Statement] = {}
+        for depth in range(max(map(len, every), default=0)):
+            left = [
+                (number, forms[depth])
+                for number, forms in enumerate(every)
+                if number not in good and depth < len(forms)
+            ]
+            failed = self._tried([one for _, one in left])
+            good.update({n: one for place, (n, one) in enumerate(left) if place not in failed})
+        self.statements = [good[number] for number in sorted(good)]
 
-    def _all_good(self, statements: Sequence[Statement]) -> bool:
-        """Try several at once, where the session takes several in one message."""
-        if not isinstance(self._session, SideSession):
-            return False
-        back = "ROLLBACK TO SAVEPOINT tidegate_probe"
-        run = self._session.run
-        try:
-            run("SAVEPOINT tidegate_probe; " + "; ".join(f"{s.sql}; {back}" for s in statements))
-        except Exception:
-            run(back)
-            return False
-        return True
+    def _tried(self, statements: Sequence[Statement]) -> dict[int, str]:
+        """Run each and take it back; return the errors by place."""
+        if self._session.vendor != "postgresql":
+            errors = ((place, self._try(one)) for place, one in enumerate(statements))
+            return {place: error for place, error in errors if error}
+        if not statements:
+            return {}
+        words = ", ".join(_quoted(one.sql) for one in statements)
+        modes = ", ".join(_quoted(one.mode) for one in statements)
+        rows = self._session.run(
+            f"SELECT place, error FROM tidegate_rehearsal.tried(ARRAY[{words}], ARRAY[{modes}])"
+        )
+        return {int(str(place)) - 1: str(error) for place, error in rows}
 
     def _try(self, one: Statement) -> str:
         """Run it in a savepoint and take it back; return the error, or an empty string."""
         run = self._session.run
         run("SAVEPOINT tidegate_probe")
         try:
-            if one.mode == "replica":
-                run("SET LOCAL session_replication_role = replica")
             run(one.sql)
         except Exception as error:
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -131,20 +136,22 @@ class Release:
         found: list[dict[str, str]] = []
 
         def work() -> None:
-            for one in self.statements:
-                if one in self._broken or (touched is not None and one.table not in touched):
-                    continue
-                error = self._try(one)
-                if error:
-                    told = any(b.table == one.table and b.word == one.word for b in self._broken)
-                    self._broken.add(one)
-                    if told:
-                        continue
+            asked = [one for one in self.statements if one not in self._broken
+                     and (touched is None or one.table in touched)]  # fmt: skip
+            for place, error in sorted(self._tried(asked).items()):
+                one = asked[place]
+                told = any(b.table == one.table and b.word == one.word for b in self._broken)
+                self._broken.add(one)
+                if not told:
                     found.append({"model": one.model, "table": one.table, "word": one.word,
                                   "sql": one.sql, "error": error})  # fmt: skip
 
         session.aside(work)
         return found
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def columns_of(session: AppSession | SideSession) -> dict[tuple[str, str], list[Column]]:

@@ -59,6 +59,10 @@ class AlembicRehearsal:
         with self._traced(connection):
             self.project.apply(connection, "", applying)
 
+    def again(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
+        """Apply revisions a second time."""
+        self.up(connection, applying)
+
     def reversible(self, steps: Sequence[str]) -> dict[str, str]:
         """Return the revisions that raise instead of going down, or have no way down."""
         found = {}

@@ -91,6 +91,10 @@ class DjangoRehearsal:
         with self._named(), database.execute_wrapper(self._around(connection.vendor)):
             self.project.apply(connection, "", applying)
 
+    def again(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
+        """Apply steps a second time, without what the command does around them."""
+        self._migrate(connection, steps, False, applying)
+
     def reversible(self, steps: Sequence[str]) -> dict[str, str]:
         """Return the steps that Django can't take back, with the operation that forbids it."""
         from django.db.migrations.loader import MigrationLoader
@@ -106,19 +110,24 @@ class DjangoRehearsal:
 
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Take steps back, in the order given."""
+        self._migrate(connection, steps, True, applying)
+
+    def _migrate(
+        self, connection: Connection, steps: Sequence[str], back: bool, applying: Applying
+    ) -> None:
         from django.db import connections
         from django.db.migrations.executor import MigrationExecutor
 
         def progress(action: str, migration: Any = None, fake: bool = False) -> None:
-            if action == "unapply_start":
+            if action in ("unapply_start", "apply_start"):
                 applying.start(f"{migration.app_label}.{migration.name}", bool(migration.atomic))
-            elif action == "unapply_success":
+            elif action in ("unapply_success", "apply_success"):
                 applying.finish()
 
         database = connections[connection.alias]
         executor = MigrationExecutor(database, progress)
         nodes = executor.loader.graph.nodes
-        plan = [(nodes[_key(step)], True) for step in steps if _key(step) in nodes]
+        plan = [(nodes[_key(step)], back) for step in steps if _key(step) in nodes]
         with self._named(), database.execute_wrapper(self._around(connection.vendor)):
             executor.migrate(None, plan=plan)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,20 @@ class ComposeProject:
         done = self._ask(self.words.docker("inspect", *ids), 30)
         found: list[dict[str, Any]] = json.loads(done.out or "[]")  # what vanished is left out
         return found
+
+    def address(self, service: str, port: int) -> tuple[str, str]:
+        """Return the published port on this machine, else the container's own address."""
+        own = (f"label={LABEL}project={self.name}", f"label={LABEL}service={service}")
+        for raw in self._inspected(*own):
+            if raw["State"].get("Running"):
+                found = _published(raw, port) or _own_address(raw, port)
+                if found is not None:
+                    return found
+        start = f"start it: {' '.join(self.words.begin())} up -d {service}"
+        raise NotReady(
+            f"service {service} has no running container whose port {port} can be reached", "",
+            f"{start}; or publish the port",
+        )  # fmt: skip
 
     def image_id(self, reference: str) -> str:
         """Return the id of an image, or an empty string."""
@@ -274,6 +289,24 @@ class ComposeProject:
     def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
         """Return the command that shows logs."""
         return self.words.logs(services, lines, follow)
+
+
+def _published(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
+    bindings = (raw["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or []
+    for one in bindings:
+        host = str(one.get("HostIp") or "")
+        return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host, str(one["HostPort"])
+    return None
+
+
+def _own_address(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
+    """Only Linux reaches the networks of its containers."""
+    if not sys.platform.startswith("linux"):
+        return None
+    for network in (raw["NetworkSettings"].get("Networks") or {}).values():
+        if network.get("IPAddress"):
+            return str(network["IPAddress"]), str(port)
+    return None
 
 
 def _container(raw: Mapping[str, Any]) -> Container:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-ROW, LANE, LEFT = 28, 22, 16  # pixels
+ROW, LANE, LEFT, LETTER = 28, 22, 16, 8.2  # pixels
 
 
 def graph(plan: dict[str, Any]) -> str:
@@ -16,12 +16,14 @@ def graph(plan: dict[str, Any]) -> str:
     lanes = _lanes(rows, pending)
     width_of_lanes = LEFT + (max(lanes.values()) + 1) * LANE
     parts = []
+    longest = 0
     for step in plan["steps"]:
         parts += [_edge(rows, lanes, need, step["id"]) for need in step["needs"]]
     for number, name in enumerate(rows):
         x, y = LEFT + lanes[name] * LANE, number * ROW + 16
         kind = "there" if name not in pending else ("" if _good(pending[name]) else "bad")
         note = " (deployed)" if name not in pending else _note(pending[name])
+        longest = max(longest, len(name + note))
         tone = ' class="soft"' if name not in pending else ""
         parts.append(
             f'<circle class="node {kind}" cx="{x}" cy="{y}" r="5.5"/>'
@@ -30,7 +32,7 @@ def graph(plan: dict[str, Any]) -> str:
     height = len(rows) * ROW + 8
     return (
         '<h2>Steps</h2>\n<div class="card scroll">'
-        f'<svg width="{width_of_lanes + 560}" height="{height}" role="img" '
+        f'<svg width="{width_of_lanes + 24 + longest * LETTER:.0f}" height="{height}" role="img" '
         f'aria-label="the pending steps and what they need">{"".join(parts)}</svg></div>'
     )
 

@@ -40,8 +40,20 @@ def _step(step: dict[str, Any], is_open: bool) -> str:
     )
     return (
         f'<details class="card"{" open" if is_open else ""}><summary>{escape(step["id"])}'
-        f"{_badges(step)}</summary>{table}{broken}{back}</details>"
+        f"{_badges(step)}</summary>{table}{_online(step)}{broken}{back}</details>"
     )
+
+
+def _online(step: dict[str, Any]) -> str:
+    """Return the forms in which `apply` runs the step."""
+    forms = "".join(
+        f"<li><code>{escape('; '.join(group))}</code></li>"
+        for one in step["online"]
+        for group in one["groups"]
+    )
+    if not forms:
+        return ""
+    return f"<p>Applied statement by statement, and in these forms:</p><ol>{forms}</ol>"
 
 
 def _badges(step: dict[str, Any]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from math import ceil
 from typing import Any
 
 LEFT, TOP, ROW = 190, 46, 30  # pixels
 FULL, NARROW, WIDE = 1030, 22, 72  # of the page, and of one statement
+LETTER, LONGEST = 7.4, 46  # pixels of a letter; letters of a step's name
 BLOCKING = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE")
 
 
@@ -36,16 +38,23 @@ def timeline(plan: dict[str, Any]) -> str:
     tables = list(dict.fromkeys(bar.table for bar in bars))
     if not tables:
         return ""
-    cell = max(NARROW, min(WIDE, (FULL - LEFT) // len(cells)))
+    needed = max(_room(name) / (last - first + 1) for name, first, last in bands)
+    cell = max(NARROW, min(max(WIDE, ceil(needed)), (FULL - LEFT) // len(cells)))
+    slanted = needed > cell
+    longest = max(len(_short(name)) for name, _, _ in bands)
+    above = int(longest * LETTER / 2) if slanted else 0
     width = LEFT + len(cells) * cell + 20
+    if slanted:
+        width = max(width, *(LEFT + first * cell + ceil(_room(name)) for name, first, _ in bands))
     height = TOP + len(tables) * ROW + 8
-    parts = [_band(*band, cell, height) for band in bands]
+    parts = [_band(*band, cell, height, slanted) for band in bands]
     parts += [_label(number, table, width) for number, table in enumerate(tables)]
     parts += [_bar(bar, tables.index(bar.table), cell) for bar in bars]
     parts += _marks(cells, tables, cell)
     return (
         '<h2>Locks on each table</h2>\n<div class="card"><div class="scroll">'
-        f'<svg width="{width}" height="{height}" role="img" '
+        f'<svg width="{width}" height="{height + above}" viewBox="0 {-above} {width} '
+        f'{height + above}" role="img" '
         'aria-label="which step locks which table, and until when">'
         f"{''.join(parts)}</svg></div>{_legend()}</div>"
     )
@@ -89,14 +98,24 @@ def _bars(cells: list[dict[str, Any]]) -> list[Bar]:
     return sorted(bars, key=lambda bar: order.index(bar.colour))
 
 
-def _band(step: str, first: int, last: int, cell: int, height: int) -> str:
-    x, width = LEFT + first * cell, (last - first + 1) * cell
-    room = max(2, int((width - 6) / 7.4))
+def _short(step: str) -> str:
+    """Return the name that a band gets; it is whole up to LONGEST letters."""
     name = step.split(".")[-1]
-    short = name if len(name) <= room else name[:room].rstrip("_")
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip('_')}…"
+
+
+def _room(step: str) -> float:
+    return len(_short(step)) * LETTER + 8
+
+
+def _band(step: str, first: int, last: int, cell: int, height: int, slanted: bool) -> str:
+    x, width = LEFT + first * cell, (last - first + 1) * cell
+    at = f'x="{x + 4}" y="36"'
+    if slanted:
+        at = f'x="{x + 8}" y="16" transform="rotate(-30 {x + 8} 16)"'
     return (
         f'<rect class="band" x="{x + 1}" y="20" width="{width - 2}" height="{height - 24}" rx="4"/>'
-        f'<text class="soft" x="{x + 4}" y="36">{escape(short)}'
+        f'<text class="soft" {at}>{escape(_short(step))}'
         f"<title>{escape(step)}</title></text>"
     )
 

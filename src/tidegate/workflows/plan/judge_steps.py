@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.model.finding import Finding, Place
+from tidegate.model.words import counted
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import Event, count
 from tidegate.workflows.plan.judge import Case, of_statements
@@ -185,7 +186,8 @@ def _restored(not_restored: list[str], case: Case) -> Iterator[Finding]:
             "scratch-incomplete",
             "warning",
             Place("", 0),
-            f"{len(not_restored)} objects of the target could not be made on the scratch "
-            f"server, so what depends on them was not rehearsed: {'; '.join(not_restored[:3])}",
+            f"{counted(len(not_restored), 'object')} of the target could not be made on the "
+            "scratch server, so what depends on them was not rehearsed: "
+            f"{'; '.join(not_restored[:3])}",
             "name a server that has the same extensions with --scratch URL",
         )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Programs:
         return str(self.folder / (f"{name}.exe" if sys.platform == "win32" else name))
 
 
+@cache
 def installed() -> list[Programs]:
     """Return every PostgreSQL found, the embedded ones first."""
     folders: list[Path] = []

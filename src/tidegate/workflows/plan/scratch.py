@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ class Server:
     user: str
     password: str
     version: str
+    is_ours: bool = False  # gone afterwards, with all that is on it
 
     def query(self, sql: str, database: str = "postgres") -> list[tuple[str | None, ...]]:
         """Run SQL on one of its databases."""
@@ -82,16 +84,50 @@ def embedded(programs: Programs) -> Iterator[Server]:
             folder.chmod(0o711)
         usable = reachable(programs, account, folder)
         data = folder / "data"
+        _wait_for(programs)
         _cluster(usable, data, account)
         password = secrets.token_hex(12)
         port = _free_port()
         child = _start(usable, data, port, folder / "log", account)
-        server = Server(usable, "127.0.0.1", str(port), USER, password, programs.version)
+        server = Server(usable, "127.0.0.1", str(port), USER, password, programs.version, True)
         _until_ready(server, child, folder / "log", data)
         yield server
     finally:
         if child is not None:
             _stop(child)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_begun: dict[str, threading.Thread] = {}
+
+
+@contextmanager
+def begun(programs: Programs) -> Iterator[None]:
+    """Make a cluster of this version beside what happens meanwhile, where the cache has none."""
+    if not (cache() / f"cluster-{programs.version}" / "PG_VERSION").exists():
+        _begun[programs.version] = threading.Thread(target=_make, args=(programs,))
+        _begun[programs.version].start()
+    try:
+        yield
+    finally:
+        _wait_for(programs)
+
+
+def _wait_for(programs: Programs) -> None:
+    if programs.version in _begun:
+        _begun.pop(programs.version).join()
+
+
+def _make(programs: Programs) -> None:
+    account = ordinary_account()
+    folder = Path(tempfile.mkdtemp(prefix="tidegate-plan-"))
+    try:
+        if account:
+            folder.chmod(0o711)
+        _cluster(reachable(programs, account, folder), folder / "data", account)
+    except (OSError, RefusedForGood):
+        pass  # whoever wants it meets the error again, and says it
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -225,6 +261,7 @@ def database(server: Server, name: str) -> Iterator[str]:
         yield made
     finally:
         try:
-            server.query(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
+            if not server.is_ours:  # dropping one waits for a checkpoint
+                server.query(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
         except (OSError, pgwire.PgError):
             pass  # an embedded server that is already gone

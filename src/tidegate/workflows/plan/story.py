@@ -14,8 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidegate.databases import pgschema
@@ -25,6 +25,7 @@ from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import ancestors, judge
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
+from tidegate.model.words import counted
 from tidegate.workflows.plan import online, programs, rewrites, scratch, target
 from tidegate.workflows.plan.runner import Event, Runner, project_python, runner
 from tidegate.workflows.plan.traced import Rehearsed, traces
@@ -57,6 +58,7 @@ class Request:
     framework: str = ""
     rows: str = ""
     online: bool = False
+    place: tuple[str, str] = ("", "")  # host and port, with the project's own login
 
 
 @dataclass(slots=True)
@@ -117,9 +119,9 @@ class Outcome:
 
 def rehearse(request: Request, say: Say) -> Outcome:
     """Run the pending steps of one database on a scratch copy; return what was seen."""
-    python = project_python(request.root, request.python, request.environ)
     clock = Clock()
-    with runner(request.root, python, request.environ, None) as inside:
+    python = project_python(request.root, request.python, request.environ)
+    with _preparing(request), runner(request.root, python, request.environ, None) as inside:
         project = Project()
         inside.ask("look", project.hear, root=str(request.root), database=request.database,
                    framework=request.framework)  # fmt: skip
@@ -139,7 +141,8 @@ def rehearse(request: Request, say: Say) -> Outcome:
                           [], clock.seconds, above)  # fmt: skip
         if not pending:
             return outcome
-        say(f"rehearsing {len(pending)} steps of {project.framework} on a scratch database")
+        steps_of = f"{counted(len(pending), 'step')} of {project.framework}"
+        say(f"rehearsing {steps_of} on a scratch database")
         dumped = _dumping(found)
         extensions = found.extensions if found else []
         extensions = [*extensions, *made_by(steps)]
@@ -190,6 +193,14 @@ def _prove_online(
         inside.ask("online", rehearsed.hear, forms=forms)
     if why := online.compare(rehearsed):
         online.withdraw(rehearsed, why)
+
+
+def _preparing(request: Request) -> AbstractContextManager[None]:
+    """Begin to make a cluster while the project is loaded: most often it is the one wanted."""
+    try:
+        return nullcontext() if request.server else scratch.begun(programs.nearest(0))
+    except UsageProblem:
+        return nullcontext()  # SQLite needs none
 
 
 def _number(text: str) -> int:
@@ -252,9 +263,10 @@ def _target(
     request: Request, connection: Connection, recorded_sql: str, say: Say
 ) -> target.Target | None:
     """Look at the target; None where the level is given in words."""
-    if (request.start or request.since) and not request.against:
+    host, port = request.place
+    if (request.start or request.since) and not (request.against or host):
         return None
-    one = connection
+    one = replace(connection, host=host, port=port) if host else connection
     if request.against:
         one = target.from_url(request.against, connection, request.environ)
     try:

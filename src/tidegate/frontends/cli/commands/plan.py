@@ -1,19 +1,20 @@
 """Run the pending steps on a scratch database, and say what they would do to the real one.
 
-usage: tidegate plan [--database ALIAS] [--against URL] [--from STEP,... | --since GIT_REF]
+usage: tidegate plan [--database ALIAS] [--against URL|SERVICE] [--from STEP,... | --since GIT_REF]
                      [--with-data ROWS] [--online] [--scratch URL] [--python PATH]
                      [--fail-on error|warning|info|never]
                      [-o FILE] [--format text|json|markdown|html]
 
 Without --against the target is the project's own database. It is only read: its schema is dumped,
-its statistics say how large the tables are. --from names the deployed steps instead (`zero`: an
-empty database), --since a commit whose steps are deployed; the scratch is then built from the
-migrations. --with-data puts so many made-up rows into each scratch table, for steps that go by
-rows. --online chooses forms that keep nobody waiting (CONCURRENTLY, NOT VALID and VALIDATE, a
-validated CHECK before SET NOT NULL), runs them as well, and has `apply` use them where they end in
-the same schema. --scratch names a PostgreSQL server to rehearse on in place of the embedded one,
-which needs the extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for
-`tidegate apply`.
+its statistics say how large the tables are. --against takes a URL, or a Compose service: its
+running container is reached with the project's own login, by the port that it publishes or (on
+Linux) by its own address. --from names the deployed steps instead (`zero`: an empty database),
+--since a commit whose steps are deployed; the scratch is then built from the migrations.
+--with-data puts so many made-up rows into each scratch table, for steps that go by rows. --online
+chooses forms that keep nobody waiting (CONCURRENTLY, NOT VALID and VALIDATE, a validated CHECK
+before SET NOT NULL), runs them as well, and has `apply` use them where they end in the same schema.
+--scratch names a PostgreSQL server to rehearse on in place of the embedded one, which needs the
+extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for `tidegate apply`.
 """
 
 from __future__ import annotations
@@ -54,14 +55,34 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             raise UsageProblem(f"--fail-on is {fail_on!r}", "", "use error, warning, info or never")
         if glob.format != "markdown":  # its table of steps is a plan's own
             discovery.reporter(glob.format)  # a wrong --format is told before the work
+        if given.get("against") and "://" not in given["against"]:
+            given["place"] = _place(glob, given.pop("against"), environ)
         request = Request(Path(glob.root), dict(environ), **given)
         found = findings(rehearse(request, lambda text: report.stage("plan", "", text)))
         if out:
             _write(out, found)
         print(rendered(glob, found, _coloured(glob, environ)))
+        if out:
+            sys.stdout.flush()
+            report.stage("plan", "", written(out, found))
         return 1 if fail_on != "never" and found.at_least(fail_on) else 0
 
     return guarded(report, work)
+
+
+def _place(glob: Globals, service: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return where the database of a Compose service is reached from here."""
+    from tidegate.frontends.cli import outside
+
+    target = outside.target_of(glob, outside.asked_of(glob, {}, {}), environ, need_backend=False)
+    known = [one.name for one in target.services]
+    if service not in known:
+        raise UsageProblem(
+            f"--against {service}: there is no such service, and it is not a URL",
+            f"The services are: {', '.join(known)}.",
+            "name the database's service, or give postgresql://user:password@host:5432/name",
+        )
+    return target.address(service, 5432)
 
 
 def rendered(glob: Globals, found: Findings, colour: bool) -> str:
@@ -93,6 +114,19 @@ def flags(argv: Sequence[str], known: Mapping[str, str], verb: str) -> dict[str,
             value = words.pop(0)
         out[known[flag]] = value
     return out
+
+
+def written(path: str, found: Findings) -> str:
+    """Say that the plan's file is there, and what to type next."""
+    plan = found.extra
+    if not plan["steps"]:
+        return f"{path} is written; there is nothing in it to apply"
+    if any(not step["applied"] for step in plan["steps"]):
+        return f"{path} is written; correct what fails, and plan again before you apply it"
+    if not plan["basis"].get("target"):
+        return f"{path} is written; it can't be applied: plan it with --against for that"
+    word = f" --approve {plan['plan']}" if plan["needs_approval"] else ""
+    return f"{path} is written; next: tidegate apply {path}{word}"
 
 
 def _write(path: str, found: Findings) -> None:
