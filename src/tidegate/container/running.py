@@ -65,7 +65,7 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        raise
+        raise  # `| head` has seen enough: __main__ ends for all verbs alike
     except TidegateError as error:
         report.error(error.lines(), error.exit_code)
         return error.exit_code

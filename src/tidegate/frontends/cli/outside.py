@@ -168,7 +168,7 @@ def guarded(report: Report, work: Callable[[], int]) -> int:
         report.stage("stop", "", f"signal {stop.signum}")
         return stop.exit_code
     except BrokenPipeError:
-        return 128 + 13
+        raise  # `| head` has seen enough: __main__ ends for all verbs alike
     except TidegateError as error:
         report.error(error.lines(), error.exit_code)
         return error.exit_code

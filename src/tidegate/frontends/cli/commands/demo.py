@@ -9,7 +9,6 @@ that fails. Everything is made in a temporary folder and removed at the end.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 
@@ -39,9 +38,6 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     except Stopped as stop:
         report.warn("stopped; the server is ended and the folder removed")
         return stop.exit_code
-    except BrokenPipeError:  # `tidegate demo | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13
     except TidegateError as error:
         report.error(error.lines(), error.exit_code)
         return error.exit_code
