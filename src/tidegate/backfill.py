@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.model.sessions import AppSession
+from tidegate.model.sqlstate import sqlstate
 
 NOTES = "tidegate_backfill"
 AGAIN = ("40001", "40P01", "55P03")  # serialization, deadlock, lock timeout: another attempt helps
@@ -213,7 +214,7 @@ def _patiently(batch: _Batch, state: State, bound: object, least: int) -> float:
             batch.run(state, bound)
             return time.monotonic() - began
         except Exception as error:
-            if _sqlstate(error) not in AGAIN:
+            if sqlstate(error) not in AGAIN:
                 raise
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
@@ -383,18 +384,6 @@ def _of_django(connection: Any, in_transaction: bool) -> _Session:
         return cursor
 
     return _Session(execute, connection.vendor, connection.connection)
-
-
-def _sqlstate(error: BaseException) -> str:
-    one: BaseException | None = error
-    while one is not None:
-        for source in (one, getattr(one, "orig", None)):
-            for name in ("sqlstate", "pgcode"):
-                value = getattr(source, name, None)
-                if isinstance(value, str) and value:
-                    return value
-        one = one.__cause__ or one.__context__
-    return ""
 
 
 class _Line:

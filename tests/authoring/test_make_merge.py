@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,8 +51,8 @@ def test_branches_of_alembic_that_commute(project: Project) -> None:
     before = one.files()
     done = one.tidegate("make", "--merge", code=6)
     assert "do not commute; no file was made" in done.err
-    assert "- column public.orders.size: integer DEFAULT 2" in done.err
-    assert "+ column public.orders.size: integer DEFAULT 1" in done.err
+    signs = re.findall(r"([-+]) column public.orders.size: integer DEFAULT [12]", done.err)
+    assert sorted(signs) == ["+", "-"], done.err  # which is first: the merge's name is random
     assert one.files() == before
 
 

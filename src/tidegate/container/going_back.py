@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import time
-
 from tidegate.container import ledger, ways
 from tidegate.container.applying import backed_up
 from tidegate.container.holding import elected
 from tidegate.container.parts import DOWN, Parts
 from tidegate.container.patience import Patience
 from tidegate.container.persisting import Work, persist
-from tidegate.container.raising import LOCK_REFUSED, Raising, sqlstate
+from tidegate.container.raising import LOCK_REFUSED, Raising
 from tidegate.container.report import masked
 from tidegate.container.stepping import (
     blocking,
     book_of,
     changing,
-    close_book,
+    closing,
     doorway,
     unblock,
 )
 from tidegate.container.undoing import Plan, Planning, plan
 from tidegate.contracts.database import Election
 from tidegate.contracts.framework import Applying
-from tidegate.errors import ElectionNotWon, PolicyRefused, StepFailed, Stopped, TidegateError
+from tidegate.errors import ElectionNotWon, PolicyRefused, StepFailed, TidegateError
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqlstate import sqlstate
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 from tidegate.model.words import counted
@@ -63,18 +62,8 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan, safe: bool = Fal
             level_before=gate.recorded_digest(connection.alias), backup=receipt,
         )  # fmt: skip
         records: dict[str, ledger.Record] = {}
-        began, outcome, message = time.monotonic(), "failed", ""
-        try:
+        with closing(raising, book, records, undone=True):
             _undo(raising, election, now, records, lost)
-            outcome = "done"
-        except TidegateError as error:
-            message = masked(error.what, raising.report.secrets)
-            raise
-        except Stopped as stop:
-            message = f"stopped by signal {stop.signum}"
-            raise
-        finally:
-            close_book(raising, book, (outcome, message), began, records, undone=True)
 
 
 def _undo(

@@ -50,19 +50,6 @@ class Raising:
         return held
 
 
-def sqlstate(error: BaseException) -> str:
-    """Return the SQLSTATE that any driver's error in the chain carries, or an empty string."""
-    one: BaseException | None = error
-    while one is not None:
-        for source in (one, getattr(one, "orig", None)):
-            for name in ("sqlstate", "pgcode"):
-                value = getattr(source, name, None)
-                if isinstance(value, str) and value:
-                    return value
-        one = one.__cause__ or one.__context__
-    return ""
-
-
 def is_gone(error: BaseException, state: str) -> bool:
     """Return whether the error says that the server, or the way to it, went away."""
     if state:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tidegate.container import ledger
@@ -12,7 +13,7 @@ from tidegate.container.doorway import Doorway
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
 from tidegate.container.persisting import Work, persist
-from tidegate.container.raising import LOCK_REFUSED, Raising, sqlstate
+from tidegate.container.raising import LOCK_REFUSED, Raising
 from tidegate.container.report import masked
 from tidegate.contracts.database import Election
 from tidegate.contracts.framework import Applying
@@ -20,6 +21,7 @@ from tidegate.errors import ElectionNotWon, StepFailed, Stopped, TidegateError
 from tidegate.model import words
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqlstate import sqlstate
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 
@@ -56,19 +58,8 @@ def written_down(
         level_before=gate.recorded_digest(connection.alias),
         backup=receipt,
     )
-    began = time.monotonic()
-    state, message = "failed", ""
-    try:
+    with closing(raising, book, records):
         _apply(raising, election, (records, parts), before, lost)
-        state = "done"
-    except Stopped as stop:
-        message = f"stopped by signal {stop.signum}"
-        raise
-    except TidegateError as error:
-        message = masked(error.what, raising.report.secrets)
-        raise
-    finally:
-        close_book(raising, book, (state, message), began, records)
     after = _standing(raising)
     if connection.vendor == "postgresql":
         parts.forget(after.applied - before.applied)
@@ -82,25 +73,47 @@ def written_down(
     return after
 
 
-def close_book(
+@contextmanager
+def closing(
     raising: Raising,
     book: ledger.Ledger,
-    outcome: tuple[str, str],
-    began: float,
     records: Mapping[str, ledger.Record],
     undone: bool = False,
-) -> None:
-    """Write the end of the run; what can't be written must not hide why it ended.
+) -> Iterator[None]:
+    """Write the end of the run, however it ends.
 
     Only steps that the database really has count, or, with `undone`, that it no longer has.
     """
+    began, state, message = time.monotonic(), "failed", ""
+    try:
+        yield
+        state = "done"
+    except Stopped as stop:
+        message = f"stopped by signal {stop.signum}"
+        raise
+    except TidegateError as error:
+        message = masked(error.what, raising.report.secrets)
+        raise
+    finally:
+        _close(raising, book, (state, message, time.monotonic() - began), records, undone)
+
+
+def _close(
+    raising: Raising,
+    book: ledger.Ledger,
+    end: tuple[str, str, float],
+    records: Mapping[str, ledger.Record],
+    undone: bool,
+) -> None:
+    """What can't be written must not hide why the run ended."""
     try:
         applied = _standing(raising).applied
     except (Transient, Permanent):
         return  # the server is gone: the next holder closes this run as abandoned
     kept = [record for id, record in records.items() if (id in applied) is not undone]
     after = raising.gate.recorded_digest(raising.connection.alias)
-    book.end(outcome[0], time.monotonic() - began, kept, outcome[1], after)
+    state, message, took = end
+    book.end(state, took, kept, message, after)
     if book.off:
         raising.report.warn(f"the ledger was not written: {book.off}")
 

@@ -309,6 +309,7 @@ class PostgreSQLElection:
         self._pids: list[int] = []
         self._cuts: list[Callable[[], None]] = []
         self._won = False
+        self._silent = False  # asked without an answer, and not heard of since
         self._beat: threading.Thread | None = None
         self._ended = threading.Event()
         self._session = self._ready(won) if won else self._open()
@@ -392,7 +393,11 @@ class PostgreSQLElection:
 
     def _query(self, sql: str) -> Rows:
         with self._guard:
-            return self._session.query(sql, SILENCE)
+            try:
+                return self._session.query(sql, SILENCE)
+            except Transient as error:
+                self._silent |= isinstance(error.__cause__, TimeoutError)
+                raise
 
     def start(self, on_lost: Callable[[str], None]) -> None:
         """Beat: an idle session of a frozen holder is ended by the server after IDLE_LIMIT."""
@@ -405,15 +410,14 @@ class PostgreSQLElection:
             asked = self._session
             try:
                 self._query("SELECT 1")
-            except (Transient, Permanent) as error:
+            except (Transient, Permanent):
                 if self._ended.is_set():
                     return
                 again = self._win_back(asked)
-                silent = isinstance(error.__cause__, TimeoutError)
-                if again is False and not silent:
+                if again is False and not self._silent:
                     on_lost(OVERTAKEN)
                     return
-                if again is False or (again is None and silent):
+                if again is False or (again is None and self._silent):
                     on_lost(f"no answer for {SILENCE:.0f} s")
                     return
 
@@ -434,6 +438,7 @@ class PostgreSQLElection:
                 if not self.try_win():
                     return False
                 self._session.query(set_known({"idle_session_timeout": IDLE_LIMIT}))
+                self._silent = False
                 return True
         except (Transient, Permanent):
             return None

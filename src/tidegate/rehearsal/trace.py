@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tidegate.model.blocker import MODES
+from tidegate.model.sqlstate import sqlstate
 from tidegate.rehearsal.pgprobe import KINDS, PostgresProbe, Relation, Seen, Snapshot
 from tidegate.rehearsal.record import Record
 from tidegate.rehearsal.session import AppSession
@@ -156,7 +157,7 @@ class Tracer:
             result = self._between(session, record, execute)
         except Exception as error:
             session.run("ROLLBACK")
-            if _sqlstate(error) not in NOT_IN_A_TRANSACTION:
+            if sqlstate(error) not in NOT_IN_A_TRANSACTION:
                 raise
             record.error = ""
             return self._watched(session, record, execute)
@@ -369,18 +370,6 @@ def _validates(sql: str) -> bool:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _sqlstate(error: BaseException) -> str:
-    one: BaseException | None = error
-    while one is not None:
-        for source in (one, getattr(one, "orig", None)):
-            for name in ("sqlstate", "pgcode"):
-                value = getattr(source, name, None)
-                if isinstance(value, str) and value:
-                    return value
-        one = one.__cause__ or one.__context__
-    return ""
 
 
 def frame_line(path: str) -> int:

@@ -12,14 +12,11 @@ from tidegate.container.adopting import climbing
 from tidegate.container.adopting.matching import Climb, Lines, Match, exactly, furthest
 from tidegate.container.holding import elected
 from tidegate.container.raising import Raising
-from tidegate.container.report import masked
-from tidegate.container.stepping import book_of, changing, close_book
+from tidegate.container.stepping import book_of, changing, closing
 from tidegate.errors import (
     PolicyRefused,
     StateNotCurrent,
     StepFailed,
-    Stopped,
-    TidegateError,
     UsageProblem,
 )
 from tidegate.model.level import Verdict, in_order
@@ -173,19 +170,9 @@ def adopt(raising: Raising, found: Adoption) -> None:
         records: Mapping[str, ledger.Record] = {
             step.id: ledger.Record(step, 0.0, state="adopted") for step in steps
         }
-        began, outcome, message = time.monotonic(), "failed", ""
-        try:
+        with closing(raising, book, records):
             quiet = changing(raising, election, None, lambda step: None, lambda step, seconds: None)
             gate.project.record(connection, steps, level, quiet)
-            outcome = "done"
-        except TidegateError as error:
-            message = masked(error.what, raising.report.secrets)
-            raise
-        except Stopped as stop:
-            message = f"stopped by signal {stop.signum}"
-            raise
-        finally:
-            close_book(raising, book, (outcome, message), began, records)
     _look_again(raising, found)
 
 
