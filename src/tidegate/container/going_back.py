@@ -16,6 +16,7 @@ from tidegate.container.stepping import (
     changing,
     closing,
     doorway,
+    said,
     unblock,
 )
 from tidegate.container.undoing import Plan, Planning, plan
@@ -78,17 +79,16 @@ def _undo(
     parts = Parts(election.query, DOWN)
     door = doorway(raising, patience, parts)
     known = {step.id: step for step in now.steps}
-    secrets = raising.report.secrets
 
     def attempt() -> Applying:
         def on_start(step: str) -> None:
             raising.report.stage("rollback", step, "undoing", step=step)
 
         def on_done(step: str, took: float) -> None:
-            said = [(masked(without_values(sql), secrets), t) for sql, t in applying.statements]
             records[step] = ledger.Record(
-                known.get(step, Step(step)), took, said, applying.locks, state="undone"
-            )
+                known.get(step, Step(step)), took, said(applying, raising), applying.locks,
+                state="undone",
+            )  # fmt: skip
             text = f"undone ({len(records)} of {len(now.steps)})"
             raising.report.stage("rollback", step, text, took, step=step)
 

@@ -68,8 +68,7 @@ def persist(
             if state == LOCK_REFUSED and whole and patience.again(applying.step):
                 continue
             late = time.monotonic() > raising.deadline
-            gone = isinstance(error, Transient) or is_gone(error, state)
-            if gone and restarts < RESTARTS and not late:
+            if is_gone(error, state) and restarts < RESTARTS and not late:
                 restarts += 1
                 _wait_for_server(raising, election, patience.stage, applying.step)
                 continue

@@ -14,6 +14,7 @@ from tidegate.contracts.database import Session
 from tidegate.errors import Stopped
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
+from tidegate.model.readiness import Transient
 
 LOCK_REFUSED = "55P03"
 SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
@@ -52,6 +53,8 @@ class Raising:
 
 def is_gone(error: BaseException, state: str) -> bool:
     """Return whether the error says that the server, or the way to it, went away."""
+    if isinstance(error, Transient):
+        return True
     if state:
         return state in SERVER_GONE
     kinds = {type(one).__name__ for one in (error, error.__cause__, getattr(error, "orig", None))}

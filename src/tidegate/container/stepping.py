@@ -136,9 +136,10 @@ def _apply(
             raising.report.stage("migrate", step, "applying", step=step)
 
         def on_done(step: str, took: float) -> None:
-            said = _said(applying, raising)
-            records[step] = ledger.Record(known.get(step, Step(step)), took, said, applying.locks,
-                                          patience.retries.get(step, 0))  # fmt: skip
+            records[step] = ledger.Record(
+                known.get(step, Step(step)), took, said(applying, raising), applying.locks,
+                patience.retries.get(step, 0),
+            )  # fmt: skip
             text = f"done ({len(records)} of {total})"
             raising.report.stage("migrate", step, text, took, step=step)
 
@@ -155,7 +156,8 @@ def _apply(
     persist(raising, election, work, lost, patience, door)
 
 
-def _said(applying: Applying, raising: Raising) -> list[tuple[str, float]]:
+def said(applying: Applying, raising: Raising) -> list[tuple[str, float]]:
+    """Return the statements of the step that ended, without values and secrets."""
     secrets = raising.report.secrets
     return [(masked(without_values(sql), secrets), took) for sql, took in applying.statements]
 

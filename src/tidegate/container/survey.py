@@ -323,8 +323,8 @@ def _closure(
         fresh = [name for name in _candidates(plain) if name not in found.names]
         known = {*moves, *switching, *refusing}
         others = [name for name in [*found.sound, *fresh] if name not in known]
-        values = {**markers.fitting(others, "q"), **found.taken}
-        values = {name: values[name] for name in others}
+        fitting = markers.fitting(others, "q")
+        values = {name: found.taken.get(name, value) for name, value in fitting.items()}
         for names, answer in list(_differing(project, settled, values, plain, _same_login)):
             taken: Answer | None = answer
             if answer.error and len(names) == 1:

@@ -160,16 +160,7 @@ def dotted(node: ast.expr, scope: Scope) -> str:
 
 def call(node: ast.Call, scope: Scope) -> Any:
     """Return a Call, or the result where it is one of the few that are plain text work."""
-    args: list[Any] = []
-    for one in node.args:
-        if isinstance(one, ast.Starred):
-            inner = evaluate(one.value, scope)
-            if isinstance(inner, list | tuple) and not is_made(inner):
-                args.extend(inner)
-            else:
-                args.append(Unknown("*args"))
-        else:
-            args.append(evaluate(one, scope))
+    args = _spread(node.args, scope, "*args")
     kwargs: dict[str, Any] = {}
     for word in node.keywords:
         value = evaluate(word.value, scope)
@@ -246,17 +237,23 @@ def _attribute(node: ast.Attribute, scope: Scope) -> Any:
 
 
 def _list(node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Any:
-    out: list[Any] = []
-    for one in node.elts:
-        if isinstance(one, ast.Starred):
-            inner = evaluate(one.value, scope)
-            if isinstance(inner, list | tuple) and not is_made(inner):
-                out.extend(inner)
-            else:
-                out.append(Unknown("a list that another file or a function makes"))
-        else:
-            out.append(evaluate(one, scope))
+    out = _spread(node.elts, scope, "a list that another file or a function makes")
     return out if isinstance(node, ast.List) else tuple(out)
+
+
+def _spread(nodes: list[ast.expr], scope: Scope, otherwise: str) -> list[Any]:
+    """Return the values of nodes, with a starred list in its place; `otherwise` where unknown."""
+    out: list[Any] = []
+    for one in nodes:
+        if not isinstance(one, ast.Starred):
+            out.append(evaluate(one, scope))
+            continue
+        inner = evaluate(one.value, scope)
+        if isinstance(inner, list | tuple) and not is_made(inner):
+            out.extend(inner)
+        else:
+            out.append(Unknown(otherwise))
+    return out
 
 
 def _dict(node: ast.Dict, scope: Scope) -> Any:

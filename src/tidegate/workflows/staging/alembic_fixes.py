@@ -61,13 +61,18 @@ def _refuse_schema(call: ast.Call) -> None:
         raise Declined("the table is in a schema of its own")
 
 
+def _alteration(source: Source, at: At) -> tuple[int, ast.Expr, AlterColumn]:
+    """Return the statement that alters a column of a table in the default schema."""
+    number, node, call = _statement(source, at)
+    assert isinstance(at.change, AlterColumn)
+    _refuse_schema(call)
+    return number, node, at.change
+
+
 def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A check is added NOT VALID, validated, taken for the NOT NULL, and dropped."""
     at = of_finding(ats, one, AlterColumn)
-    number, node, call = _statement(source, at)
-    change = at.change
-    assert isinstance(change, AlterColumn)
-    _refuse_schema(call)
+    number, node, change = _alteration(source, at)
     if change.type is not None or change.default is not None or beside(ats, at):
         raise Declined("more than NULL changes: give that a revision of its own")
     name = literal(short(f"{change.table}_{change.column}_is_set"))
@@ -188,10 +193,7 @@ def renaming(made: expand.Renamed) -> list[Stage]:
 def retype(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A copy of the column in the new type takes its place, without a rewrite of the table."""
     at = of_finding(ats, one, AlterColumn)
-    number, _, call = _statement(source, at)
-    change = at.change
-    assert isinstance(change, AlterColumn)
-    _refuse_schema(call)
+    number, _, change = _alteration(source, at)
     if change.nullable is not None or change.default is not None or beside(ats, at):
         raise Declined("more than the type changes: give that a revision of its own")
     later(ats, at, change.table, change.column)
