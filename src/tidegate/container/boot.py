@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tidegate.container import static
+from tidegate.container import outlet, static
 from tidegate.container.applying import close_left_open, raise_level, wait_level
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.raising import Raising, patiently
@@ -214,6 +214,7 @@ def start(one: Boot, command: Sequence[str]) -> None:
     from tidegate.container.fast import become
 
     one.report.summary(list(command), time.monotonic() - one.began)
+    outlet.give_back()
     one.signals.restore()
     os.environ.clear()
     become(list(command), dict(one.environ))

@@ -27,6 +27,10 @@ class Migrated:
     state: str
     applied: tuple[str, ...]
 
+    def document(self) -> dict[str, object]:
+        """Return it as `migrate --format json` has it."""
+        return {"alias": self.alias, "state": self.state, "applied": list(self.applied)}
+
 
 def knowing(gate: Gate, target: str) -> list[Connection]:
     """Return the databases that have the target among their steps; with a label, all of them."""

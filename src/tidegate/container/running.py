@@ -12,8 +12,10 @@ from typing import Any
 
 from tidegate import settings as options
 from tidegate._version import __version__
+from tidegate.container import outlet
 from tidegate.container.report import Report, masked
 from tidegate.container.signals import Signals
+from tidegate.container.typos import mistyped
 from tidegate.errors import RefusedForGood, Stopped, TidegateError, UsageProblem
 from tidegate.model.readiness import Permanent, Transient
 
@@ -34,12 +36,19 @@ def settings_for(
     return options.effective(*layers), rest
 
 
-def guarded(report: Report, work: Callable[[Signals], int], command: str = "") -> int:
+def guarded(
+    report: Report, work: Callable[[Signals], int], command: str = "", loads: bool = False
+) -> int:
     """Run `work`; turn what it raises into lines and the contract's exit code.
+
+    With `loads` it runs the project's own code, which must not print into our stdout.
 
     With `command`, what it did is written as metrics, where a folder for them is named, and sent
     as spans, where OTEL_* says to whom.
     """
+    if loads:
+        for said in mistyped(os.environ):
+            report.warn(said)
     writers: list[Any] = []
     if command and os.environ.get("TIDEGATE_METRICS_DIR"):
         from tidegate.container.metrics import Metrics
@@ -49,7 +58,11 @@ def guarded(report: Report, work: Callable[[Signals], int], command: str = "") -
         from tidegate.container.traces import listening
 
         writers += [found for found in [listening(command, report)] if found]
-    code = _guarded(report, work)
+    if loads:
+        with outlet.Diverted():
+            code = _guarded(report, work)
+    else:
+        code = _guarded(report, work)
     for writer in writers:
         writer.write(code)
     return code

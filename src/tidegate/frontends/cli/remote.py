@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
@@ -54,9 +55,13 @@ def run(
         if verb == "adopt":
             return _adopt(glob, target, report, found)
         options = [word for name in MIGRATE if name in found for word in (name, found[name])]
-        standing.migrate(target, report, [*words, *options])
+        done = standing.migrate(target, report, [*words, *options])
+        if glob.format == "json":
+            answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
         return 0
 
+    if glob.format == "json":
+        report.form = "json"
     code = outside.guarded(report, work)
     if code == NotReady.exit_code and not said:
         report.warn(f"without the engine: tidegate {verb} --local")
@@ -81,7 +86,7 @@ def _target(
 
 def _status(glob: Globals, target: Target, check: bool) -> int:
     found = standing.status(target)
-    print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
+    answer(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
     return 1 if check and not found["well"] else 0
 
 
@@ -91,9 +96,9 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
         words.append("--plan")
     said = standing.adopt(target, report, words)
     if glob.format == "json":
-        print(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
+        answer(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
     else:
-        print("\n".join(line for one in said for line in one["lines"]))
+        answer("\n".join(line for one in said for line in one["lines"]))
     return 0
 
 

@@ -162,13 +162,17 @@ def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[st
     return [one for one in said if one["stage"] == insiding.RESULT]
 
 
-def migrate(target: Target, tell: Teller, words: Sequence[str]) -> None:
-    """Apply the pending steps in a one-off container; no service is restarted."""
+def migrate(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Apply the pending steps in a one-off container; no service is restarted.
+
+    Return what it did, as the inside says it.
+    """
     prepared(target, target.migrator, tell)
     tell.stage("migrate", "", f"in a one-off container of the service {target.migrator}")
-    insiding.work(
+    said = insiding.work(
         target.inside(("--format", "jsonl", "migrate", *words)),
         target.number("migrate_timeout"),
         tell,
         lambda: insiding.end_leftovers(target, tell),
     )
+    return [one for one in said if one["stage"] == insiding.RESULT]

@@ -10,6 +10,7 @@ from standard input.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ from tidegate.container import approval, planned
 from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -29,15 +32,17 @@ from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 
+FORMATS = ("text", "json", "jsonl")
 OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
-        given, rest = _approve(list(argv))
+        environ = with_file(glob.env_path, given)
+        approved, rest = _approve(list(argv))
         path = next((word for word in rest[:1] if not word.startswith("-")), "")
         settings, more = settings_for(glob.root, environ, rest[1:] if path else rest, OPTIONS)
         path, more = (path, more) if path else ("".join(more[:1]), more[1:])
@@ -48,16 +53,18 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
                 "tidegate apply FILE",
             )
         plan = planned.read(path)
-        approval.refuse_unapproved(plan, given, environ)
+        approval.refuse_unapproved(plan, approved, environ)
         one = Boot(Path(glob.root), environ, {**settings, "databases": plan.database}, report,
                    signals, began)  # fmt: skip
         gate = open_gate(one.root, environ, one.settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
         wait(one, gate)
-        _apply(one, gate, gate.connections[0], plan)
+        done = {"plan": plan.fingerprint, **_apply(one, gate, gate.connections[0], plan)}
+        if glob.format == "json":
+            answer(json.dumps(done, indent=2))
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def _approve(argv: list[str]) -> tuple[str, list[str]]:
@@ -75,7 +82,8 @@ def _approve(argv: list[str]) -> tuple[str, list[str]]:
     return "", argv
 
 
-def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> None:
+def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> dict[str, object]:
+    """Apply what is not applied yet; return what the document says of it."""
     began = time.monotonic()
     steps = gate.steps(connection.alias)
 
@@ -85,7 +93,7 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
     verdict = gate.standing(connection)
     if not verdict.pending and all(step in verdict.applied for step in plan.steps):
         one.report.stage("apply", connection.alias, f"plan {plan.fingerprint} is applied already")
-        return
+        return {"alias": connection.alias, "state": verdict.state, "applied": []}
     if not verdict.pending:
         session = gate.database(connection).session(5.0)
         try:
@@ -95,6 +103,8 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals,
                       plan=plan.fingerprint, forms=plan.forms, check=check)  # fmt: skip
     after = raise_level(raising)
-    fresh = sum(step in after.applied for step in plan.steps)
-    text = f"plan {plan.fingerprint}: {fresh} of {len(plan.steps)} steps are applied"
+    there = [step for step in plan.steps if step in after.applied]
+    text = f"plan {plan.fingerprint}: {len(there)} of {len(plan.steps)} steps are applied"
     one.report.stage("apply", connection.alias, text, time.monotonic() - began)
+    fresh = [step for step in there if step not in verdict.applied]
+    return {"alias": connection.alias, "state": after.state, "applied": fresh}

@@ -23,22 +23,26 @@ from pathlib import Path
 from tidegate.container.backup import making, places, proving, verbs
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
 
+FORMATS = ("text", "json", "jsonl")
 OWN = ("to", "verify", "keep", "days", "jobs", "recipient", "scratch", "check", "identity")
 OPTIONS = ("timeout", "wait_for", "databases", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         own, _, rest = split(argv, OWN)
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         flags = {"dir" if key == "to" else key: value for key, value in own.items()}
@@ -62,9 +66,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             raising = Raising(gate, connection, settings, one.deadline, report, signals)
             receipts.append({"database": connection.alias, **verbs.back_up(raising, chosen)})
         if glob.format == "json":
-            print(json.dumps({"backups": receipts}, indent=2))
+            answer(json.dumps({"backups": receipts}, indent=2))
         elif glob.format != "jsonl":
-            print("\n".join(str(one.get("path") or one["label"]) for one in receipts))
+            answer("\n".join(str(one.get("path") or one["label"]) for one in receipts))
         return 0
 
-    return guarded(report, work, "backup")
+    return guarded(report, work, "backup", loads=True)

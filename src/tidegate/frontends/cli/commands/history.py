@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.history import History, read
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
@@ -28,6 +30,7 @@ from tidegate.container.words import split
 from tidegate.errors import UsageProblem
 from tidegate.model.words import counted
 
+FORMATS = ("text", "json")
 FILTERS = ("state", "kind", "step", "by", "limit", "since")
 KNOWN = {
     "state": ("done", "failed", "abandoned", "rolled-back", "running"),
@@ -41,11 +44,12 @@ CHANGED = """\
 """
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         filters, words, rest = split(argv, FILTERS, ("verify",), 1)
         wanted = words[0] if words else ""
         settings, _ = settings_for(glob.root, environ, rest, ("databases", "framework"))
@@ -66,12 +70,12 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             raise UsageProblem(f"there is no run {wanted}", "", "see the runs: tidegate history")
         verify = "verify" in filters
         if glob.format == "json":
-            print(json.dumps(_document(shown), indent=2))
+            answer(json.dumps(_document(shown), indent=2))
         else:
-            print("\n".join(_text(shown, wanted, verify)))
+            answer("\n".join(_text(shown, wanted, verify)))
         return 1 if verify and any(one.broken for one in found) else 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def _check(filters: dict[str, str]) -> None:

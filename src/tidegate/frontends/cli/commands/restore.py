@@ -21,7 +21,9 @@ from tidegate.container.backup import places, restoring, scratch, verbs
 from tidegate.container.backup.archive import Backup, check_digests
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -32,11 +34,12 @@ from tidegate.errors import UsageProblem
 OPTIONS = ("timeout", "databases", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         own, words, rest = split(argv, ("into", "approve", "identity"), words=1)
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         if not words:
@@ -56,10 +59,10 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         else:
             one = Boot(Path(glob.root), known, settings, report, signals, began)
             done = _here(backup, own.get("approve", ""), command, one)
-        print(done.kept or done.name)
+        answer(done.kept or done.name)
         return 0
 
-    return guarded(report, work, "restore")
+    return guarded(report, work, "restore", loads=True)
 
 
 def _elsewhere(

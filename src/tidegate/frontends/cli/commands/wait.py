@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tidegate.container.boot import Boot, raise_first_refusal, services, start, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -20,14 +21,16 @@ from tidegate.container.signals import Signals
 from tidegate.container.waiting import wait_for
 from tidegate.errors import Stopped, UsageProblem
 
+FORMATS = ("text", "jsonl")
 OPTIONS = ("wait_for", "timeout")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         settings, rest = settings_for(glob.root, environ, argv, OPTIONS)
         if rest and rest[0] != "--":
             raise UsageProblem(f"wait does not take {rest[0]}", "", "see tidegate wait --help")
@@ -39,7 +42,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         report.stage("wait", "", "everything is ready", time.monotonic() - began)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def _wait(one: Boot) -> None:
