@@ -7,8 +7,10 @@ from typing import Any
 
 from tidegate.container import ledger
 from tidegate.container.gate import Gate, code_heads
+from tidegate.container.parts import DOWN, all_half_done
+from tidegate.contracts.database import Session
 from tidegate.model.connection import Connection
-from tidegate.model.level import heads
+from tidegate.model.level import Verdict, heads
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.words import counted
 
@@ -28,17 +30,21 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "missing": _missing(steps),
         "heads": list(code_heads(gate, connection.alias)),
         "level": [],
+        "half": [],
         "why": "",
+        "remedy": "",
     }
     try:
         session = gate.database(connection).session(5.0)
+        try:
+            verdict = gate.level(connection, session)
+            edited = ledger.edited(steps, ledger.recorded(session.query))
+            half = begun(session, connection, verdict)
+        finally:
+            session.close()
     except (Transient, Permanent) as error:
-        return {**out, "why": getattr(error, "what", str(error))}
-    try:
-        verdict = gate.level(connection, session)
-        edited = ledger.edited(steps, ledger.recorded(session.query))
-    finally:
-        session.close()
+        remedy = getattr(error, "next", "")
+        return {**out, "why": getattr(error, "what", str(error)), "remedy": remedy}
     return {
         **out,
         "state": verdict.state,
@@ -47,7 +53,19 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "pending": list(verdict.pending),
         "unknown": list(verdict.unknown),
         "edited": edited,
+        "half": half,
     }
+
+
+def begun(session: Session, connection: Connection, verdict: Verdict) -> list[str]:
+    """Return the steps that an earlier run has half applied, or half undone ("undo x")."""
+    if connection.vendor != "postgresql":
+        return []
+    found = all_half_done(session.query)
+    down = sorted(step for step in found if step.removeprefix(DOWN) in verdict.applied)
+    return [step for step in verdict.pending if step in found] + [
+        step for step in down if step.startswith(DOWN)
+    ]
 
 
 def _missing(steps: Sequence[Any]) -> list[str]:
@@ -69,7 +87,13 @@ def _advice(one: Mapping[str, Any], framework: str) -> str:
     if one["missing"]:
         return f"bring back the file of {one['missing'][0]}: another step needs it, and it is gone"
     if state == "unreachable":
+        remedy = str(one.get("remedy") or "").splitlines()
+        if remedy:
+            return f"{remedy[0]}    ({alias})"
         return f"tidegate wait    (it says what keeps {alias} away)"
+    if one.get("half"):
+        step = one["half"][0]
+        return f"correct it and run it again: tidegate migrate    ({step} is half applied)"
     if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
         return f"alembic merge heads    ({alias} has {len(one['heads'])} heads)"
     if state in ("empty", "behind"):

@@ -115,5 +115,13 @@ def half_done(run: Run, steps: Iterable[str]) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def all_half_done(run: Run) -> set[str]:
+    """Return every step that the journal knows; those that ended well are deleted from it."""
+    try:
+        return {str(row[0]) for row in run(f"SELECT DISTINCT step FROM {TABLE}")}
+    except (Transient, Permanent, TableMissing):
+        return set()
+
+
 def _schema(run: Run) -> str:
     return digest("\n".join(pgschema.lines(run)))

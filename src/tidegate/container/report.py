@@ -17,9 +17,10 @@ def masked(text: str, secrets: tuple[str, ...] = ()) -> str:
 
     The password of a URL ends at the last `@` of the word: a password may hold `@` and `/`.
     """
-    for secret in secrets:
-        if len(secret) > 2:
-            text = text.replace(secret, "***")
+    if secrets:
+        from tidegate.model.masking import hide
+
+        text = hide(text, secrets)
     if "://" not in text:
         return text
     words = text.split(" ")

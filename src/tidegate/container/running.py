@@ -13,6 +13,7 @@ from typing import Any
 from tidegate import settings as options
 from tidegate._version import __version__
 from tidegate.container import outlet
+from tidegate.container.blaming import blamed
 from tidegate.container.report import Report, masked
 from tidegate.container.signals import Signals
 from tidegate.container.typos import mistyped
@@ -110,22 +111,12 @@ def _unanswered(error: Transient) -> list[str]:
 
 def _project_or_bug(report: Report, error: Exception) -> int:
     """An error out of the project's own files is the user's to mend; any other is ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    text = masked(f"{type(error).__name__}: {error}", report.secrets)
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    outside = [f for f in frames if not os.path.abspath(f.filename).startswith(own)]
-    lasting = [f for f in outside if not _is_library(f.filename)]
-    if lasting or outside:
-        where = (lasting or outside)[-1]
-        report.error(
-            [
-                f"the project can't be loaded: {text.splitlines()[0]}",
-                f"  {where.filename}, line {where.lineno}, in {where.name}",
-                "  next: correct it; the same error comes from the framework's own commands",
-            ],
-            2,
-        )
-        return 2
+    theirs = blamed(error, own, report.secrets, os.environ)
+    if theirs is not None:
+        report.error(theirs.lines(), theirs.exit_code)
+        return theirs.exit_code
+    text = masked(f"{type(error).__name__}: {error}", report.secrets)
     report.error(
         [
             f"a bug in tidegate: {text}",
@@ -134,10 +125,6 @@ def _project_or_bug(report: Report, error: Exception) -> int:
         70,
     )
     return 70
-
-
-def _is_library(path: str) -> bool:
-    return any(mark in path for mark in ("site-packages", "<frozen", f"{os.sep}lib{os.sep}python"))
 
 
 def _log(error: Exception, report: Report) -> str:

@@ -19,6 +19,7 @@ from tidegate.frameworks.django.running import (
     listening,
     progress_of,
     refuse_half_squash,
+    refuse_unfound,
     wrapper,
 )
 from tidegate.frameworks.django.undoing import undo_of
@@ -30,6 +31,7 @@ SETTINGS_LINE = re.compile(
     r"""environ(?:\.setdefault\(|\[)\s*["']DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*"""
     r"""["']([\w.]+)["']"""
 )
+ENVIRONMENT = "DJANGO_SETTINGS_MODULE in the environment"
 VENDORS = {"postgresql": "postgresql", "postgis": "postgresql", "sqlite3": "sqlite"}
 
 
@@ -43,8 +45,9 @@ def find(root: Path, environ: Mapping[str, str]) -> DjangoProject | None:
         match = SETTINGS_LINE.search(manage.read_text(encoding="utf-8", errors="replace"))
         settings = named or (match.group(1) if match else "")
         if settings:
-            return DjangoProject(folder, settings)
-    return DjangoProject(root, named) if named else None
+            said = ENVIRONMENT if named else f"{manage}"
+            return DjangoProject(folder, settings, said)
+    return DjangoProject(root, named, ENVIRONMENT) if named else None
 
 
 class DjangoProject:
@@ -53,9 +56,10 @@ class DjangoProject:
     framework = "django"
     ids_are_file_names = True
 
-    def __init__(self, root: Path, settings: str) -> None:
+    def __init__(self, root: Path, settings: str, said: str = "") -> None:
         self.root = root
         self.settings = settings
+        self.said = said or "the project"  # where the settings module's name comes from
 
     def identity(self) -> dict[str, str]:
         """The settings module is what makes this configuration."""
@@ -75,7 +79,11 @@ class DjangoProject:
                 f"{self.root} is a Django project, and {sys.executable} can't import django.",
                 "run tidegate from the project's own environment, or install tidegate into it",
             ) from None
-        settings._setup() if not settings.configured else None
+        try:
+            settings._setup() if not settings.configured else None
+        except ModuleNotFoundError as error:
+            refuse_unfound(error, self.settings, self.said, self.root)
+            raise
         return settings
 
     def load(self) -> Any:

@@ -119,8 +119,8 @@ def _text(found: Mapping[str, Any]) -> str:
         counts = f"{one['applied']} applied, {len(one['pending'])} pending"
         lines.append(f"database {one['alias']} ({one['vendor']}): {one['state']}, {counts}")
         lines += [f"  why        {line}" for line in str(one["why"]).splitlines()]
-        for key in ("pending", "unknown", "edited", "missing"):
-            lines += [f"  {key:<10} {step}" for step in one[key]]
+        for key in ("pending", "half", "unknown", "edited", "missing"):
+            lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
     if found["why"]:
         lines.append(f"databases: not asked; {found['why']}")
     return "\n".join([*lines, f"next: {found['next']}"])

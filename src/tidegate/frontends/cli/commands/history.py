@@ -137,6 +137,7 @@ def _document(shown: Sequence[tuple[History, list[dict[str, Any]]]]) -> dict[str
                 "changed_since": one.changed_since,
                 "gone": one.gone,
                 "added": one.added,
+                "half": one.half,
             }
             for one, _ in shown
         ],
@@ -217,6 +218,9 @@ def _warnings(history: History) -> list[str]:
             f"{history.alias}: since the last run something other than tidegate recorded or "
             "removed steps"
         )
+    lines += [
+        f"{history.alias}: half applied until it is run again: {step}" for step in history.half
+    ]
     if history.gone:
         lines.append(f"  on record as applied, and not in the database: {', '.join(history.gone)}")
     if history.added:

@@ -65,8 +65,8 @@ def _text(found: Mapping[str, Any]) -> str:
         lines.append(f"  {one['state']}{counts if one['state'] != 'unreachable' else ''}")
         if one["why"]:
             lines.append(f"  why        {one['why']}")
-        for key in ("pending", "unknown", "edited", "missing"):
-            lines += [f"  {key:<10} {step}" for step in one[key]]
+        for key in ("pending", "half", "unknown", "edited", "missing"):
+            lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
         heads = one["heads"]
         if found["project"]["framework"] == "alembic" and len(heads) > 1:
             lines.append(f"  heads      {', '.join(heads)}")
