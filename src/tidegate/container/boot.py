@@ -6,7 +6,6 @@ Each stage is a function here or in the file of its name; `boot` reads aloud.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from tidegate.container.raising import Raising, patiently
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
 from tidegate.container.signals import Signals
+from tidegate.container.startable import refuse_unstartable
 from tidegate.container.waiting import Dependency, Outcome, wait_for
 from tidegate.errors import (
     NotReady,
@@ -54,12 +54,7 @@ class Boot:
 
 def boot(one: Boot, command: Sequence[str]) -> None:
     """Do everything that has to be done before `command` may start; return when it may."""
-    if shutil.which(command[0], path=one.environ.get("PATH")) is None:
-        raise UsageProblem(
-            f"{command[0]} is not a program in this image",
-            "It is what boot would become in the end; nothing was touched.",
-            "correct the command after `--` (CMD in the Dockerfile, command: in Compose)",
-        )
+    refuse_unstartable(command[0], one.environ)
     prepare(one)
 
 
@@ -175,6 +170,7 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
             "build the image from a branch that has both, and merge the heads: alembic merge",
         )
     if policy == "migrate":
+        raising.gate.refuse_conflicts(alias)
         return raise_level(raising)
     if policy == "wait":
         one.report.stage("gate", alias, f"{_summed_up(verdict)}; waiting for the one who migrates")

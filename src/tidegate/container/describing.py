@@ -29,6 +29,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "edited": [],
         "missing": _missing(steps),
         "heads": list(code_heads(gate, connection.alias)),
+        "conflicts": list(gate.project.conflicts(steps).values()),
         "level": [],
         "half": [],
         "why": "",
@@ -96,8 +97,14 @@ def _advice(one: Mapping[str, Any], framework: str) -> str:
         return f"correct it and run it again: tidegate migrate    ({step} is half applied)"
     if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
         return f"alembic merge heads    ({alias} has {len(one['heads'])} heads)"
+    if one.get("conflicts") and state != "current":
+        ends = one["conflicts"][0]
+        return f"tidegate make --merge    ({' and '.join(ends)} are not joined)"
     if state in ("empty", "behind"):
         return f"tidegate migrate    ({alias} lacks {counted(len(one['pending']), 'step')})"
+    if one["edited"] and state == "current":
+        return (f"put the file of {one['edited'][0]} back, and write a new step for the change    "
+                "(it was changed after it was applied, and is not run again)")  # fmt: skip
     if state == "diverged":
         return f"bring the branches together    ({alias} has steps of another one, and lacks some)"
     if state == "ahead":

@@ -56,6 +56,16 @@ class Gate:
         finally:
             session.close()
 
+    def refuse_conflicts(self, alias: str) -> None:
+        """Refuse several ends before anything is waited for or elected."""
+        for part, ends in self.project.conflicts(self.steps(alias)).items():
+            raise UsageProblem(
+                f"{part} has {len(ends)} last steps: {', '.join(ends)}",
+                "Two branches each added one, and nothing says which comes first. Django applies "
+                "no step until they are joined, and nothing was changed.",
+                f"tidegate make --merge    (or: python manage.py makemigrations --merge {part})",
+            )
+
     def fingerprint(self, alias: str, pending: Sequence[str]) -> str:
         """Return a short name for these steps, by their code, on the level that was last read."""
         digests = {step.id: step.digest for step in self.steps(alias)}

@@ -74,7 +74,8 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
     try:
         return work(signals)
     except Stopped as stop:
-        report.stage("stop", "", f"signal {stop.signum}: nothing was left half done by us")
+        stands = stop.stands or "nothing was left half done by us"
+        report.stage("stop", "", f"signal {stop.signum}: {stands}")
         return stop.exit_code
     except KeyboardInterrupt:
         return 130

@@ -9,7 +9,7 @@ from typing import Any
 
 from tidegate.container import ledger
 from tidegate.container.doorway import Doorway
-from tidegate.container.failing import failure, stands
+from tidegate.container.failing import failure, half, stands
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
 from tidegate.container.persisting import Work, persist
@@ -58,7 +58,7 @@ def written_down(
         backup=receipt,
     )
     with closing(raising, book, records):
-        _apply(raising, election, (records, parts), before, lost)
+        _apply_or_stop(raising, election, (records, parts), before, lost)
     after = _standing(raising)
     if connection.vendor == "postgresql":
         parts.forget(after.applied - before.applied)
@@ -70,6 +70,27 @@ def written_down(
             "see `tidegate status`",
         )
     return after
+
+
+def _apply_or_stop(
+    raising: Raising,
+    election: Election,
+    kept: tuple[dict[str, ledger.Record], Parts],
+    before: Verdict,
+    lost: list[str],
+) -> None:
+    """Apply; a signal in the middle is told where it leaves the database."""
+    last: list[Applying] = []
+    try:
+        _apply(raising, election, kept, before, lost, last)
+    except Stopped as stop:
+        stop.stands = stands(raising, before)
+        running = last[-1] if last else None
+        if running and running.step and not running.atomic:
+            stop.stands += "; " + half(raising.connection.vendor, running.step, running)
+        elif running and running.step:
+            stop.stands += f"; {running.step} was running, and is taken back"
+        raise
 
 
 @contextmanager
@@ -123,6 +144,7 @@ def _apply(
     kept: tuple[dict[str, ledger.Record], Parts],
     before: Verdict,
     lost: list[str],
+    last: list[Applying],
 ) -> None:
     records, parts = kept
     patience = Patience(raising, election, "migrate")
@@ -143,6 +165,7 @@ def _apply(
             raising.report.stage("migrate", step, text, took, step=step)
 
         applying = changing(raising, election, door, on_start, on_done)
+        last.append(applying)
         return applying
 
     project = raising.gate.project

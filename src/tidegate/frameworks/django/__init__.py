@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate.contracts.framework import Applying, StaticFiles
 from tidegate.errors import UsageProblem
+from tidegate.frameworks.django.ordering import conflicts, in_plan_order
 from tidegate.frameworks.django.running import (
     call,
     directed,
@@ -122,7 +123,7 @@ class DjangoProject:
         )
 
     def steps(self, alias: str) -> list[Step]:
-        """Return all migrations on disk, replaced and replacing ones alike."""
+        """Return all migrations on disk, replaced and replacing ones alike, as they are applied."""
         self.load()
         from django.db.migrations.loader import MigrationLoader
 
@@ -137,10 +138,16 @@ class DjangoProject:
             ) from None
         assert loader.disk_migrations is not None
         firsts = _firsts(loader.disk_migrations)
-        return [
-            self._step(migration, firsts, loader.disk_migrations)
-            for migration in loader.disk_migrations.values()
-        ]
+        return in_plan_order(
+            [
+                self._step(migration, firsts, loader.disk_migrations)
+                for migration in loader.disk_migrations.values()
+            ]
+        )
+
+    def conflicts(self, steps: Sequence[Step]) -> dict[str, list[str]]:
+        """Return the apps with several last migrations, and these."""
+        return conflicts(steps)
 
     def step_folders(self) -> list[str]:
         """Return each app's migrations package: an app without one may get it later."""

@@ -121,6 +121,7 @@ def _text(found: Mapping[str, Any]) -> str:
         lines += [f"  why        {line}" for line in str(one["why"]).splitlines()]
         for key in ("pending", "half", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
+        lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
     if found["why"]:
         lines.append(f"databases: not asked; {found['why']}")
     return "\n".join([*lines, f"next: {found['next']}"])

@@ -4,9 +4,9 @@ usage: tidegate migrate [TARGET] [--timeout SECONDS] [--lock-timeout SECONDS] [-
                         [--backup auto|always|never] [--env NAME] [--service NAME] [--local]
                         [--format text|json|jsonl]
 
-TARGET is app_label or app_label.0002_name for Django, a revision or label@head for Alembic. Going
-backwards is refused: see rollback. Steps that were rolled back are applied again, as a start never
-does. Where the project has Compose files and Docker is there, it runs in a one-off container of
+TARGET is app_label, app_label.0002_name or app_label 0002 for Django, a revision or label@head for
+Alembic. Going backwards is refused: see rollback. Steps that were rolled back are applied again, as
+a start never does. Where the project has Compose files and Docker is there, it runs in a one-off container of
 the service made for it (`migrations`), or else of the backend; --local (or TIDEGATE_LOCAL=1) runs
 it here.
 """
@@ -35,6 +35,8 @@ OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "databases", "framew
 
 def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
+    if len(argv) > 1 and not any(word.startswith("-") for word in argv[:2]):
+        argv = [".".join(argv[:2]), *argv[2:]]  # as Django's own command takes it: app 0002
     code, argv = handed_over("migrate", glob, argv, given)
     if code is not None:
         return code

@@ -67,6 +67,7 @@ def _text(found: Mapping[str, Any]) -> str:
             lines.append(f"  why        {one['why']}")
         for key in ("pending", "half", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
+        lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
         heads = one["heads"]
         if found["project"]["framework"] == "alembic" and len(heads) > 1:
             lines.append(f"  heads      {', '.join(heads)}")

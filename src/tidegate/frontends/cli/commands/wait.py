@@ -18,6 +18,7 @@ from tidegate.container.gate import open_gate
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
+from tidegate.container.startable import refuse_unstartable
 from tidegate.container.waiting import wait_for
 from tidegate.errors import Stopped, UsageProblem
 
@@ -36,6 +37,8 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
             raise UsageProblem(f"wait does not take {rest[0]}", "", "see tidegate wait --help")
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         one.command = rest[1] if rest[1:] else ""
+        if rest[1:]:
+            refuse_unstartable(rest[1], environ)
         _wait(one)
         if rest[1:]:
             start(one, rest[1:])
