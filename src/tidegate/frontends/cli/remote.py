@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,19 @@ def run(
 
     if glob.format == "json":
         report.form = "json"
-    code = outside.guarded(report, work)
-    if code == NotReady.exit_code and not said:
-        report.warn(f"without the engine: tidegate {verb} --local")
+    code = outside.guarded(report, lambda: _pointing(verb, said, work))
     return code if code else result[0]
+
+
+def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
+    """Do it; where the engine does not answer and nothing said that it must, name the other way."""
+    try:
+        return work()
+    except NotReady as error:
+        if said:
+            raise
+        advice = f"{error.next}\nor, without containers: tidegate {verb} --local"
+        raise NotReady(error.what, error.meaning, advice.strip()) from None
 
 
 def _target(

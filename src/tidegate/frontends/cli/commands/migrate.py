@@ -6,9 +6,9 @@ usage: tidegate migrate [TARGET] [--timeout SECONDS] [--lock-timeout SECONDS] [-
 
 TARGET is app_label, app_label.0002_name or app_label 0002 for Django, a revision or label@head for
 Alembic. Going backwards is refused: see rollback. Steps that were rolled back are applied again, as
-a start never does. Where the project has Compose files and Docker is there, it runs in a one-off container of
-the service made for it (`migrations`), or else of the backend; --local (or TIDEGATE_LOCAL=1) runs
-it here.
+a start never does. Where the project has Compose files and Docker is there, it runs in a one-off
+container of the service made for it (`migrations`), or else of the backend; --local (or
+TIDEGATE_LOCAL=1) runs it here.
 """
 
 from __future__ import annotations
