@@ -108,7 +108,7 @@ def test_slips(words: tuple[str, ...], said: str, tidegate: Runner, tmp_path):
     assert "next:" in done.err
 
 
-def test_help_and_switches_after_the_verb(
+def test_switches_after_the_verb(
     tidegate: Runner, make_project: MakeProject, fresh: Fresh
 ):
     """-h is --help for every verb, boot too; -q and --no-color are taken after it."""

@@ -37,6 +37,17 @@ def test_pending_as_applied(tidegate: Runner, make_project: MakeProject, fresh: 
     assert database.rows("SELECT step FROM tidegate_step ORDER BY position") == first
 
 
+def test_head_of_several(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Of several Alembic heads `head` means none: refused at once; `heads` applies them all."""
+    project, database = make_project("alembic"), fresh("sqlite")
+    side = project.add("SELECT 1", name="side", after=project.ids[0])
+    done = tidegate("migrate", "head", cwd=project.root, env=database.environ)
+    assert (done.code, "elect" in done.err) == (2, False), done.said
+    assert f"head means several steps: {project.ids[1]}, {side}" in done.err
+    done = tidegate("migrate", "heads", cwd=project.root, env=database.environ)
+    assert (done.code, "done (3 of 3)" in done.err) == (0, True), done.said
+
+
 def test_target(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """`migrate app 0001`, as Django takes it, applies and counts what that step needs; what is
     there already is said so, and nobody is elected for it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tidegate.errors import PolicyRefused, UsageProblem
-from tidegate.model.level import Verdict
+from tidegate.model.level import Verdict, heads
 from tidegate.model.step import Step
 
 
@@ -16,6 +16,13 @@ def goal_of(steps: Sequence[Step], target: str) -> str:
     matching = [one for one in known if one == target or one.startswith(target)]
     if target == "zero" or target.endswith((".zero", " zero")) or target.startswith("-"):
         raise backwards(target)
+    tops = heads(steps) if target == "head" else ()
+    if len(tops) > 1:
+        raise UsageProblem(
+            f"head means several steps: {', '.join(tops)}",
+            "The code has several heads. Nothing was changed.",
+            "apply all of them: tidegate migrate heads; or join them: tidegate make --merge",
+        )
     if target in _apps(steps) or target in ("head", "heads") or target[0] == "+" or "@" in target:
         return ""
     if target not in known and len(matching) != 1:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 SHORTEST = 3
 _WORD = re.compile(r"[a-z]+([_-][a-z]+)*")  # as a service, a role, a database is called
 _PLACE = r"(?i:(?:pass\w*|pwd|secret|token|key|auth)\W{1,4})"
-_NAMES = re.compile(r"PASS|PWD|SECRET|TOKEN|CREDENTIAL|(?<![A-Z])KEY|DSN")
+_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|(?<![A-Z])KEY|DSN")
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
