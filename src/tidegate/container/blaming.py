@@ -32,7 +32,9 @@ def blamed(
     outside = [one for one in frames if not os.path.abspath(one.filename).startswith(own)]
     if not outside:
         return None
-    theirs = [one for one in outside if not _is_library(one.filename)]
+    theirs = [
+        one for one in outside if not _is_library(one.filename) and os.path.isfile(one.filename)
+    ]  # compiled code names no file that is there
     where = _syntax(error) or next(
         (f"{one.filename}, line {one.lineno}, in {one.name}" for one in reversed(theirs)), ""
     )

@@ -61,7 +61,6 @@ def boot(one: Boot, command: Sequence[str]) -> None:
 def prepare(one: Boot) -> Gate:
     """Wait, bring each database to where the policy wants it, and collect; return the gate."""
     gate = open_gate(one.root, one.environ, one.settings)
-    one.report.seconds["load"] = time.monotonic() - one.began
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
     if gate.why:
         one.report.stage("gate", "", f"asking {gate.project.framework} itself: {gate.why}")
@@ -129,12 +128,8 @@ def raise_first_refusal(outcomes: Sequence[Outcome], one: Boot) -> None:
 
 def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     """Do what the policy says for the state that one database is in."""
-    held = one.held.pop(connection.alias, None)
     began = time.monotonic()
-    gate.steps(connection.alias)  # here the framework is loaded, where there is no good seal
-    loaded = time.monotonic()
-    one.report.seconds["load"] += loaded - began
-    began = loaded
+    held = one.held.pop(connection.alias, None)
     raising = Raising(
         gate, connection, one.settings, one.deadline, one.report, one.signals, held=held,
         command=one.command,
