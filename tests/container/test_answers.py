@@ -108,9 +108,7 @@ def test_slips(words: tuple[str, ...], said: str, tidegate: Runner, tmp_path):
     assert "next:" in done.err
 
 
-def test_switches_after_the_verb(
-    tidegate: Runner, make_project: MakeProject, fresh: Fresh
-):
+def test_switches_after_the_verb(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """-h is --help for every verb, boot too; -q and --no-color are taken after it."""
     project, env = make_project("django"), fresh("sqlite").environ
     for verb in ("boot", "wait", "status"):

@@ -28,7 +28,12 @@ def test_hide(secret: str, text: str, shown: str):
 
 def test_of_environ():
     """Variables whose names say so hold secrets; short ones and KEY within a word do not."""
-    environ = {"DB_PASSWORD": "longenough", "API_KEY": "abcdefgh", "MONKEY": "bananas", "PWD": "/work/x"}
+    environ = {
+        "DB_PASSWORD": "longenough",
+        "API_KEY": "abcdefgh",
+        "MONKEY": "bananas",
+        "PWD": "/work/x",
+    }
     assert set(of_environ(environ)) == {"longenough", "abcdefgh"}
 
 
