@@ -42,8 +42,9 @@ def test_a_dry_run_prints_the_commands_and_changes_nothing(stack: Make) -> None:
     assert lines[0] == "docker compose build web"
     assert lines[1].endswith("--format json status")
     assert lines[2].endswith("--format jsonl migrate")
-    assert lines[3] == "docker compose up -d --no-deps --no-build web"
-    assert len(lines) == 4
+    assert lines[3].endswith("--format jsonl collectstatic --volume")
+    assert lines[4] == "docker compose up -d --no-deps --no-build web"
+    assert len(lines) == 5
     assert one.containers() == []
     assert docker("image", "ls", "-q", f"{one.name}-web") == ""
 

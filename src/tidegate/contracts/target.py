@@ -132,6 +132,9 @@ class Target(Protocol):
     def workdir(self) -> str:
         """Return the folder in the image where the backend's code lies."""
 
+    def python(self) -> str:
+        """Return the Python of the backend's image that has the app's packages."""
+
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""
 

@@ -18,7 +18,7 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, run
-from tidegate.targets import archive
+from tidegate.targets import archive, signing
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composesettings import Values
 
@@ -155,6 +155,10 @@ class ComposeProject:
         done = self._ask(self.words.docker(*argv), 20)
         return done.out.strip() or "/"
 
+    def python(self) -> str:
+        """Return the setting: a program on the image's PATH, or a path."""
+        return self.values.text("python")
+
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""
         image = next(one.image for one in self.services if one.name == self.backend)
@@ -221,8 +225,11 @@ class ComposeProject:
         return f"{KEPT}{self.name.strip('-_')}:{service}-{stamp}"
 
     def starting(self, services: Sequence[str]) -> Command:
-        """Return the command that starts what does not run."""
-        return self.words.up(services, recreate=False)
+        """Return the command that starts what does not run, as the files say it now.
+
+        A container that ended because a variable was missing must not come back as it was.
+        """
+        return self.words.up(services)
 
     def replacing(
         self, service: str, replicas: int, configuration: str = "", recreate: bool = True
@@ -253,16 +260,23 @@ class ComposeProject:
     ) -> Command:
         """Return the command that runs the inside, from the one file mounted into the image."""
         pyz = f"{archive.cached(self.environ)}:ro"
-        return self.words.run(
-            service or self.migrator,
+        service = service or self.migrator
+        writes = signing.writes(words)
+        command = self.words.run(
+            service,
             (ARCHIVE, *words),
-            entrypoint=self.values.text("python"),
+            entrypoint=self.python(),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
-            environ=("PYTHONDONTWRITEBYTECODE=1",),
+            environ=("PYTHONDONTWRITEBYTECODE=1", *([signing.ORIGIN] if writes else [])),
             label=str(os.getpid()),
             configuration=configuration,
         )
+        if not writes:
+            return command
+        own = next((one.image for one in self.services if one.name == service), "")
+        image = signing.image_in(configuration, service) if configuration else own
+        return signing.signed(command, self.environ, self.root, self.image_id, image or own)
 
     def once(
         self,
