@@ -7,7 +7,6 @@ and never puts that on its PATH. The one-file inside then goes on as that enviro
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 
 FRAMEWORKS = ("django", "alembic")
