@@ -168,9 +168,33 @@ class ComposeProject:
         return next((one[5:] for one in env or [] if one.startswith("PATH=")), "")
 
     def digests(self) -> Mapping[str, str]:
-        """Return the digest of each service's configuration."""
-        done = self._ask(self.words.config("--hash", "*"), 60)
-        pairs = (line.split() for line in done.out.splitlines())
+        """Return the digest of each service's configuration.
+
+        How a container came to be shows in its digest (Compose 2.26): `up --no-deps` forgets what
+        it depends on, `up` does not, and `config --hash` leaves out what an `env_file` holds. Each
+        of the three is what the files say now.
+        """
+        found = self._digests(("-f", "-", "--profile", "*"), self._alone())
+        marked = {(one.service, one.config) for one in self.containers()}
+        if found and all(found.get(name) == digest for name, digest in marked):
+            return found
+        merged = self._digests(("-f", "-", "--profile", "*"), self.configuration())
+        plain = self._digests(self.words.begin(("*",))[len(self.words.compose) :])
+        others = [pair for each in (merged, plain) for pair in each.items() if pair in marked]
+        return {**plain, **found, **dict(others)}
+
+    def _alone(self) -> str:
+        """Return the configuration without what the services need of each other."""
+        raw = self.config.get("services") or {}
+        own = {
+            name: {k: v for k, v in one.items() if k != "depends_on"} for name, one in raw.items()
+        }
+        return json.dumps({**self.config, "services": own})
+
+    def _digests(self, words: Sequence[str], stdin: str | None = None) -> dict[str, str]:
+        command = self.words.command(*self.words.compose, *words, "config", "--hash", "*")
+        done = run(command, 60, stdin=stdin)
+        pairs = (line.split() for line in done.out.splitlines() if done.ok)
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
     def configuration(self) -> str:

@@ -194,8 +194,11 @@ def _release(one: Mapping[str, Any]) -> str:
 
 
 def _who(one: Mapping[str, Any]) -> str:
-    where = f"{one['by']}@{one['host']}"
-    return f"{where} (container {one['container']})" if one["container"] else where
+    """Return who and where; a container's own name is its id, and says nothing more."""
+    if not one["container"]:
+        return f"{one['by']}@{one['host']}"
+    host = "" if one["container"].startswith(str(one["host"])) else f"@{one['host']}"
+    return f"{one['by']}{host} (container {one['container']})"
 
 
 FULL = ("number", "kind", "state", "database", "started", "finished", "seconds", "by", "host",
