@@ -28,6 +28,7 @@ class FakeTarget:
     database = source = ""
     told: tuple[Told, ...] = ()
     secrets: tuple[str, ...] = ()
+    removes_first = False
 
     def __init__(self, folder: Path, names: Sequence[str] = ("web",), **state: Any) -> None:
         self.root = folder

@@ -151,3 +151,15 @@ def test_static_files_that_can_not_be_collected(tmp_path: Path) -> None:
     assert "still serves" in caught.value.meaning
     assert verbs(target)[-3:] == ["tag", "tag", "collectstatic"]
     assert "replace" not in verbs(target)
+
+
+def test_a_program_that_can_not_recreate(tmp_path: Path) -> None:
+    """Version 1 of docker-compose on an engine of today: the old container is removed first, on
+    the way back as well."""
+    target = FakeTarget(tmp_path, sick=["two"])
+    target.removes_first = True
+    with pytest.raises(UpdateUndone):
+        up(update(target))
+    done = [verb for verb in verbs(target) if verb in ("remove", "replace")]
+    assert done == ["remove", "replace", "remove", "replace"]
+    assert target.state()["running"] == {"web": "one"}

@@ -105,6 +105,10 @@ class Target(Protocol):
     told: tuple[Told, ...]
     secrets: tuple[str, ...]
 
+    @property
+    def removes_first(self) -> bool:
+        """Whether a container has to be removed before its service gets another one."""
+
     def number(self, key: str) -> float:
         """Return a setting that is a number."""
 

@@ -199,7 +199,13 @@ class ComposeProject:
 
     def configuration(self) -> str:
         """Return the merged configuration as JSON, which Compose reads back as a file."""
-        return json.dumps(self.config)
+        unknown = {"name"} if self.words.first else set()
+        return json.dumps({key: value for key, value in self.config.items() if key not in unknown})
+
+    @property
+    def removes_first(self) -> bool:
+        """Version 1 can't read the images of today's engines when it recreates a container."""
+        return self.words.first
 
     def kept(self) -> list[str]:
         """Return the references of kept images, oldest first."""

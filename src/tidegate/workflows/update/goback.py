@@ -19,7 +19,7 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
     one.seen()  # an engine that is just restarting is waited for
     if not one.replaced and not _was_cut_off(one):
         _names_back(one)
-        if one.collected and one.before.images:
+        if statics.changed(one) and one.before.images:
             statics.back(one, _previous_configuration(one))
         one.state.end()
         raise _untouched(one, error)
@@ -101,7 +101,7 @@ def _names_back(one: Update) -> None:
 def _previous_again(one: Update) -> list[str]:
     """Start the previous containers anew; return what did not work."""
     configuration = _previous_configuration(one)
-    if one.collected:
+    if statics.changed(one):
         statics.back(one, configuration)
     failures = []
     now = {each.service: each for each in one.seen() if each.up}
@@ -115,6 +115,7 @@ def _previous_again(one: Update) -> list[str]:
         if name not in one.replaced and name in now and now[name].image == before:
             continue
         one.tell.stage("undo", name, f"image {before[7:19]} again")
+        one.room(name)
         command = one.target.replacing(name, one.before.replicas[name], configuration)
         done = one.do(command)
         if not done.ok:

@@ -326,6 +326,7 @@ def _replace(
         return
     one.replaced.append(service.name)
     one.tell.stage("replace", service.name, f"image {image[7:19]} again")
+    one.room(service.name)
     command = one.target.replacing(service.name, replicas, configuration)
     one.must(command, f"{service.name} can't be replaced")
 

@@ -30,6 +30,12 @@ def collect(one: Update) -> None:
         )  # fmt: skip
 
 
+def changed(one: Update) -> bool:
+    """Whether the volume may hold the new files: of this update, or of one that was cut off."""
+    asked = bool(one.levels)
+    return one.collected and (bool(one.static) or not asked)
+
+
 def back(one: Update, configuration: str) -> None:
     """Collect with the image that runs again, in its configuration; a failure is said aloud."""
     command = one.target.inside(WORDS, one.target.backend, configuration=configuration)

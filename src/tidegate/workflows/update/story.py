@@ -276,6 +276,7 @@ def replace(one: Update) -> None:
                 _one_after_the_other(one, service, old, replicas)
             else:
                 one.tell.stage("replace", service.name, "new container" if old else "started")
+                one.room(service.name)
                 command = one.target.replacing(service.name, replicas)
                 one.must(command, f"{service.name} can't be replaced")
 

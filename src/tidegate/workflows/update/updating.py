@@ -63,6 +63,11 @@ class Update:
             text = "\n".join([*lines, done.why, *explained(said)]).strip()
             raise UpdateUndone(what, text, command.shown())
 
+    def room(self, service: str) -> None:
+        """Remove a service's containers where that has to come before the new ones."""
+        if self.target.removes_first:
+            self.do(self.target.removing(service))
+
     def seen(self) -> list[Container]:
         """Return the containers; an engine that is away for a moment is waited for."""
         began = time.monotonic()
