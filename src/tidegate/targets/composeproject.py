@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,10 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, run
-from tidegate.targets import archive, signing
+from tidegate.targets import archive, composeseen, signing
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composesettings import Values
 
-LABEL = "com.docker.compose."
 KEPT = "tidegate/"
 
 
@@ -94,15 +92,15 @@ class ComposeProject:
     def containers(self) -> list[Container]:
         """Return the containers of the services."""
         return [
-            _container(raw)
-            for raw in self._inspected(f"label={LABEL}project={self.name}")
-            if _labels(raw).get(LABEL + "oneoff", "False") == "False"
+            composeseen.container_of(raw)
+            for raw in self._inspected(f"label={composeseen.LABEL}project={self.name}")
+            if composeseen.labels_of(raw).get(composeseen.LABEL + "oneoff", "False") == "False"
         ]
 
     def leftovers(self) -> list[str]:
         """Return the ids of one-off containers that this process has started and that still run."""
         mine = f"label={ONE_OFF}={os.getpid()}"
-        raws = self._inspected(f"label={LABEL}project={self.name}", mine)
+        raws = self._inspected(f"label={composeseen.LABEL}project={self.name}", mine)
         return [str(raw["Id"]) for raw in raws if raw["State"].get("Running")]
 
     def _inspected(self, *filters: str) -> list[dict[str, Any]]:
@@ -120,10 +118,13 @@ class ComposeProject:
 
     def address(self, service: str, port: int) -> tuple[str, str]:
         """Return the published port on this machine, else the container's own address."""
-        own = (f"label={LABEL}project={self.name}", f"label={LABEL}service={service}")
+        own = (
+            f"label={composeseen.LABEL}project={self.name}",
+            f"label={composeseen.LABEL}service={service}",
+        )
         for raw in self._inspected(*own):
             if raw["State"].get("Running"):
-                found = _published(raw, port) or _own_address(raw, port)
+                found = composeseen.published(raw, port) or composeseen.own_address(raw, port)
                 if found is not None:
                     return found
         start = f"start it: {' '.join(self.words.begin())} up -d {service}"
@@ -333,55 +334,6 @@ class ComposeProject:
     def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
         """Return the command that shows logs."""
         return self.words.logs(services, lines, follow)
-
-
-def _published(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
-    bindings = (raw["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or []
-    for one in bindings:
-        host = str(one.get("HostIp") or "")
-        return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host, str(one["HostPort"])
-    return None
-
-
-def _own_address(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
-    """Only Linux reaches the networks of its containers."""
-    if not sys.platform.startswith("linux"):
-        return None
-    for network in (raw["NetworkSettings"].get("Networks") or {}).values():
-        if network.get("IPAddress"):
-            return str(network["IPAddress"]), str(port)
-    return None
-
-
-def _container(raw: Mapping[str, Any]) -> Container:
-    state, labels = raw["State"], _labels(raw)
-    return Container(
-        id=str(raw["Id"]),
-        name=str(raw["Name"]).lstrip("/"),
-        service=labels.get(LABEL + "service", ""),
-        image=str(raw["Image"]),
-        state=str(state["Status"]),
-        health=str((state.get("Health") or {}).get("Status", "")),
-        restarts=int(raw.get("RestartCount") or 0),
-        exit_code=int(state.get("ExitCode") or 0),
-        started=str(state.get("StartedAt") or ""),
-        config=labels.get(LABEL + "config-hash", ""),
-        reference=str(raw["Config"].get("Image") or ""),
-        oom=bool(state.get("OOMKilled")),
-        error=_health_words(state),
-    )
-
-
-def _health_words(state: Mapping[str, Any]) -> str:
-    """Return why the container didn't start, or what its health check last said."""
-    checks = (state.get("Health") or {}).get("Log") or []
-    failed = [one for one in checks if one.get("ExitCode")]
-    last: Mapping[str, Any] = failed[-1] if failed else {}
-    return str(state.get("Error") or last.get("Output") or "").strip()
-
-
-def _labels(raw: Mapping[str, Any]) -> Mapping[str, str]:
-    return raw["Config"].get("Labels") or {}
 
 
 def last_line(text: str) -> str:
