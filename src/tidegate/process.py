@@ -15,7 +15,7 @@ from typing import Any
 
 from tidegate.model.command import Command, redacted
 
-__all__ = ["Command", "Result", "Talk", "attached", "present", "redacted", "run"]
+__all__ = ["Command", "Result", "Talk", "attached", "present", "redacted", "revision", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,12 @@ def attached(command: Command) -> Result:
     except BaseException:
         _end(child)  # a Ctrl-C has reached it as well; it had its own chance to end
         raise
+
+
+def revision(root: os.PathLike[str]) -> str:
+    """Return the revision that a tree is at; nothing where that can't be told."""
+    done = run(Command(("git", "rev-parse", "--short", "HEAD"), cwd=os.fspath(root)), 10)
+    return done.out.strip() if done.ok else ""
 
 
 def present(program: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.container import ledger
+from tidegate.container import history, ledger
 from tidegate.container.gate import Gate, code_heads
 from tidegate.model.connection import Connection
 from tidegate.model.level import heads
@@ -28,6 +28,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "missing": _missing(steps),
         "heads": list(code_heads(gate, connection.alias)),
         "level": [],
+        "run": None,
         "why": "",
     }
     try:
@@ -37,6 +38,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
     try:
         verdict = gate.level(connection, session)
         edited = ledger.edited(steps, ledger.recorded(session.query))
+        run = history.last(session.query, connection.vendor, connection.alias)
     finally:
         session.close()
     return {
@@ -47,6 +49,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "pending": list(verdict.pending),
         "unknown": list(verdict.unknown),
         "edited": edited,
+        "run": run,
     }
 
 

@@ -65,6 +65,24 @@ def read(gate: Gate, connection: Connection, session: Session) -> History:
     return History(alias, runs, chained, last, broken, bool(after) and after != now, gone, added)
 
 
+LAST = ("number", "kind", "started", "by", "revision", "image", "container")
+
+
+def last(query: Query, vendor: str, alias: str) -> dict[str, Any] | None:
+    """Return the run that brought a database to its level; None where none is on record."""
+    from tidegate.container.ledger import Unwritten, literal
+
+    shown = ", ".join(_shown(name, RUN[name], vendor) for name in LAST)
+    try:
+        rows = query(
+            f"SELECT {shown} FROM tidegate_run WHERE state = 'done' AND kind <> 'backup' "
+            f"AND database = {literal(alias)} AND number IS NOT NULL ORDER BY number DESC LIMIT 1"
+        )
+    except Unwritten:
+        return None
+    return _typed(dict(zip(LAST, rows[0], strict=True)), vendor) if rows else None
+
+
 def _runs(query: Query, vendor: str) -> list[dict[str, Any]]:
     runs = [
         _typed(row, vendor) for row in _table(query, vendor, "tidegate_run", RUN, "started, id")

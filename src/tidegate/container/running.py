@@ -101,12 +101,16 @@ def _project_or_bug(report: Report, error: Exception) -> int:
     text = masked(f"{type(error).__name__}: {error}", report.secrets)
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     outside = [f for f in frames if not os.path.abspath(f.filename).startswith(own)]
+    outside = [
+        f for f in outside if os.path.isfile(f.filename)
+    ] or outside  # compiled ones name none
     lasting = [f for f in outside if not _is_library(f.filename)]
     if lasting or outside:
         where = (lasting or outside)[-1]
         report.error(
             [
                 f"the project can't be loaded: {text.splitlines()[0]}",
+                *_more(text),
                 f"  {where.filename}, line {where.lineno}, in {where.name}",
                 "  next: correct it; the same error comes from the framework's own commands",
             ],
@@ -121,6 +125,17 @@ def _project_or_bug(report: Report, error: Exception) -> int:
         70,
     )
     return 70
+
+
+def _more(text: str) -> list[str]:
+    """Return what an error of several lines says further: a missing setting's name is there.
+
+    The values that pydantic repeats may be passwords.
+    """
+    import re
+
+    lines = [re.sub(r"input_value=.*", "…", line.strip()) for line in text.splitlines()[1:9]]
+    return [f"  {line}" for line in lines if line]
 
 
 def _is_library(path: str) -> bool:

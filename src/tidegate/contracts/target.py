@@ -105,6 +105,10 @@ class Target(Protocol):
     told: tuple[Told, ...]
     secrets: tuple[str, ...]
 
+    @property
+    def removes_first(self) -> bool:
+        """Whether a container has to be removed before its service gets another one."""
+
     def number(self, key: str) -> float:
         """Return a setting that is a number."""
 
@@ -131,6 +135,9 @@ class Target(Protocol):
 
     def workdir(self) -> str:
         """Return the folder in the image where the backend's code lies."""
+
+    def python(self) -> str:
+        """Return the Python of the backend's image that has the app's packages."""
 
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""

@@ -1,4 +1,4 @@
-"""`status`, `migrate`, `adopt` and `rollback` through the project's target."""
+"""`status`, `migrate`, `adopt`, `collectstatic` and `rollback` through the project's target."""
 
 from __future__ import annotations
 
@@ -13,15 +13,26 @@ from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside, rolling
+from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
+from tidegate.workflows.update.state import State
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
+HISTORY = ("--state", "--kind", "--step", "--by", "--limit", "--since", "--databases",
+           "--framework")  # fmt: skip
+COLLECT = ("--timeout", "--collectstatic", "--framework")
 OPTIONS = {
+    "collectstatic": (
+        *outside.TARGET,
+        Option("--volume"),
+        *(Option(name, True) for name in COLLECT),
+    ),
     "rollback": (*outside.TARGET, *rolling.OPTIONS),
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
     "status": (*outside.TARGET, Option("--check")),
+    "history": (*outside.TARGET, Option("--verify"), *(Option(name, True) for name in HISTORY)),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
 }
 
@@ -35,26 +46,38 @@ def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
     """Run the verb; None when the target has no backend and nothing said that it must."""
-    form = "jsonl" if verb == "migrate" and glob.format in ("json", "jsonl") else "text"
+    streams = verb in ("migrate", "collectstatic") and glob.format in ("json", "jsonl")
+    form = "jsonl" if streams else "text"
     report = Report(form, glob.quiet)
     result: list[int | None] = [None]
 
     def work() -> int:
-        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb == "migrate")
+        found, words = outside.parse(
+            verb, argv, OPTIONS[verb], words=verb in ("migrate", "history")
+        )
         target = _target(glob, found, environ, said)
         if not target.backend:
             return 0
         report.secrets = target.secrets
         outside.guesses(target, report)
         result[0] = 0
+        state = State(target.name, Path(glob.root), environ)
         if verb == "status":
-            return _status(glob, target, "--check" in found)
+            return _status(glob, standing.status(target, state), "--check" in found)
+        if verb == "history":
+            result[0] = _history(glob, target, state, found, words)
+            return 0
         if verb == "rollback":
             return rolling.run(glob, target, report, found, environ)
         if verb == "adopt":
             return _adopt(glob, target, report, found)
-        options = [word for name in MIGRATE if name in found for word in (name, found[name])]
-        standing.migrate(target, report, [*words, *options])
+        known = COLLECT if verb == "collectstatic" else MIGRATE
+        options = [word for name in known if name in found for word in (name, found[name])]
+        if verb == "collectstatic":
+            options += ["--volume"] if "--volume" in found else []
+            standing.collectstatic(target, report, options)
+        else:
+            standing.migrate(target, report, [*words, *options])
         return 0
 
     code = outside.guarded(report, work)
@@ -79,10 +102,17 @@ def _target(
         ) from None
 
 
-def _status(glob: Globals, target: Target, check: bool) -> int:
-    found = standing.status(target)
+def _status(glob: Globals, found: Mapping[str, Any], check: bool) -> int:
     print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
     return 1 if check and not found["well"] else 0
+
+
+def _history(
+    glob: Globals, target: Target, state: State, found: Mapping[str, str], words: list[str]
+) -> int:
+    options = [word for name in HISTORY if name in found for word in (name, found[name])]
+    document = standing.history(target, state, [*words, *options])
+    return history.shows(document, words[0] if words else "", "--verify" in found, glob.format)
 
 
 def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, str]) -> int:
@@ -110,12 +140,33 @@ def _text(found: Mapping[str, Any]) -> str:
         "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    if found["release"]:
+        lines.append(f"release {_shown(found['release'])}")
     for one in found["databases"]:
         counts = f"{one['applied']} applied, {len(one['pending'])} pending"
         lines.append(f"database {one['alias']} ({one['vendor']}): {one['state']}, {counts}")
         lines += [f"  why        {line}" for line in str(one["why"]).splitlines()]
+        lines += _run(one.get("run"))
         for key in ("pending", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one[key]]
     if found["why"]:
         lines.append(f"databases: not asked; {found['why']}")
     return "\n".join([*lines, f"next: {found['next']}"])
+
+
+def _shown(release: Mapping[str, str]) -> str:
+    return " ".join(
+        [release["stamp"], *([f"({release['revision']})"] if release["revision"] else [])]
+    )
+
+
+def _run(run: Mapping[str, Any] | None) -> list[str]:
+    """Return the line on the run that brought a database to its level."""
+    if run is None:
+        return []
+    text = f"{run['kind']}, run {run['number']}, {str(run['started'])[:16].replace('T', ' ')}"
+    if run["release"]:
+        return [f"  by         {text}, of release {run['release']}"]
+    return [
+        f"  by         {text}" + (f", of revision {run['revision']}" if run["revision"] else "")
+    ]

@@ -92,6 +92,8 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
     what = texts[0] if texts[:at] else done.why or "the command in the container failed"
     meaning = "\n".join(texts[1:at])
     advice = "\n".join([text.removeprefix("next:").strip() for text in texts[at:]])
+    if what.endswith("is not installed for this Python"):
+        advice = OTHER_PYTHON
     if "tidegate adopt" not in advice:
         meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
     kind: type[TidegateError] | None = KINDS.get(done.code or 0)
@@ -103,6 +105,10 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
     return kind(what, meaning, advice)
 
 
+OTHER_PYTHON = (
+    "where another Python of the image has it, name that one in pyproject.toml:\n"
+    '[tool.tidegate.compose] python = "/app/.venv/bin/python"'
+)
 KINDS = {
     one.exit_code: one
     for one in (errors.UsageProblem, errors.NotReady, errors.RefusedForGood, errors.StepFailed,

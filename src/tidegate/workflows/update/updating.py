@@ -41,6 +41,9 @@ class Update:
     restarts: dict[str, int] = field(default_factory=dict)
     levels: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The last steps of each database before the update and after it, with commas."""
+    static: str = ""
+    """Where the app collects its static files, in its container."""
+    collected: bool = False
 
     def do(self, command: Command, timeout: float = 600.0, aloud: bool = False) -> Result:
         """Run a command that changes something; in a dry run only show it."""
@@ -59,6 +62,11 @@ class Update:
             lines = [one for one in said.splitlines() if one.strip()][-12:]
             text = "\n".join([*lines, done.why, *explained(said)]).strip()
             raise UpdateUndone(what, text, command.shown())
+
+    def room(self, service: str) -> None:
+        """Remove a service's containers where that has to come before the new ones."""
+        if self.target.removes_first:
+            self.do(self.target.removing(service))
 
     def seen(self) -> list[Container]:
         """Return the containers; an engine that is away for a moment is waited for."""
@@ -95,14 +103,16 @@ class Update:
         ]
 
 
-def settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[Ill, ...]:
+def settled(
+    one: Update, services: Sequence[Service], seconds: float, patient: bool = False
+) -> tuple[Ill, ...]:
     """Watch services until they were well for so long; return what is not."""
 
     def changed(ill: Ill) -> None:
         one.tell.stage("verify", ill.service, ill.what)
 
     timeout = one.target.number("timeout")
-    return settle(one.seen, services, one.restarts, seconds, timeout, changed)
+    return settle(one.seen, services, one.restarts, seconds, timeout, changed, patient)
 
 
 def unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:
