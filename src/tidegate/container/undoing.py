@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ways
-from tidegate.container.backup import archive, places, verbs
+from tidegate.container.backup import archive, lending, places, shelf, verbs
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
@@ -279,7 +279,8 @@ def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[Path]) -
     alias, policy = one.connection.alias, one.policy
     others = [folder for folder in dict.fromkeys(more) if policy.remote or folder != policy.folder]
     known = places.found(policy.folder, policy.remote, alias, one.environ)
-    known += [backup for folder in others for backup in archive.backups(folder, alias)]
+    known += [backup for folder in others for backup in shelf.backups(folder, alias)]
+    known += lending.offered(one.environ, alias)
     for backup in sorted(known, key=lambda one: one.created, reverse=True):
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:

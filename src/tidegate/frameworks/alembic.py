@@ -16,6 +16,7 @@ from typing import Any
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
+from tidegate.model.folders import looked_in
 from tidegate.model.level import ancestors, heads
 from tidegate.model.sessions import AppSession, cutter
 from tidegate.model.step import Step
@@ -31,8 +32,7 @@ def find(root: Path, environ: Mapping[str, str]) -> AlembicProject | None:
     named = environ.get("ALEMBIC_CONFIG", "")
     if named:
         return AlembicProject(root, Path(root, named))
-    folders = [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]
-    for folder in folders:
+    for folder in looked_in(root):
         ini = folder / "alembic.ini"
         if ini.is_file():
             env = folder / "env.py"  # beside its ini: a folder that Flask-Migrate made

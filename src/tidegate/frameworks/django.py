@@ -15,6 +15,7 @@ from typing import Any
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
+from tidegate.model.folders import looked_in
 from tidegate.model.sessions import AppSession, cutter
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo, loses
@@ -29,7 +30,7 @@ VENDORS = {"postgresql": "postgresql", "postgis": "postgresql", "sqlite3": "sqli
 def find(root: Path, environ: Mapping[str, str]) -> DjangoProject | None:
     """Return the Django project at `root`, or in a folder of it."""
     named = environ.get("DJANGO_SETTINGS_MODULE", "")
-    for folder in [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]:
+    for folder in looked_in(root):
         manage = folder / "manage.py"
         if not manage.is_file():
             continue

@@ -250,6 +250,7 @@ class ComposeProject:
         mounts: Mapping[str, str] | None = None,
         user: str = "",
         configuration: str = "",
+        environ: Sequence[str] = (),
     ) -> Command:
         """Return the command that runs the inside, from the one file mounted into the image."""
         pyz = f"{archive.cached(self.environ)}:ro"
@@ -259,7 +260,7 @@ class ComposeProject:
             entrypoint=self.values.text("python"),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
-            environ=("PYTHONDONTWRITEBYTECODE=1",),
+            environ=("PYTHONDONTWRITEBYTECODE=1", *environ),
             label=str(os.getpid()),
             configuration=configuration,
         )

@@ -27,6 +27,8 @@ from tidegate.model.readiness import Permanent, Transient
 
 COUNTING = "20s"  # that counting one table may take
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
+Fill = Callable[[Connection, bool], None]
+"""Restores into a new database; the switch says whether owners and grants come along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,13 @@ def restore(
         proving.read_back(here, environ)
         report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
         if target.vendor == "sqlite":
-            return _sqlite(here, target, report)
+            return sqlite(here, target, report)
         old = PostgreSQL(target, environ).direct()
-        return _postgresql(here, old, environ, report, before_swap)
+
+        def fill(fresh: Connection, exists: bool) -> None:
+            pgread.fill(here, fresh, environ, owners=exists)
+
+        return postgresql(here, old, environ, report, before_swap, fill)
 
 
 def check_kind(backup: Backup, target: Connection) -> None:
@@ -80,7 +86,8 @@ def _cut(name: str) -> str:
     return name.encode()[:34].decode(errors="ignore")
 
 
-def _sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
+def sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
+    """Bring a proved file back."""
     path = SQLite(target).path
     kept = f"{path}.before-{stamp()}"
     existed = os.path.exists(path)
@@ -90,13 +97,15 @@ def _sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
     return Restored(path, kept if existed else "")
 
 
-def _postgresql(
+def postgresql(
     backup: Backup,
     old: PostgreSQL,
     environ: Mapping[str, str],
     report: Report,
     before_swap: Callable[[], None],
+    fill: Fill,
 ) -> Restored:
+    """Bring a proved archive back; `fill` restores it into the new database."""
     name = old.connection.name
     fresh = replace(old.connection, name=beside(name, "restore"))
     admin = maintenance(old, environ)
@@ -106,7 +115,7 @@ def _postgresql(
         admin.query(likeness.create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
-            _fill(backup, fresh, environ, exists)
+            _filled(fill, fresh, exists)
             report.stage("restore", old.connection.alias, f"filled {fresh.name}",
                          time.monotonic() - began)  # fmt: skip
             began = time.monotonic()
@@ -131,9 +140,9 @@ def _postgresql(
     return Restored(name, kept)
 
 
-def _fill(backup: Backup, fresh: Connection, environ: Mapping[str, str], exists: bool) -> None:
+def _filled(fill: Fill, fresh: Connection, exists: bool) -> None:
     try:
-        pgread.fill(backup, fresh, environ, owners=exists)
+        fill(fresh, exists)
     except StepFailed as error:
         stands = "The old database stands as it stood before; the new one is removed again."
         raise StepFailed(

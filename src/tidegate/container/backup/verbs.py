@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.backup import archive, making, restoring
+from tidegate.container.backup import archive, lending, making, restoring
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
@@ -81,7 +81,8 @@ def bring_back(raising: Raising, backup: Backup) -> restoring.Restored:
     gate, connection = raising.gate, raising.connection
     started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     with elected(raising) as election:
-        done = restoring.restore(backup, connection, gate.environ, raising.report, election.release)
+        bring = lending.bring if backup.outside else restoring.restore
+        done = bring(backup, connection, gate.environ, raising.report, election.release)
     with elected(raising) as election:
         book = _book(gate, connection, election)
         gate.standing(connection)

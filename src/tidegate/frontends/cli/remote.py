@@ -1,4 +1,4 @@
-"""`status`, `migrate`, `adopt` and `rollback` through the project's target."""
+"""The verbs of the inside that go through the project's target."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import outside, rolling
+from tidegate.frontends.cli import keeping, outside, rolling
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
+HISTORY = ("--since", "--state", "--kind", "--step", "--by", "--limit", "--databases",
+           "--framework")  # fmt: skip
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 OPTIONS = {
     "rollback": (*outside.TARGET, *rolling.OPTIONS),
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
     "status": (*outside.TARGET, Option("--check")),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
-}
+    "backup": (*outside.TARGET, *(Option(n, True) for n in (*keeping.FLAGS, *keeping.INSIDE))),
+    "restore": (*outside.TARGET,
+                *(Option(n, True) for n in ("--approve", "--identity", *keeping.INSIDE))),
+    "history": (*outside.TARGET, Option("--verify"), *(Option(name, True) for name in HISTORY)),
+}  # fmt: skip
+WORDS = ("migrate", "restore", "history")  # these take one
+LINES = ("migrate", "backup")  # these say their stages as JSON lines, where asked to
 
 
 def signs(root: Path) -> bool:
@@ -35,12 +43,13 @@ def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
     """Run the verb; None when the target has no backend and nothing said that it must."""
-    form = "jsonl" if verb == "migrate" and glob.format in ("json", "jsonl") else "text"
+    lines = ("json", "jsonl") if verb == "migrate" else ("jsonl",)
+    form = "jsonl" if verb in LINES and glob.format in lines else "text"
     report = Report(form, glob.quiet)
     result: list[int | None] = [None]
 
     def work() -> int:
-        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb == "migrate")
+        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb in WORDS)
         target = _target(glob, found, environ, said)
         if not target.backend:
             return 0
@@ -53,6 +62,13 @@ def run(
             return rolling.run(glob, target, report, found, environ)
         if verb == "adopt":
             return _adopt(glob, target, report, found)
+        if verb == "history":
+            result[0] = _history(glob, target, report, found, words)
+            return 0
+        if verb == "backup":
+            return keeping.backup(glob, target, report, found, environ)
+        if verb == "restore":
+            return keeping.restore(glob, target, report, found, words, environ)
         options = [word for name in MIGRATE if name in found for word in (name, found[name])]
         standing.migrate(target, report, [*words, *options])
         return 0
@@ -95,6 +111,16 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
     else:
         print("\n".join(line for one in said for line in one["lines"]))
     return 0
+
+
+def _history(
+    glob: Globals, target: Target, report: Report, found: Mapping[str, str], words: list[str]
+) -> int:
+    options = [word for name in HISTORY if name in found for word in (name, found[name])]
+    verify = ["--verify"] if "--verify" in found else []
+    said, holds = standing.history(target, report, glob.format, [*words, *options, *verify])
+    print(said)
+    return 0 if holds else 1
 
 
 def _text(found: Mapping[str, Any]) -> str:

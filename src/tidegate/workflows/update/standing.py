@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, Teller
-from tidegate.errors import NotReady, TidegateError
+from tidegate.errors import NotReady, StateNotCurrent, TidegateError
 from tidegate.process import run
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.verify import look, settle
@@ -160,6 +160,14 @@ def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[st
         lambda: insiding.end_leftovers(target, tell),
     )
     return [one for one in said if one["stage"] == insiding.RESULT]
+
+
+def history(target: Target, tell: Teller, form: str, words: Sequence[str]) -> tuple[str, bool]:
+    """Return what `history` prints in a one-off container, and whether the chain holds."""
+    prepared(target, target.backend, tell)
+    form = "json" if form == "json" else "text"
+    command = target.inside(("--format", form, "history", *words), target.backend)
+    return insiding.printed(command, StateNotCurrent.exit_code if "--verify" in words else 0)
 
 
 def migrate(target: Target, tell: Teller, words: Sequence[str]) -> None:

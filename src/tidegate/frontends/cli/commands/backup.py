@@ -29,6 +29,7 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
+from tidegate.frontends.cli.handover import handed_over
 
 OWN = ("to", "verify", "keep", "days", "jobs", "recipient", "scratch", "check", "identity")
 OPTIONS = ("timeout", "wait_for", "databases", "framework")
@@ -36,6 +37,9 @@ OPTIONS = ("timeout", "wait_for", "databases", "framework")
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("backup", glob, argv, environ, stays=("--check",))
+    if code is not None:
+        return code
     report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
 
     def work(signals: Signals) -> int:

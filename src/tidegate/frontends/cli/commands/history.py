@@ -26,6 +26,7 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.words import counted
 
 FILTERS = ("state", "kind", "step", "by", "limit", "since")
@@ -43,6 +44,9 @@ CHANGED = """\
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("history", glob, argv, environ)
+    if code is not None:
+        return code
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:

@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approving
-from tidegate.container.backup import places, restoring, scratch, verbs
+from tidegate.container.backup import errands, lending, places, restoring, scratch, verbs
 from tidegate.container.backup.archive import Backup, check_digests
+from tidegate.container.backup.errands import Errand
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.gate import open_gate
@@ -28,19 +29,29 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 
 OPTIONS = ("timeout", "databases", "framework")
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("text", glob.quiet)
+    code, argv = handed_over("restore", glob, argv, environ, stays=("--into",))
+    if code is not None:
+        return code
+    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
 
     def work(signals: Signals) -> int:
         own, words, rest = split(argv, ("into", "approve", "identity"), words=1)
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         if not words:
             raise UsageProblem("restore needs a backup", "", "tidegate restore backups/NAME")
+        if errands.VARIABLE in environ:
+            one = Boot(Path(glob.root), environ, settings, report, signals, began)
+            (backup,) = lending.offered(environ)
+            done = _here(backup, "", "", one)
+            report.stage("result", "", "", name=done.name, kept=done.kept)
+            return 0
         known = {**environ}
         if own.get("identity"):
             known["TIDEGATE_BACKUP_IDENTITY"] = own["identity"]
@@ -90,6 +101,9 @@ def _here(backup: Backup, approved: str, command: str, one: Boot) -> restoring.R
     lost = verbs.loses(backup, found[0], one.environ)
     if lost:
         word = verbs.word_for(backup, found[0])
-        approving.need_word(approved, word, lost, command, one.environ)
+        if backup.outside:  # whoever typed it there gives the word, or is asked for it
+            Errand(one.environ, one.report, "word", str(alias), word=word, lost=lost).wait()
+        else:
+            approving.need_word(approved, word, lost, command, one.environ)
     raising = Raising(gate, found[0], one.settings, one.deadline, one.report, one.signals)
     return verbs.bring_back(raising, backup)
