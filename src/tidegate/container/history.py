@@ -76,7 +76,9 @@ def _runs(query: Query, vendor: str) -> list[dict[str, Any]]:
     for row in steps:
         one = _typed(row, vendor)
         one["sql"] = _json(one["sql"])
-        one["locks"] = _json(one["locks"])
+        locks = _json(one["locks"])
+        one["locks"] = [lock for lock in locks if "waited" not in lock]
+        one["waits"] = [lock for lock in locks if "waited" in lock]
         by_run.setdefault(one.pop("run"), []).append(one)
     for run in runs:
         run["steps"] = sorted(by_run.get(run["id"], []), key=lambda s: s["position"] or 0)

@@ -25,7 +25,7 @@ STAGE = "errand"
 KNOWN = "backups.json"
 """The backups that the outside has, for a way back to be planned by."""
 ALIVE = "alive"
-SILENCE = 60.0  # seconds without a sign of life of the outside
+SILENCE = 30.0  # seconds without a sign of life of the outside
 POLL = 0.05
 KINDS = {
     one.exit_code: one

@@ -20,7 +20,7 @@ from tidegate.model.connection import Connection
 from tidegate.targets import archive
 
 INNER = "/tidegate-errands"
-BEAT = 5.0  # seconds between two signs of life
+BEAT = 2.0  # seconds between two signs of life
 POLL = 0.05
 
 Answers = Mapping[str, Callable[["Asked"], Mapping[str, Any]]]
