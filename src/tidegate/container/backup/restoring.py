@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import likeness, pgread, places, proving, sqlitecopy
+from tidegate.container.backup import likeness, pgfacts, pgread, places, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -79,10 +79,11 @@ def stamp() -> str:
 
 def beside(name: str, word: str) -> str:
     """Name a database beside `name`, within the 63 bytes that PostgreSQL keeps of a name."""
-    return f"{_cut(name)}_{word}_{stamp()}"
+    return f"{cut(name)}_{word}_{stamp()}"
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """Return what of a name is kept in those of the databases beside it."""
     return name.encode()[:34].decode(errors="ignore")
 
 
@@ -190,7 +191,7 @@ def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
     """Name what restores that were killed have left: each is a half-filled database."""
     rows = admin.query(
         "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14,20}$' "
-        f"AND starts_with(datname, {quote_literal(_cut(name))})"
+        f"AND starts_with(datname, {quote_literal(cut(name))})"
     )
     if rows:
         names = ", ".join(str(row[0]) for row in rows)
@@ -211,7 +212,7 @@ def swap(
     """
     name, kept, fresh = names
     done = threading.Event()
-    thread = threading.Thread(target=_end_sessions, args=(old, environ, name, done), daemon=True)
+    thread = threading.Thread(target=end_sessions, args=(old, environ, name, done), daemon=True)
     thread.start()
     until = time.monotonic() + PATIENCE
     try:
@@ -231,9 +232,10 @@ def swap(
         thread.join(5)
 
 
-def _end_sessions(
+def end_sessions(
     old: PostgreSQL, environ: Mapping[str, str], name: str, done: threading.Event
 ) -> None:
+    """End whoever is on a database, again and again, until `done` is set."""
     try:
         session = maintenance(old, environ)
     except (Transient, Permanent):
@@ -274,7 +276,9 @@ def written_since(backup: Backup, target: PostgreSQL) -> list[str]:
             return []
         session.query(f"SET statement_timeout = '{COUNTING}'")
         out = []
-        for table in backup.manifest["tables"]:
+        tables = backup.manifest["tables"] or [".".join(map(str, row)) for row in
+                                               session.query(pgfacts.TABLES)]  # fmt: skip
+        for table in tables:
             space, _, name = table.partition(".")
             if name.startswith("tidegate_"):
                 continue

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tidegate.container.backup import (
 )
 from tidegate.container.backup.archive import Backup, Draft
 from tidegate.container.backup.progress import Progress
+from tidegate.container.backup.snapshotlist import SCHEME
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
@@ -40,6 +41,7 @@ from tidegate.workflows.update import insiding, standing
 COPY = "data.sqlite3"
 Opener = Callable[[str], AbstractContextManager[Backup]]
 FLAGS = ("--to", "--verify", "--keep", "--days", "--jobs", "--recipient", "--scratch")
+SWITCHES = ("--snapshot", "--end-sessions")
 INSIDE = ("--databases", "--framework", "--timeout")
 
 
@@ -99,6 +101,8 @@ def backup(
         where = flags.pop("to")
         flags["dir"] = where if places.is_remote(where) else str(Path(where).absolute())
     chosen = making.policy(Path(glob.root), environ, flags)
+    if "--snapshot" in found:
+        return _snapshot(glob, target, report, found, environ, chosen)
     _warn_of_image(target, chosen, report)
     receipts: list[dict[str, Any]] = []
 
@@ -112,10 +116,28 @@ def backup(
     words = [word for flag in INSIDE if flag in found for word in (flag, found[flag])]
     with Serving(environ, {"keep": keep}) as serving:
         _run(target, report, serving, ("backup", *words))
+    _print(glob, receipts)
+    return 0
+
+
+def _print(glob: Globals, receipts: Sequence[Mapping[str, Any]]) -> None:
     if glob.format == "json":
         print(json.dumps({"backups": receipts}, indent=2))
     elif glob.format != "jsonl":
         print("\n".join(str(one.get("path") or one["label"]) for one in receipts))
+
+
+def _snapshot(
+    glob: Globals, target: Target, report: Report, found: Mapping[str, str],
+    environ: Mapping[str, str], chosen: making.Policy,
+) -> int:  # fmt: skip
+    """The server makes it, and keeps it: nothing comes out here."""
+    words = ["--verify", chosen.verify, "--keep", str(chosen.keep), "--days", str(chosen.days)]
+    words += [flag for flag in SWITCHES if flag in found]
+    words += [word for flag in INSIDE if flag in found for word in (flag, found[flag])]
+    with Serving(environ, {}) as serving:
+        said = _run(target, report, serving, ("backup", *words))
+    _print(glob, next(one for one in said if one["stage"] == insiding.RESULT)["backups"])
     return 0
 
 
@@ -132,21 +154,25 @@ def restore(
         known["TIDEGATE_BACKUP_IDENTITY"] = found["--identity"]
         command += f" --identity {found['--identity']}"
     command += "".join(f" {flag} {found[flag]}" for flag in ("--env", "--service") if flag in found)
-    named = places.named(words[0], known)
-    with places.plain(named, known) as here:
-        proving.read_back(here, known)
-        report.stage("verify", str(here.manifest["alias"]), "the backup is whole")
 
-        def word(asked: Asked) -> Mapping[str, Any]:
-            approving.need_word(found.get("--approve", ""), asked.event["word"],
-                                asked.event["lost"], command, environ)  # fmt: skip
-            return {}
+    def word(asked: Asked) -> Mapping[str, Any]:
+        approving.need_word(found.get("--approve", ""), asked.event["word"],
+                            asked.event["lost"], command, environ)  # fmt: skip
+        return {}
 
-        answers = {"word": word, **bringing(lambda path: nullcontext(here), target, known)}
-        with Serving(environ, answers) as serving:
-            offer(serving, [named])
-            more = [each for flag in INSIDE if flag in found for each in (flag, found[flag])]
-            said = _run(target, report, serving, ("restore", named.shown, *more))
+    more = [each for flag in INSIDE if flag in found for each in (flag, found[flag])]
+    with ExitStack() as stack:
+        answers: dict[str, Any] = {"word": word}
+        offered = []
+        if not words[0].startswith(SCHEME):
+            offered.append(places.named(words[0], known))
+            here = stack.enter_context(places.plain(offered[0], known))
+            proving.read_back(here, known)
+            report.stage("verify", str(here.manifest["alias"]), "the backup is whole")
+            answers |= bringing(lambda path: nullcontext(here), target, known)
+        serving = stack.enter_context(Serving(environ, answers))
+        offer(serving, offered)
+        said = _run(target, report, serving, ("restore", words[0], *more))
     done = next(one for one in said if one["stage"] == insiding.RESULT)
     print(done["kept"] or done["name"])
     return 0
