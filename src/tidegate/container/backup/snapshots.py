@@ -55,14 +55,14 @@ def take(
             _refuse_sessions(admin, name)
         before = _facts(source, full=chosen.verify == "full")
         with _nobody_on(source, environ, name, end):
-            how = _copy(admin, name, fresh, before["bytes"])
+            how = copy(admin, name, fresh, before["bytes"])
         try:
-            copy = PostgreSQL(replace(source.connection, name=fresh), environ)
-            _compare(before, _facts(copy, full=chosen.verify == "full"))
+            made = PostgreSQL(replace(source.connection, name=fresh), environ)
+            _compare(before, _facts(made, full=chosen.verify == "full"))
             about = {
                 "tidegate": __version__, "alias": connection.alias, "database": name,
                 "created": before["created"], "xid": before["xid"], "schema": before["digest"],
-                **_level(gate, connection, copy),
+                **_level(gate, connection, made),
             }  # fmt: skip
             text = json.dumps(about)
             admin.query(f"COMMENT ON DATABASE {quote_identifier(fresh)} IS {quote_literal(text)}")
@@ -159,7 +159,7 @@ def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         )
 
 
-def _copy(admin: Session, name: str, fresh: str, size: int) -> str:
+def copy(admin: Session, name: str, fresh: str, size: int) -> str:
     """Have the server copy; return how."""
     ((number, owner),) = admin.query(
         "SELECT current_setting('server_version_num')::int / 10000, pg_get_userbyid(datdba) "
@@ -215,9 +215,9 @@ def _nobody_on(
             ending.join(5)
 
 
-def _level(gate: Gate, connection: Connection, copy: PostgreSQL) -> dict[str, Any]:
+def _level(gate: Gate, connection: Connection, made: PostgreSQL) -> dict[str, Any]:
     """Read the level out of the copy itself: nobody can have changed that."""
-    session = copy.session(10.0)
+    session = made.session(10.0)
     try:
         gate.level(connection, session)
     finally:
@@ -235,8 +235,8 @@ def bring(
     """Give a snapshot the database's name; the database before it is kept under another."""
     old = PostgreSQL(target, environ).direct()
     name, fresh = old.connection.name, str(backup.manifest["snapshot"])
-    copy = PostgreSQL(replace(old.connection, name=fresh), environ)
-    if _facts(copy, full=False)["digest"] != backup.manifest["schema"]:
+    made = PostgreSQL(replace(old.connection, name=fresh), environ)
+    if _facts(made, full=False)["digest"] != backup.manifest["schema"]:
         raise not_the_same(backup, ["Somebody changed its schema since it was made."])
     report.stage("verify", target.alias, "its schema is as it was when it was made")
     began = time.monotonic()
