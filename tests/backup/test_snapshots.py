@@ -64,9 +64,8 @@ def test_there_and_back(which: str, tidegate: Runner, make_project: MakeProject,
     assert server.sql("SELECT id FROM made_1", name) == "7"
     assert server.sql("SHOW work_mem", name) == "7MB"
     (kept,) = beside(database)
-    assert (kept.startswith(f"{name}_before_"), server.sql("SELECT count(*) FROM made_1", kept)) == (
-        True, "0",
-    )  # fmt: skip
+    assert kept.startswith(f"{name}_before_")
+    assert server.sql("SELECT count(*) FROM made_1", kept) == "0"
     shown = good(tidegate, project, database, "history", "--verify").out
     assert "restore  done" in shown and "as they were written" in shown
 

@@ -51,7 +51,8 @@ def test_backup_update_and_back(stack: Make) -> None:
     one = stack().django(COMPOSE_PG)
     one.up("--settle", "0")
     insert(one, "Mei")
-    done = exited(one, ["--format", "json", "backup"], 0)
+    done = one.tidegate("--format", "json", "backup", env={"TIDEGATE_BY": "mei"})
+    assert done.code == 0, done.said
     (receipt,) = json.loads(done.out)["backups"]
     path = Path(receipt["path"])
     assert path.parent == one.folder / "backups"
@@ -59,7 +60,7 @@ def test_backup_update_and_back(stack: Make) -> None:
     seen = {(stat.S_IMODE(each.stat().st_mode), each.stat().st_uid) for each in path.iterdir()}
     assert seen == {(0o600, os.getuid())}
     assert receipt["tool"].endswith(f"(in the container {one.name}-db-1)")
-    assert exited(one, ["backup", "--check", str(path), "--verify", "full"], 0)
+    assert " mei@" in exited(one, ["history"], 0).out
     (one.folder / ".dockerignore").write_text("backups\n")
     one.release("two").migration("0002_emptied", EMPTIED)
     one.up("--settle", "0")
@@ -74,6 +75,12 @@ def test_backup_update_and_back(stack: Make) -> None:
         "release one", "['Mei']", ["0001_initial"],
     )  # fmt: skip
     assert kinds(one)[0] == "restore done"
+    copied = exited(one, ["backup", "--snapshot"], 0).out.strip()
+    insert(one, "Jonas")
+    word = WORD.search(exited(one, ["restore", copied], 6).err)
+    assert word and copied.startswith("snapshot:shop_snapshot_")
+    exited(one, ["restore", copied, "--approve", word[1]], 0)
+    assert names(one) == "['Mei']"
     shown = exited(one, ["history", "--verify"], 0)
     assert "runs are as they were written" in shown.out
     said = json.dumps([docker("logs", each["Id"]) for each in one.containers("db")])

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import socket
 from collections.abc import Mapping
 
 from tidegate.container.report import masked
+from tidegate.model.origins import AGENTS, CI, who
 
-CI = (
-    "GITHUB_RUN_ID",
-    "CI_JOB_URL",
-    "BUILD_URL",
-    "BUILDKITE_BUILD_URL",
-    "CIRCLE_BUILD_URL",
-    "BITBUCKET_BUILD_NUMBER",
-    "BUILD_BUILDID",
-    "DRONE_BUILD_LINK",
-)
-# Variables by which coding agents mark the commands that they run.
-AGENTS = ("TIDEGATE_AGENT", "AI_AGENT", "CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI")
 _ID = re.compile(r"(?:docker|containers|crio|kubepods|cri-containerd)[^\n]*?([0-9a-f]{64})")
 
 
@@ -37,14 +25,6 @@ def origin(environ: Mapping[str, str]) -> dict[str, object]:
         "revision": environ.get("TIDEGATE_REVISION", ""),
         "image": environ.get("TIDEGATE_IMAGE", ""),
     }
-
-
-def who(environ: Mapping[str, str]) -> str:
-    """Return the user's name, or what TIDEGATE_BY says."""
-    try:
-        return environ.get("TIDEGATE_BY") or getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def container() -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.command import Command
+from tidegate.model.origins import passed_on
 from tidegate.process import Result, run
 from tidegate.targets import archive
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
@@ -260,7 +261,7 @@ class ComposeProject:
             entrypoint=self.values.text("python"),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
-            environ=("PYTHONDONTWRITEBYTECODE=1", *environ),
+            environ=("PYTHONDONTWRITEBYTECODE=1", *passed_on(self.environ), *environ),
             label=str(os.getpid()),
             configuration=configuration,
         )

@@ -175,7 +175,7 @@ def copy(admin: Session, name: str, fresh: str, size: int) -> str:
         try:
             admin.query("SET file_copy_method = clone")
             _create(admin, sql, name)
-            return "cloned by the file system"
+            return "files copied by the file system"
         except (Transient, Permanent, StepFailed):  # this file system can't
             admin.query("SET file_copy_method = copy")
     _create(admin, sql, name)
