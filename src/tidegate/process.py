@@ -201,6 +201,10 @@ class Talk:
             for text in self._child.stdout:
                 yield text.rstrip("\r\n")
 
+    def runs(self) -> bool:
+        """Return whether it has not ended yet."""
+        return self._child is not None and self._child.poll() is None
+
     def end(self) -> int | None:
         """Close its input, wait a moment, then end it; return its exit code."""
         child = self._child

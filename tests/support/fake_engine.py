@@ -128,7 +128,7 @@ class FakeTarget:
 
     def inside(
         self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
-        user: str = "", configuration: str = "",
+        user: str = "", configuration: str = "", environ: Sequence[str] = (),
     ) -> Command:  # fmt: skip
         return self._command(next(word for word in words if word in VERBS))
 

@@ -57,11 +57,13 @@ def read(gate: Gate, connection: Connection, session: Session) -> History:
     now = gate.recorded_digest(alias)
     after = next((one["level_after"] for one in reversed(runs) if one["level_after"]), "")
     gone, added = _difference(runs, verdict.applied | set(verdict.unknown))
-    # Django records a squashed step by itself, once all that it replaces is applied.
+    # Django records a squashed step by itself, once all that it replaces is applied; and with one
+    # that is applied it records what that replaces.
     squashed = {step.id for step in gate.steps(alias) if step.replaces}
     replaced = {old for step in gate.steps(alias) for old in step.replaces}
     gone = [step for step in gone if step not in replaced]
-    added = [step for step in added if step not in squashed]
+    whole = {old for step in gate.steps(alias) if step.id not in added for old in step.replaces}
+    added = [step for step in added if step not in squashed | whole]
     return History(alias, runs, chained, last, broken, bool(after) and after != now, gone, added)
 
 
@@ -92,7 +94,9 @@ def _runs(query: Query, vendor: str) -> list[dict[str, Any]]:
     for row in steps:
         one = _typed(row, vendor)
         one["sql"] = _json(one["sql"])
-        one["locks"] = _json(one["locks"])
+        locks = _json(one["locks"])
+        one["locks"] = [lock for lock in locks if "waited" not in lock]
+        one["waits"] = [lock for lock in locks if "waited" in lock]
         by_run.setdefault(one.pop("run"), []).append(one)
     for run in runs:
         run["steps"] = sorted(by_run.get(run["id"], []), key=lambda s: s["position"] or 0)

@@ -38,7 +38,7 @@ def origin(environ: Mapping[str, str]) -> dict[str, object]:
         "pid": os.getpid(),
         "container": container(),
         "ci": ci(environ) or outer.get("ci", ""),
-        "agent": agent(environ) or outer.get("agent", ""),
+        "agent": agent(environ),
         "revision": environ.get("TIDEGATE_REVISION") or outer.get("revision", ""),
         "image": environ.get("TIDEGATE_IMAGE") or outer.get("image", ""),
     }
@@ -96,4 +96,4 @@ def agent(environ: Mapping[str, str]) -> str:
         value = environ.get(name, "")
         if value and value.lower() not in ("0", "false"):
             return value if name in AGENTS[:2] else name.lower()
-    return ""
+    return _outer(environ).get("agent", "")

@@ -185,11 +185,12 @@ class Target(Protocol):
 
     def inside(
         self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
-        user: str = "", configuration: str = "",
+        user: str = "", configuration: str = "", environ: Sequence[str] = (),
     ) -> Command:  # fmt: skip
         """Return the command that runs tidegate's inside in a one-off container of a service.
 
         `configuration` is a file that stands for the project's own, as for `replacing`.
+        `environ` holds NAME=VALUE words.
         """
 
     def once(

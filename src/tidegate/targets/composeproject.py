@@ -288,6 +288,7 @@ class ComposeProject:
         mounts: Mapping[str, str] | None = None,
         user: str = "",
         configuration: str = "",
+        environ: Sequence[str] = (),
     ) -> Command:
         """Return the command that runs the inside, from the one file mounted into the image."""
         pyz = f"{archive.cached(self.environ)}:ro"
@@ -299,7 +300,11 @@ class ComposeProject:
             entrypoint=self.python(),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
-            environ=("PYTHONDONTWRITEBYTECODE=1", *([signing.ORIGIN] if writes else [])),
+            environ=(
+                "PYTHONDONTWRITEBYTECODE=1",
+                *([signing.ORIGIN] if writes else []),
+                *environ,
+            ),
             label=str(os.getpid()),
             configuration=configuration,
         )

@@ -1,4 +1,4 @@
-"""`status`, `migrate`, `adopt`, `collectstatic` and `rollback` through the project's target."""
+"""The verbs of the inside that go through the project's target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import outside, rolling
+from tidegate.frontends.cli import keeping, outside, rolling
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
@@ -34,7 +34,14 @@ OPTIONS = {
     "status": (*outside.TARGET, Option("--check")),
     "history": (*outside.TARGET, Option("--verify"), *(Option(name, True) for name in HISTORY)),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
-}
+    "backup": (*outside.TARGET, *map(Option, keeping.SWITCHES),
+               *(Option(n, True) for n in (*keeping.FLAGS, *keeping.INSIDE))),
+    "restore": (*outside.TARGET,
+                *(Option(n, True) for n in ("--approve", "--identity", *keeping.INSIDE))),
+}  # fmt: skip
+WORDS = ("migrate", "restore", "history")  # these take one
+# These say their stages as JSON lines, where asked to.
+LINES = {"migrate": ("json", "jsonl"), "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}
 
 
 def signs(root: Path) -> bool:
@@ -46,15 +53,12 @@ def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
     """Run the verb; None when the target has no backend and nothing said that it must."""
-    streams = verb in ("migrate", "collectstatic") and glob.format in ("json", "jsonl")
-    form = "jsonl" if streams else "text"
+    form = "jsonl" if glob.format in LINES.get(verb, ()) else "text"
     report = Report(form, glob.quiet)
     result: list[int | None] = [None]
 
     def work() -> int:
-        found, words = outside.parse(
-            verb, argv, OPTIONS[verb], words=verb in ("migrate", "history")
-        )
+        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb in WORDS)
         target = _target(glob, found, environ, said)
         if not target.backend:
             return 0
@@ -71,6 +75,10 @@ def run(
             return rolling.run(glob, target, report, found, environ)
         if verb == "adopt":
             return _adopt(glob, target, report, found)
+        if verb == "backup":
+            return keeping.backup(glob, target, report, found, environ)
+        if verb == "restore":
+            return keeping.restore(glob, target, report, found, words, environ)
         known = COLLECT if verb == "collectstatic" else MIGRATE
         options = [word for name in known if name in found for word in (name, found[name])]
         if verb == "collectstatic":

@@ -11,6 +11,7 @@ from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, UpdateUndone
 from tidegate.model.command import Command
 from tidegate.process import Result, run
+from tidegate.workflows.update import insiding
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.verify import Ill, settle
@@ -32,6 +33,8 @@ class Update:
     pull: bool = False
     only: tuple[str, ...] = ()
     verify_url: str = ""
+    share: insiding.Share | None = None
+    """Where the backups of this machine are offered to the one-off containers."""
     before: Release = field(default_factory=lambda: Release(""))
     replaced: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)

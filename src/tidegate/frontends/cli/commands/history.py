@@ -223,7 +223,11 @@ def _step(step: Mapping[str, Any]) -> list[str]:
     count = "" if step["statements"] is None else f", {counted(step['statements'], 'statement')}"
     lines = [f"  {step['step']}: {step['state']}{seconds}{count}"]
     if step["retries"]:
-        lines.append(f"    its lock was refused and asked for again {step['retries']} times")
+        times = counted(step["retries"], "time")
+        lines.append(f"    its lock was refused and asked for again {times}")
+    for wait in step["waits"]:
+        lines.append(f"    waited {wait['waited']:.3f} s for {wait['wanted']}")
+        lines += [f"      behind {who}" for who in wait["behind"]]
     lines += [f"    {said['seconds']:.3f} s  {said['sql']}" for said in step["sql"]]
     if step["statements"] and step["statements"] > len(step["sql"]) > 0:
         lines.append(
