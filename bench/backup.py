@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
-from tidegate.container.backup import archive, proving, restoring  # noqa: E402
+from tidegate.container.backup import archive, proving, restoring, snapshots  # noqa: E402
 from tidegate.container.backup import pgdump as dumping  # noqa: E402
 from tidegate.container.backup.progress import Progress  # noqa: E402
 from tidegate.container.report import Report  # noqa: E402
@@ -104,6 +104,16 @@ def main() -> None:
         found["verify quick"] = (took, took / base)
         took = timed(lambda: proving.prove(made[0], "full", "", environ))
         found["verify full"] = (took, took / base)
+        how: list[str] = []
+
+        def copy() -> None:
+            admin = restoring.maintenance(PostgreSQL(login, environ), environ)
+            how.append(snapshots.copy(admin, "bench", "bench_copy", size))
+            admin.close()
+
+        took = timed(copy)
+        found[f"snapshot on the same server ({how[0]})"] = (took, took / base)
+        server.sql("DROP DATABASE bench_copy")
         server.sql("CREATE DATABASE plain")
         back = timed(lambda: run("pg_restore", "-j2", "-d", "plain", str(plain)))
         found["pg_restore -j2"] = (back, 1.0)

@@ -159,7 +159,8 @@ def python_page() -> str:
     named = {name: getattr(api, name) for name in api.__all__}
     parts = ["# tidegate from Python", NOTE, (api.__doc__ or "").strip().partition("\n\n")[2],
              "```python\nfrom tidegate import boot, migrate, status\n```"]  # fmt: skip
-    for name in ("status", "wait", "migrate", "boot", "adopt"):
+    for name in ("status", "wait", "migrate", "boot", "adopt", "backup", "rollback", "history",
+                 "check", "plan"):  # fmt: skip
         parts += [f"## {name}", block(signature(name, named[name])),
                   inspect.getdoc(named[name]) or ""]  # fmt: skip
     parts.append("## What they return")

@@ -6,9 +6,10 @@ asked for.
 
 from tidegate._version import __version__
 
-API = ("Adopted", "Database", "ElectionNotWon", "Migrated", "NotReady", "PolicyRefused",
-       "RefusedForGood", "StateNotCurrent", "Status", "StepFailed", "TidegateError",
-       "UsageProblem", "adopt", "boot", "migrate", "status", "wait")  # fmt: skip
+API = ("Adopted", "BackedUp", "Database", "ElectionNotWon", "Finding", "Findings", "Migrated",
+       "NotReady", "PolicyRefused", "RefusedForGood", "RolledBack", "Run", "StateNotCurrent",
+       "Status", "StepFailed", "TidegateError", "UsageProblem", "adopt", "backup", "boot", "check",
+       "history", "migrate", "plan", "rollback", "status", "wait")  # fmt: skip
 
 __all__ = [*API, "__version__"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tidegate.model.command import Command, redacted
 
-__all__ = ["Command", "Result", "Talk", "attached", "present", "redacted", "run"]
+__all__ = ["Command", "Result", "Talk", "attached", "present", "redacted", "revision", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,12 @@ def attached(command: Command) -> Result:
         raise
 
 
+def revision(root: os.PathLike[str]) -> str:
+    """Return the revision that a tree is at; nothing where that can't be told."""
+    done = run(Command(("git", "rev-parse", "--short", "HEAD"), cwd=os.fspath(root)), 10)
+    return done.out.strip() if done.ok else ""
+
+
 def present(program: str) -> bool:
     """Return whether `program` is on the PATH."""
     return shutil.which(program) is not None
@@ -194,6 +200,10 @@ class Talk:
         if self._child is not None and self._child.stdout is not None:
             for text in self._child.stdout:
                 yield text.rstrip("\r\n")
+
+    def runs(self) -> bool:
+        """Return whether it has not ended yet."""
+        return self._child is not None and self._child.poll() is None
 
     def end(self) -> int | None:
         """Close its input, wait a moment, then end it; return its exit code."""

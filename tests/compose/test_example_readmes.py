@@ -96,7 +96,8 @@ def got(url: str) -> tuple[int, str]:
 
 
 def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
-    """`docker compose up -d` alone is enough; then a release with a migration, and three webs."""
+    """`docker compose up -d` alone is enough; then a release with a migration, one with other
+    static files that is not well and takes them with it, and three webs."""
     one = example(stack(), "taskboard", ["web", "worker", "beat"], wheels)
     readme = one.folder / "README.md"
     for line in blocks(readme, "In containers"):
@@ -121,6 +122,13 @@ def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"web", "worker", "beat"}
     assert got(f"{board}/login/")[0] == 200
+    plain = f"{board}/static/tasks/board.css"
+    before_it = (got(plain), got(f"{board}/static/staticfiles.json"))
+    sheet = one.folder / "tasks/static/tasks/board.css"
+    sheet.write_text("body { color: red }\n")
+    exited(one, ["up", "--only", "web", "--timeout", "60", "--verify", f"{board}/gone"], 8)
+    assert (got(plain), got(f"{board}/static/staticfiles.json")) == before_it
+    assert got(board + style[1])[0] == 200, "the page's own file, by its hash"
     one.compose("down", "--volumes", "-t", "2")
     one.compose("up", "-d", "--scale", "web=3", "--wait")
     assert sql(one, "select count(*) from tidegate_run") == "1", "one of three webs migrated"

@@ -45,7 +45,8 @@ def folder_layout(one: Stack) -> Stack:
 
 
 def test_files_in_a_folder_and_the_env_file_beside_the_project(stack: Make) -> None:
-    """`-f docker/docker-compose.yml --env-file .env` is found; `migrate` alone restarts nothing."""
+    """`-f docker/docker-compose.yml --env-file .env` is found; an update collects the
+    static files into their volume, and `migrate` alone restarts nothing."""
     one = folder_layout(stack())
     begin = "docker compose --env-file .env -f docker/docker-compose.yml"
     dry = exited(one, ["up", "--dry-run"], 0)
@@ -56,14 +57,17 @@ def test_files_in_a_folder_and_the_env_file_beside_the_project(stack: Make) -> N
     }  # fmt: skip
     assert all(found[name]["guessed"] for name in ("files", "env_files", "service"))
     one.write({"conf.py": CONF.replace('["shop"]', '["django.contrib.staticfiles", "shop"]')
-               + 'STATIC_URL = "static/"\nSTATIC_ROOT = "/data/static"\n'})  # fmt: skip
+               + 'STATIC_URL = "static/"\nSTATIC_ROOT = "/data/static"\n',
+               "shop/static/shop/a.css": "one"})  # fmt: skip
     page = "how-to/adopt-a-compose-project.md"
     *_, up, migrate = commands = lines(page, "Compose files in a folder, one env file")
     assert len(commands) == 6
     for line in (*lines(page), *commands[:4]):
         do(one, line)
     assert one.served("backend") == "release one"
+    one.write({"shop/static/shop/a.css": "two"})
     do(one, up)
+    assert one.compose("exec", "-T", "backend", "cat", "/data/static/shop/a.css") == "two"
     before = one.ids("backend") | one.ids("worker")
     assert "service backend" in do(one, migrate).err
     assert one.ids("backend") | one.ids("worker") == before

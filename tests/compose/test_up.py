@@ -13,7 +13,7 @@ COLUMN = "migrations.AddField('customer', 'email', models.CharField(max_length=8
 
 def test_a_first_start_and_an_update(stack: Make) -> None:
     """The first `up` starts everything; the next migrates while the old container still serves."""
-    one = stack().django(COMPOSE_PG, SLOW_HEALTH)
+    one = stack().django(COMPOSE_PG, SLOW_HEALTH + "    env_file: [.env]\n")
     first = one.up()
     assert "nothing runs: a first start" in first.err
     assert one.served() == "release one"
@@ -21,6 +21,7 @@ def test_a_first_start_and_an_update(stack: Make) -> None:
     again = one.up()
     assert one.ids() == before, f"nothing changed, and yet it was replaced\n{again.said}"
     assert "nothing to apply" in again.err
+    assert "replace web" not in again.err, "and it is not said, either"
     one.release("two").migration("0002_email", COLUMN)
     done = one.up("--format", "json")
     result = json.loads(done.out)
@@ -42,8 +43,9 @@ def test_a_dry_run_prints_the_commands_and_changes_nothing(stack: Make) -> None:
     assert lines[0] == "docker compose build web"
     assert lines[1].endswith("--format json status")
     assert lines[2].endswith("--format jsonl migrate")
-    assert lines[3] == "docker compose up -d --no-deps --no-build web"
-    assert len(lines) == 4
+    assert lines[3].endswith("--format jsonl collectstatic --volume")
+    assert lines[4] == "docker compose up -d --no-deps --no-build web"
+    assert len(lines) == 5
     assert one.containers() == []
     assert docker("image", "ls", "-q", f"{one.name}-web") == ""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from support.gate import eventually
+from support.gate import Runner, eventually
 from support.stacks import COMPOSE_PG, PASSWORD, SLOW_HEALTH, Stack, docker, exited
 
 Make = Callable[..., Stack]
@@ -21,10 +22,33 @@ BROKEN = "migrations.RunSQL('SELECT no_such_column FROM shop_customer')"
 SLOW = "migrations.RunPython(lambda *_: __import__('time').sleep(3))"
 
 
-def test_a_crash_loop_without_a_health_check(stack: Make) -> None:
+@pytest.fixture(scope="module")
+def begun(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Release one, which runs without tidegate's doing, as in a project that adopts it."""
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "runs").mkdir()
+    shared = tmp_path_factory.getbasetemp() / "home"
+    shared.mkdir(exist_ok=True)
+    runner = Runner(folder / "runs")
+    one = Stack(folder / "project", runner, shared).django().begin()
+    yield one
+    runner.close()
+    one.remove()
+
+
+@pytest.fixture
+def serving(begun: Stack, tmp_path: Path) -> Iterator[Stack]:
+    """The same project for several faults: each goes back to release one, and so do the files."""
+    shutil.copytree(begun.folder, tmp_path / "kept")
+    yield begun
+    assert begun.served() == "release one"
+    shutil.rmtree(begun.folder)
+    shutil.copytree(tmp_path / "kept", begun.folder)
+
+
+def test_a_crash_loop_without_a_health_check(serving: Stack) -> None:
     """It is seen as a failure, and the previous image runs again: exit 8."""
-    one = stack().django()
-    one.begin()
+    one = serving
     before = one.containers()[0]["Image"]
     one.release("two", LATE_CRASH)
     done = exited(one, ["up"], 8)
@@ -36,23 +60,47 @@ def test_a_crash_loop_without_a_health_check(stack: Make) -> None:
     assert docker("image", "inspect", "--format", "{{.Id}}", f"{one.name}-web") == before
 
 
-def test_a_release_that_fails_its_health_check(stack: Make) -> None:
-    """The previous image runs again, healthy: exit 8."""
-    one = stack().django(extra=SLOW_HEALTH)
-    one.begin()
-    one.release("two", DEAF)
-    done = exited(one, ["up"], 8)
-    assert "the previous release is running again" in done.err
+def test_a_url_that_does_not_answer_undoes_the_update(serving: Stack) -> None:
+    """`--verify URL` is part of the new release's being well."""
+    one = serving
+    one.release("two")
+    url = "http://127.0.0.1:9/health"
+    done = exited(one, ["up", "--timeout", "3", "--verify", url, "--format", "json"], 8)
+    result = json.loads(done.out)
+    assert (result["outcome"], result["exit_code"]) == ("undone", 8)
+    assert f"{url} did not answer" in " ".join(result["why"])
     assert one.served() == "release one"
-    assert one.containers()[0]["State"]["Health"]["Status"] == "healthy"
+
+
+def test_a_build_that_fails(serving: Stack) -> None:
+    """Exit 8: the previous release still runs, untouched."""
+    one = serving
+    before = one.ids()
+    one.write({"Dockerfile": (one.folder / "Dockerfile").read_text() + "RUN false\n"})
+    done = exited(one, ["up"], 8)
+    assert "the build failed" in done.err
+    assert one.ids() == before
+
+
+def test_a_mount_that_hides_the_code(serving: Stack) -> None:
+    """Exit 8 or 9 and a word on the mount: the file is in the image, and not in the container."""
+    one = serving
+    one.write({"empty/keep": ""})
+    text = (one.folder / "compose.yaml").read_text()
+    one.write({"compose.yaml": text.replace('"data:/data"]', '"data:/data", "./empty:/app"]')})
+    done = one.tidegate("up")
+    assert done.code in (2, 5, 8), done.said
+    assert one.served() == "release one"
 
 
 def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
-    """Exit 5; the old container never stopped, its image has its name, the good step stays."""
+    """Exit 5; the old container never stopped, its image has its name, the good step stays. What a
+    step without a transaction did before it failed may still be there, and that is said."""
     one = stack().django()
     one.begin()
     before = one.containers()[0]
     one.release("two").migration("0002_email", COLUMN)
+    broken = "shop/migrations/0003_broken.py"
     one.migration("0003_broken", BROKEN, "0002_email")
     done = exited(one, ["up"], 5)
     assert "shop.0003_broken failed" in done.err
@@ -63,17 +111,86 @@ def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
         before["Id"], before["State"]["StartedAt"]
     )  # fmt: skip
     assert docker("image", "inspect", "--format", "{{.Id}}", f"{one.name}-web") == before["Image"]
-
-
-def test_a_migration_without_a_transaction_that_fails_half_way(stack: Make) -> None:
-    """Exit 5, and the warning that what it did before it failed may still be there."""
-    one = stack().django()
-    one.begin()
-    before = one.ids()
-    one.release("two").migration("0002_half", f"{COLUMN}, {BROKEN}", more="    atomic = False\n")
+    (one.folder / broken).unlink()
+    half = COLUMN.replace("email", "second")
+    one.migration("0003_half", f"{half}, {BROKEN}", "0002_email", more="    atomic = False\n")
     done = exited(one, ["up"], 5)
     assert "does not run in one transaction" in done.err
-    assert one.ids() == before
+    assert one.ids() == {before["Id"]}
+
+
+def test_killed_and_run_again(stack: Make) -> None:
+    """`kill -9` at a stage leaves what the next `up` finishes."""
+    one = stack().django(extra=SLOW_HEALTH)
+    one.begin()
+    steps = ["0001_initial"]
+    for moment in ("  build ", "{}: applying", "replace web"):
+        step = f"000{len(steps) + 1}_slow"
+        column = COLUMN.replace("email", f"column{len(steps)}")
+        one.release(step).migration(step, f"{column}, {SLOW}", steps[-1])
+        steps.append(step)
+        first = one.start("up")
+        first.until(moment.format(step), 60)
+        first.kill()
+        one.up()
+        assert one.served() == f"release {step}"
+        assert one.applied() == steps
+
+
+def test_ctrl_c(stack: Make) -> None:
+    """Exit 130 after going back: the previous release runs, no one-off container is left."""
+    one = stack().django(extra=SLOW_HEALTH)
+    one.begin()
+    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
+    for moment in ("0002_slow: applying", "replace web"):
+        first = one.start("up", "--settle", "5")
+        first.until(moment, 60)
+        first.signal(signal.SIGINT)
+        done = first.end(60)
+        assert done.code == 130, done.said
+        assert one.served() == "release one"
+        left = docker("ps", "-q", "--filter", f"label=com.docker.compose.project={one.name}",
+                      "--filter", "label=tidegate.oneoff")  # fmt: skip
+        assert left == ""
+
+
+def test_what_happens_to_the_database(stack: Make) -> None:
+    """A restart of the server in the middle of a step is survived. One that is stopped is started,
+    as the files say it now. A changed password is exit 4 before anything is replaced, with what
+    the volume has to do with it."""
+    one = stack().django(COMPOSE_PG)
+    one.begin()
+    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
+    first = one.start("up")
+    first.until("shop.0002_slow: applying", 90)
+    one.compose("restart", "-t", "1", "db")
+    done = first.end(180)
+    assert done.code == 0, done.said
+    assert one.applied() == ["0001_initial", "0002_slow"]
+    one.compose("stop", "-t", "1", "db")
+    text = (one.folder / "compose.yaml").read_text()
+    one.write(
+        {"compose.yaml": text.replace("POSTGRES_DB: shop", "POSTGRES_DB: shop\n      TZ: UTC")}
+    )
+    done = one.release("three").up()
+    assert "db: not running, and needed to migrate" in done.err
+    assert "TZ=UTC" in one.containers("db")[0]["Config"]["Env"]
+    assert one.served() == "release three"
+    one.write({".env": f"POSTGRES_PASSWORD={PASSWORD}-new\n"}).release("four")
+    done = exited(one, ["up"], 4)
+    assert "keeps the password of its first start" in done.err
+    assert one.served() == "release three"
+
+
+def test_a_release_that_fails_its_health_check(stack: Make) -> None:
+    """The previous image runs again, healthy: exit 8."""
+    one = stack().django(extra=SLOW_HEALTH)
+    one.begin()
+    one.release("two", DEAF)
+    done = exited(one, ["up"], 8)
+    assert "the previous release is running again" in done.err
+    assert one.served() == "release one"
+    assert one.containers()[0]["State"]["Health"]["Status"] == "healthy"
 
 
 def test_the_previous_configuration_comes_back_too(stack: Make) -> None:
@@ -96,19 +213,6 @@ def test_a_first_start_that_fails(stack: Make) -> None:
     assert len(one.containers()) == 1
 
 
-def test_a_url_that_does_not_answer_undoes_the_update(stack: Make) -> None:
-    """`--verify URL` is part of the new release's being well."""
-    one = stack().django()
-    one.begin()
-    one.release("two")
-    url = "http://127.0.0.1:9/health"
-    done = exited(one, ["up", "--timeout", "3", "--verify", url, "--format", "json"], 8)
-    result = json.loads(done.out)
-    assert (result["outcome"], result["exit_code"]) == ("undone", 8)
-    assert f"{url} did not answer" in " ".join(result["why"])
-    assert one.served() == "release one"
-
-
 def test_two_updates_at_once(stack: Make) -> None:
     """The second is refused with 7 and says who holds the project; the first goes on."""
     one = stack().django()
@@ -118,20 +222,6 @@ def test_two_updates_at_once(stack: Make) -> None:
     assert f"process {first.pid} of" in second.err
     done = first.end(120)
     assert done.code == 0, done.said
-
-
-@pytest.mark.parametrize("moment", ["  build ", "0002_slow: applying", "replace web"])
-def test_killed_and_run_again(stack: Make, moment: str) -> None:
-    """`kill -9` at a stage leaves what the next `up` finishes."""
-    one = stack().django(extra=SLOW_HEALTH)
-    one.begin()
-    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
-    first = one.start("up")
-    first.until(moment, 60)
-    first.kill()
-    one.up()
-    assert one.served() == "release two"
-    assert one.applied() == ["0001_initial", "0002_slow"]
 
 
 def test_killed_after_replacing_then_a_release_that_fails(stack: Make) -> None:
@@ -147,58 +237,6 @@ def test_killed_after_replacing_then_a_release_that_fails(stack: Make) -> None:
     assert one.served() == "release one"
 
 
-@pytest.mark.parametrize("moment", ["0002_slow: applying", "replace web"])
-def test_ctrl_c(stack: Make, moment: str) -> None:
-    """Exit 130 after going back: the previous release runs, no one-off container is left."""
-    one = stack().django(extra=SLOW_HEALTH)
-    one.begin()
-    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
-    first = one.start("up", "--settle", "5")
-    first.until(moment, 60)
-    first.signal(signal.SIGINT)
-    done = first.end(60)
-    assert done.code == 130, done.said
-    assert one.served() == "release one"
-    left = docker("ps", "-q", "--filter", f"label=com.docker.compose.project={one.name}",
-                  "--filter", "label=tidegate.oneoff")  # fmt: skip
-    assert left == ""
-
-
-def test_a_stopped_database_is_started(stack: Make) -> None:
-    """The update says so, starts it, and goes on."""
-    one = stack().django(COMPOSE_PG)
-    one.up("--settle", "0")
-    one.compose("stop", "-t", "1", "db")
-    one.release("two")
-    done = one.up()
-    assert "db: not running, and needed to migrate" in done.err
-    assert one.served() == "release two"
-
-
-def test_an_old_volume_with_another_password(stack: Make) -> None:
-    """Exit 4 before anything is replaced, with what the volume has to do with it."""
-    one = stack().django(COMPOSE_PG)
-    one.up("--settle", "0")
-    one.write({".env": f"POSTGRES_PASSWORD={PASSWORD}-new\n"}).release("two")
-    done = exited(one, ["up"], 4)
-    assert "keeps the password of its first start" in done.err
-    assert one.served() == "release one"
-
-
-def test_the_database_goes_away_during_the_migration(stack: Make) -> None:
-    """A restart of the server in the middle of a step is survived."""
-    one = stack().django(COMPOSE_PG)
-    one.begin()
-    one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
-    first = one.start("up")
-    first.until("shop.0002_slow: applying", 90)
-    one.compose("restart", "-t", "1", "db")
-    done = first.end(180)
-    assert done.code == 0, done.said
-    assert one.applied() == ["0001_initial", "0002_slow"]
-    assert one.served() == "release two"
-
-
 def test_a_missing_variable(stack: Make) -> None:
     """Exit 2 and its name, whether the file demands it or would leave it empty."""
     one = stack().django(COMPOSE_PG)
@@ -211,37 +249,12 @@ def test_a_missing_variable(stack: Make) -> None:
     assert two.containers() == []
 
 
-def test_a_build_that_fails(stack: Make) -> None:
-    """Exit 8: the previous release still runs, untouched."""
-    one = stack().django()
-    one.begin()
-    before = one.ids()
-    one.write({"Dockerfile": (one.folder / "Dockerfile").read_text() + "RUN false\n"})
-    done = exited(one, ["up"], 8)
-    assert "the build failed" in done.err
-    assert one.ids() == before
-
-
 def test_no_engine(stack: Make) -> None:
     """Exit 3 and what to start."""
     one = stack().django()
     done = one.tidegate("up", env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
     assert done.code == 3, done.said
     assert "the container engine does not answer at unix:///nowhere/docker.sock" in done.err
-
-
-def test_a_mount_that_hides_the_code(stack: Make) -> None:
-    """Exit 8 or 9 and a word on the mount: the file is in the image, and not in the container."""
-    one = stack().django()
-    one.begin()
-    one.write({"empty/keep": ""})
-    text = (one.folder / "compose.yaml").read_text()
-    one.write({"compose.yaml": text.replace('"data:/data"]', '"data:/data", "./empty:/app"]')})
-    began = time.monotonic()
-    done = one.tidegate("up")
-    assert done.code in (2, 5, 8), done.said
-    assert one.served() == "release one"
-    assert time.monotonic() - began < 60
 
 
 def test_a_full_disk(stack: Make) -> None:

@@ -1,4 +1,4 @@
-"""`tidegate up` and where images come from: fetched ones, and a disk that fills in the build."""
+"""`tidegate up` and images that come from elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from support.stacks import Stack, docker, exited
 
 Make = Callable[..., Stack]
 CRASH = "import sys\nsys.exit('no such setting RELEASE')\n"
-FULL = "RUN --mount=type=tmpfs,target=/small,size=1048576 head -c 5000000 /dev/zero >/small/file\n"
 
 
 @pytest.fixture
@@ -63,16 +62,3 @@ def test_pull(stack: Make, registry: Registry) -> None:
     finally:
         one.remove()
         docker("rmi", "--force", name, f"{one.name}:made", check=False)
-
-
-def test_the_disk_fills_up_in_the_build(stack: Make) -> None:
-    """Exit 8 and its reason; the release that ran is untouched."""
-    one = stack().django()
-    one.begin()
-    before = one.ids()
-    one.write({"Dockerfile": (one.folder / "Dockerfile").read_text() + FULL})
-    done = exited(one, ["up"], 8)
-    assert "No space left on device" in done.err
-    assert "The disk is full." in done.err
-    assert "The release that ran before still serves" in done.err
-    assert one.ids() == before

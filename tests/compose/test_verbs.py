@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -46,6 +47,20 @@ def test_status(running: Stack) -> None:
         "db": "running", "web": "running"
     }  # fmt: skip
     assert all(set(one) >= {"name", "state", "health"} for one in found["services"])
+    release = found["release"]["stamp"]
+    assert f"release {release}" in done.out.splitlines()
+    assert found["databases"][0]["run"]["release"] == release
+
+
+def test_history_through_the_container(running: Stack) -> None:
+    """Each run names its release, the image of that, and who ran it outside."""
+    (run,) = json.loads(exited(running, ["history", "--format", "json"], 0).out)["runs"]
+    assert run["image"] == running.containers()[0]["Image"]
+    assert run["by"] == getpass.getuser()
+    listed = exited(running, ["history", "--verify"], 0).out
+    assert f"  release {run['release']}\n" in listed
+    assert "1 runs are as they were written" in listed
+    assert "there is no run 77" in exited(running, ["history", "77"], 2).err
 
 
 def test_plan_against_a_service(running: Stack, tmp_path: Path) -> None:

@@ -32,12 +32,17 @@ def test_the_examples_of_the_reference(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "menuplanner", root)
     page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
     examples = PYTHON.findall(page)
-    assert len(examples) == 6
+    assert len(examples) == 11
     out = python("\n".join(examples), root, DATABASE_URL=f"sqlite:///{tmp_path}/menu.db")
     lines = out.splitlines()
     assert lines[0].startswith("alembic [('alembic', 'empty', ")
     assert lines[1].startswith("alembic current ")
     assert lines[2] == "alembic () ()"
+    assert lines[3].startswith(str(root / "backups"))
+    assert lines[4].startswith("down (") and "is dropped" in lines[4]
+    assert [line.split()[1:3] for line in lines[5:7]] == [["migrate", "done"], ["backup", "done"]]
+    assert lines[7].startswith("[")
+    assert int(lines[8].split()[0]) > 3
 
 
 def test_errors_are_raised(tmp_path: Path, fresh: Fresh) -> None:
@@ -71,6 +76,37 @@ def test_errors_are_raised(tmp_path: Path, fresh: Fresh) -> None:
             print(error.exit_code, error.lines())
     """
     assert python(code, project.root, DATABASE_URL=wrong).startswith("4 ")
+
+
+def test_going_back(tmp_path: Path) -> None:
+    """What loses data is refused without its own word; with it the steps are undone, and that is
+    on record. A backup that was taken is a way, too."""
+    root = tmp_path / "menuplanner"
+    shutil.copytree(ROOT / "examples" / "menuplanner", root)
+    code = """if 1:
+        import tidegate
+        (done,) = tidegate.migrate()
+        found = tidegate.rollback(plan=True)
+        assert (found.steps, found.done) == (tuple(reversed(done.applied)), False), found
+        assert found.way == "down" and found.loses and found.word, found
+        for word in ("", "0123456789ab"):
+            try:
+                tidegate.rollback(approve=word)
+            except tidegate.PolicyRefused as error:
+                assert f"approve={found.word!r}" in error.next, error.next
+            else:
+                raise SystemExit("data was lost without a word")
+        gone = tidegate.rollback(approve=found.word)
+        assert (gone.done, gone.level) == (True, ()), gone
+        assert tidegate.status().databases[0].pending == done.applied
+        assert [run.kind for run in tidegate.history()] == ["migrate", "rollback"]
+        try:
+            tidegate.rollback(to="nowhere")
+        except tidegate.UsageProblem as error:
+            print(error.exit_code, error.what)
+    """
+    out = python(code, root, DATABASE_URL=f"sqlite:///{tmp_path}/menu.db")
+    assert out.startswith("2 nowhere is no step")
 
 
 def test_nothing_is_loaded_early(tmp_path: Path) -> None:

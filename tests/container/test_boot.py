@@ -568,6 +568,10 @@ def test_json_lines(tidegate: Runner, pair: SmallProject, fresh: Fresh):
     stages = [json.loads(line)["stage"] for line in events]
     assert stages.count("migrate") == 4
     assert stages[-1] == "start"
+    end = json.loads(events[-1])
+    assert [one["step"] for one in end["steps"]] == list(pair.ids)
+    assert {"wait", "elect", "migrate"} <= end["stages"].keys()
+    assert sum(one["seconds"] for one in end["steps"]) <= end["seconds"]
 
 
 # --- signals while boot works

@@ -258,7 +258,7 @@ def test_a_step_in_full(tidegate: Runner, make_project: MakeProject, fresh: Fres
     assert running.end().code == 0
     said = tidegate("history", "2", cwd=project.root, env=database.environ).out
     assert re.search(r"shop\.0002_step: done, \d+\.\d{3} s, \d+ statements?\n", said), said
-    assert re.search(r"its lock was refused and asked for again \d+ times", said), said
+    assert re.search(r"its lock was refused and asked for again \d+ times?", said), said
     assert re.search(r"\d+\.\d{3} s  ALTER TABLE made_1 ADD COLUMN more integer", said), said
     assert "held AccessExclusiveLock on made_1" in said
 

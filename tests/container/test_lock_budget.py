@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -73,6 +75,7 @@ def test_the_blocker_is_shown(tidegate: Runner, project: SmallProject, deployed)
     database = deployed(project)
     project.add("ALTER TABLE made_1 ADD COLUMN more integer")
     with reader(database, "SELECT * FROM made_1 WHERE id = 471147 OR 'hidden' = ''") as session:
+        pid = session.info.backend_pid
         running = tidegate.start("migrate", cwd=project.root, env=database.environ)
         said = running.until("In the way")
         assert f"server process {session.info.backend_pid} (reports of postgres)" in said
@@ -86,6 +89,14 @@ def test_the_blocker_is_shown(tidegate: Runner, project: SmallProject, deployed)
     assert "471147" not in done.err and "hidden" not in done.err
     retries = database.rows("SELECT retries FROM tidegate_step ORDER BY finished DESC LIMIT 1")
     assert int(retries[0]) >= 1
+    shown = tidegate("history", "2", "--verify", cwd=project.root, env=database.environ).out
+    assert "its lock was refused and asked for again" in shown
+    assert re.search(r"    waited \d+\.\d{3} s for ACCESS EXCLUSIVE on made_1\n"
+                     rf"      behind server process {pid} \(reports of", shown)  # fmt: skip
+    assert "471147" not in shown and "2 runs are as they were written" in shown
+    kept = tidegate("--format", "json", "history", "2", cwd=project.root, env=database.environ)
+    (wait,) = json.loads(kept.out)["runs"][0]["steps"][0]["waits"]
+    assert (wait["wanted"], wait["waited"] > 0.05) == ("ACCESS EXCLUSIVE on made_1", True)
 
 
 def test_whose_lock_it_was_at_the_deadline(tidegate: Runner, pair: SmallProject, deployed) -> None:

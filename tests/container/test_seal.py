@@ -427,11 +427,151 @@ def test_never_another_login(twist: str, tidegate: Runner, make_project: MakePro
     assert elsewhere.code == 0, elsewhere.said  # the SQLite file is current
     env = dict(database.parts)
     if twist == "one takes no text":
-        assert "where LOGIN is set: no value was found that they take" in sealed.err
+        assert "where LOGIN is set: what they make of it can't be told" in sealed.err
         env["LOGIN"] = json.dumps({"login": {"PORT": env.pop("POSTGRES_PORT")}})
     done = boot(tidegate, project, env)
     assert (done.code, done.out) == (0, "app started\n"), done.said
     assert database.tables() == ["made_1", "made_2"]
+
+
+OBJECTS = {
+    "read": "for key, value in json.loads(env('EXTRA', '{}')).items():\n    server[key] = value",
+    "swallowed": (
+        "try:\n    server.update(json.loads(env('EXTRA', '{}')))\nexcept ValueError:\n    pass"
+    ),
+}
+
+
+@pytest.mark.parametrize("reading", OBJECTS)
+def test_an_object_can_say_anything(
+    reading: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """A variable with an object in it is never passed over: settings decide where it is set."""
+    project, database, other = make_project("django"), fresh("newest"), fresh("newest")
+    text = TWISTED + OBJECTS[reading] + "\nif env('POSTGRES_HOST'): DATABASES['default'] = server"
+    (project.root / "config" / "settings.py").write_text(text)
+    sealed = tidegate("seal", cwd=project.root, env={})
+    assert "where EXTRA is set: what they make of it can't be told" in sealed.err, sealed.said
+    assert boot(tidegate, project, database.parts).code == 0
+    again = boot(tidegate, project, database.parts, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+    env = {**database.parts, "EXTRA": json.dumps({"NAME": other.parts["POSTGRES_DB"]})}
+    assert tidegate("status", "--check", cwd=project.root, env=env).code == 1
+    assert boot(tidegate, project, env).code == 0
+    assert other.tables() == ["made_1", "made_2"]
+
+
+def test_what_settings_write_is_taken_back(tidegate: Runner, make_project: MakeProject):
+    """Folders and files that settings make of made-up values don't stay in the image."""
+    project = make_project("django")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(
+        settings.read_text()
+        + "\nimport os, pathlib\ndata = pathlib.Path(os.environ['DATA_DIR'])\n"
+        + "data.mkdir(exist_ok=True)\n(data / 'secret.key').write_text('x')\n"
+    )
+    before = {path for path in project.root.rglob("*") if "__pycache__" not in path.parts}
+    path = seal(tidegate, project, {"DATABASE_URL": "postgresql://a:b@c.invalid/d"})
+    after = {path for path in project.root.rglob("*") if "__pycache__" not in path.parts}
+    assert after - before == {path}
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("W = int(os.environ['WORKERS'])\nassert W < 5", "WORKERS"),
+        ("H = os.environ['HOSTS'].split(',')[1]", "HOSTS"),
+        ("K = open(os.environ['KEYFILE']).read()", "KEYFILE"),
+    ],
+)
+def test_what_was_made_up_and_is_not_taken(
+    line: str, name: str, tidegate: Runner, make_project: MakeProject
+):
+    """The message names the line, and the variable whose invented value the settings refuse."""
+    project = make_project("django")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(f"import os\n{line}\n" + settings.read_text())
+    done = tidegate("seal", cwd=project.root, env={})
+    assert done.code == 2, done.said
+    assert (
+        f"config/settings.py:{line.count(chr(10)) + 2 if 'assert' not in line else 2}" in done.err
+    )
+    assert (
+        f"next: give it one that they take; it is not kept: RUN {name}=… tidegate seal" in done.err
+    )
+
+
+def test_a_seal_within_its_time(tidegate: Runner, make_project: MakeProject):
+    """Where the time is up the seal is written all the same, and says what it lacks."""
+    project = make_project("django")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(settings.read_text() + "\nimport time\ntime.sleep(0.6)\n")
+    done = tidegate("seal", "--timeout", "1", cwd=project.root, env={"SECRET_KEY": "x"})
+    assert done.code == 0, done.said
+    assert "boot will load the settings at each start: within 1 seconds" in done.err
+    assert "setting\ttimeout\t60" in (project.root / "tidegate.seal").read_text()
+
+
+def test_a_static_root_of_the_environment(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
+):
+    """STATIC_ROOT from a variable: told at the sealing, and only static files wait for it."""
+    project, database = make_project("django"), fresh("newest")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(
+        settings.read_text()
+        + "\nimport os\nINSTALLED_APPS = [*INSTALLED_APPS, 'django.contrib.staticfiles']\n"
+        + "STATIC_URL = '/s/'\nSTATIC_ROOT = os.environ.get('STATIC_ROOT', 'collected')\n"
+    )
+    sealed = tidegate("seal", cwd=project.root, env={})
+    assert "STATIC_ROOT decides where static files are" in sealed.err, sealed.said
+    env = {**database.environ, "STATIC_ROOT": str(tmp_path / "elsewhere")}
+    assert boot(tidegate, project, env).code == 0
+    worker = boot(tidegate, project, env, "--collectstatic", "never", traced=True)
+    assert (worker.code, imported(worker)) == (0, []), worker.said
+    web = boot(tidegate, project, env, traced=True)
+    assert web.code == 0 and imported(web), web.said
+
+
+def test_settings_classes_of_pydantic(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """What pydantic's classes declare is asked for by name, whatever else the environment holds."""
+    project, database = make_project("django"), fresh("newest")
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(SETTINGS_CLASS)
+    others = {f"OTHER_{n}": "x" for n in range(40)}
+    done = tidegate("seal", cwd=project.root, env=others)
+    assert done.code == 0, done.said
+    sealed = (project.root / "tidegate.seal").read_text()
+    assert "variable\tAPP_DB_HOST" in sealed and "OTHER_1" not in sealed
+    env = {f"APP_DB_{key[9:]}": value for key, value in database.parts.items()}
+    env = {**env, **others, "APP_DEBUG": "true", "APP_ORIGINS": '["https://a.example"]'}
+    assert boot(tidegate, project, env).code == 0
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+
+
+SETTINGS_CLASS = """
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="APP_")
+    debug: bool
+    workers: int = 2
+    origins: list[str] = []
+    db_host: str
+    db_port: int = 5432
+    db_user: str
+    db_password: str
+    db_db: str
+
+
+one = Settings()
+SECRET_KEY = "for-the-tests-only"
+INSTALLED_APPS = ["shop"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "HOST": one.db_host,
+    "PORT": one.db_port, "USER": one.db_user, "PASSWORD": one.db_password, "NAME": one.db_db}}
+"""
 
 
 def test_a_secret_in_a_file(tidegate: Runner, switching, tmp_path: Path):

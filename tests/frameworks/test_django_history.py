@@ -84,7 +84,8 @@ TABLES = ["t1", "t2", "t3"]
 
 
 def test_squash_on_an_empty_database(tree: Tree, database: Database):
-    """An empty database gets the squash alone; the fast path then knows it as current."""
+    """An empty database gets the squash alone; the fast path then knows it as current, and the
+    history has no word against the old steps that Django records with it."""
     django(tree, database, "shop")
     history(tree)
     squash(tree)
@@ -95,6 +96,7 @@ def test_squash_on_an_empty_database(tree: Tree, database: Database):
     assert recorded(database) == sorted([*OLD, "0001_squashed_0003"])
     assert tree.states() == {"default": "current"}
     assert "| django" not in tree.boot(traced=True).err
+    assert "not on record" not in tree.run("history").said
 
 
 @pytest.mark.parametrize("files", ["kept", "removed"])

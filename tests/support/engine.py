@@ -79,3 +79,9 @@ class Engine:
         """Take an image over from elsewhere."""
         subprocess.run(["docker", "-H", self.address, "load"], input=source(), check=True,
                        capture_output=True, timeout=300)  # fmt: skip
+
+    def images(self) -> set[str]:
+        """The ids of its images."""
+        argv = ["docker", "-H", self.address, "image", "ls", "-q", "--no-trunc"]
+        done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=30)
+        return set(done.stdout.split())

@@ -15,7 +15,7 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady
 from tidegate.model.command import Command
 
-VERBS = ("status", "migrate", "rollback", "wait")
+VERBS = ("status", "migrate", "rollback", "collectstatic", "wait")
 START = {"images": {"shop": "one"}, "built": "two", "running": {"web": "one"}, "pending": ["a.2"],
          "sick": [], "fails": [], "made": 1, "log": []}  # fmt: skip
 
@@ -28,6 +28,7 @@ class FakeTarget:
     database = source = ""
     told: tuple[Told, ...] = ()
     secrets: tuple[str, ...] = ()
+    removes_first = False
 
     def __init__(self, folder: Path, names: Sequence[str] = ("web",), **state: Any) -> None:
         self.root = folder
@@ -71,6 +72,9 @@ class FakeTarget:
 
     def workdir(self) -> str:
         return "/app"
+
+    def python(self) -> str:
+        return "python"
 
     def image_path(self) -> str:
         return ""
@@ -124,7 +128,7 @@ class FakeTarget:
 
     def inside(
         self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
-        user: str = "", configuration: str = "",
+        user: str = "", configuration: str = "", environ: Sequence[str] = (),
     ) -> Command:  # fmt: skip
         return self._command(next(word for word in words if word in VERBS))
 
@@ -157,12 +161,15 @@ def engine(path: Path, verb: str, words: list[str]) -> int:
         state["running"][words[0]] = images["shop"]
         state["made"] += 1
     elif verb == "status":
-        print(json.dumps({"databases": [{
+        project = {"static": state.get("static", "")}
+        print(json.dumps({"project": project, "databases": [{
             "alias": "default", "state": "behind", "applied": 1, "pending": state["pending"],
             "unknown": [], "missing": [], "why": "", "level": ["a.1"], "heads": ["a.2"],
         }]}))  # fmt: skip
     elif verb == "migrate":
         state["pending"] = []
+    elif verb == "collectstatic":
+        state["collected"] = images["shop"]
     elif verb == "rollback":
         state["pending"] = ["a.2"]
     path.write_text(json.dumps(state))

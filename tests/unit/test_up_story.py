@@ -130,3 +130,36 @@ def test_services_that_are_named_only(tmp_path: Path) -> None:
     assert target.state()["running"] == {"web": "one", "worker": "two"}
     with pytest.raises(TidegateError, match="there is no service wroker"):
         up(update(target, only=("wroker",)))
+
+
+def test_static_files_come_before_the_containers(tmp_path: Path) -> None:
+    """The new image's files are collected before it starts, the old one's before that starts
+    again; what collects nothing is not asked to."""
+    target = FakeTarget(tmp_path, static="/srv/static", sick=["two"])
+    with pytest.raises(UpdateUndone):
+        up(update(target))
+    done = [verb for verb in verbs(target) if verb in ("collectstatic", "replace", "tag")]
+    assert done == ["tag", "collectstatic", "replace", "tag", "tag", "collectstatic", "replace"]
+    assert target.state()["collected"] == "one"
+
+
+def test_static_files_that_can_not_be_collected(tmp_path: Path) -> None:
+    """The update ends before a container is replaced, and the old release has its files again."""
+    target = FakeTarget(tmp_path, static="/srv/static", fails=["collectstatic"])
+    with pytest.raises(StepFailed) as caught:
+        up(update(target))
+    assert "still serves" in caught.value.meaning
+    assert verbs(target)[-3:] == ["tag", "tag", "collectstatic"]
+    assert "replace" not in verbs(target)
+
+
+def test_a_program_that_can_not_recreate(tmp_path: Path) -> None:
+    """Version 1 of docker-compose on an engine of today: the old container is removed first, on
+    the way back as well."""
+    target = FakeTarget(tmp_path, sick=["two"])
+    target.removes_first = True
+    with pytest.raises(UpdateUndone):
+        up(update(target))
+    done = [verb for verb in verbs(target) if verb in ("remove", "replace")]
+    assert done == ["remove", "replace", "remove", "replace"]
+    assert target.state()["running"] == {"web": "one"}

@@ -174,3 +174,13 @@ def test_a_command_out_of_time_is_ended() -> None:
     command = Command((sys.executable, "-c", "import time; time.sleep(60)"))
     assert "longer than 0.3 s" in run(command, 0.3).why
     assert time.monotonic() - began < 30
+
+
+def test_an_unhealthy_server_is_given_time() -> None:
+    """Where patience is asked for, being unhealthy is waited for; a container that ended is not."""
+    services = [Service("web", "shop")]
+    ill = look(services, [one(health="unhealthy")], {}).ill
+    assert [each.what for each in ill] == ["is unhealthy"]
+    patient = look(services, [one(health="unhealthy")], {}, patient=True)
+    assert (patient.ill, [each.what for each in patient.waiting]) == ((), ["is unhealthy"])
+    assert look(services, [one(state="exited", exit_code=1)], {}, patient=True).ill

@@ -33,7 +33,7 @@ def _raise_once(raising: Raising) -> Verdict:
     session = patiently(raising, lambda: _session(raising))
     election: Election | None = None
     announced = ""
-    pause = POLL[0]
+    pause, began = POLL[0], time.monotonic()
     try:
         while True:
             verdict = raising.level(session)
@@ -46,7 +46,7 @@ def _raise_once(raising: Raising) -> Verdict:
                     raising, lambda: database.election(raising.left, raising.taken())
                 )
             if election.try_win():
-                return _leading(raising, election, session)
+                return _leading(raising, election, session, began)
             if announced != (holder := election.holder()) and holder != "nobody":
                 announced = holder
                 raising.report.stage("elect", raising.connection.alias, f"{holder} migrates; wait")
@@ -109,7 +109,7 @@ def _through_restarts(raising: Raising, work: Callable[[Raising], Verdict]) -> V
             raising.signals.event.wait(0.2)
 
 
-def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
+def _leading(raising: Raising, election: Election, session: Session, began: float) -> Verdict:
     """We won: look once more, apply, write it down."""
     report, alias = raising.report, raising.connection.alias
     if not election.settle(raising.deadline, lambda text: report.stage("elect", alias, text)):
@@ -132,7 +132,8 @@ def _leading(raising: Raising, election: Election, session: Session) -> Verdict:
         lost.append(reason)
         election.cancel()
 
-    report.stage("elect", alias, f"this process migrates: {_task(verdict)}")
+    took = time.monotonic() - began
+    report.stage("elect", alias, f"this process migrates: {_task(verdict)}", took)
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:

@@ -11,13 +11,18 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tidegate.container import pydantic
+from tidegate.container.traces_left import TakenBack
 from tidegate.contracts.framework import Project
+from tidegate.errors import TidegateError
 
 RETRIES = 40  # variables without a default, and forms of them, that we are ready to make up
+TELL = 5.0  # seconds between two words about the progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +32,25 @@ class Answer:
     `connections` as dictionaries; `shape` is text over all that decides which migrations there
     are; `reads` the variables looked at; `made_up` what had to be invented; `iterated` whether
     the whole environment was walked (pydantic does); `files` the project's own modules that were
-    imported, `libraries` the modules of others that these brought along.
+    imported, `libraries` the modules of others that these brought along. `static` is what decides
+    where static files come from and go to; `error` the kind and text of what ended it, `where` the
+    line of the project that it came from, `last` the variable that was looked up before, `wrong`
+    the variables whose values pydantic says it does not take.
     """
 
     connections: list[dict[str, Any]] = field(default_factory=list)
     shape: str = ""
+    static: str = ""
     reads: list[str] = field(default_factory=list)
     made_up: dict[str, str] = field(default_factory=dict)
     iterated: bool = False
     files: list[str] = field(default_factory=list)
     libraries: list[str] = field(default_factory=list)
     error: str = ""
+    advice: list[str] = field(default_factory=list)
+    where: str = ""
+    last: str = ""
+    wrong: list[str] = field(default_factory=list)
 
 
 def made_up_values(name: str) -> tuple[str, ...]:
@@ -55,34 +68,70 @@ def made_up_values(name: str) -> tuple[str, ...]:
     return (word, "5432", "true", database, "{}")
 
 
-def ask(project: Project, environ: Mapping[str, str], make_up: int = 0) -> Answer:
-    """Return what the project says under `environ`.
+class TooLong(Exception):
+    """The questions took longer than they may."""
 
-    Up to `make_up` required variables that are not set are invented, one after the other; when
-    the settings don't accept the last one's form, it is given another.
-    """
-    given = dict(environ)
-    made_up: dict[str, str] = {}
-    forms: list[str] = []
-    last, refused = "", ""
-    for _ in range(make_up or 1):
-        answer, missing = _in_child(project, {**given, **made_up})
-        if not make_up or not answer.error:
-            return replace(answer, made_up=made_up)
-        fresh = [name for name in missing if name not in given and name not in made_up]
-        for last in fresh:
-            made_up[last], *forms = made_up_values(last)
-            refused = ""
-        if fresh:
-            continue
-        refused = refused or answer.error  # of the likeliest form: what a person can use
-        if not forms:
-            return replace(answer, made_up=made_up, error=refused)
-        made_up[last] = forms.pop(0)
-    return Answer(error="the settings ask for more variables than can be made up")
+
+class Ask:
+    """Puts questions to one project, until a deadline of the monotonic clock."""
+
+    def __init__(
+        self,
+        project: Project,
+        until: float = float("inf"),
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        self.project = project
+        self.until = until
+        self.asked = 0
+        self._tell = tell
+        self._began = self._told = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """The time that is given to all questions."""
+        return self.until - self._began
+
+    def __call__(self, environ: Mapping[str, str], make_up: int = 0) -> Answer:
+        """Return what the project says under `environ`. Raises TooLong past the deadline.
+
+        Up to `make_up` required variables that are not set are invented, one after the other;
+        where the settings don't accept a form of one, it is given another.
+        """
+        given = dict(environ)
+        made_up: dict[str, str] = {}
+        forms: dict[str, list[str]] = {}
+        refusal: Answer | None = None
+        for _ in range(make_up or 1):
+            answer, missing = self._question({**given, **made_up})
+            if not make_up or not answer.error:
+                return replace(answer, made_up=made_up)
+            fresh = [name for name in missing if name not in given and name not in made_up]
+            for name in fresh:
+                made_up[name], *forms[name] = made_up_values(name)
+                refusal = None
+            if fresh:
+                continue
+            refusal = refusal or answer  # of the likeliest form: what a person can use
+            left = [name for name in (*answer.wrong, *reversed(made_up)) if forms.get(name)]
+            if not left:
+                return replace(refusal, made_up=made_up)
+            made_up[left[0]] = forms[left[0]].pop(0)
+        return Answer(error="the settings ask for more variables than can be made up")
+
+    def _question(self, environ: Mapping[str, str]) -> tuple[Answer, list[str]]:
+        now = time.monotonic()
+        if now > self.until:
+            raise TooLong
+        if self._tell and now - self._told > TELL:
+            self._told = now
+            self._tell(f"asked the settings {self.asked} times in {now - self._began:.0f} s")
+        self.asked += 1
+        return _in_child(self.project, environ)
 
 
 def _in_child(project: Project, environ: Mapping[str, str]) -> tuple[Answer, list[str]]:
+    """Return the answer, and the variables that were missing."""
     read_end, write_end = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -107,22 +156,49 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
         silence = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(silence, fd)
-        watch = watch_environ(environ, str(project.root.resolve()))
+        root = str(project.root.resolve())
+        watch = watch_environ(environ, root)
         before = set(sys.modules)
-        answer, missing = Answer(error="interrupted"), []
-        try:
-            found = [_plain(asdict(one)) for one in project.connections()]
-            own, others = _imported(project, before)
-            answer = Answer(found, _shape(project), files=own, libraries=others)
-        except BaseException as error:
-            answer = Answer(error=f"{type(error).__name__}: {error}"[:300])
-            missing = watch.missing[-1:] or _named_by_pydantic(error)
-        answer = replace(answer, reads=sorted(watch.reads), iterated=watch.iterated)
-        data = json.dumps({"answer": asdict(answer), "missing": missing}).encode()
+        missing: list[str] = []
+        wrong: list[str] = []
+        with TakenBack(root):
+            try:
+                found = [_plain(asdict(one)) for one in project.connections()]
+                own, others = _imported(project, before)
+                shape, static = _shape(project)
+                answer = Answer(found, shape, static, files=own, libraries=others)
+            except BaseException as error:
+                missing, wrong = pydantic.refused(error)
+                if not missing and not wrong:
+                    missing = watch.missing[-1:]
+                answer = _told(error, root)
+        answer = replace(
+            answer,
+            reads=watch.read(environ),
+            iterated=watch.blindly,
+            last=watch.last,
+            wrong=wrong,
+        )
+        said = {"answer": asdict(answer), "missing": missing}
+        data = json.dumps(said).encode()
         while data:
             data = data[os.write(write_end, data) :]
     finally:
         os._exit(0)
+
+
+def _told(error: BaseException, root: str) -> Answer:
+    """Say what ended the settings, and at which line of the project's own."""
+    if isinstance(error, TidegateError):
+        return Answer(error=error.what, advice=[error.meaning, error.next])
+    where, trace = "", error.__traceback__
+    while trace is not None:
+        file = os.path.realpath(trace.tb_frame.f_code.co_filename)
+        if file.startswith(root + os.sep) and "site-packages" not in file:
+            where = f"{os.path.relpath(file, root)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    text = f"{type(error).__name__}: {error}"
+    return Answer(error=text[:600], where=where)
 
 
 def _plain(connection: dict[str, Any]) -> dict[str, Any]:
@@ -131,17 +207,18 @@ def _plain(connection: dict[str, Any]) -> dict[str, Any]:
     return connection
 
 
-def _shape(project: Project) -> str:
-    """Return all of the configuration that decides which migrations and static files exist."""
+def _shape(project: Project) -> tuple[str, str]:
+    """Return all of the configuration that decides which migrations, and static files, exist."""
     if project.framework != "django":
-        return ""
+        return "", ""
     from django.conf import settings
 
-    names = ("INSTALLED_APPS", "MIGRATION_MODULES", "DATABASE_ROUTERS", "STATIC_ROOT",
-             "STATICFILES_DIRS", "STORAGES", "AUTH_USER_MODEL")  # fmt: skip
-    engines = {alias: raw.get("ENGINE") for alias, raw in settings.DATABASES.items()}
-    values = {name: str(getattr(settings, name, None)) for name in names}
-    return json.dumps([values, sorted(engines)])
+    def values(*names: str) -> dict[str, str]:
+        return {name: str(getattr(settings, name, None)) for name in names}
+
+    steps = values("INSTALLED_APPS", "MIGRATION_MODULES", "DATABASE_ROUTERS", "AUTH_USER_MODEL")
+    static = values("STATIC_ROOT", "STATICFILES_DIRS", "STORAGES")
+    return json.dumps([steps, sorted(settings.DATABASES)]), json.dumps(static)
 
 
 def _imported(project: Project, before: set[str]) -> tuple[list[str], list[str]]:
@@ -171,25 +248,44 @@ def warm_up(answer: Answer) -> None:
     gc.freeze()  # or each child's collector would copy every page of ours
 
 
-def _named_by_pydantic(error: BaseException) -> list[str]:
-    """pydantic-settings walks the environment, and names what it lacks in its error."""
-    problems = getattr(error, "errors", None)
-    if not callable(problems):
-        return []
-    try:
-        return [str(one["loc"][0]).upper() for one in problems() if one.get("type") == "missing"]
-    except (KeyError, IndexError, TypeError):
-        return []
-
-
 class Watch:
     """What was looked up in the environment; `missing` only where the project's own code asked."""
 
     def __init__(self, root: str = "") -> None:
         self.reads: set[str] = set()
         self.missing: list[str] = []
-        self.iterated = False
+        self.last = ""
+        self._walked = self._walked_here = False
+        self._yielded = ""  # by a walk over the environment: looked up next, and not by name
         self._root = root + os.sep
+
+    @property
+    def blindly(self) -> bool:
+        """Whether the whole environment was walked, and nobody says what for."""
+        return self._walked_here or (self._walked and not pydantic.variables())
+
+    def read(self, environ: Mapping[str, str]) -> list[str]:
+        """Return what was looked up, or may have been."""
+        return sorted(self.reads | (set(environ) if self.blindly else pydantic.variables()))
+
+    def looked_up(self, name: str) -> None:
+        """Note a look-up."""
+        if name == self._yielded:
+            self._yielded = ""
+        else:
+            self.reads.add(name)
+            self.last = name
+
+    def walk(self, names: Iterator[str]) -> Iterator[str]:
+        """Note a walk over all names, and whether it is the project's own."""
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_code.co_filename.endswith(("os.py>", "_collections_abc>")):
+            frame = frame.f_back
+        self._walked = True
+        self._walked_here |= self._is_own(frame.f_code.co_filename)
+        for name in names:
+            self._yielded = name
+            yield name
 
     def lacks(self, name: str) -> None:
         """Note a variable that isn't there, unless a library asked for its own ends."""
@@ -200,11 +296,14 @@ class Watch:
         """Walk the callers up to one of the project's files, or to an import that it began."""
         frame = sys._getframe(2)
         while frame is not None and "importlib" not in frame.f_code.co_filename:
-            path = os.path.realpath(frame.f_code.co_filename)
-            if path.startswith(self._root) and "site-packages" not in path:
+            if self._is_own(frame.f_code.co_filename):
                 return True
             frame = frame.f_back  # type: ignore[assignment]
         return False
+
+    def _is_own(self, file: str) -> bool:
+        path = os.path.realpath(file)
+        return path.startswith(self._root) and "site-packages" not in path
 
 
 def watch_environ(environ: Mapping[str, str], root: str) -> Watch:
@@ -218,7 +317,7 @@ def watch_environ(environ: Mapping[str, str], root: str) -> Watch:
 
     class Watched(kind):  # type: ignore[misc, valid-type]
         def __getitem__(self, name: str) -> str:
-            watch.reads.add(name)
+            watch.looked_up(name)
             try:
                 return str(kind.__getitem__(self, name))
             except KeyError:
@@ -226,7 +325,7 @@ def watch_environ(environ: Mapping[str, str], root: str) -> Watch:
                 raise
 
         def get(self, name: str, default: Any = None) -> Any:
-            watch.reads.add(name)
+            watch.looked_up(name)
             try:
                 return kind.__getitem__(self, name)
             except KeyError:
@@ -234,15 +333,14 @@ def watch_environ(environ: Mapping[str, str], root: str) -> Watch:
                 return default
 
         def __contains__(self, name: object) -> bool:
-            watch.reads.add(str(name))
+            watch.looked_up(str(name))
             there = kind.__contains__(self, name)
             if not there:
                 watch.lacks(str(name))
             return bool(there)
 
         def __iter__(self) -> Any:
-            watch.iterated = True
-            return kind.__iter__(self)
+            return watch.walk(kind.__iter__(self))
 
     os.environ.__class__ = Watched
     return watch

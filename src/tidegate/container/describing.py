@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.container import ledger
+from tidegate.container import history, ledger
 from tidegate.container.gate import Gate, code_heads
-from tidegate.container.parts import DOWN, all_half_done
-from tidegate.contracts.database import Session
+from tidegate.container.parts import begun
 from tidegate.model.connection import Connection
-from tidegate.model.level import Verdict, heads
+from tidegate.model.level import heads
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.words import counted
 
@@ -31,6 +30,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "heads": list(code_heads(gate, connection.alias)),
         "conflicts": list(gate.project.conflicts(steps).values()),
         "level": [],
+        "run": None,
         "half": [],
         "why": "",
         "remedy": "",
@@ -40,7 +40,8 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         try:
             verdict = gate.level(connection, session)
             edited = ledger.edited(steps, ledger.recorded(session.query))
-            half = begun(session, connection, verdict)
+            half = begun(session.query, connection.vendor, verdict)
+            run = history.last(session.query, connection.vendor, connection.alias)
         finally:
             session.close()
     except (Transient, Permanent) as error:
@@ -54,19 +55,9 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "pending": list(verdict.pending),
         "unknown": list(verdict.unknown),
         "edited": edited,
+        "run": run,
         "half": half,
     }
-
-
-def begun(session: Session, connection: Connection, verdict: Verdict) -> list[str]:
-    """Return the steps that an earlier run has half applied, or half undone ("undo x")."""
-    if connection.vendor != "postgresql":
-        return []
-    found = all_half_done(session.query)
-    down = sorted(step for step in found if step.removeprefix(DOWN) in verdict.applied)
-    return [step for step in verdict.pending if step in found] + [
-        step for step in down if step.startswith(DOWN)
-    ]
 
 
 def _missing(steps: Sequence[Any]) -> list[str]:

@@ -60,7 +60,7 @@ def attempt(  # noqa: RET503
         took = time.monotonic() - at
         report.current.append(alias)
         report.stage("gate", alias, f"current, {version[1:]}", took)
-    why = _static_unchanged(head, chosen)
+    why = _static_unchanged(head, chosen, environ)
     if why:
         return why
     command = rest[1:]
@@ -226,9 +226,16 @@ def _ask_sqlite(path: str, head: sealfile.Head, expected: list[str]) -> str:
     return f"=SQLite {sqlite3.sqlite_version}"
 
 
-def _static_unchanged(head: sealfile.Head, chosen: Mapping[str, str]) -> str:
+def _static_unchanged(
+    head: sealfile.Head, chosen: Mapping[str, str], environ: Mapping[str, str]
+) -> str:
     root, digest = head.all("static")[0]
-    if chosen["collectstatic"] == "never" or root == "-":
+    if chosen["collectstatic"] == "never":
+        return ""
+    moved = sealfile.changed(head, "static-shape", environ)
+    if moved:
+        return f"{moved} decides where static files are, and is not as it was at the sealing"
+    if root == "-":
         return ""
     try:
         with open(os.path.join(root, ".tidegate-static"), encoding="utf-8") as file:

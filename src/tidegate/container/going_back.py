@@ -84,7 +84,7 @@ def _undo(
         def on_done(step: str, took: float) -> None:
             records[step] = ledger.Record(
                 known.get(step, Step(step)), took, said(applying, raising), applying.locks,
-                state="undone",
+                patience.retries.get(step, 0), "undone", patience.waits.of(step),
             )  # fmt: skip
             text = f"undone ({len(records)} of {len(now.steps)})"
             raising.report.stage("rollback", step, text, took, step=step)

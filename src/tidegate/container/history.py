@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.container import chain
-from tidegate.container.describing import begun
 from tidegate.container.gate import Gate
 from tidegate.container.ledger import RUN, STEP, present
+from tidegate.container.parts import begun
 from tidegate.contracts.database import Rows, Session, TableMissing
 from tidegate.model.connection import Connection
 
@@ -60,15 +60,35 @@ def read(gate: Gate, connection: Connection, session: Session) -> History:
     now = gate.recorded_digest(alias)
     after = next((one["level_after"] for one in reversed(runs) if one["level_after"]), "")
     gone, added = _difference(runs, verdict.applied | set(verdict.unknown))
-    # Django records a squashed step by itself, once all that it replaces is applied.
+    # Django records a squashed step by itself, once all that it replaces is applied; and with one
+    # that is applied it records what that replaces.
     squashed = {step.id for step in gate.steps(alias) if step.replaces}
     replaced = {old for step in gate.steps(alias) for old in step.replaces}
     gone = [step for step in gone if step not in replaced]
-    added = [step for step in added if step not in squashed]
+    whole = {old for step in gate.steps(alias) if step.id not in added for old in step.replaces}
+    added = [step for step in added if step not in squashed | whole]
     return History(
         alias, runs, chained, last, broken, bool(after) and after != now, gone, added,
-        begun(session, connection, verdict),
+        begun(session.query, vendor, verdict),
     )  # fmt: skip
+
+
+LAST = ("number", "kind", "started", "by", "revision", "image", "container")
+
+
+def last(query: Query, vendor: str, alias: str) -> dict[str, Any] | None:
+    """Return the run that brought a database to its level; None where none is on record."""
+    from tidegate.container.ledger import Unwritten, literal
+
+    shown = ", ".join(_shown(name, RUN[name], vendor) for name in LAST)
+    try:
+        rows = query(
+            f"SELECT {shown} FROM tidegate_run WHERE state = 'done' AND kind <> 'backup' "
+            f"AND database = {literal(alias)} AND number IS NOT NULL ORDER BY number DESC LIMIT 1"
+        )
+    except Unwritten:
+        return None
+    return _typed(dict(zip(LAST, rows[0], strict=True)), vendor) if rows else None
 
 
 def _runs(query: Query, vendor: str) -> list[dict[str, Any]]:
@@ -80,7 +100,9 @@ def _runs(query: Query, vendor: str) -> list[dict[str, Any]]:
     for row in steps:
         one = _typed(row, vendor)
         one["sql"] = _json(one["sql"])
-        one["locks"] = _json(one["locks"])
+        locks = _json(one["locks"])
+        one["locks"] = [lock for lock in locks if "waited" not in lock]
+        one["waits"] = [lock for lock in locks if "waited" in lock]
         by_run.setdefault(one.pop("run"), []).append(one)
     for run in runs:
         run["steps"] = sorted(by_run.get(run["id"], []), key=lambda s: s["position"] or 0)

@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
-from tidegate.container.asking import Answer, ask, warm_up
+from tidegate.container.asking import Answer, Ask, TooLong, warm_up
 from tidegate.container.markers import Markers, is_url
 from tidegate.container.recipe import Recipe, plain_login, read_off
 from tidegate.container.survey import MOST, Survey, of_databases, survey
-from tidegate.contracts.framework import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +35,41 @@ class Learned:
     variables: tuple[str, ...] = ()
     switches: tuple[str, ...] = ()
     shape_variables: tuple[str, ...] = ()
+    static_variables: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     why: str = ""
 
 
-def learn(project: Project, environ: Mapping[str, str], first: Answer) -> Learned:
-    """Return the recipes of `project`, tried out against its own settings.
+def learn(ask: Ask, environ: Mapping[str, str], first: Answer) -> Learned:
+    """Return the recipes of the project that `ask` asks, tried out against its own settings.
 
     `first` is what they answer under `environ`, with what they insist on made up.
     """
     warm_up(first)
-    given = {**environ, **first.made_up}
-    with tempfile.TemporaryDirectory() as folder:
-        escaped, plain = Markers(folder, escaped=True), Markers(folder, escaped=False)
-        found = survey(project, given, first, escaped)
-        if any(map(is_url, of_databases(first))) and not any(map(is_url, found.carrying)):
-            found = survey(project, given, first, plain)
-        recipes = [
-            one
-            for position in found.moves
-            for one in _of_position(project, found, position, escaped, plain)
-        ]
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return _learned(ask, {**environ, **first.made_up}, first, folder)
+    except TooLong:
+        return Learned(
+            files=tuple(first.files),
+            why=f"within {ask.seconds:.0f} seconds the settings answered {ask.asked} questions, "
+            "and more were needed to see what each variable does (--timeout gives them more time)",
+        )
+
+
+def _learned(ask: Ask, given: Mapping[str, str], first: Answer, folder: str) -> Learned:
+    escaped, plain = Markers(folder, escaped=True), Markers(folder, escaped=False)
+    found = survey(ask, given, first, escaped)
+    if any(map(is_url, of_databases(first))) and not any(map(is_url, found.carrying)):
+        found = survey(ask, given, first, plain)
+    recipes = [
+        one
+        for position in found.moves
+        for one in _of_position(ask, found, position, escaped, plain)
+    ]
     most = max(map(len, found.moves.values()), default=0)
-    why = "" if recipes else _why(first, found.carrying)
+    why = "" if recipes else _why(first, found)
     if not recipes and most > MOST:
         why = f"{most} variables take part in the login; at most {MOST}"
     return Learned(
@@ -67,6 +77,7 @@ def learn(project: Project, environ: Mapping[str, str], first: Answer) -> Learne
         tuple(found.variables),
         tuple(sorted({name for name, _ in found.switches})),
         tuple(found.shapes),
+        tuple(found.statics),
         tuple(sorted(name for name in found.unsure if _is_named(name, first.files))),
         tuple(first.files),
         why,
@@ -74,7 +85,7 @@ def learn(project: Project, environ: Mapping[str, str], first: Answer) -> Learne
 
 
 def _of_position(
-    project: Project,
+    ask: Ask,
     survey: Survey,
     position: tuple[str, ...],
     escaped: Markers,
@@ -84,9 +95,9 @@ def _of_position(
     moves = survey.moves[position]
     settled = {k: v for k, v in survey.under(position).items() if k not in moves}
     for pattern in _patterns(moves) if len(moves) <= MOST else []:
-        found = _recipes(project, settled, pattern, escaped)
+        found = _recipes(ask, settled, pattern, escaped)
         if not found and any(map(is_url, pattern)):
-            found = _recipes(project, settled, pattern, plain)
+            found = _recipes(ask, settled, pattern, plain)
         said = {position[0]: "=".join(position)} if position else {}
         labels = {**{name: name for name in pattern}, **said}
         for one in found:
@@ -117,28 +128,28 @@ def _patterns(variables: list[str]) -> list[tuple[str, ...]]:
 
 
 def _recipes(
-    project: Project, settled: Mapping[str, str], pattern: tuple[str, ...], markers: Markers
+    ask: Ask, settled: Mapping[str, str], pattern: tuple[str, ...], markers: Markers
 ) -> list[Recipe]:
     """Learn with one set of markers and check with another; unpredictable ones are left out."""
     values, other_values = markers.fitting(pattern, "a"), markers.fitting(pattern, "b")
-    answer = ask(project, {**settled, **values})
-    other = ask(project, {**settled, **other_values})
+    answer = ask({**settled, **values})
+    other = ask({**settled, **other_values})
     if answer.error or other.error:
         return []
     recipes = []
     for raw, again in zip(answer.connections, other.connections, strict=False):
         recipe = read_off(raw, pattern, values, "url" if markers.escaped else "plain-url")
         if recipe and recipe.login(other_values) == plain_login(again):
-            recipes.append(_with_file(project, recipe, {**settled, **values}))
+            recipes.append(_with_file(ask, recipe, {**settled, **values}))
     return recipes
 
 
-def _with_file(project: Project, recipe: Recipe, environ: Mapping[str, str]) -> Recipe:
+def _with_file(ask: Ask, recipe: Recipe, environ: Mapping[str, str]) -> Recipe:
     """Let a URL recipe also take SQLite's absolute URLs, where the settings read them so."""
     if "url" not in recipe.fields or len(recipe.fields) > 1:
         return recipe
     kind, variable = recipe.fields["url"]
-    answer = ask(project, {**environ, variable: "sqlite:////sealing/a.db"})
+    answer = ask({**environ, variable: "sqlite:////sealing/a.db"})
     read = [(one["vendor"], one["name"]) for one in answer.connections]
     if answer.error or read != [("sqlite", "/sealing/a.db")]:
         return recipe
@@ -150,7 +161,10 @@ def _is_named(name: str, paths: list[str]) -> bool:
     return any(name.encode() in Path(path).read_bytes() for path in paths)
 
 
-def _why(first: Answer, variables: list[str]) -> str:
+def _why(first: Answer, found: Survey) -> str:
+    variables = found.carrying
+    if found.plain.error:
+        return f"the settings can't be asked without their variables: {found.plain.error}"
     if any(one["password"] for one in first.connections) and not first.made_up:
         return "the password is written in the settings, or is read from elsewhere than variables"
     if not variables:

@@ -86,6 +86,8 @@ class Record:
     locks: Sequence[tuple[str, str]] = ()
     retries: int = 0
     state: str = "done"
+    waits: Sequence[Mapping[str, object]] = ()
+    """For which locks it waited; written beside those that it held."""
 
 
 @dataclass(slots=True)
@@ -191,7 +193,9 @@ class Ledger:
             "position": position,
             "statements": len(record.statements),
             "sql": json.dumps([{"sql": sql, "seconds": round(took, 4)} for sql, took in kept]),
-            "locks": json.dumps([{"mode": mode, "relation": name} for mode, name in record.locks]),
+            "locks": json.dumps(
+                [{"mode": mode, "relation": name} for mode, name in record.locks] + [*record.waits]
+            ),
             "retries": record.retries,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import socket
@@ -26,17 +27,34 @@ _ID = re.compile(r"(?:docker|containers|crio|kubepods|cri-containerd)[^\n]*?([0-
 
 
 def origin(environ: Mapping[str, str]) -> dict[str, object]:
-    """Return the columns of a run that say where it came from."""
+    """Return the columns of a run that say where it came from.
+
+    What the container's own environment doesn't say is taken from whoever started it.
+    """
+    outer = _outer(environ)
     return {
-        "by": who(environ),
+        "by": environ.get("TIDEGATE_BY") or outer.get("by") or who(environ),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "container": container(),
-        "ci": ci(environ),
+        "ci": ci(environ) or outer.get("ci", ""),
         "agent": agent(environ),
-        "revision": environ.get("TIDEGATE_REVISION", ""),
-        "image": environ.get("TIDEGATE_IMAGE", ""),
+        "revision": environ.get("TIDEGATE_REVISION") or outer.get("revision", ""),
+        "image": environ.get("TIDEGATE_IMAGE") or outer.get("image", ""),
     }
+
+
+def handed_on(environ: Mapping[str, str]) -> str:
+    """Return what a container that this process starts can't see: who, in which job, by what."""
+    return json.dumps({"by": who(environ), "ci": ci(environ), "agent": agent(environ)})
+
+
+def _outer(environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        raw = json.loads(environ.get("TIDEGATE_ORIGIN") or "{}")
+    except ValueError:
+        return {}
+    return {str(key): str(value) for key, value in raw.items()} if isinstance(raw, dict) else {}
 
 
 def who(environ: Mapping[str, str]) -> str:
@@ -78,4 +96,4 @@ def agent(environ: Mapping[str, str]) -> str:
         value = environ.get(name, "")
         if value and value.lower() not in ("0", "false"):
             return value if name in AGENTS[:2] else name.lower()
-    return ""
+    return _outer(environ).get("agent", "")

@@ -18,6 +18,7 @@ from tidegate.contracts.database import Election
 from tidegate.databases import pgclasses
 from tidegate.errors import Stopped
 from tidegate.model.blocker import Blocker
+from tidegate.model.waited import Waits
 
 BRIEF = 0.05  # seconds that readers or writers may stand in line behind us
 PAUSES = (0.1, 5.0)  # between two attempts: from, to; a blocker's end cuts them short
@@ -35,9 +36,12 @@ class Patience:
         self.stage = stage
         self.ceiling = float(raising.settings["lock_timeout"])
         self.retries: dict[str, int] = {}
+        self.waits = Waits()
         self.gave_up: Sequence[Blocker] = ()  # a concurrent build was ended because of these
         self.last: Sequence[Blocker] = ()  # who was in the way when it was last refused
         self._seen: Sequence[Blocker] = ()
+        self._span = (0.0, 0.0)  # when somebody was seen in the way of what is sent: first, last
+        self._refused = 0.0  # seconds until the last refusal
         self._now: tuple[str, float, float] | None = None
         self._step = ""
         self._pause = PAUSES[0]
@@ -55,12 +59,18 @@ class Patience:
     @contextmanager
     def sending(self, step: str, limit: float) -> Iterator[None]:
         """Have the statement that is sent meanwhile looked at."""
-        self._seen = ()
-        self._now = (step, time.monotonic(), limit)
+        self._seen, self._span = (), (0.0, 0.0)
+        began = time.monotonic()
+        self._now = (step, began, limit)
         try:
             yield
+        except BaseException:
+            self._refused = time.monotonic() - began
+            raise
         finally:
             self._now = None
+        if self._seen:
+            self.waits.add(step, self._span[1] - self._span[0], self._seen)
 
     def again(self, step: str) -> bool:
         """After a refusal: wait until it is worth asking again; False when it is too late."""
@@ -71,12 +81,14 @@ class Patience:
         if blockers and self.last and not _keys(blockers) & _keys(self.last):
             self._grown += 1  # it is the traffic itself: nobody stays, and somebody always is there
         self.last = blockers or self.last
+        self.waits.add(step, self._refused, blockers)
         self._tell(step, blockers, "released, asking again")
         for one in blockers:
             if one.is_vacuum and one.relation:
                 self.election.make_way(one)
         longest = self._pause if blockers else min(self._pause, UNKNOWN)
-        until = time.monotonic() + longest * random.uniform(0.5, 1.0)
+        began = time.monotonic()
+        until = began + longest * random.uniform(0.5, 1.0)
         while time.monotonic() < until:
             if time.monotonic() > raising.deadline:
                 return False
@@ -85,6 +97,7 @@ class Patience:
                 raise Stopped(raising.signals.stopped)
             if blockers and not self.election.still_there(blockers):
                 break
+        self.waits.add(step, time.monotonic() - began, ())
         self._pause = min(self._pause * 2, PAUSES[1])
         return time.monotonic() < raising.deadline
 
@@ -135,6 +148,8 @@ class Patience:
             found = self.election.blockers()
             if self._now is now or limit:
                 self._seen = found or self._seen
+                if found:
+                    self._span = (self._span[0] or began, time.monotonic())
             blocked = (blocked or moment) if found else 0.0
             if found and moment - began > 1.0 and self._now is now:
                 self._tell(step, found, "waiting")

@@ -52,6 +52,7 @@ class Report:
         self.quiet = quiet
         self.secrets: tuple[str, ...] = ()
         self.seconds: dict[str, float] = {}
+        self.steps: list[tuple[str, float]] = []
         self.listeners: list[Listener] = []
         self.current: list[str] = []
         self.failure = ""
@@ -63,6 +64,8 @@ class Report:
         """Say one line, and count the seconds to the stage."""
         if seconds is not None:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+            if "step" in more:
+                self.steps.append((str(more["step"]), seconds))
         for tell in self.listeners:
             tell(stage, subject, text, seconds, more)
         if self.form == "jsonl":
@@ -92,10 +95,23 @@ class Report:
             self._say(f"                  {line.strip() if line[:2] == '  ' else line}")
 
     def summary(self, command: list[str], total: float) -> None:
-        """Say the stages' seconds, before the process becomes the command."""
+        """Say the stages' seconds, before the process becomes the command.
+
+        One line where there was nothing to apply, else a table with the steps.
+        """
         if self.form == "jsonl":
-            self._json({"stage": "start", "command": command[0], "stages": self.seconds}, total)
-        elif not self.quiet:
+            steps = [{"step": step, "seconds": round(took, 3)} for step, took in self.steps]
+            self._json({"stage": "start", "command": command[0], "stages": self.seconds,
+                        "steps": steps}, total)  # fmt: skip
+        elif self.quiet:
+            return
+        elif self.steps:
+            from tidegate.container.timings import table
+
+            self._say(f"tidegate  start   {command[0]}")
+            for line in table(self.seconds, self.steps, total):
+                self._say(f"                  {line}")
+        else:
             parts = ", ".join(f"{name} {took:.2f}" for name, took in self.seconds.items())
             self._say(f"tidegate  start   {command[0]}  {total:.2f} s ({parts})")
 

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import md5, sha256
 from pathlib import Path
+from typing import NoReturn
 
 from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
-from tidegate.container.asking import RETRIES, ask
+from tidegate.container.asking import RETRIES, Answer, Ask, TooLong
 from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
+from tidegate.container.traces_left import TakenBack
 from tidegate.contracts.framework import Project
 from tidegate.errors import UsageProblem
 from tidegate.model.level import heads, judge
 from tidegate.model.step import Step
 
+PATIENCE = 120.0  # seconds
 ENV_FILES = (".env", ".env.local", ".flaskenv")
 
 
@@ -37,16 +41,28 @@ class Sealed:
     fast: bool
     why: str
     unsure: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
-def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) -> Sealed:
-    """Write the seal of the project at `root`."""
+def seal(
+    root: Path,
+    environ: Mapping[str, str],
+    settings: Mapping[str, str],
+    seconds: float = PATIENCE,
+    tell: Callable[[str], None] | None = None,
+) -> Sealed:
+    """Write the seal of the project at `root`; `tell` hears of the progress.
+
+    Where it takes more `seconds`, it is written without a recipe: boot then loads the settings.
+    """
     project = discovery.find_project(root, environ, settings["framework"])
-    learned = _learned(project, environ)
-    connections = project.connections()
-    steps = {one.alias: project.steps(one.alias) for one in connections}
+    ask = Ask(project, time.monotonic() + seconds, tell)
+    learned = _learned(ask, environ)
+    with TakenBack(str(project.root.resolve())):
+        connections = project.connections()
+        steps = {one.alias: project.steps(one.alias) for one in connections}
+        static = project.static_files()
     _refuse_gaps(steps)
-    static = project.static_files()
     watched = _watched(root, project, steps, learned)
     by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
@@ -56,6 +72,7 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
         ("root", str(root)),
         *_config(project, environ),
         *(("shape", name, _digest(environ.get(name))) for name in learned.shape_variables),
+        *(("static-shape", name, _digest(environ.get(name))) for name in learned.static_variables),
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
@@ -80,31 +97,65 @@ def seal(root: Path, environ: Mapping[str, str], settings: Mapping[str, str]) ->
     try:
         sealfile.write(path, rows, body)
     except OSError as error:
+        named = environ.get("TIDEGATE_SEAL")
         raise UsageProblem(
             f"{path} can't be written: {error.strerror}",
-            "The seal lies in the project's folder, which this user may not write to.",
-            "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
+            "TIDEGATE_SEAL names this place."
+            if named
+            else "The seal lies in the project's folder, which this user may not write to.",
+            "correct TIDEGATE_SEAL, or leave it out"
+            if named
+            else "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
         ) from None
     counts = {alias: len(some) for alias, some in steps.items()}
     return Sealed(
-        path, project.framework, counts, bool(learned.recipes), learned.why, learned.unsure
+        path,
+        project.framework,
+        counts,
+        bool(learned.recipes),
+        learned.why,
+        learned.unsure,
+        tuple(name for name in learned.static_variables if static and name not in environ),
     )
 
 
-def _learned(project: Project, environ: Mapping[str, str]) -> Learned:
+def _learned(ask: Ask, environ: Mapping[str, str]) -> Learned:
     """Learn the recipes, and give this process the variables that the settings insist on."""
     if not hasattr(os, "fork"):
         return Learned(why="this system has no fork: seal on Linux, where the image is built")
-    first = ask(project, environ, make_up=RETRIES)
-    if first.error:
+    try:
+        first = ask(environ, make_up=RETRIES)
+    except TooLong:
         raise UsageProblem(
-            f"the project can't be loaded: {first.error}",
+            f"the project was not loaded within {ask.seconds:.0f} seconds",
             "Sealing imports the settings (Django) or runs env.py up to its connect (Alembic).",
-            "make the import work without a server at build time; see the error above",
-        )
-    learned = learn(project, environ, first)
+            "give it more time: tidegate seal --timeout SECONDS",
+        ) from None
+    if first.error:
+        _refuse(first, environ)
+    learned = learn(ask, environ, first)
     os.environ.update(first.made_up)
     return learned
+
+
+def _refuse(answer: Answer, environ: Mapping[str, str]) -> NoReturn:
+    """Say why the settings can't be asked, and which invented value it may be."""
+    if answer.advice:
+        raise UsageProblem(answer.error, *answer.advice)
+    where = f"{answer.where}: " if answer.where else ""
+    names = [name for name in answer.made_up if name in answer.error] or [answer.last]
+    if names[0] in answer.made_up and names[0] not in environ:
+        raise UsageProblem(
+            f"the project can't be loaded: {where}{answer.error}",
+            f"{names[0]} is not set here, so a value was made up for it, and the settings take "
+            "none of those that were tried.",
+            f"give it one that they take; it is not kept: RUN {names[0]}=… tidegate seal",
+        )
+    raise UsageProblem(
+        f"the project can't be loaded: {where}{answer.error}",
+        "Sealing imports the settings (Django) or runs env.py up to its connect (Alembic).",
+        "make that work while the image is built, without a database: see the error above",
+    )
 
 
 def _refuse_gaps(steps: Mapping[str, Sequence[Step]]) -> None:

@@ -139,9 +139,8 @@ def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
         now = environ.get(name) or (value if origin == "default" else "")
         if now != value:
             return f"{name} is {now or 'not set'}, and was {value} when the image was sealed"
-    for name, digest in head.all("shape"):
-        if _short(environ.get(name)) != digest:
-            return f"{name} decides which migrations exist, and has changed since the sealing"
+    if moved := changed(head, "shape", environ):
+        return f"{moved} decides which migrations exist, and is not as it was at the sealing"
     for (path,) in head.all("absent"):
         if os.path.exists(path):
             return f"{path} was not there when the image was sealed"
@@ -153,6 +152,14 @@ def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
     if signature(watched) == head.one("signature"):
         return ""
     return _by_content(head, watched)
+
+
+def changed(head: Head, key: str, environ: Mapping[str, str]) -> str:
+    """Return the first variable of a kind whose value is another than at the sealing."""
+    for name, digest in head.all(key):
+        if _short(environ.get(name)) != digest:
+            return name
+    return ""
 
 
 def _by_content(head: Head, watched: Iterable[str]) -> str:

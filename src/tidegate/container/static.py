@@ -19,6 +19,18 @@ MARK = ".tidegate-static"
 LOCK = ".tidegate-static-lock"
 
 
+class Unwritable(StepFailed):
+    """STATIC_ROOT can't be written by this user."""
+
+
+def root_of(project: Project, sealed: tuple[str, str] | None) -> str:
+    """Return STATIC_ROOT; an empty string where the project collects nothing."""
+    if sealed:
+        return "" if sealed[0] == "-" else sealed[0]
+    found = project.static_files()
+    return found.root if found else ""
+
+
 def fingerprint(static: StaticFiles) -> str:
     """Return a digest over the inputs' names and bytes, and the storage that writes them."""
     from hashlib import sha256
@@ -109,10 +121,10 @@ def _mark(root: str, text: str) -> None:
     os.replace(part, os.path.join(root, MARK))
 
 
-def _unwritable(root: str, error: OSError) -> StepFailed:
+def _unwritable(root: str, error: OSError) -> Unwritable:
     who = f"user {os.getuid()}" if hasattr(os, "getuid") else "this user"
     owner = _owner(root)
-    return StepFailed(
+    return Unwritable(
         f"static files can't be written to {root}: {error.strerror or error}",
         f"The process runs as {who}{owner}. A named volume is created owned by root where the "
         "image has no such folder.",

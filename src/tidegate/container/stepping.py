@@ -159,7 +159,7 @@ def _apply(
         def on_done(step: str, took: float) -> None:
             records[step] = ledger.Record(
                 known.get(step, Step(step)), took, said(applying, raising), applying.locks,
-                patience.retries.get(step, 0),
+                patience.retries.get(step, 0), waits=patience.waits.of(step),
             )  # fmt: skip
             text = f"done ({len(records)} of {total})"
             raising.report.stage("migrate", step, text, took, step=step)

@@ -8,20 +8,29 @@ take both of a pair, so sets are tried that part any two, and a difference is a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.container import modes
-from tidegate.container.asking import RETRIES, Answer, ask
+from tidegate.container.asking import RETRIES, Answer, Ask
 from tidegate.container.markers import WORD, Markers, form
 from tidegate.container.recipe import FIELDS
-from tidegate.contracts.framework import Project
 
 MOST = 8  # connection variables up to which patterns are tried
 MOST_SWITCHES = 6  # positions of switches that recipes are learnt for
 SWITCHED = (("1", "0"), ("True", "False"), ("true", "false"))  # yes and no, as settings read them
 STRICT = ("redis://h.invalid:6379/0", "https://h.invalid/", "smtp://h.invalid:25", "locmemcache://",
           "[]", "{}", "0.5", "h.invalid", "a@h.invalid", "INFO", "UTC", "en")  # fmt: skip
+LISTS = ('["h.invalid"]', '["https://h.invalid/"]', '["a@h.invalid"]')
+LOGIN = {"host": "h.invalid", "user": "sealing", "password": "sealing", "name": "sealing",
+         "database": "sealing", "dbname": "sealing", "port": "5433", "schema": "sealing",
+         "sslmode": "disable", "options": "-c search_path=sealing"}  # fmt: skip
+# What a variable may hold besides words: each part of a login under all the names it goes by.
+OBJECT = json.dumps({
+    **LOGIN, **{key.upper(): value for key, value in LOGIN.items()},
+    "OPTIONS": LOGIN, "default": {**LOGIN, "OPTIONS": LOGIN},
+})  # fmt: skip
 USUAL = (
     "DATABASE_URL", "DATABASE_URI", "DB_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL",
     "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
@@ -37,8 +46,9 @@ class Survey:
 
     `bare` is the environment without any that the settings read; `sound` are variables that take
     a marker; `moves` those that carry a part of the login, by position: ("DB", "postgres"), or
-    () where no switch is set; `unsure` those of which no value was found that they take;
-    `taken` the values of those that take no marker.
+    () where no switch is set; `unsure` those of which no value was found that they take, and
+    those that hold objects, which can say anything; `taken` the values of those that take no
+    marker.
     """
 
     bare: dict[str, str]
@@ -46,9 +56,11 @@ class Survey:
     plain: Answer
     sound: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
+    statics: list[str] = field(default_factory=list)
     switches: list[tuple[str, str]] = field(default_factory=list)
     moves: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
+    objects: set[str] = field(default_factory=set)
     taken: dict[str, str] = field(default_factory=dict)
 
     def under(self, position: tuple[str, ...]) -> dict[str, str]:
@@ -67,48 +79,53 @@ class Survey:
         return sorted({*self.carrying, *self.unsure})
 
 
-def survey(project: Project, environ: Mapping[str, str], first: Answer, markers: Markers) -> Survey:
+def survey(ask: Ask, environ: Mapping[str, str], first: Answer, markers: Markers) -> Survey:
     """Find out what each variable does."""
-    found = _begun(project, environ, first)
+    found = _begun(ask, environ, first)
+    if found.plain.error:
+        return found
     marked: dict[str, Answer] = {}
     together: list[str] = []
     for names, answer in _differing(
-        project, found.bare, markers.fitting(found.names, "q"), found.plain, _same, hidden=True
+        ask, found.bare, markers.fitting(found.names, "q"), found.plain, _same, hidden=True
     ):
         if len(names) > 1 and not answer.error:
             together += names
         elif len(names) == 1:
             marked[names[0]] = answer
-    for name in [name for name, one in marked.items() if one.error]:
-        if taken := _taken(project, found, found.bare, name, markers):
+    strict = [name for name, one in marked.items() if one.error]
+    named = [name for name in strict if name in marked[name].wrong]
+    marked.update(_taken_together(ask, found, named, markers))
+    for name in [name for name in strict if marked[name].error]:
+        if taken := _taken(ask, found, found.bare, name, markers):
             marked[name] = taken
         else:
-            together += _asking_for_more(project, found, name, markers)
+            together += _asking_for_more(ask, found, name, markers)
     found.names = sorted({*found.names, *together})
     found.sound = [n for n in found.names if n not in marked or not marked[n].error]
     shown = [n for n, one in marked.items() if _stands_in(one, markers.traces(n, "q"))]
     shown += together
     texts = [n for n in found.sound if form(n) == WORD and n not in shown]
     own = {n: [environ[n]] for n in found.names if environ.get(n) and n not in shown}
-    told = _told(project, found, own, texts, modes.compared(first.files))
+    told = _told(ask, found, own, texts, modes.compared(first.files))
     taking = {name for (name, _), one in told.items() if not one.error}
-    found.unsure = {*found.names} - {*found.sound, *together, *taking}
+    found.unsure = {*found.names} - {*found.sound, *together, *taking} | found.objects
     carrying = [n for n in found.names if _sorted_in(found, n, marked.get(n), told, markers)]
     worth = [one for one in found.switches if _is_spoken(told[one])]
     for position in [(), *worth[:MOST_SWITCHES]]:
         begun = [] if position else sorted({*carrying, *together})
-        found.moves[position] = _closure(project, found, position, begun, markers)
+        found.moves[position] = _closure(ask, found, position, begun, markers)
     return found
 
 
-def _begun(project: Project, environ: Mapping[str, str], first: Answer) -> Survey:
+def _begun(ask: Ask, environ: Mapping[str, str], first: Answer) -> Survey:
     """Take away all that the settings read; without `DATABASE_URL` they read others."""
     names = _candidates(first)
     while True:
         bare = {name: value for name, value in environ.items() if name not in names}
-        for name, value in ask(project, bare, make_up=RETRIES).made_up.items():
+        for name, value in ask(bare, make_up=RETRIES).made_up.items():
             bare[name] = environ.get(name) or value
-        plain = ask(project, bare)
+        plain = ask(bare)
         fresh = [name for name in _candidates(plain) if name not in names]
         if not fresh:
             return Survey(bare, names, plain)
@@ -128,30 +145,81 @@ def of_databases(first: Answer) -> list[str]:
     return [name for name in _candidates(first) if any(word in name for word in words)]
 
 
-def _asking_for_more(project: Project, found: Survey, name: str, markers: Markers) -> list[str]:
+def _asking_for_more(ask: Ask, found: Survey, name: str, markers: Markers) -> list[str]:
     """Return the set that `name` belongs to, when the settings ask for more where it is set."""
-    asked = ask(project, {**found.bare, **markers.fitting([name], "q")}, make_up=MOST)
+    asked = ask({**found.bare, **markers.fitting([name], "q")}, make_up=MOST)
     if asked.error or not asked.made_up:
         return []
     names = [name, *asked.made_up]
-    answer = ask(project, {**found.bare, **markers.fitting(names, "q")})
+    answer = ask({**found.bare, **markers.fitting(names, "q")})
     return names if not answer.error and answer.connections != found.plain.connections else []
 
 
+def _taken_together(
+    ask: Ask, found: Survey, names: Sequence[str], markers: Markers
+) -> dict[str, Answer]:
+    """Return the answers of those that all at once take a value, and change nothing with it.
+
+    Only where the settings name all that they don't take, as pydantic does.
+    """
+    out: dict[str, Answer] = {}
+    words = [word for pair in SWITCHED for word in pair]
+    columns = [(*markers.all(name, "q"), *words) for name in names]
+    for forms in zip(*columns, strict=True):
+        values = {n: v for n, v in zip(names, forms, strict=True) if n not in out}
+        answer = Answer(error="not asked", wrong=[])
+        while values:
+            answer = ask({**found.bare, **values})
+            if not answer.error or not {*answer.wrong} & {*values}:
+                break
+            values = {name: v for name, v in values.items() if name not in answer.wrong}
+        if not answer.error and _same(answer, found.plain):
+            found.taken.update(values)
+            out.update(dict.fromkeys(values, answer))
+    return out
+
+
 def _taken(
-    project: Project, found: Survey, settled: Mapping[str, str], name: str, markers: Markers
+    ask: Ask, found: Survey, settled: Mapping[str, str], name: str, markers: Markers
 ) -> Answer | None:
     """Return the answer to the first value that `name` takes, and remember the value."""
     for value in (*markers.all(name, "q"), *STRICT):
-        answer = ask(project, {**settled, name: value})
-        if not answer.error:
-            found.taken[name] = value
-            return answer
+        answer = ask({**settled, name: value})
+        if answer.error:
+            continue
+        if value in ("[]", "{}"):
+            return _listed(ask, found, settled, name)
+        found.taken[name] = value
+        return answer
     return None
 
 
+def _listed(ask: Ask, found: Survey, settled: Mapping[str, str], name: str) -> Answer | None:
+    """Return the answer to a list that isn't empty; None where it may be an object as well."""
+    for value in LISTS if ask({**settled, name: "{}"}).error else ():
+        answer = ask({**settled, name: value})
+        if not answer.error:
+            found.taken[name] = value
+            return answer
+    found.objects.add(name)
+    return None
+
+
+def _holding_objects(
+    ask: Ask, settled: Mapping[str, str], names: Sequence[str], plain: Answer
+) -> Iterator[str]:
+    """Yield those of `names` whose value is read as an object, if it is one."""
+
+    def takes(some: Sequence[str], value: str) -> bool:
+        return not ask({**settled, **dict.fromkeys(some, value)}).error
+
+    for some, answer in _differing(ask, settled, dict.fromkeys(names, OBJECT), plain, _same_login):
+        if not answer.error or (takes(some, "{}") and not takes(some, '{"a": "b"}')):
+            yield from some
+
+
 def _differing(
-    project: Project,
+    ask: Ask,
     settled: Mapping[str, str],
     values: Mapping[str, str],
     plain: Answer,
@@ -165,21 +233,39 @@ def _differing(
     """
 
     def changed(names: Sequence[str]) -> Answer | None:
-        answer = ask(project, {**settled, **{name: values[name] for name in names}})
+        answer = ask({**settled, **{name: values[name] for name in names}})
         return answer if answer.error or not same(answer, plain) else None
 
     left = list(values)
     for wanted in _parting(left) if hidden else [left]:
         group = [name for name in wanted if name in left]
-        while group and changed(group):
-            names = _smallest(changed, [], group)
-            answer = changed(names)
-            if answer is None:  # it takes more than one set: all of them, then
-                names, answer = group, changed(group)
-            if answer is not None:
-                yield names, answer
+        while group and (answer := changed(group)):
+            names = [name for name in answer.wrong if name in group]
+            names = names or _spoken_of(answer, group, values, changed)
+            if names:  # the settings say themselves what they don't take
+                yield from (([name], answer) for name in names)
+            else:
+                names = _smallest(changed, [], group)
+                answer = changed(names)
+                if answer is None:  # it takes more than one set: all of them, then
+                    names, answer = group, changed(group)
+                if answer is not None:
+                    yield names, answer
             left = [name for name in left if name not in names]
             group = [name for name in group if name not in names]
+
+
+def _spoken_of(
+    answer: Answer,
+    group: Sequence[str],
+    values: Mapping[str, str],
+    changed: Callable[[Sequence[str]], Answer | None],
+) -> list[str]:
+    """Return the one of `group` whose value an error repeats, if it is one alone as well."""
+    for name in [name for name in group if len(values[name]) > 3 and values[name] in answer.error]:
+        alone = changed([name])
+        return [name] if alone and alone.error else []
+    return []
 
 
 def _parting(names: list[str]) -> Iterator[list[str]]:
@@ -209,7 +295,7 @@ def _smallest(
 
 
 def _told(
-    project: Project,
+    ask: Ask,
     found: Survey,
     own: Mapping[str, Sequence[str]],
     texts: Sequence[str],
@@ -221,13 +307,13 @@ def _told(
     """
     out = {}
     for word in [word for pair in SWITCHED for word in pair]:
-        odd = _odd(project, found, dict.fromkeys(texts, word))
+        odd = _odd(ask, found, dict.fromkeys(texts, word))
         out.update({(name, word): answer for name, answer in odd.items()})
     strict = [name for name in found.names if name not in found.sound]
     for pair in SWITCHED:  # what takes no marker is a number, or a yes or no of one spelling
         taking = strict
         for word in pair:
-            odd = _odd(project, found, dict.fromkeys(taking, word))
+            odd = _odd(ask, found, dict.fromkeys(taking, word))
             out.update({(name, word): answer for name, answer in odd.items()})
             taking = [name for name in taking if name not in odd or not odd[name].error]
             if word == pair[0]:
@@ -235,13 +321,13 @@ def _told(
     for name in found.names:
         engines = modes.ENGINES if "ENGINE" in name else ()
         for word in dict.fromkeys([*words.get(name, ()), *engines, *own.get(name, ())]):
-            out[name, word] = ask(project, {**found.bare, name: word})
+            out[name, word] = ask({**found.bare, name: word})
     return out
 
 
-def _odd(project: Project, found: Survey, values: Mapping[str, str]) -> dict[str, Answer]:
+def _odd(ask: Ask, found: Survey, values: Mapping[str, str]) -> dict[str, Answer]:
     """Return, for each of `values` alone, the answer that differs from the bare one."""
-    sets = _differing(project, found.bare, values, found.plain, _same)
+    sets = _differing(ask, found.bare, values, found.plain, _same)
     return {names[0]: answer for names, answer in sets if len(names) == 1}
 
 
@@ -255,7 +341,11 @@ def _is_spoken(answer: Answer) -> bool:
 
 
 def _same(one: Answer, other: Answer) -> bool:
-    return one.connections == other.connections and one.shape == other.shape
+    return (one.connections, one.shape, one.static) == (
+        other.connections,
+        other.shape,
+        other.static,
+    )
 
 
 def _same_login(one: Answer, other: Answer) -> bool:
@@ -274,6 +364,8 @@ def _sorted_in(
     good = [*words.values(), *([marked] if marked and not marked.error else [])]
     if any(one.shape != found.plain.shape for one in good):
         found.shapes.append(name)
+    if any(one.static != found.plain.static for one in good):
+        found.statics.append(name)
     moving = {w: one for w, one in words.items() if one.connections != found.plain.connections}
     vendors = _vendors(found.plain)
     switching = [
@@ -298,7 +390,7 @@ def _stands_in(answer: Answer, texts: Sequence[str]) -> bool:
 
 
 def _closure(
-    project: Project,
+    ask: Ask,
     found: Survey,
     position: tuple[str, ...],
     begun: list[str],
@@ -317,7 +409,7 @@ def _closure(
             break
         tried.append(todo[0])
         settled = {**found.under(position), **markers.fitting(todo[0], "q")}
-        plain = ask(project, settled)
+        plain = ask(settled)
         if plain.error:
             continue
         fresh = [name for name in _candidates(plain) if name not in found.names]
@@ -325,13 +417,16 @@ def _closure(
         others = [name for name in [*found.sound, *fresh] if name not in known]
         fitting = markers.fitting(others, "q")
         values = {name: found.taken.get(name, value) for name, value in fitting.items()}
-        for names, answer in list(_differing(project, settled, values, plain, _same_login)):
+        for names, answer in list(_differing(ask, settled, values, plain, _same_login)):
             taken: Answer | None = answer
             if answer.error and len(names) == 1:
-                taken = _taken(project, found, settled, names[0], markers)
+                taken = _taken(ask, found, settled, names[0], markers)
             if taken is None or taken.error:
                 refusing += names
             elif taken.connections != plain.connections:
                 moves += names
+        words = [n for n in others if form(n) == WORD and n not in (*moves, *refusing)]
+        words = [n for n in words if n not in found.taken]
+        refusing += _holding_objects(ask, settled, words, plain)
     found.unsure |= {name for name in refusing if name not in switching}
     return sorted(moves)

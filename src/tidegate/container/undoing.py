@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ways
-from tidegate.container.backup import archive, places, verbs
+from tidegate.container.backup import archive, lending, places, shelf, snapshotlist, verbs
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
@@ -262,7 +262,9 @@ def _receipts(one: Planning, session: Session) -> list[Path]:
     except (TableMissing, Transient, Permanent):
         return []
     paths = [receipt.get("path") for row in rows if (receipt := _receipt(str(row[0])))]
-    return [Path(path).parent for path in paths if path]
+    return [
+        Path(path).parent for path in paths if path and not path.startswith(snapshotlist.SCHEME)
+    ]
 
 
 def _receipt(text: str) -> dict[str, Any]:
@@ -279,7 +281,9 @@ def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[Path]) -
     alias, policy = one.connection.alias, one.policy
     others = [folder for folder in dict.fromkeys(more) if policy.remote or folder != policy.folder]
     known = places.found(policy.folder, policy.remote, alias, one.environ)
-    known += [backup for folder in others for backup in archive.backups(folder, alias)]
+    known += [backup for folder in others for backup in shelf.backups(folder, alias)]
+    known += lending.offered(one.environ, alias)
+    known += snapshotlist.found(one.connection, one.environ)
     for backup in sorted(known, key=lambda one: one.created, reverse=True):
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:

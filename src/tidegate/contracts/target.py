@@ -105,6 +105,10 @@ class Target(Protocol):
     told: tuple[Told, ...]
     secrets: tuple[str, ...]
 
+    @property
+    def removes_first(self) -> bool:
+        """Whether a container has to be removed before its service gets another one."""
+
     def number(self, key: str) -> float:
         """Return a setting that is a number."""
 
@@ -131,6 +135,9 @@ class Target(Protocol):
 
     def workdir(self) -> str:
         """Return the folder in the image where the backend's code lies."""
+
+    def python(self) -> str:
+        """Return the Python of the backend's image that has the app's packages."""
 
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""
@@ -178,11 +185,12 @@ class Target(Protocol):
 
     def inside(
         self, words: Sequence[str], service: str = "", mounts: Mapping[str, str] | None = None,
-        user: str = "", configuration: str = "",
+        user: str = "", configuration: str = "", environ: Sequence[str] = (),
     ) -> Command:  # fmt: skip
         """Return the command that runs tidegate's inside in a one-off container of a service.
 
         `configuration` is a file that stands for the project's own, as for `replacing`.
+        `environ` holds NAME=VALUE words.
         """
 
     def once(

@@ -13,10 +13,22 @@ from pathlib import Path
 OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "reading", "process.py")
 CLI = ("__init__.py", "main.py", "handover.py")  # of the front end; the rest is the outside's
 VERBS = (
-    "__init__.py", "adopt.py", "backup.py", "boot.py", "health.py", "history.py", "migrate.py",
-    "restore.py", "rollback.py", "seal.py", "status.py", "wait.py",
+    "__init__.py", "adopt.py", "backup.py", "boot.py", "collectstatic.py", "health.py",
+    "history.py", "migrate.py", "restore.py", "rollback.py", "seal.py", "status.py", "wait.py",
 )  # fmt: skip  # the inside's
-MAIN = "from tidegate.__main__ import entry\n\nentry()\n"
+MAIN = """\
+import os
+import sys
+
+from tidegate.container.venv import become_the_projects_own
+
+if os.name == "posix":
+    become_the_projects_own(sys.argv, os.environ)
+
+from tidegate.__main__ import entry
+
+entry()
+"""
 
 
 def members() -> Iterator[tuple[str, bytes]]:

@@ -86,7 +86,7 @@ def _project(
         Told("files", " ".join(words.files or files.own), files.why, files.guessed),
         Told("env_files", " ".join(words.env_files) or ".env, if there is one",
              _env_source(values, words), not values.words("env_files")),
-        Told("project", name, values.source("project") if words.project else "Compose"),
+        Told("project", name, values.source("project") if values.text("project") else "Compose"),
         backend, migrator, database,
         Told("source", source, values.source("source") if values.text("source")
              else "where manage.py or alembic.ini lies", not values.text("source")),
@@ -148,7 +148,9 @@ def _configured(
 ) -> tuple[Mapping[str, Any], tuple[str, ...], Words, composefiles.Files]:
     """Return the merged configuration; a file that can't stand alone is laid over the base."""
     if words.compose == ("docker-compose",) and _first_generation():
-        return (*_from_yaml(words), words, files)
+        config, unset = _from_yaml(words)
+        # A configuration that is kept lies elsewhere, and version 1 names a project by its folder.
+        return config, unset, replace(words, first=True, project=str(config["name"])), files
     done = run(words.config("--format", "json"), 60)
     if not done.ok and files.base:
         over = replace(words, files=(*files.base, *words.files))

@@ -24,6 +24,7 @@ class Words:
     profiles: tuple[str, ...] = ()
     project: str = ""
     secrets: tuple[str, ...] = ()
+    first: bool = False  # whether it is version 1 of docker-compose
 
     def begin(self, profiles: Sequence[str] = (), configuration: str = "") -> tuple[str, ...]:
         """Return the program and what comes before Compose's own verb."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,10 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, run
-from tidegate.targets import archive
+from tidegate.targets import archive, composeseen, signing
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composesettings import Values
 
-LABEL = "com.docker.compose."
 KEPT = "tidegate/"
 
 
@@ -94,15 +92,15 @@ class ComposeProject:
     def containers(self) -> list[Container]:
         """Return the containers of the services."""
         return [
-            _container(raw)
-            for raw in self._inspected(f"label={LABEL}project={self.name}")
-            if _labels(raw).get(LABEL + "oneoff", "False") == "False"
+            composeseen.container_of(raw)
+            for raw in self._inspected(f"label={composeseen.LABEL}project={self.name}")
+            if composeseen.labels_of(raw).get(composeseen.LABEL + "oneoff", "False") == "False"
         ]
 
     def leftovers(self) -> list[str]:
         """Return the ids of one-off containers that this process has started and that still run."""
         mine = f"label={ONE_OFF}={os.getpid()}"
-        raws = self._inspected(f"label={LABEL}project={self.name}", mine)
+        raws = self._inspected(f"label={composeseen.LABEL}project={self.name}", mine)
         return [str(raw["Id"]) for raw in raws if raw["State"].get("Running")]
 
     def _inspected(self, *filters: str) -> list[dict[str, Any]]:
@@ -120,10 +118,13 @@ class ComposeProject:
 
     def address(self, service: str, port: int) -> tuple[str, str]:
         """Return the published port on this machine, else the container's own address."""
-        own = (f"label={LABEL}project={self.name}", f"label={LABEL}service={service}")
+        own = (
+            f"label={composeseen.LABEL}project={self.name}",
+            f"label={composeseen.LABEL}service={service}",
+        )
         for raw in self._inspected(*own):
             if raw["State"].get("Running"):
-                found = _published(raw, port) or _own_address(raw, port)
+                found = composeseen.published(raw, port) or composeseen.own_address(raw, port)
                 if found is not None:
                     return found
         start = f"start it: {' '.join(self.words.begin())} up -d {service}"
@@ -155,6 +156,10 @@ class ComposeProject:
         done = self._ask(self.words.docker(*argv), 20)
         return done.out.strip() or "/"
 
+    def python(self) -> str:
+        """Return the setting: a program on the image's PATH, or a path."""
+        return self.values.text("python")
+
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""
         image = next(one.image for one in self.services if one.name == self.backend)
@@ -164,14 +169,44 @@ class ComposeProject:
         return next((one[5:] for one in env or [] if one.startswith("PATH=")), "")
 
     def digests(self) -> Mapping[str, str]:
-        """Return the digest of each service's configuration."""
-        done = self._ask(self.words.config("--hash", "*"), 60)
-        pairs = (line.split() for line in done.out.splitlines())
+        """Return the digest of each service's configuration.
+
+        How a container came to be shows in its digest (Compose 2.26): `up --no-deps` forgets what
+        it depends on, `up` does not, and `config --hash` leaves out what an `env_file` holds. Each
+        of the three is what the files say now.
+        """
+        found = self._digests(("-f", "-", "--profile", "*"), self._alone())
+        marked = {(one.service, one.config) for one in self.containers()}
+        if found and all(found.get(name) == digest for name, digest in marked):
+            return found
+        merged = self._digests(("-f", "-", "--profile", "*"), self.configuration())
+        plain = self._digests(self.words.begin(("*",))[len(self.words.compose) :])
+        others = [pair for each in (merged, plain) for pair in each.items() if pair in marked]
+        return {**plain, **found, **dict(others)}
+
+    def _alone(self) -> str:
+        """Return the configuration without what the services need of each other."""
+        raw = self.config.get("services") or {}
+        own = {
+            name: {k: v for k, v in one.items() if k != "depends_on"} for name, one in raw.items()
+        }
+        return json.dumps({**self.config, "services": own})
+
+    def _digests(self, words: Sequence[str], stdin: str | None = None) -> dict[str, str]:
+        command = self.words.command(*self.words.compose, *words, "config", "--hash", "*")
+        done = run(command, 60, stdin=stdin)
+        pairs = (line.split() for line in done.out.splitlines() if done.ok)
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
     def configuration(self) -> str:
         """Return the merged configuration as JSON, which Compose reads back as a file."""
-        return json.dumps(self.config)
+        unknown = {"name"} if self.words.first else set()
+        return json.dumps({key: value for key, value in self.config.items() if key not in unknown})
+
+    @property
+    def removes_first(self) -> bool:
+        """Version 1 can't read the images of today's engines when it recreates a container."""
+        return self.words.first
 
     def kept(self) -> list[str]:
         """Return the references of kept images, oldest first."""
@@ -221,8 +256,11 @@ class ComposeProject:
         return f"{KEPT}{self.name.strip('-_')}:{service}-{stamp}"
 
     def starting(self, services: Sequence[str]) -> Command:
-        """Return the command that starts what does not run."""
-        return self.words.up(services, recreate=False)
+        """Return the command that starts what does not run, as the files say it now.
+
+        A container that ended because a variable was missing must not come back as it was.
+        """
+        return self.words.up(services)
 
     def replacing(
         self, service: str, replicas: int, configuration: str = "", recreate: bool = True
@@ -250,19 +288,31 @@ class ComposeProject:
         mounts: Mapping[str, str] | None = None,
         user: str = "",
         configuration: str = "",
+        environ: Sequence[str] = (),
     ) -> Command:
         """Return the command that runs the inside, from the one file mounted into the image."""
         pyz = f"{archive.cached(self.environ)}:ro"
-        return self.words.run(
-            service or self.migrator,
+        service = service or self.migrator
+        writes = signing.writes(words)
+        command = self.words.run(
+            service,
             (ARCHIVE, *words),
-            entrypoint=self.values.text("python"),
+            entrypoint=self.python(),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
-            environ=("PYTHONDONTWRITEBYTECODE=1",),
+            environ=(
+                "PYTHONDONTWRITEBYTECODE=1",
+                *([signing.ORIGIN] if writes else []),
+                *environ,
+            ),
             label=str(os.getpid()),
             configuration=configuration,
         )
+        if not writes:
+            return command
+        own = next((one.image for one in self.services if one.name == service), "")
+        image = signing.image_in(configuration, service) if configuration else own
+        return signing.signed(command, self.environ, self.root, self.image_id, image or own)
 
     def once(
         self,
@@ -289,55 +339,6 @@ class ComposeProject:
     def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
         """Return the command that shows logs."""
         return self.words.logs(services, lines, follow)
-
-
-def _published(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
-    bindings = (raw["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or []
-    for one in bindings:
-        host = str(one.get("HostIp") or "")
-        return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host, str(one["HostPort"])
-    return None
-
-
-def _own_address(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
-    """Only Linux reaches the networks of its containers."""
-    if not sys.platform.startswith("linux"):
-        return None
-    for network in (raw["NetworkSettings"].get("Networks") or {}).values():
-        if network.get("IPAddress"):
-            return str(network["IPAddress"]), str(port)
-    return None
-
-
-def _container(raw: Mapping[str, Any]) -> Container:
-    state, labels = raw["State"], _labels(raw)
-    return Container(
-        id=str(raw["Id"]),
-        name=str(raw["Name"]).lstrip("/"),
-        service=labels.get(LABEL + "service", ""),
-        image=str(raw["Image"]),
-        state=str(state["Status"]),
-        health=str((state.get("Health") or {}).get("Status", "")),
-        restarts=int(raw.get("RestartCount") or 0),
-        exit_code=int(state.get("ExitCode") or 0),
-        started=str(state.get("StartedAt") or ""),
-        config=labels.get(LABEL + "config-hash", ""),
-        reference=str(raw["Config"].get("Image") or ""),
-        oom=bool(state.get("OOMKilled")),
-        error=_health_words(state),
-    )
-
-
-def _health_words(state: Mapping[str, Any]) -> str:
-    """Return why the container didn't start, or what its health check last said."""
-    checks = (state.get("Health") or {}).get("Log") or []
-    failed = [one for one in checks if one.get("ExitCode")]
-    last: Mapping[str, Any] = failed[-1] if failed else {}
-    return str(state.get("Error") or last.get("Output") or "").strip()
-
-
-def _labels(raw: Mapping[str, Any]) -> Mapping[str, str]:
-    return raw["Config"].get("Labels") or {}
 
 
 def last_line(text: str) -> str:

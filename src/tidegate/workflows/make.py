@@ -65,7 +65,7 @@ class Making:
         if self.target is None:
             return Command((self.python, *words), cwd=str(self.folder), environ=QUIET)
         return self.target.once(
-            self.target.backend, ("python", *words), user=self.user,
+            self.target.backend, (self.target.python(), *words), user=self.user,
             mounts={**self.mounts, **(more or {})},
             environ=[f"{name}={value}" for name, value in {**QUIET, "HOME": "/tmp"}.items()],
         )  # fmt: skip
@@ -119,7 +119,7 @@ def through(target: Target, tell: Teller) -> Making:
     workdir = target.workdir()
     mounts = {workdir: str(folder)}
     user = _owner(folder)
-    for place in target.image_path().split(":"):
+    for place in [os.path.dirname(target.python()), *target.image_path().split(":")]:
         # An environment below the code's folder would be hidden with it: keep the image's own.
         if place.startswith(workdir.rstrip("/") + "/"):
             mounts[place.removesuffix("/bin")] = ""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,12 +44,14 @@ class Backup:
     """A whole backup: its folder and its manifest.
 
     `url` is where it is when it is not on this machine; `seal` its digest, known from there.
+    `outside` when the files are with the tidegate that started this container.
     """
 
     path: Path
     manifest: dict[str, Any]
     url: str = ""
     seal: str = ""
+    outside: bool = False
 
     @property
     def shown(self) -> str:
@@ -170,12 +172,6 @@ def drafting(folder: Path) -> Iterator[Draft]:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def name_for(alias: str, digest: str) -> str:
-    """Return a folder's name that sorts by time."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return f"{alias}-{stamp}-{digest[:6]}"
-
-
 def seal_of(backup: Backup) -> str:
     """Return the one digest that stands for the whole backup: that of its SHA256SUMS."""
     return backup.seal or sha256((backup.path / SUMS).read_bytes()).hexdigest()
@@ -275,36 +271,3 @@ def _sync_folder(folder: Path) -> None:
         pass  # not every file system can
     finally:
         os.close(fd)
-
-
-def backups(folder: Path, alias: str) -> list[Backup]:
-    """Return the whole backups of one database in a folder, oldest first."""
-    found = []
-    for path in sorted(folder.glob(f"{alias}-*")):
-        try:
-            backup = open_backup(path)
-        except (Damaged, NoBackup):
-            continue
-        if backup.manifest.get("alias") == alias:
-            found.append(backup)
-    return sorted(found, key=lambda one: one.created)
-
-
-def sweep(folder: Path) -> None:
-    """Remove the drafts of processes that are gone."""
-    for part in folder.glob(f"{PART}*"):
-        pid = part.name[len(PART) :].split("-")[0]
-        if pid.isdecimal() and not _lives(int(pid)):
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    if os.name == "nt":  # signal 0 is no question there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -17,6 +17,7 @@ from tidegate.model.connection import Connection
 
 LOCAL = ("", "localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal")
 PASSED = ("PGUSER", "PGPASSWORD", "PGDATABASE", "PGAPPNAME", "LC_ALL")
+PLACED = ("PGHOST", "PGPORT", "PGSSLMODE")  # where the container reaches it as an app does
 LONGEST = 20  # seconds
 PORT = "5432/tcp"
 
@@ -39,6 +40,12 @@ def running(
         if inner:
             found.append((_prefix(docker, name, inner.partition("/")[0]), name))
     return found
+
+
+def as_an_app(docker: str, name: str) -> tuple[str, ...]:
+    """Return how to run a program in a container of the app's own network."""
+    words = [word for key in (*PASSED, *PLACED) for word in ("-e", key)]
+    return (docker, "exec", "-i", *words, name)
 
 
 def _prefix(docker: str, name: str, port: str) -> tuple[str, ...]:

@@ -15,30 +15,28 @@ from tidegate._version import __version__
 from tidegate.container.backup import (
     archive,
     crypt,
+    errands,
     hook,
-    pgdump,
+    lending,
     places,
     proving,
     scratch,
-    sites,
-    sqlitecopy,
+    shelf,
     stores,
 )
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.policy import Policy, policy
 from tidegate.container.backup.progress import Progress, megabytes
+from tidegate.container.backup.source import Here, Source
 from tidegate.container.gate import Gate
 from tidegate.container.origin import container
 from tidegate.container.report import Report
-from tidegate.databases.postgresql import PostgreSQL
-from tidegate.databases.sqlite import SQLite, _filesystem
+from tidegate.databases.sqlite import _filesystem
 from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.model.connection import Connection
 
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
 SPARE = 16 << 20
-PAGE = 8192
-CATALOGUE = 8_000_000  # bytes of a PostgreSQL database with nothing in it
 
 
 def risky(gate: Gate, connection: Connection, pending: Sequence[str]) -> bool:
@@ -55,11 +53,22 @@ def make(
 
     The caller holds the election: nobody changes the level meanwhile.
     """
+    source = Here(gate, connection, environ)
+    if errands.VARIABLE in environ:  # the files are to be where tidegate was typed
+        return lending.lend(source, environ, report)
+    return keep(source, chosen, environ, report)
+
+
+def keep(
+    source: Source, chosen: Policy, environ: Mapping[str, str], report: Report
+) -> dict[str, Any]:
+    """Write, prove and put away what a source gives; return the receipt."""
     began = time.monotonic()
+    connection = source.connection
     alias = connection.alias
+    level = source.level()
     if chosen.command:
-        gate.standing(connection)
-        return hook.run(chosen.command, gate, connection, environ, report)
+        return hook.run(chosen.command, str(level["level_digest"]), connection, environ, report)
     if chosen.verify == "full" and chosen.scratch and connection.vendor == "postgresql":
         scratch.check(chosen.scratch, alias, environ)
     cipher = crypt.cipher_for(chosen.recipients, environ)
@@ -68,8 +77,7 @@ def make(
         bucket.check()
     folder = places.spool(environ) if bucket else chosen.folder
     _prepare(folder, _variable(bucket is not None), report)
-    level = _level(gate, connection)
-    size, tool = _size(gate, connection)
+    size, tool = source.size()
     if tool:
         text = f"the server's log is kept by {tool}; TIDEGATE_BACKUP_COMMAND runs it in our place"
         report.stage("backup", alias, text, archiver=tool)
@@ -81,7 +89,7 @@ def make(
     with ExitStack() as stack:
         passing = bool(cipher or bucket)
         into = stack.enter_context(archive.drafting(folder)).folder if passing else folder
-        backup = _write(gate, connection, chosen, environ, (into, progress), level)
+        backup = _write(source, chosen, (into, progress), level)
         took = time.monotonic() - began
         where = "" if passing else f" in {backup.path}"
         report.stage("backup", alias, f"{megabytes(backup.bytes)}{where}", took)
@@ -153,7 +161,7 @@ def _receipt(backup: Backup, chosen: Policy, began: float) -> dict[str, Any]:
 def _prepare(folder: Path, variable: str, report: Report) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        archive.sweep(folder)
+        shelf.sweep(folder)
     except OSError as error:
         raise PolicyRefused(
             f"{folder} can't be written: {error.strerror}",
@@ -167,42 +175,11 @@ def _prepare(folder: Path, variable: str, report: Report) -> None:
         )
 
 
-def _level(gate: Gate, connection: Connection) -> dict[str, Any]:
-    gate.standing(connection)
-    return {
-        "level": [".".join(row) for row in gate.recorded_rows(connection.alias)],
-        "level_digest": gate.recorded_digest(connection.alias),
-    }
-
-
-def _size(gate: Gate, connection: Connection) -> tuple[int, str]:
-    """Return about the bytes of the tables without their indexes, and what keeps the log.
-
-    `pg_table_size` would know better, and waits behind whoever holds a table's lock.
-    """
-    if connection.vendor == "sqlite":
-        path = SQLite(connection).path
-        return (os.path.getsize(path) if path and os.path.exists(path) else 0), ""
-    session = gate.database(connection).session(5.0)
-    try:
-        rows = session.query(
-            "SELECT pg_database_size(current_database()), "
-            "coalesce(sum(relpages) FILTER (WHERE relkind IN ('r', 'm', 't')), 0), "
-            "coalesce(sum(relpages), 0) FROM pg_class WHERE oid >= 16384"
-        )
-        tool = sites.archiver(session)
-    finally:
-        session.close()
-    whole, tables, all_of_them = (int(str(one)) for one in rows[0])
-    known = all_of_them * PAGE > whole / 2  # the numbers of pages are those of the last VACUUM
-    return int(max(0, whole - CATALOGUE) * (tables / all_of_them if known else 1.0)), tool
-
-
 def _earlier(chosen: Policy, alias: str, environ: Mapping[str, str]) -> Backup | None:
     if chosen.remote:
         found = stores.Bucket(chosen.remote, environ).backups(alias, newest=True)
     else:
-        found = archive.backups(chosen.folder, alias)
+        found = shelf.backups(chosen.folder, alias)
     return found[-1] if found else None
 
 
@@ -236,36 +213,25 @@ def _variable(remote: bool) -> str:
 
 
 def _write(
-    gate: Gate,
-    connection: Connection,
-    chosen: Policy,
-    environ: Mapping[str, str],
-    to: tuple[Path, Progress],
-    level: Mapping[str, Any],
+    source: Source, chosen: Policy, to: tuple[Path, Progress], level: Mapping[str, Any]
 ) -> Backup:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     folder, tell = to
     said = archive.full_disk_said(folder, _variable(bool(chosen.remote)))
     with said, archive.drafting(folder) as draft:
-        database = gate.database(connection)
-        if isinstance(database, PostgreSQL):
-            found = pgdump.dump(database.direct(), draft, environ, tell, chosen.jobs)
-            if found["jobs"] < chosen.jobs:
-                tell.report.warn(f"one job: {found['tool']} can't write a folder on this machine")
-        else:
-            found = sqlitecopy.dump(SQLite(connection).path, draft, tell)
         manifest = {
-            **found,
+            "created": created,
+            **source.dump(draft, tell, chosen.jobs),
             **level,
             "tidegate": __version__,
-            "alias": connection.alias,
-            "database": connection.name,
-            "framework": gate.project.framework,
-            "created": created,
+            "alias": source.connection.alias,
+            "database": source.connection.name,
+            "framework": source.framework,
             "source_bytes": tell.size,
         }
         digest = str(next(iter(draft.files.values()))["sha256"])
-        return draft.finish(folder / archive.name_for(connection.alias, digest), manifest)
+        name = shelf.name_for(source.connection.alias, digest)
+        return draft.finish(folder / name, manifest)
 
 
 def _proved(backup: Backup, level: str) -> str:
@@ -293,4 +259,4 @@ def _retire(chosen: Policy, alias: str, newest: Backup, environ: Mapping[str, st
     return [one.shown for one in gone]
 
 
-__all__ = ["Policy", "make", "policy", "risky"]
+__all__ = ["Policy", "keep", "make", "policy", "risky"]

@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from tidegate.container.backup import pgfacts, tools
@@ -23,6 +24,7 @@ from tidegate.container.backup.progress import Progress
 from tidegate.contracts.database import Session
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import StepFailed
+from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
 LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
@@ -39,35 +41,40 @@ def dump(
     database: PostgreSQL, draft: Draft, environ: Mapping[str, str], tell: Progress, jobs: int = 1
 ) -> dict[str, Any]:
     """Write the dump of one snapshot, count in the same snapshot, and return the manifest."""
-    session = database.session(10.0)
-    try:
-        version = str(session.query("SHOW server_version")[0][0])
-        program = tools.fitting(environ, version, near=database.connection)
-        snapshot, xid = _begin(session)
-        words = ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}s"]
-        env = login(database.connection, environ)
+    with snapshot(database) as held:
+        program = tools.fitting(environ, held.server, near=database.connection)
         jobs = 1 if program.prefix else jobs  # a folder in a container is not here
-        with _counting(session) as facts:
+        with held.counting() as facts:
             try:
-                if jobs > 1:
-                    raw = _folder(program, words, env, draft, tell, jobs)
-                else:
-                    raw = _stream(program, words, env, draft, tell)
+                raw = write(program, held.name, database.connection, draft, environ, tell, jobs)
             except BaseException:
                 if program.prefix:
                     _end_ours(database)
                 raise
-    finally:
-        session.close()
+    return {**about(program, held.server, jobs, raw), "xid": held.xid, **facts}
+
+
+def write(
+    program: tools.Tools, snapshot: str, connection: Connection, draft: Draft,
+    environ: Mapping[str, str], tell: Progress, jobs: int = 1,
+) -> int:  # fmt: skip
+    """Have pg_dump write a snapshot; return how much it wrote, 0 where that can't be seen."""
+    words = ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}s"]
+    env = login(connection, environ)
+    if jobs > 1:
+        return _folder(program, words, env, draft, tell, jobs)
+    return _stream(program, words, env, draft, tell)
+
+
+def about(program: tools.Tools, server: str, jobs: int, raw: int) -> dict[str, Any]:
+    """Return what the manifest says of a dump."""
     return {
         "vendor": "postgresql",
-        "server": version,
+        "server": server,
         "tool": f"pg_dump {program.shown}",
         "tool_major": program.major,
         "jobs": jobs,
         "dump_bytes": raw,
-        "xid": xid,
-        **facts,
     }
 
 
@@ -81,40 +88,55 @@ def _end_ours(database: PostgreSQL) -> None:
         pass  # what made the dump fail is told by the caller
 
 
-def _begin(session: Session) -> tuple[str, str]:
-    """Begin the transaction whose snapshot everything is read in; return it, and its xid."""
-    session.query("SET statement_timeout = 0")
-    session.query(f"SET lock_timeout = '{LOCK_WAIT}s'")
-    session.query("SET idle_in_transaction_session_timeout = 0")
-    session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    ((snapshot, xid),) = session.query(
-        "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text"
-    )
-    return str(snapshot), str(xid)
+@dataclass(slots=True)
+class Snapshot:
+    """A transaction that is held open, in whose snapshot everything is read."""
+
+    session: Session
+    server: str
+    name: str
+    xid: str
+
+    @contextmanager
+    def counting(self) -> Iterator[dict[str, Any]]:
+        """Count in a thread while the caller dumps; what was counted is in the dict at the end."""
+        facts: dict[str, Any] = {}
+        failed: list[Exception] = []
+
+        def count() -> None:
+            try:
+                facts.update(pgfacts.gather(self.session.query))
+            except Exception as error:  # raised in the caller's thread below
+                failed.append(error)
+
+        counting = threading.Thread(target=count, daemon=True)
+        counting.start()
+        yield facts
+        counting.join()
+        if failed:
+            raise StepFailed(
+                f"the rows could not be counted: {failed[0]}",
+                "Nothing was kept of this backup, and nothing was changed.",
+                "start again; pg_stat_activity shows who holds a table's lock",
+            ) from failed[0]
 
 
 @contextmanager
-def _counting(session: Session) -> Iterator[dict[str, Any]]:
-    """Count in a thread while the caller dumps; what was counted is in the dict at the end."""
-    facts: dict[str, Any] = {}
-    failed: list[Exception] = []
-
-    def count() -> None:
-        try:
-            facts.update(pgfacts.gather(session.query))
-        except Exception as error:  # raised in the caller's thread below
-            failed.append(error)
-
-    counting = threading.Thread(target=count, daemon=True)
-    counting.start()
-    yield facts
-    counting.join()
-    if failed:
-        raise StepFailed(
-            f"the rows could not be counted: {failed[0]}",
-            "Nothing was kept of this backup, and nothing was changed.",
-            "start again; pg_stat_activity shows who holds a table's lock",
-        ) from failed[0]
+def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
+    """Hold a snapshot that pg_dump can be given."""
+    session = database.session(10.0)
+    try:
+        version = str(session.query("SHOW server_version")[0][0])
+        session.query("SET statement_timeout = 0")
+        session.query(f"SET lock_timeout = '{LOCK_WAIT}s'")
+        session.query("SET idle_in_transaction_session_timeout = 0")
+        session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        ((name, xid),) = session.query(
+            "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text"
+        )
+        yield Snapshot(session, version, str(name), str(xid))
+    finally:
+        session.close()
 
 
 def _stream(

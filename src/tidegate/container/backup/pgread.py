@@ -122,13 +122,19 @@ def _plain(name: bytes) -> str:
     return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
-def fill(backup: Backup, target: Connection, environ: Mapping[str, str], owners: bool) -> None:
+def fill(
+    backup: Backup,
+    target: Connection,
+    environ: Mapping[str, str],
+    owners: bool,
+    program: tools.Tools | None = None,
+) -> None:
     """Restore into an empty database; the first error ends it.
 
     Several tables at once where the disk has room for the archive unpacked: pg_restore has to
     seek in it then.
     """
-    program = _restorer(backup, environ, target)
+    program = program or _restorer(backup, environ, target)
     words = ["--exit-on-error", "--no-password", f"--dbname={target.name}"]
     if not owners:
         words += ["--no-owner", "--no-privileges"]

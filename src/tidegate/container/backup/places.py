@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tidegate.container.backup import archive, crypt, stores
+from tidegate.container.backup import archive, crypt, shelf, stores
 from tidegate.container.backup.archive import Backup
 from tidegate.errors import PolicyRefused
 
@@ -30,7 +30,7 @@ def found(folder: Path, remote: str, alias: str, environ: Mapping[str, str]) -> 
     """Return the whole backups of one database, where the policy puts them, oldest first."""
     if remote:
         return stores.Bucket(remote, environ).backups(alias)
-    return archive.backups(folder, alias)
+    return shelf.backups(folder, alias)
 
 
 @contextmanager
@@ -78,5 +78,5 @@ def spool(environ: Mapping[str, str]) -> Path:
             "A backup passes through it on its way. Nothing was changed.",
             "name a folder of your own with TIDEGATE_BACKUP_SPOOL",
         )
-    archive.sweep(folder)
+    shelf.sweep(folder)
     return folder

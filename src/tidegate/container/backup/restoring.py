@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import likeness, pgread, places, proving, sqlitecopy
+from tidegate.container.backup import likeness, pgfacts, pgread, places, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -27,6 +27,8 @@ from tidegate.model.readiness import Permanent, Transient
 
 COUNTING = "20s"  # that counting one table may take
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
+Fill = Callable[[Connection, bool], None]
+"""Restores into a new database; the switch says whether owners and grants come along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,13 @@ def restore(
         proving.read_back(here, environ)
         report.stage("verify", target.alias, "the backup is whole", time.monotonic() - began)
         if target.vendor == "sqlite":
-            return _sqlite(here, target, report)
+            return sqlite(here, target, report)
         old = PostgreSQL(target, environ).direct()
-        return _postgresql(here, old, environ, report, before_swap)
+
+        def fill(fresh: Connection, exists: bool) -> None:
+            pgread.fill(here, fresh, environ, owners=exists)
+
+        return postgresql(here, old, environ, report, before_swap, fill)
 
 
 def check_kind(backup: Backup, target: Connection) -> None:
@@ -73,14 +79,16 @@ def stamp() -> str:
 
 def beside(name: str, word: str) -> str:
     """Name a database beside `name`, within the 63 bytes that PostgreSQL keeps of a name."""
-    return f"{_cut(name)}_{word}_{stamp()}"
+    return f"{cut(name)}_{word}_{stamp()}"
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """Return what of a name is kept in those of the databases beside it."""
     return name.encode()[:34].decode(errors="ignore")
 
 
-def _sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
+def sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
+    """Bring a proved file back."""
     path = SQLite(target).path
     kept = f"{path}.before-{stamp()}"
     existed = os.path.exists(path)
@@ -90,13 +98,15 @@ def _sqlite(backup: Backup, target: Connection, report: Report) -> Restored:
     return Restored(path, kept if existed else "")
 
 
-def _postgresql(
+def postgresql(
     backup: Backup,
     old: PostgreSQL,
     environ: Mapping[str, str],
     report: Report,
     before_swap: Callable[[], None],
+    fill: Fill,
 ) -> Restored:
+    """Bring a proved archive back; `fill` restores it into the new database."""
     name = old.connection.name
     fresh = replace(old.connection, name=beside(name, "restore"))
     admin = maintenance(old, environ)
@@ -106,7 +116,7 @@ def _postgresql(
         admin.query(likeness.create(admin, fresh.name, name if exists else ""))
         try:
             began = time.monotonic()
-            _fill(backup, fresh, environ, exists)
+            _filled(fill, fresh, exists)
             report.stage("restore", old.connection.alias, f"filled {fresh.name}",
                          time.monotonic() - began)  # fmt: skip
             began = time.monotonic()
@@ -131,9 +141,9 @@ def _postgresql(
     return Restored(name, kept)
 
 
-def _fill(backup: Backup, fresh: Connection, environ: Mapping[str, str], exists: bool) -> None:
+def _filled(fill: Fill, fresh: Connection, exists: bool) -> None:
     try:
-        pgread.fill(backup, fresh, environ, owners=exists)
+        fill(fresh, exists)
     except StepFailed as error:
         stands = "The old database stands as it stood before; the new one is removed again."
         raise StepFailed(
@@ -181,7 +191,7 @@ def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
     """Name what restores that were killed have left: each is a half-filled database."""
     rows = admin.query(
         "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14,20}$' "
-        f"AND starts_with(datname, {quote_literal(_cut(name))})"
+        f"AND starts_with(datname, {quote_literal(cut(name))})"
     )
     if rows:
         names = ", ".join(str(row[0]) for row in rows)
@@ -202,7 +212,7 @@ def swap(
     """
     name, kept, fresh = names
     done = threading.Event()
-    thread = threading.Thread(target=_end_sessions, args=(old, environ, name, done), daemon=True)
+    thread = threading.Thread(target=end_sessions, args=(old, environ, name, done), daemon=True)
     thread.start()
     until = time.monotonic() + PATIENCE
     try:
@@ -222,9 +232,10 @@ def swap(
         thread.join(5)
 
 
-def _end_sessions(
+def end_sessions(
     old: PostgreSQL, environ: Mapping[str, str], name: str, done: threading.Event
 ) -> None:
+    """End whoever is on a database, again and again, until `done` is set."""
     try:
         session = maintenance(old, environ)
     except (Transient, Permanent):
@@ -265,7 +276,9 @@ def written_since(backup: Backup, target: PostgreSQL) -> list[str]:
             return []
         session.query(f"SET statement_timeout = '{COUNTING}'")
         out = []
-        for table in backup.manifest["tables"]:
+        tables = backup.manifest["tables"] or [".".join(map(str, row)) for row in
+                                               session.query(pgfacts.TABLES)]  # fmt: skip
+        for table in tables:
             space, _, name = table.partition(".")
             if name.startswith("tidegate_"):
                 continue

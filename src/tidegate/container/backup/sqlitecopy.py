@@ -20,22 +20,29 @@ PAGES = 2048  # a step of the copy
 
 def dump(path: str, draft: Draft, tell: Callable[[int], None]) -> dict[str, Any]:
     """Copy the file as it is at one moment, and return the manifest."""
-    copy = draft.folder / "copy.sqlite3"
-    fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    place = draft.folder / "copy.sqlite3"
+    fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     os.close(fd)
     try:
-        _copy(path, str(copy))
-        facts = gather(str(copy))
-        with draft.file("data.sqlite3", tell) as out, open(copy, "rb") as source:
+        facts = copied(path, str(place))
+        with draft.file("data.sqlite3", tell) as out, open(place, "rb") as source:
             while chunk := source.read(CHUNK):
                 out.write(chunk)
+    finally:
+        place.unlink(missing_ok=True)
+    return facts
+
+
+def copied(source: str, target: str) -> dict[str, Any]:
+    """Copy a file, and return what the manifest says of the copy."""
+    try:
+        _copy(source, target)
+        found = gather(target)
     except sqlite3.Error as error:
         raise StepFailed(
-            f"{path} could not be copied: {error}", "", "see whether the file is whole"
+            f"{source} could not be copied: {error}", "", "see whether the file is whole"
         ) from None
-    finally:
-        copy.unlink(missing_ok=True)
-    return {"vendor": "sqlite", "server": sqlite3.sqlite_version, "tool": "sqlite3 backup", **facts}
+    return {"vendor": "sqlite", "server": sqlite3.sqlite_version, "tool": "sqlite3 backup", **found}
 
 
 def _copy(source: str, target: str) -> None:

@@ -136,12 +136,16 @@ def _in_containers(
 ) -> list[Tools]:
     from tidegate.container.backup import containers
 
-    out = []
-    for prefix, name in containers.running(environ, near):
-        version = _asked([*prefix, program, "--version"])
-        if version:
-            out.append(Tools(Path(), version, prefix, f"in the container {name}"))
-    return out
+    found = [
+        in_container(prefix, program, name) for prefix, name in containers.running(environ, near)
+    ]
+    return [one for one in found if one]
+
+
+def in_container(prefix: tuple[str, ...], program: str, name: str) -> Tools | None:
+    """Return the programs that `prefix` runs in a container, or None where it has none."""
+    version = _asked([*prefix, program, "--version"])
+    return Tools(Path(), version, prefix, f"in the container {name}") if version else None
 
 
 def zstd(environ: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.backup import archive, making, restoring
+from tidegate.container.backup import archive, lending, making, restoring, snapshots
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
@@ -18,7 +18,7 @@ from tidegate.container.raising import Raising
 from tidegate.container.report import masked
 from tidegate.contracts.database import Election
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import TidegateError
+from tidegate.errors import TidegateError, UsageProblem
 from tidegate.model.connection import Connection
 
 
@@ -44,6 +44,34 @@ def back_up(raising: Raising, chosen: making.Policy) -> dict[str, Any]:
             book.end(state, time.monotonic() - began, [], message, level)
             if book.off:
                 raising.report.warn(f"the ledger was not written: {book.off}")
+    return receipt
+
+
+def snapshot(raising: Raising, chosen: making.Policy, end: bool) -> dict[str, Any]:
+    """Make a snapshot while nobody migrates, and write its receipt down.
+
+    The election's own session is on the database, which the server then would not copy: it is let
+    go for the copy. Who migrates just then makes the copy fail, and the level is read out of it.
+    """
+    gate, connection = raising.gate, raising.connection
+    if connection.vendor != "postgresql":
+        raise UsageProblem(
+            f"there are no snapshots of {connection.vendor}",
+            "They are copies that a PostgreSQL server makes of a database.",
+            "make a backup: tidegate backup",
+        )
+    started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+    with elected(raising):
+        pass
+    receipt = snapshots.take(gate, connection, chosen, gate.environ, raising.report, end)
+    with elected(raising) as election:
+        book = _book(gate, connection, election)
+        gate.standing(connection)
+        level = gate.recorded_digest(connection.alias)
+        book.begin("", "backup", started=started, backup=json.dumps(receipt), level_before=level)
+        book.end("done", time.monotonic() - began, [], "", level)
+        if book.off:
+            raising.report.warn(f"the ledger was not written: {book.off}")
     return receipt
 
 
@@ -81,7 +109,10 @@ def bring_back(raising: Raising, backup: Backup) -> restoring.Restored:
     gate, connection = raising.gate, raising.connection
     started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     with elected(raising) as election:
-        done = restoring.restore(backup, connection, gate.environ, raising.report, election.release)
+        bring = lending.bring if backup.outside else restoring.restore
+        if "snapshot" in backup.manifest:
+            bring = snapshots.bring
+        done = bring(backup, connection, gate.environ, raising.report, election.release)
     with elected(raising) as election:
         book = _book(gate, connection, election)
         gate.standing(connection)

@@ -27,6 +27,7 @@ from tidegate.frameworks.alembic.environment import (
 from tidegate.frameworks.alembic.listening import listening
 from tidegate.frameworks.alembic.undoing import undo_of
 from tidegate.model.connection import Connection
+from tidegate.model.folders import looked_in
 from tidegate.model.level import ancestors, heads
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo
@@ -39,8 +40,7 @@ def find(root: Path, environ: Mapping[str, str]) -> AlembicProject | None:
     named = environ.get("ALEMBIC_CONFIG", "")
     if named:
         return AlembicProject(root, Path(root, named))
-    folders = [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]
-    for folder in folders:
+    for folder in looked_in(root):
         ini = folder / "alembic.ini"
         if ini.is_file():
             env = folder / "env.py"  # beside its ini: a folder that Flask-Migrate made

@@ -93,7 +93,7 @@ def _doors(connection: Connection, applying: Applying) -> Iterator[tuple[str, Ca
 
 def session_of(conn: Any) -> Any:
     """Return the driver's own connection; an async driver's comes in a synchronous coat."""
-    return conn.connection.dbapi_connection
+    return getattr(conn.connection, "dbapi_connection", conn.connection)  # SQLAlchemy 1.4: bare
 
 
 def _runner(session: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:

@@ -25,6 +25,7 @@ from tidegate.frameworks.django.running import (
 )
 from tidegate.frameworks.django.undoing import undo_of
 from tidegate.model.connection import Connection, Secret
+from tidegate.model.folders import looked_in
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo
 
@@ -39,7 +40,7 @@ VENDORS = {"postgresql": "postgresql", "postgis": "postgresql", "sqlite3": "sqli
 def find(root: Path, environ: Mapping[str, str]) -> DjangoProject | None:
     """Return the Django project at `root`, or in a folder of it."""
     named = environ.get("DJANGO_SETTINGS_MODULE", "")
-    for folder in [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]:
+    for folder in looked_in(root):
         manage = folder / "manage.py"
         if not manage.is_file():
             continue

@@ -18,13 +18,17 @@ EXPLICIT = ("--env", "--service")
 
 
 def handed_over(
-    verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str]
-) -> tuple[int | None, list[str]]:
+    verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str],
+    stays: tuple[str, ...] = (),
+) -> tuple[int | None, list[str]]:  # fmt: skip
     """Return the exit code of the verb that ran through the target, and the words left for here.
 
     The code is None when the verb has to run here: because --local says so, or because nothing
     says that a target runs the project. A container of the app has no engine, so it decides alone.
+    With an option of `stays` the verb is about something else than the project's database.
     """
+    if any(word.partition("=")[0] in stays for word in argv):
+        return None, argv
     if LOCAL in argv or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes"):
         return None, [word for word in argv if word != LOCAL]
     said = bool(glob.files) or any(word.partition("=")[0] in EXPLICIT for word in argv)

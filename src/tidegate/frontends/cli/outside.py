@@ -16,6 +16,7 @@ from tidegate import discovery
 from tidegate import settings as options
 from tidegate._version import __version__
 from tidegate.container.entry import Globals
+from tidegate.container.origin import handed_on
 from tidegate.container.report import Report, masked
 from tidegate.contracts.target import Ambiguous, Asked, Target
 from tidegate.errors import Stopped, TidegateError, UsageProblem
@@ -100,7 +101,7 @@ def target_of(
         tables = (options.table(str(root), "compose"), options.table(str(root), "environments"))
     except options.BadSetting as error:
         raise UsageProblem(error.what, "", error.next) from None
-    found = _found(root, asked, tables, environ)
+    found = _found(root, asked, tables, {**environ, "TIDEGATE_ORIGIN": handed_on(environ)})
     if found is None:
         raise UsageProblem(
             f"no Compose file was found at {root}",

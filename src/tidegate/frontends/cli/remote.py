@@ -1,4 +1,4 @@
-"""`status`, `migrate`, `adopt` and `rollback` through the project's target."""
+"""The verbs of the inside that go through the project's target."""
 
 from __future__ import annotations
 
@@ -13,18 +13,36 @@ from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import outside, rolling
+from tidegate.frontends.cli import keeping, outside, rolling
+from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
+from tidegate.workflows.update.state import State
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
+HISTORY = ("--state", "--kind", "--step", "--by", "--limit", "--since", "--databases",
+           "--framework")  # fmt: skip
+COLLECT = ("--timeout", "--collectstatic", "--framework")
 OPTIONS = {
+    "collectstatic": (
+        *outside.TARGET,
+        Option("--volume"),
+        *(Option(name, True) for name in COLLECT),
+    ),
     "rollback": (*outside.TARGET, *rolling.OPTIONS),
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
     "status": (*outside.TARGET, Option("--check")),
+    "history": (*outside.TARGET, Option("--verify"), *(Option(name, True) for name in HISTORY)),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
-}
+    "backup": (*outside.TARGET, *map(Option, keeping.SWITCHES),
+               *(Option(n, True) for n in (*keeping.FLAGS, *keeping.INSIDE))),
+    "restore": (*outside.TARGET,
+                *(Option(n, True) for n in ("--approve", "--identity", *keeping.INSIDE))),
+}  # fmt: skip
+WORDS = ("migrate", "restore", "history")  # these take one
+# These say their stages as JSON lines, where asked to.
+LINES = {"migrate": ("json", "jsonl"), "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}
 
 
 def signs(root: Path) -> bool:
@@ -36,28 +54,41 @@ def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
     """Run the verb; None when the target has no backend and nothing said that it must."""
-    form = "jsonl" if verb == "migrate" and glob.format in ("json", "jsonl") else "text"
+    form = "jsonl" if glob.format in LINES.get(verb, ()) else "text"
     report = Report(form, glob.quiet)
     result: list[int | None] = [None]
 
     def work() -> int:
-        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb == "migrate")
+        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb in WORDS)
         target = _target(glob, found, environ, said)
         if not target.backend:
             return 0
         report.secrets = target.secrets
         outside.guesses(target, report)
         result[0] = 0
+        state = State(target.name, Path(glob.root), environ)
         if verb == "status":
-            return _status(glob, target, "--check" in found)
+            return _status(glob, standing.status(target, state), "--check" in found)
+        if verb == "history":
+            result[0] = _history(glob, target, state, found, words)
+            return 0
         if verb == "rollback":
             return rolling.run(glob, target, report, found, environ)
         if verb == "adopt":
             return _adopt(glob, target, report, found)
-        options = [word for name in MIGRATE if name in found for word in (name, found[name])]
-        done = standing.migrate(target, report, [*words, *options])
-        if glob.format == "json":
-            answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
+        if verb == "backup":
+            return keeping.backup(glob, target, report, found, environ)
+        if verb == "restore":
+            return keeping.restore(glob, target, report, found, words, environ)
+        known = COLLECT if verb == "collectstatic" else MIGRATE
+        options = [word for name in known if name in found for word in (name, found[name])]
+        if verb == "collectstatic":
+            options += ["--volume"] if "--volume" in found else []
+            standing.collectstatic(target, report, options)
+        else:
+            done = standing.migrate(target, report, [*words, *options])
+            if glob.format == "json":
+                answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
         return 0
 
     if glob.format == "json":
@@ -93,10 +124,17 @@ def _target(
         ) from None
 
 
-def _status(glob: Globals, target: Target, check: bool) -> int:
-    found = standing.status(target)
+def _status(glob: Globals, found: Mapping[str, Any], check: bool) -> int:
     answer(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
     return 1 if check and not found["well"] else 0
+
+
+def _history(
+    glob: Globals, target: Target, state: State, found: Mapping[str, str], words: list[str]
+) -> int:
+    options = [word for name in HISTORY if name in found for word in (name, found[name])]
+    document = standing.history(target, state, [*words, *options])
+    return history.shows(document, words[0] if words else "", "--verify" in found, glob.format)
 
 
 def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, str]) -> int:
@@ -124,13 +162,34 @@ def _text(found: Mapping[str, Any]) -> str:
         "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    if found["release"]:
+        lines.append(f"release {_shown(found['release'])}")
     for one in found["databases"]:
         counts = f"{one['applied']} applied, {len(one['pending'])} pending"
         lines.append(f"database {one['alias']} ({one['vendor']}): {one['state']}, {counts}")
         lines += [f"  why        {line}" for line in str(one["why"]).splitlines()]
+        lines += _run(one.get("run"))
         for key in ("pending", "half", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
         lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
     if found["why"]:
         lines.append(f"databases: not asked; {found['why']}")
     return "\n".join([*lines, f"next: {found['next']}"])
+
+
+def _shown(release: Mapping[str, str]) -> str:
+    return " ".join(
+        [release["stamp"], *([f"({release['revision']})"] if release["revision"] else [])]
+    )
+
+
+def _run(run: Mapping[str, Any] | None) -> list[str]:
+    """Return the line on the run that brought a database to its level."""
+    if run is None:
+        return []
+    text = f"{run['kind']}, run {run['number']}, {str(run['started'])[:16].replace('T', ' ')}"
+    if run["release"]:
+        return [f"  by         {text}, of release {run['release']}"]
+    return [
+        f"  by         {text}" + (f", of revision {run['revision']}" if run["revision"] else "")
+    ]

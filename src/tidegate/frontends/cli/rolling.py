@@ -12,8 +12,10 @@ from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
-from tidegate.errors import PolicyRefused
+from tidegate.errors import PolicyRefused, TidegateError
+from tidegate.frontends.cli import keeping
 from tidegate.frontends.cli.outside import Option
+from tidegate.frontends.cli.serving import Serving
 from tidegate.workflows.update import rolling
 from tidegate.workflows.update.rolling import Rolling, Wish
 from tidegate.workflows.update.state import State
@@ -30,8 +32,21 @@ def run(
     environ: Mapping[str, str],
 ) -> int:  # fmt: skip
     """Look, ask for the word where data would be lost, then go."""
+    known = keeping.known(Path(glob.root), environ, found)
+    with Serving(environ, keeping.bringing(keeping.opening(known, environ), target, environ)) as by:
+        keeping.offer(by, list(known.values()))
+        try:
+            return _run(glob, target, report, found, environ, by)
+        except TidegateError as error:
+            raise by.problem or error from None
+
+
+def _run(
+    glob: Globals, target: Target, report: Report, found: Mapping[str, str],
+    environ: Mapping[str, str], by: Serving,
+) -> int:  # fmt: skip
     state = State(target.name, Path(glob.root), environ)
-    one = Update(target, state, report, line=lambda text: None, show=lambda text: None)
+    one = Update(target, state, report, line=lambda text: None, show=lambda text: None, share=by)
     wish = Wish(
         found.get("--to", ""), found.get("--way", ""), found.get("--from", ""),
         found.get("--databases", ""), "--safe" in found,

@@ -23,8 +23,10 @@ KNOWN = (
         "and records the steps that are there.",
     ),
     (
-        r"No space left on device",
-        "The disk is full. `docker system df` shows what takes it; no volume was touched.",
+        r"No space left on device|ENOSPC|disk quota exceeded",
+        "The disk is full. `docker system df` shows what takes it. `docker builder prune` frees "
+        "what builds keep, `docker image prune` images without a name; neither touches a volume, a "
+        "database or a release that is kept for going back. Nothing was pruned here.",
     ),
     (
         r"No such file or directory.*(entrypoint|manage\.py)|(entrypoint|manage\.py).*No such file",

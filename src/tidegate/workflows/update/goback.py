@@ -7,7 +7,7 @@ import os
 from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
-from tidegate.workflows.update import insiding, lowering
+from tidegate.workflows.update import insiding, lowering, statics
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
 
@@ -19,6 +19,8 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
     one.seen()  # an engine that is just restarting is waited for
     if not one.replaced and not _was_cut_off(one):
         _names_back(one)
+        if statics.changed(one) and one.before.images:
+            statics.back(one, _previous_configuration(one))
         one.state.end()
         raise _untouched(one, error)
     one.tell.stage("undo", "", "going back to the release that ran before")
@@ -58,7 +60,8 @@ def _was_cut_off(one: Update) -> bool:
 
 def _untouched(one: Update, error: BaseException) -> BaseException:
     """Nothing was replaced: the error stays what it was, and says that the old one serves."""
-    if one.before.images:
+    served = any(each.app and each.name in one.before.images for each in one.target.services)
+    if served:
         serves = "The release that ran before still serves; no container was replaced."
     else:
         serves = "No service of the app was started."
@@ -66,7 +69,7 @@ def _untouched(one: Update, error: BaseException) -> BaseException:
         one.tell.stage("undo", "", serves)
         return error
     kind = type(error)
-    if isinstance(error, UpdateUndone) and not one.before.images:
+    if isinstance(error, UpdateUndone) and not served:
         kind = UpdateNotUndone
     return kind(error.what, "\n".join([*error.meaning.splitlines(), serves]), error.next)
 
@@ -98,6 +101,8 @@ def _names_back(one: Update) -> None:
 def _previous_again(one: Update) -> list[str]:
     """Start the previous containers anew; return what did not work."""
     configuration = _previous_configuration(one)
+    if statics.changed(one):
+        statics.back(one, configuration)
     failures = []
     now = {each.service: each for each in one.seen() if each.up}
     for service in one.target.services:
@@ -110,6 +115,7 @@ def _previous_again(one: Update) -> list[str]:
         if name not in one.replaced and name in now and now[name].image == before:
             continue
         one.tell.stage("undo", name, f"image {before[7:19]} again")
+        one.room(name)
         command = one.target.replacing(name, one.before.replicas[name], configuration)
         done = one.do(command)
         if not done.ok:

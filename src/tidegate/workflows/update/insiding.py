@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from tidegate import errors
 from tidegate.contracts.target import Target, Teller
 from tidegate.errors import Stopped, TidegateError
 from tidegate.model.command import Command
-from tidegate.process import Result, run
+from tidegate.process import Result, Talk, run
 from tidegate.workflows.update.explain import explained
 
 MARK = "tidegate  error "
 RESULT = "result"  # the stage whose line holds a document instead of words
+ERRAND = "errand"  # the stage whose line asks for something to be done out here
+
+Event = Mapping[str, Any]
+Runs = Callable[[], bool]
+
+
+class Share(Protocol):
+    """A folder that a container sees too, and who answers what it asks there."""
+
+    @property
+    def mounts(self) -> Mapping[str, str]:
+        """What the container has to see."""
+
+    @property
+    def variables(self) -> Sequence[str]:
+        """What tells it so."""
+
+    def __call__(self, event: Event, runs: Runs) -> None:
+        """Do what is asked, and leave the answer."""
 
 
 def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:
@@ -29,32 +48,63 @@ def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:
         raise _raised(done, done.out.splitlines()[-3:]) from None
 
 
-def work(
-    command: Command, timeout: float, tell: Teller, stop: Callable[[], None]
-) -> list[Mapping[str, Any]]:
+def work(command: Command, timeout: float, tell: Teller, stop: Callable[[], None]) -> list[Event]:
     """Run a verb of the inside and tell its stages; return them. A signal stops the container."""
-    said: list[Mapping[str, Any]] = []
+    said: list[Event] = []
 
     def line(text: str) -> None:
         event = _event(text)
-        if event is None:
-            return
-        said.append(event)
-        if event["stage"] not in ("error", "warning", RESULT):
-            seconds = event.get("seconds")
-            more = {key: event[key] for key in ("step",) if key in event}
-            tell.stage(
-                str(event["stage"]), str(event.get("subject", "")), str(event.get("text", "")),
-                seconds, **more,
-            )  # fmt: skip
-        elif event["stage"] == "warning":
-            tell.warn(str(event.get("text", "")))
+        if event is not None:
+            said.append(event)
+            _told(tell, event)
 
     try:
         done = run(command, timeout, line=line, apart=True)
     except Stopped:
         stop()
         raise
+    return _well(done, said)
+
+
+def talk(command: Command, tell: Teller, stop: Callable[[], None], errand: Share) -> list[Event]:
+    """Run a verb of the inside as `work` does, and do what it asks for on the way.
+
+    `errand` is called in this thread: a signal ends it, and then the container. A refusal of its
+    own is the inside's to hear, which puts back what it has to; it is raised here afterwards.
+    """
+    said: list[Event] = []
+    try:
+        with Talk(command) as child:
+            for text in child.lines():
+                event = _event(text)
+                if event is None:
+                    continue
+                said.append(event)
+                if event["stage"] == ERRAND:
+                    errand(event, child.runs)
+                else:
+                    _told(tell, event)
+            code = child.end()
+    except Stopped:
+        stop()
+        raise
+    return _well(Result(command, code, "", "\n".join(child.errors), child.why), said)
+
+
+def _told(tell: Teller, event: Event) -> None:
+    stage = event["stage"]
+    if stage == "warning":
+        tell.warn(str(event.get("text", "")))
+    elif stage not in ("error", RESULT):
+        more = {key: event[key] for key in ("step",) if key in event}
+        tell.stage(
+            str(stage), str(event.get("subject", "")), str(event.get("text", "")),
+            event.get("seconds"), **more,
+        )  # fmt: skip
+
+
+def _well(done: Result, said: list[Event]) -> list[Event]:
+    """Return what was said, or raise what the inside raised."""
     if done.ok:
         return said
     told = next((one for one in said if one["stage"] == "error"), None)
@@ -74,7 +124,7 @@ def end_leftovers(target: Target, tell: Teller) -> None:
             run(command, 60, apart=True)
 
 
-def _event(text: str) -> Mapping[str, Any] | None:
+def _event(text: str) -> Event | None:
     try:
         found = json.loads(text)
     except ValueError:
@@ -92,6 +142,8 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
     what = texts[0] if texts[:at] else done.why or "the command in the container failed"
     meaning = "\n".join(texts[1:at])
     advice = "\n".join([text.removeprefix("next:").strip() for text in texts[at:]])
+    if what.endswith("is not installed for this Python"):
+        advice = OTHER_PYTHON
     if "tidegate adopt" not in advice:
         meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
     kind: type[TidegateError] | None = KINDS.get(done.code or 0)
@@ -103,6 +155,10 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
     return kind(what, meaning, advice)
 
 
+OTHER_PYTHON = (
+    "where another Python of the image has it, name that one in pyproject.toml:\n"
+    '[tool.tidegate.compose] python = "/app/.venv/bin/python"'
+)
 KINDS = {
     one.exit_code: one
     for one in (errors.UsageProblem, errors.NotReady, errors.RefusedForGood, errors.StepFailed,

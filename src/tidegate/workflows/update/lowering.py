@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.contracts.target import Target
 from tidegate.errors import PolicyRefused, TidegateError
+from tidegate.model.command import Command
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.updating import Update
 
@@ -39,18 +40,27 @@ def safely(one: Update) -> str:
 
 def run(one: Update, words: Sequence[str], configuration: str = "") -> None:
     """Run a rollback of the inside and tell its stages."""
-    insiding.work(
-        one.target.inside(("--format", "jsonl", "rollback", *words), configuration=configuration),
-        one.target.number("migrate_timeout"),
-        one.tell,
-        lambda: insiding.end_leftovers(one.target, one.tell),
-    )
+    command = _inside(one, ("--format", "jsonl", "rollback", *words), configuration)
+
+    def stop() -> None:
+        insiding.end_leftovers(one.target, one.tell)
+
+    if one.share:
+        insiding.talk(command, one.tell, stop, one.share)
+    else:
+        insiding.work(command, one.target.number("migrate_timeout"), one.tell, stop)
+
+
+def _inside(one: Update, words: Sequence[str], configuration: str) -> Command:
+    mounts = one.share.mounts if one.share else {}
+    environ = one.share.variables if one.share else ()
+    return one.target.inside(words, mounts=mounts, configuration=configuration, environ=environ)
 
 
 def planned(one: Update, words: Sequence[str], configuration: str = "") -> dict[str, Any]:
     """Return what the inside plans."""
     argv = ("--format", "json", "rollback", "--plan", *words)
-    found = insiding.status(one.target.inside(argv, configuration=configuration))
+    found = insiding.status(_inside(one, argv, configuration))
     raw: dict[str, Any] = found["rollback"]
     return raw
 

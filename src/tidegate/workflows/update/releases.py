@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tidegate.contracts.target import Container, Target
-from tidegate.model.command import Command
-from tidegate.process import run
+from tidegate.process import revision
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.updating import Update
 
@@ -81,9 +81,33 @@ def note(one: Update) -> None:
         one.state.keep_of(before.stamp, Path(path).read_text("utf-8") if fits else "")
     level = {alias: after for alias, (_, after) in one.levels.items() if after}
     entry = Entry(now.stamp, now.images, now.references, now.configs, now.replicas, level,
-                  _revision(one.target.root), before.stamp if before else "")  # fmt: skip
+                  revision(one.target.root), before.stamp if before else "")  # fmt: skip
     record(one.state, [*known, entry])
     one.state.keep_of(entry.stamp, one.target.configuration())
+
+
+def of_run(
+    known: Sequence[Entry], run: Mapping[str, Any], seen: Sequence[Container]
+) -> Entry | None:
+    """Return the release that a run of the ledger belongs to: by its image, or its container's.
+
+    A release is written down once it is well, so after its runs: of several with the same image it
+    is the first that is not older than the run.
+    """
+    image = run["image"] or next(
+        (one.image for one in seen if run["container"] and one.id.startswith(run["container"])), ""
+    )
+    fits = [one for one in known if image in one.images.values() or image in one.references]
+    if not image or not fits:
+        return None
+    started = "".join(sign for sign in str(run["started"])[:19] if sign.isdigit())
+    return next((one for one in fits if one.stamp >= started), fits[-1])
+
+
+def current(known: Sequence[Entry], target: Target, seen: Sequence[Container]) -> Entry | None:
+    """Return the release that runs; None when what runs is none on record."""
+    now = running(target, seen)
+    return next((one for one in reversed(known) if one.images and one.images == now.images), None)
 
 
 def _as_before(one: Update) -> Entry:
@@ -109,9 +133,3 @@ def record(state: State, entries: Sequence[Entry]) -> None:
     state.record([asdict(one) for one in entries[-MOST:]])
     for one in entries[:-MOST]:
         state.keep_of(one.stamp, "")
-
-
-def _revision(root: Path) -> str:
-    """Return the revision that the tree is at; nothing where that can't be told."""
-    done = run(Command(("git", "rev-parse", "--short", "HEAD"), cwd=str(root)), 10)
-    return done.out.strip() if done.ok else ""

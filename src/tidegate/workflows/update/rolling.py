@@ -12,7 +12,7 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
-from tidegate.workflows.update import insiding, lowering, releases
+from tidegate.workflows.update import insiding, lowering, releases, statics
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
@@ -77,6 +77,7 @@ def look(one: Update, wish: Wish) -> Rolling:
     known = releases.load(one.state)
     now = releases.running(one.target, one.seen())
     configuration, standing = _knowing(one)
+    one.static = str(standing.get("project", {}).get("static", ""))
     goal, why = _goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
     words = _words(rolling, standing)
@@ -271,6 +272,8 @@ def _run(one: Update, rolling: Rolling, goal: Entry) -> None:
             for reference, image in goal.references.items():
                 if one.target.image_id(reference) != image:
                     one.must(one.target.tagging(image, reference), f"{reference} can't be named")
+            if one.static and one.target.backend in goal.images:
+                statics.back(one, path)
             for service in one.target.services:
                 _replace(one, rolling, goal, service, path)
         with one.stage("verify"):
@@ -323,6 +326,7 @@ def _replace(
         return
     one.replaced.append(service.name)
     one.tell.stage("replace", service.name, f"image {image[7:19]} again")
+    one.room(service.name)
     command = one.target.replacing(service.name, replicas, configuration)
     one.must(command, f"{service.name} can't be replaced")
 

@@ -8,12 +8,14 @@ from typing import Any
 from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, TidegateError
 from tidegate.process import run
-from tidegate.workflows.update import insiding
+from tidegate.workflows.update import insiding, releases
+from tidegate.workflows.update.releases import Entry
+from tidegate.workflows.update.state import State
 from tidegate.workflows.update.verify import look, settle
 
 
-def status(target: Target) -> dict[str, Any]:
-    """Return the document of `status`: services, databases, and what to do next."""
+def status(target: Target, state: State) -> dict[str, Any]:
+    """Return the document of `status`: services, databases, release, and what to do next."""
     target.reach()
     seen = target.containers()
     image = image_of(target, target.backend)
@@ -29,14 +31,43 @@ def status(target: Target) -> dict[str, Any]:
         except TidegateError as error:
             why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
     advice, well = next_word(target, seen, databases, why)
+    known = releases.load(state)
+    for database in databases:
+        _name_release(database.get("run"), known, seen)
+    current = releases.current(known, target, seen)
     return {
         "project": {"framework": framework, "root": str(target.root), "name": target.name},
+        "release": {"stamp": current.stamp, "revision": current.revision} if current else None,
         "databases": databases,
         "services": [row for one in target.services for row in _rows(target, one, seen)],
         "why": why,
         "well": well,
         "next": advice,
     }
+
+
+def history(target: Target, state: State, words: Sequence[str]) -> dict[str, Any]:
+    """Return the document of `history`, read in a one-off container; runs name their release."""
+    target.reach()
+    image = image_of(target, target.migrator)
+    if not target.image_id(image):
+        raise NotReady(
+            f"the image {image} is not built yet", "The ledger is read by the app's own image.",
+            "tidegate up; or read it from here: --local",
+        )  # fmt: skip
+    found = insiding.status(target.inside(("--format", "json", "history", *words)))
+    known, seen = releases.load(state), target.containers()
+    for one in found["runs"]:
+        _name_release(one, known, seen)
+    return found
+
+
+def _name_release(
+    one: dict[str, Any] | None, known: Sequence[Entry], seen: Sequence[Container]
+) -> None:
+    if one is not None:
+        release = releases.of_run(known, one, seen)
+        one["release"] = release.shown if release else None
 
 
 def _rows(target: Target, service: Service, seen: Sequence[Container]) -> list[dict[str, Any]]:
@@ -116,7 +147,8 @@ def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> No
     if not done.ok:
         raise NotReady(f"{absent[0]} can't be started", "\n".join(done.err.splitlines()[-5:]))
     timeout = target.number("timeout")
-    ill = settle(target.containers, needed, _restarts(target.containers()), 0, timeout, _ignored)
+    restarts = _restarts(target.containers())
+    ill = settle(target.containers, needed, restarts, 0, timeout, _ignored, patient=True)
     if ill:
         raise NotReady(f"{ill[0].service} {ill[0].what}", "", f"tidegate logs {ill[0].service}")
 
@@ -167,10 +199,21 @@ def migrate(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[
 
     Return what it did, as the inside says it.
     """
-    prepared(target, target.migrator, tell)
-    tell.stage("migrate", "", f"in a one-off container of the service {target.migrator}")
+    return _alone(target, tell, "migrate", target.migrator, words)
+
+
+def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
+    """Collect in a one-off container of the backend, which has its volumes."""
+    _alone(target, tell, "collectstatic", target.backend, words)
+
+
+def _alone(
+    target: Target, tell: Teller, verb: str, service: str, words: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    prepared(target, service, tell)
+    tell.stage(verb, "", f"in a one-off container of the service {service}")
     said = insiding.work(
-        target.inside(("--format", "jsonl", "migrate", *words)),
+        target.inside(("--format", "jsonl", verb, *words), service),
         target.number("migrate_timeout"),
         tell,
         lambda: insiding.end_leftovers(target, tell),

@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target
 from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
-from tidegate.workflows.update import insiding, releases
+from tidegate.workflows.update import insiding, releases, statics
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.state import Release
@@ -22,7 +22,7 @@ from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, answers, look
 
 JUST_STARTED = 1.5  # seconds
-CUT_OFF = ("replace", "verify", "undo")  # stages in which the containers were already touched
+CUT_OFF = ("static", "replace", "verify", "undo")  # stages in which what serves was touched
 
 
 def up(one: Update) -> dict[str, Any]:
@@ -36,6 +36,7 @@ def up(one: Update) -> dict[str, Any]:
             provide(one)
             pending = ask(one)
             migrate(one, pending)
+            statics.collect(one)
             replace(one)
             verify(one)
         except BaseException as error:
@@ -66,6 +67,7 @@ def remember(one: Update) -> None:
     if cut and cut[0] in CUT_OFF and all(map(one.target.image_id, cut[1].images.values())):
         one.before = cut[1]
         one.replaced = []
+        one.collected = True
         one.tell.stage(
             "found", "", f"an update was cut off in its stage {cut[0]}; the release that ran "
             f"before it ({cut[1].stamp}) is the one to go back to",
@@ -154,7 +156,8 @@ def provide(one: Update) -> None:
             one.must(one.target.starting(absent), f"{absent[0]} can't be started")
             one.started += absent
     # A server that can't use its volume runs for a moment: what was just started is watched.
-    _refuse_unwell(one, settled(one, needed, JUST_STARTED if absent else 0) if not one.dry else ())
+    if not one.dry:
+        _refuse_unwell(one, settled(one, needed, JUST_STARTED if absent else 0, patient=True))
 
 
 def _needed(one: Update) -> list[Service]:
@@ -180,6 +183,7 @@ def ask(one: Update) -> list[str]:
         if any(database["state"] == "unreachable" for database in found["databases"]):
             _wait_for_databases(one)
             found = insiding.status(command)
+    one.static = str(found.get("project", {}).get("static", ""))
     pending: list[str] = []
     for database in found["databases"]:
         refuse_unreachable(database)
@@ -272,6 +276,7 @@ def replace(one: Update) -> None:
                 _one_after_the_other(one, service, old, replicas)
             else:
                 one.tell.stage("replace", service.name, "new container" if old else "started")
+                one.room(service.name)
                 command = one.target.replacing(service.name, replicas)
                 one.must(command, f"{service.name} can't be replaced")
 

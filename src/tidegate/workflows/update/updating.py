@@ -11,6 +11,7 @@ from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, UpdateUndone
 from tidegate.model.command import Command
 from tidegate.process import Result, run
+from tidegate.workflows.update import insiding
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.verify import Ill, settle
@@ -32,6 +33,8 @@ class Update:
     pull: bool = False
     only: tuple[str, ...] = ()
     verify_url: str = ""
+    share: insiding.Share | None = None
+    """Where the backups of this machine are offered to the one-off containers."""
     before: Release = field(default_factory=lambda: Release(""))
     replaced: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
@@ -41,6 +44,9 @@ class Update:
     restarts: dict[str, int] = field(default_factory=dict)
     levels: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The last steps of each database before the update and after it, with commas."""
+    static: str = ""
+    """Where the app collects its static files, in its container."""
+    collected: bool = False
 
     def do(self, command: Command, timeout: float = 600.0, aloud: bool = False) -> Result:
         """Run a command that changes something; in a dry run only show it."""
@@ -59,6 +65,11 @@ class Update:
             lines = [one for one in said.splitlines() if one.strip()][-12:]
             text = "\n".join([*lines, done.why, *explained(said)]).strip()
             raise UpdateUndone(what, text, command.shown())
+
+    def room(self, service: str) -> None:
+        """Remove a service's containers where that has to come before the new ones."""
+        if self.target.removes_first:
+            self.do(self.target.removing(service))
 
     def seen(self) -> list[Container]:
         """Return the containers; an engine that is away for a moment is waited for."""
@@ -95,14 +106,16 @@ class Update:
         ]
 
 
-def settled(one: Update, services: Sequence[Service], seconds: float) -> tuple[Ill, ...]:
+def settled(
+    one: Update, services: Sequence[Service], seconds: float, patient: bool = False
+) -> tuple[Ill, ...]:
     """Watch services until they were well for so long; return what is not."""
 
     def changed(ill: Ill) -> None:
         one.tell.stage("verify", ill.service, ill.what)
 
     timeout = one.target.number("timeout")
-    return settle(one.seen, services, one.restarts, seconds, timeout, changed)
+    return settle(one.seen, services, one.restarts, seconds, timeout, changed, patient)
 
 
 def unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tidegate.contracts.target import Container, Service
 
 PAUSE = 0.4
+SLOW_START = 60.0  # seconds in which a server that calls itself unhealthy may still come
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,16 @@ class Look:
 
 
 def look(
-    services: Sequence[Service], containers: Sequence[Container], restarts: Mapping[str, int]
+    services: Sequence[Service],
+    containers: Sequence[Container],
+    restarts: Mapping[str, int],
+    patient: bool = False,
 ) -> Look:
-    """Judge one moment. `restarts` are the counts by container from before the settle time."""
+    """Judge one moment. `restarts` are the counts by container from before the settle time.
+
+    With `patient`, being unhealthy is not for good: the health check of a server may give up while
+    a new volume is still filled, and be glad a moment later.
+    """
     ill: list[Ill] = []
     waiting: list[Ill] = []
     for service in services:
@@ -46,7 +54,9 @@ def look(
             ill.append(Ill(service.name, "has no container"))
         for one in own:
             wrong, wait = _judge(service, one, restarts.get(one.id, 0))
-            if wrong:
+            if wrong and patient and one.up and one.health == "unhealthy":
+                waiting.append(Ill(service.name, wrong, one.id))
+            elif wrong:
                 ill.append(Ill(service.name, wrong, one.id))
             elif wait:
                 waiting.append(Ill(service.name, wait, one.id))
@@ -88,16 +98,18 @@ def settle(
     seconds: float,
     timeout: float,
     changed: Callable[[Ill], None],
+    patient: bool = False,
 ) -> tuple[Ill, ...]:
     """Watch until everything was well for `seconds`, or return what is not.
 
     `restarts` are the counts by container when the update began; a new container counts from 0.
+    `patient` gives servers that the app needs a minute to become healthy after all.
     """
     began = well_since = time.monotonic()
     told: set[Ill] = set()
     while True:
-        found = look(services, seen(), restarts)
         now = time.monotonic()
+        found = look(services, seen(), restarts, patient and now - began < SLOW_START)
         if found.ill:
             return found.ill
         if found.waiting:

@@ -2,7 +2,9 @@
 
 usage: tidegate backup [--to DIR|s3://BUCKET/PREFIX] [--verify quick|full] [--keep N] [--days N]
                        [--jobs N] [--recipient KEY,...] [--scratch URL] [--databases A,B]
-                       [--timeout SECONDS] [--format text|json|jsonl]
+                       [--timeout SECONDS] [--env NAME] [--service NAME] [--local]
+                       [--format text|json|jsonl]
+       tidegate backup --snapshot [--end-sessions] [--verify quick|full] [--keep N] [--days N]
        tidegate backup --check BACKUP [--verify quick|full] [--scratch URL] [--identity FILE]
 
 The folder is backups in the project, TIDEGATE_BACKUP_DIR, or --to. quick compares every byte with
@@ -11,6 +13,10 @@ PostgreSQL of this machine or at --scratch URL, and compares rows, sequences and
 --days (0: all) say how many backups stay; the newest always stays. --jobs dumps several tables at
 once. --recipient encrypts what was proved, with age for keys of age or ssh, else with gpg. Where
 no pg_dump here fits the server, that of its own container is taken. While it runs nobody migrates.
+Where the project has Compose files and Docker is there, the files are written here all the same,
+and pg_dump is that of the database's container; --local reaches the database from here.
+--snapshot has the PostgreSQL server copy the database beside itself, in seconds, while no session
+is on it (--end-sessions ends them); it goes back by rename, and is lost with the server.
 --check proves a backup that was made before; --identity is the file with age's secret key.
 """
 
@@ -31,6 +37,7 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
+from tidegate.frontends.cli.handover import handed_over
 
 FORMATS = ("text", "json", "jsonl")
 OWN = ("to", "verify", "keep", "days", "jobs", "recipient", "scratch", "check", "identity")
@@ -39,11 +46,15 @@ OPTIONS = ("timeout", "wait_for", "databases", "framework")
 
 def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("backup", glob, argv, given, stays=("--check",))
+    if code is not None:
+        return code
     report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
         environ = with_file(glob.env_path, given)
-        own, _, rest = split(argv, OWN)
+        own, _, rest = split(argv, OWN, ("snapshot", "end-sessions"))
+        snapshot, end = (bool(own.pop(name, "")) for name in ("snapshot", "end-sessions"))
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         flags = {"dir" if key == "to" else key: value for key, value in own.items()}
         checked = flags.pop("check", "")
@@ -64,10 +75,14 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         receipts = []
         for connection in gate.connections:
             raising = Raising(gate, connection, settings, one.deadline, report, signals)
-            receipts.append({"database": connection.alias, **verbs.back_up(raising, chosen)})
+            made = (verbs.snapshot(raising, chosen, end) if snapshot else
+                    verbs.back_up(raising, chosen))  # fmt: skip
+            receipts.append({"database": connection.alias, **made})
         if glob.format == "json":
             answer(json.dumps({"backups": receipts}, indent=2))
-        elif glob.format != "jsonl":
+        elif glob.format == "jsonl":
+            report.stage("result", "", "", backups=receipts)
+        else:
             answer("\n".join(str(one.get("path") or one["label"]) for one in receipts))
         return 0
 

@@ -1,13 +1,18 @@
 """Show who changed what, when, and for how long: the ledger in the database.
 
 usage: tidegate history [RUN] [--verify] [--since WHEN] [--state STATE] [--kind KIND] [--step STEP]
-                        [--by WHO] [--limit N] [--databases A,B] [--format text|json]
+                        [--by WHO] [--limit N] [--databases A,B] [--env NAME] [--service NAME]
+                        [--local] [--format text|json]
 
 RUN is a run's number or the beginning of its id, and shows that run in full. Without it the last
 20 runs are listed, the newest first. WHEN is a day (2026-11-21), a moment (2026-11-21T14:30), both
 in UTC, or an age (90m, 12h, 7d). STATE is done, failed, abandoned, rolled-back or running; KIND is
 migrate, rollback, backup, restore or adopt. --verify checks the hash chain, and exits with 1 when
 a run is not as it was written.
+
+Where the project has Compose files and Docker is there, the database is read from a one-off
+container, and a run that belongs to a release of `tidegate up` names it; --local (or
+TIDEGATE_LOCAL=1) reads it from here.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.words import counted
 
 FORMATS = ("text", "json")
@@ -46,6 +52,9 @@ CHANGED = """\
 
 def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("history", glob, argv, given)
+    if code is not None:
+        return code
     report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
@@ -68,14 +77,18 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         shown = [(one, _chosen(one.runs, filters, wanted)) for one in found]
         if wanted and not any(runs for _, runs in shown):
             raise UsageProblem(f"there is no run {wanted}", "", "see the runs: tidegate history")
-        verify = "verify" in filters
-        if glob.format == "json":
-            answer(json.dumps(_document(shown), indent=2))
-        else:
-            answer("\n".join(_text(shown, wanted, verify)))
-        return 1 if verify and any(one.broken for one in found) else 0
+        return shows(_document(shown), wanted, "verify" in filters, glob.format)
 
     return guarded(report, work, loads=True)
+
+
+def shows(document: Mapping[str, Any], wanted: str, verify: bool, form: str) -> int:
+    """Print the document; return the exit code."""
+    if form == "json":
+        answer(json.dumps(document, indent=2))
+    else:
+        answer("\n".join(_text(document, wanted, verify)))
+    return 1 if verify and any(one["broken"] for one in document["databases"]) else 0
 
 
 def _check(filters: dict[str, str]) -> None:
@@ -132,6 +145,9 @@ def _document(shown: Sequence[tuple[History, list[dict[str, Any]]]]) -> dict[str
                 "alias": one.alias,
                 "runs": len(one.runs),
                 "chained": one.chained,
+                "older": len(
+                    [run for run in one.runs if run["hash"] is None and run["state"] != "running"]
+                ),
                 "last": one.last,
                 "broken": [{"number": b.number, "run": b.run, "why": b.why} for b in one.broken],
                 "changed_since": one.changed_since,
@@ -144,13 +160,13 @@ def _document(shown: Sequence[tuple[History, list[dict[str, Any]]]]) -> dict[str
     }
 
 
-def _text(
-    shown: Sequence[tuple[History, list[dict[str, Any]]]], wanted: str, verify: bool
-) -> list[str]:
+def _text(document: Mapping[str, Any], wanted: str, verify: bool) -> list[str]:
     lines: list[str] = []
-    for history, runs in shown:
-        if len(shown) > 1 and not wanted:
-            lines.append(f"{history.alias}:")
+    databases = document["databases"]
+    for history in databases:
+        runs = [one for one in document["runs"] if one["database"] in (None, history["alias"])]
+        if len(databases) > 1 and not wanted:
+            lines.append(f"{history['alias']}:")
         if not runs and not wanted:
             lines.append("no run is on record")
         for one in runs:
@@ -171,24 +187,34 @@ def _line(one: Mapping[str, Any]) -> str:
     mark = "  *" if one["changed_before"] else ""
     return (
         f"{number:>5}  {str(one['started'])[:19]}  {one['kind']:<9}{one['state']:<12}{took:>9}  "
-        f"{what:<9} {_who(one)}  {one['id'][:8]}{mark}"
+        f"{what:<9} {_who(one)}  {one['id'][:8]}{_release(one)}{mark}"
     )
 
 
+def _release(one: Mapping[str, Any]) -> str:
+    """Return the release that a run belongs to, or else the revision of its code."""
+    if one.get("release"):
+        return f"  release {one['release']}"
+    return f"  revision {one['revision']}" if one["revision"] else ""
+
+
 def _who(one: Mapping[str, Any]) -> str:
-    where = f"{one['by']}@{one['host']}"
-    return f"{where} (container {one['container']})" if one["container"] else where
+    """Return who and where; a container's own name is its id, and says nothing more."""
+    if not one["container"]:
+        return f"{one['by']}@{one['host']}"
+    host = "" if one["container"].startswith(str(one["host"])) else f"@{one['host']}"
+    return f"{one['by']}{host} (container {one['container']})"
 
 
 FULL = ("number", "kind", "state", "database", "started", "finished", "seconds", "by", "host",
-        "container", "ci", "agent", "revision", "image", "version", "fingerprint", "backup",
-        "message", "hash")  # fmt: skip
+        "container", "ci", "agent", "release", "revision", "image", "version", "fingerprint",
+        "backup", "message", "hash")  # fmt: skip
 
 
 def _full(one: Mapping[str, Any]) -> list[str]:
     lines = [f"run {one['id']}"]
     for key in FULL:
-        value = one[key]
+        value = one.get(key)
         if value not in (None, ""):
             text = json.dumps(value) if isinstance(value, dict) else str(value)
             lines.append(f"  {key:<12} {text}")
@@ -202,7 +228,11 @@ def _step(step: Mapping[str, Any]) -> list[str]:
     count = "" if step["statements"] is None else f", {counted(step['statements'], 'statement')}"
     lines = [f"  {step['step']}: {step['state']}{seconds}{count}"]
     if step["retries"]:
-        lines.append(f"    its lock was refused and asked for again {step['retries']} times")
+        times = counted(step["retries"], "time")
+        lines.append(f"    its lock was refused and asked for again {times}")
+    for wait in step["waits"]:
+        lines.append(f"    waited {wait['waited']:.3f} s for {wait['wanted']}")
+        lines += [f"      behind {who}" for who in wait["behind"]]
     lines += [f"    {said['seconds']:.3f} s  {said['sql']}" for said in step["sql"]]
     if step["statements"] and step["statements"] > len(step["sql"]) > 0:
         lines.append(
@@ -211,34 +241,35 @@ def _step(step: Mapping[str, Any]) -> list[str]:
     return lines + [f"    held {lock['mode']} on {lock['relation']}" for lock in step["locks"]]
 
 
-def _warnings(history: History) -> list[str]:
+def _warnings(history: Mapping[str, Any]) -> list[str]:
     lines = []
-    if history.changed_since:
+    if history["changed_since"]:
         lines.append(
-            f"{history.alias}: since the last run something other than tidegate recorded or "
+            f"{history['alias']}: since the last run something other than tidegate recorded or "
             "removed steps"
         )
-    lines += [
-        f"{history.alias}: half applied until it is run again: {step}" for step in history.half
-    ]
-    if history.gone:
-        lines.append(f"  on record as applied, and not in the database: {', '.join(history.gone)}")
-    if history.added:
-        lines.append(f"  in the database, and not on record: {', '.join(history.added)}")
+    for step in history["half"]:
+        lines.append(f"{history['alias']}: half applied until it is run again: {step}")
+    if history["gone"]:
+        gone = ", ".join(history["gone"])
+        lines.append(f"  on record as applied, and not in the database: {gone}")
+    if history["added"]:
+        lines.append(f"  in the database, and not on record: {', '.join(history['added'])}")
     return lines
 
 
-def _verified(history: History) -> list[str]:
-    if not history.runs:
+def _verified(history: Mapping[str, Any]) -> list[str]:
+    if not history["runs"]:
         return []
-    if history.broken:
+    alias, broken = history["alias"], history["broken"]
+    if broken:
         return [
-            f"{history.alias}: the chain does not hold",
-            *(f"  run {one.number} ({one.run[:8]}) {one.why}" for one in history.broken),
+            f"{alias}: the chain does not hold",
+            *(f"  run {one['number']} ({one['run'][:8]}) {one['why']}" for one in broken),
         ]
-    older = len([one for one in history.runs if one["hash"] is None and one["state"] != "running"])
+    older = history["older"]
     before = f"; {older} older than the chain" if older else ""
     return [
-        f"{history.alias}: {history.chained} runs are as they were written{before}; "
-        f"the last hash is {history.last}"
+        f"{alias}: {history['chained']} runs are as they were written{before}; "
+        f"the last hash is {history['last']}"
     ]

@@ -1,10 +1,12 @@
 """Bring a backup back: into a new database beside the old, compared, then swapped by rename.
 
 usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--identity FILE] [--timeout SECONDS]
+                        [--env NAME] [--service NAME] [--local]
 
-BACKUP is the folder, or the s3:// address, that `tidegate backup` printed; --identity is the file
-with the secret key of age, where it is encrypted for one. Without --into it comes back as the
-project's own database; URL is postgresql://user:password@host:5432/name, or sqlite:////folder/file.
+BACKUP is the folder, the s3:// address or the snapshot: that `tidegate backup` printed; --identity
+is the file with the secret key of age, where it is encrypted for one. Without --into it comes back
+as the project's own database, through Compose where there are Compose files and Docker; URL is
+postgresql://user:password@host:5432/name, or sqlite:////folder/file.
 Over a database that is there it asks for a word first: it says what would be lost, and the
 --approve that a person has to type for exactly this. The old database is kept under another name,
 which is printed; drop it when it is no longer needed. Stop the containers of the newer release
@@ -17,12 +19,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approving
-from tidegate.container.backup import places, restoring, scratch, verbs
+from tidegate.container.backup import (
+    errands,
+    lending,
+    places,
+    restoring,
+    scratch,
+    snapshotlist,
+    verbs,
+)
 from tidegate.container.backup.archive import Backup, check_digests
+from tidegate.container.backup.errands import Errand
+from tidegate.container.backup.snapshotlist import SCHEME
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
-from tidegate.container.gate import open_gate
+from tidegate.container.gate import Gate, open_gate
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -30,13 +42,17 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 
 OPTIONS = ("timeout", "databases", "framework")
 
 
 def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("text", glob.quiet)
+    code, argv = handed_over("restore", glob, argv, given, stays=("--into",))
+    if code is not None:
+        return code
+    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
 
     def work(signals: Signals) -> int:
         environ = with_file(glob.env_path, given)
@@ -44,25 +60,45 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         if not words:
             raise UsageProblem("restore needs a backup", "", "tidegate restore backups/NAME")
+        if errands.VARIABLE in environ:
+            one = Boot(Path(glob.root), environ, settings, report, signals, began)
+            done = _here(words[0], "", "", one)
+            report.stage("result", "", "", name=done.name, kept=done.kept)
+            return 0
         known = {**environ}
         if own.get("identity"):
             known["TIDEGATE_BACKUP_IDENTITY"] = own["identity"]
+        one = Boot(Path(glob.root), known, settings, report, signals, began)
+        command = f"tidegate restore {words[0]}"
+        if words[0].startswith(SCHEME):
+            done = _here(words[0], own.get("approve", ""), command, one)
+            answer(done.kept)
+            return 0
         backup = places.named(words[0], known)
         if not backup.url:  # before anything is asked: a word for a damaged one would be wasted
             check_digests(backup.path)
-        command = f"tidegate restore {words[0]}"
         if own.get("identity"):
             command += f" --identity {own['identity']}"
         if own.get("into"):
             command += " --into URL"
             done = _elsewhere(backup, own, command, known, report)
         else:
-            one = Boot(Path(glob.root), known, settings, report, signals, began)
             done = _here(backup, own.get("approve", ""), command, one)
         answer(done.kept or done.name)
         return 0
 
     return guarded(report, work, "restore", loads=True)
+
+
+def _found(word: str, gate: Gate, one: Boot) -> Backup:
+    """Return a snapshot, or what the tidegate outside offers."""
+    if not word.startswith(SCHEME):
+        return lending.offered(one.environ)[0]
+    wait(one, gate)
+    database = word[len(SCHEME) :]
+    ours = [c for c in gate.connections if c.vendor == "postgresql"]
+    likely = [c for c in ours if database.startswith(restoring.cut(c.name))]
+    return snapshotlist.named(word, (likely or gate.connections)[0], one.environ)
 
 
 def _elsewhere(
@@ -78,9 +114,10 @@ def _elsewhere(
     return restoring.restore(backup, target, environ, report)
 
 
-def _here(backup: Backup, approved: str, command: str, one: Boot) -> restoring.Restored:
+def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restoring.Restored:
     gate = open_gate(one.root, one.environ, one.settings)
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    backup = named if isinstance(named, Backup) else _found(named, gate, one)
     alias = backup.manifest["alias"]
     found = [c for c in gate.connections if c.alias == alias]
     if not found:
@@ -93,6 +130,11 @@ def _here(backup: Backup, approved: str, command: str, one: Boot) -> restoring.R
     lost = verbs.loses(backup, found[0], one.environ)
     if lost:
         word = verbs.word_for(backup, found[0])
-        approving.need_word(approved, word, lost, command, one.environ)
+        if (
+            errands.VARIABLE in one.environ
+        ):  # whoever typed it there gives the word, or is asked for it
+            Errand(one.environ, one.report, "word", str(alias), word=word, lost=lost).wait()
+        else:
+            approving.need_word(approved, word, lost, command, one.environ)
     raising = Raising(gate, found[0], one.settings, one.deadline, one.report, one.signals)
     return verbs.bring_back(raising, backup)

@@ -38,8 +38,6 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
                 "",
                 "write it after two dashes: tidegate run -- manage.py shell",
             )
-        if words[0] == "manage.py":
-            words = ["python", *words]
         target = outside.target_of(glob, outside.asked_of(glob, found, {}), environ, not named)
         report.secrets = target.secrets
         service = named[0] if named else target.backend
@@ -50,6 +48,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
                 f"The services are: {', '.join(known)}.",
                 "correct the name",
             )
+        if words[0] == "manage.py":
+            words = [target.python(), *words]
         target.reach()
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         running = any(one.service == service and one.up for one in target.containers())

@@ -1,8 +1,10 @@
 """Write down at build time what the code knows of its steps, so that boot starts fast.
 
-usage: RUN tidegate seal        (in a Dockerfile, after the code is copied)
+usage: RUN tidegate seal [--timeout SECONDS]      (in a Dockerfile, after the code is copied)
 
 Needs no database and no secret. Writes tidegate.seal into the project's folder (or TIDEGATE_SEAL).
+Variables that the settings insist on are made up; give what they won't take: RUN NAME=value
+tidegate seal. It is not kept.
 """
 
 from __future__ import annotations
@@ -28,11 +30,23 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
 
     def work(signals: Signals) -> int:
         environ = with_file(glob.env_path, given)
-        settings, rest = settings_for(glob.root, environ, argv, ("framework", "databases"))
+        names = ("framework", "databases")
+        asked, rest = settings_for(glob.root, environ, argv, (*names, "timeout"))
         if rest:
             raise UsageProblem(f"seal does not take {rest[0]}", "", "see tidegate seal --help")
         signals.restore()  # children are forked here; an interrupt may end us at once
-        sealed = seal.seal(Path(glob.root), environ, settings)
+        own = [one for one in argv if one.startswith("--timeout")]
+        seconds = float(asked["timeout"]) if own else seal.PATIENCE
+        # What is sealed are the settings of boot, whose --timeout is another.
+        settings, _ = settings_for(glob.root, environ, [], ())
+        settings.update({name: asked[name] for name in names})
+        sealed = seal.seal(
+            Path(glob.root),
+            environ,
+            settings,
+            seconds,
+            lambda text: report.stage("seal", "", text),
+        )
         if glob.format == "json":
             answer(seal.as_json(sealed))
             return 0
@@ -42,8 +56,15 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
             report.warn(f"boot will load the settings at each start: {sealed.why}")
         elif sealed.unsure:
             report.warn(
-                f"boot will load the settings where {' or '.join(sealed.unsure)} is set: no value "
-                "was found that they take; set one while sealing (it is not kept)"
+                f"boot will load the settings where {' or '.join(sealed.unsure)} is set: what "
+                "they make of it can't be told; a value that is set while sealing is tried (it is "
+                "not kept)"
+            )
+        if sealed.elsewhere:
+            report.warn(
+                f"{' and '.join(sealed.elsewhere)} decides where static files are, and is not set "
+                "here: where it is set, boot will load the settings to look at them; set it before "
+                "sealing (ENV in the Dockerfile)"
             )
         return 0
 

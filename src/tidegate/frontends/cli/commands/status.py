@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tidegate.container.boot import sealed_static
 from tidegate.container.describing import advice, described
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
-from tidegate.container.gate import open_gate
+from tidegate.container.gate import Gate, open_gate
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
+from tidegate.container.static import root_of
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.handover import handed_over
 
@@ -46,7 +48,11 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
         databases = [described(gate, one) for one in gate.connections]
         found = {
-            "project": {"framework": gate.project.framework, "root": str(gate.project.root)},
+            "project": {
+                "framework": gate.project.framework,
+                "root": str(gate.project.root),
+                "static": _static_root(gate),
+            },
             "databases": databases,
             "services": [],
             "next": advice(databases, gate.project.framework),
@@ -55,6 +61,14 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         return 1 if check and any(one["state"] != "current" for one in databases) else 0
 
     return guarded(report, work, loads=True)
+
+
+def _static_root(gate: Gate) -> str:
+    """Return where static files are collected to; a project that can't say collects nothing."""
+    try:
+        return root_of(gate.project, sealed_static(gate))
+    except Exception:  # whatever the project's own settings raise: it is no question of status
+        return ""
 
 
 def _text(found: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
                 f"Not set: {', '.join(missing)}.",
                 "set them, or run this at a terminal",
             )
-        words = ["python", "manage.py", "createsuperuser"]
+        words = [target.python(), "manage.py", "createsuperuser"]
         if not missing:
             words.append("--noinput")
         target.reach()

@@ -1,51 +1,21 @@
-"""tidegate from Python: what the commands do, as functions that return values and raise errors.
-
-For when no command line is at hand: a test's fixture, a notebook, a script, an app that gates
-itself. They work in this process and on this machine, like the commands with `--local`: nothing
-here speaks with a container engine. `root` is the project's folder; settings come from its file,
-from the environment, and from the keywords here, which win. What is said while they work goes to
-the logger `tidegate`. A signal's handler is never touched.
-
-All errors are `TidegateError`: `what` happened, what it means (`meaning`), and what to type `next`.
-"""
+"""Where a project stands, waiting, migrating, starting, adopting: the gate from Python."""
 
 from __future__ import annotations
 
-import logging
-import os
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tidegate.api.work import gate_of, working
 from tidegate.container import boot as booting
-from tidegate.container.boot import Boot
 from tidegate.container.describing import described
-from tidegate.container.gate import Gate, open_gate
+from tidegate.container.gate import Gate
 from tidegate.container.migrating import Migrated, knowing, raise_to
 from tidegate.container.raising import Raising
-from tidegate.container.report import Report, masked
-from tidegate.container.running import settings_for
-from tidegate.container.signals import Signals
 from tidegate.container.waiting import wait_for as waited
-from tidegate.errors import (
-    ElectionNotWon,
-    NotReady,
-    PolicyRefused,
-    RefusedForGood,
-    StateNotCurrent,
-    StepFailed,
-    TidegateError,
-    UsageProblem,
-)
+from tidegate.errors import UsageProblem
 from tidegate.model.level import GateState
-from tidegate.model.readiness import Permanent, Transient
-
-__all__ = ["Adopted", "Database", "ElectionNotWon", "Migrated", "NotReady", "PolicyRefused",
-           "RefusedForGood", "StateNotCurrent", "Status", "StepFailed", "TidegateError",
-           "UsageProblem", "adopt", "boot", "migrate", "status", "wait"]  # fmt: skip
 
 Policy = Literal["auto", "always", "never"]
 
@@ -112,8 +82,8 @@ def status(
     assert not found.current
     ```
     """
-    with _work(root, databases=databases, framework=framework) as one:
-        gate = _gate(one)
+    with working(root, databases=databases, framework=framework) as one:
+        gate = gate_of(one)
         return Status(gate.project.framework, _databases(gate))
 
 
@@ -132,9 +102,9 @@ def wait(
     tidegate.wait(timeout=30)
     ```
     """
-    with _work(root, wait_for=wait_for, timeout=timeout) as one:
+    with working(root, wait_for=wait_for, timeout=timeout) as one:
         try:
-            gate = _gate(one)
+            gate = gate_of(one)
         except UsageProblem:
             if not one.settings["wait_for"]:
                 raise
@@ -165,9 +135,9 @@ def migrate(
     assert tidegate.status().current
     ```
     """
-    with _work(root, databases=databases, timeout=timeout, lock_timeout=lock_timeout,
+    with working(root, databases=databases, timeout=timeout, lock_timeout=lock_timeout,
                backup=backup, framework=framework) as one:  # fmt: skip
-        gate = _gate(one)
+        gate = gate_of(one)
         chosen = knowing(gate, target) if target else gate.connections
         booting.wait(one, gate)
         return tuple(raise_to(one, gate, connection, target) for connection in chosen)
@@ -195,7 +165,7 @@ def boot(
     assert ready.current
     ```
     """
-    with _work(root, when_behind=when_behind, when_ahead=when_ahead,
+    with working(root, when_behind=when_behind, when_ahead=when_ahead,
                collectstatic=collectstatic, backup=backup, wait_for=wait_for,
                databases=databases, timeout=timeout, lock_timeout=lock_timeout,
                framework=framework) as one:  # fmt: skip
@@ -227,8 +197,8 @@ def adopt(
     from tidegate.container.adopting import story
 
     out = []
-    with _work(root, databases=databases, timeout=timeout, framework=framework) as one:
-        gate = _gate(one)
+    with working(root, databases=databases, timeout=timeout, framework=framework) as one:
+        gate = gate_of(one)
         booting.wait(one, gate)
         for connection in gate.connections:
             raising = Raising(
@@ -241,49 +211,6 @@ def adopt(
             match = found.match
             out.append(Adopted(connection.alias, match.adopted, match.left, match.unseen))
     return tuple(out)
-
-
-class _Log(Report):
-    """Tells the logger what the commands print."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._logger = logging.getLogger("tidegate")
-
-    def stage(
-        self, stage: str, subject: str, text: str, seconds: float | None = None, **more: object
-    ) -> None:
-        line = f"{stage} {subject}{': ' if subject else ''}{text}"
-        self._logger.info("%s", masked(line, self.secrets))
-
-    def warn(self, text: str) -> None:
-        self._logger.warning("%s", masked(text, self.secrets))
-
-
-@contextmanager
-def _work(root: str | Path, **given: str | float | Sequence[str] | None) -> Iterator[Boot]:
-    """Give what a command works with; turn what the databases raise into tidegate's errors."""
-    began = time.monotonic()
-    environ = dict(os.environ)
-    argv: list[str] = []
-    for name, value in given.items():
-        if value is None or value == "" or value == () or value == []:
-            continue
-        words = [str(value)] if isinstance(value, str | int | float) else list(value)
-        argv += ["--" + name.replace("_", "-"), (" " if name == "wait_for" else ",").join(words)]
-    settings, _ = settings_for(str(root), environ, argv, tuple(given))
-    try:
-        yield Boot(Path(root), environ, settings, _Log(), Signals(), began)
-    except Permanent as error:
-        raise RefusedForGood(error.what, error.meaning, error.next) from error
-    except Transient as error:
-        raise NotReady(f"a server went away: {error.reason}", "", "try again") from error
-
-
-def _gate(one: Boot) -> Gate:
-    gate = open_gate(one.root, one.environ, one.settings)
-    one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
-    return gate
 
 
 def _databases(gate: Gate) -> tuple[Database, ...]:

@@ -1,0 +1,63 @@
+"""What the engine's `inspect` says of a container, as values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.contracts.target import Container
+
+LABEL = "com.docker.compose."
+
+
+def published(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
+    """Return where a port is published on this machine."""
+    bindings = (raw["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or []
+    for one in bindings:
+        host = str(one.get("HostIp") or "")
+        return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host, str(one["HostPort"])
+    return None
+
+
+def own_address(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
+    """Only Linux reaches the networks of its containers."""
+    if not sys.platform.startswith("linux"):
+        return None
+    for network in (raw["NetworkSettings"].get("Networks") or {}).values():
+        if network.get("IPAddress"):
+            return str(network["IPAddress"]), str(port)
+    return None
+
+
+def container_of(raw: Mapping[str, Any]) -> Container:
+    """Return one container as a value."""
+    state, labels = raw["State"], labels_of(raw)
+    return Container(
+        id=str(raw["Id"]),
+        name=str(raw["Name"]).lstrip("/"),
+        service=labels.get(LABEL + "service", ""),
+        image=str(raw["Image"]),
+        state=str(state["Status"]),
+        health=str((state.get("Health") or {}).get("Status", "")),
+        restarts=int(raw.get("RestartCount") or 0),
+        exit_code=int(state.get("ExitCode") or 0),
+        started=str(state.get("StartedAt") or ""),
+        config=labels.get(LABEL + "config-hash", ""),
+        reference=str(raw["Config"].get("Image") or ""),
+        oom=bool(state.get("OOMKilled")),
+        error=_health_words(state),
+    )
+
+
+def _health_words(state: Mapping[str, Any]) -> str:
+    """Return why the container didn't start, or what its health check last said."""
+    checks = (state.get("Health") or {}).get("Log") or []
+    failed = [one for one in checks if one.get("ExitCode")]
+    last: Mapping[str, Any] = failed[-1] if failed else {}
+    return str(state.get("Error") or last.get("Output") or "").strip()
+
+
+def labels_of(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return its labels."""
+    return raw["Config"].get("Labels") or {}

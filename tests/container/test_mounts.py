@@ -1,0 +1,37 @@
+"""Which folder of a container lies on a volume of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidegate.container.mounts import shared
+
+MOUNTS = """\
+300 200 0:50 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/a
+301 300 254:0 /src /app rw,relatime - ext4 /dev/vda rw
+302 300 254:0 /v1 /srv/static rw,relatime - ext4 /dev/vda rw
+303 300 254:0 /v2 /srv/fixed ro,relatime - ext4 /dev/vda rw
+304 300 0:60 / /srv/fast rw,nosuid - tmpfs tmpfs rw
+305 300 254:0 /v3 /srv/my\\040files rw,relatime - ext4 /dev/vda rw
+306 301 254:0 /v4 /app/static rw,relatime - ext4 /dev/vda rw
+not a mount
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "code", "expected"),
+    [
+        ("/srv/static", "/app", True),
+        ("/srv/static/deeper", "/", True),
+        ("/srv/my files", "/app", True),
+        ("/app/static", "/app", True),
+        ("/app/collected", "/app", False),
+        ("/srv/staticfiles", "/app", False),
+        ("/srv/fixed", "/app", False),
+        ("/srv/fast", "/app", False),
+        ("/static", "/code", False),
+    ],
+)
+def test_a_volume_of_its_own(folder: str, code: str, expected: bool) -> None:
+    """Writable, kept, and not the mount of the code; the image's own folders are none."""
+    assert shared(folder, code, MOUNTS) is expected
