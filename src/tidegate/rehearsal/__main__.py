@@ -39,8 +39,9 @@ def main(more: Mapping[str, Job] | None = None) -> int:
             elif rehearsal is not None and more and job["do"] in more:
                 more[job["do"]](rehearsal, job)
             elif rehearsal is not None:
-                jobs = (rehearsal.point, rehearsal.build, rehearsal.fill, rehearsal.perform,
-                        rehearsal.online, rehearsal.climb)  # fmt: skip
+                jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.build,
+                        rehearsal.fill, rehearsal.perform, rehearsal.online,
+                        rehearsal.climb)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:

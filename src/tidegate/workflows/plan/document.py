@@ -14,7 +14,7 @@ from tidegate.workflows.plan import online, rewrites
 from tidegate.workflows.plan.impact import summary
 from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
-from tidegate.workflows.plan.story import Outcome
+from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.traced import StepTrace, name_losses
 
 
