@@ -1,9 +1,9 @@
-"""`status`, `migrate`, `adopt` and `rollback` through the project's target."""
+"""`status`, `migrate`, `apply`, `adopt` and `rollback` through the project's target."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside, rolling
 from tidegate.frontends.cli.outside import Option
+from tidegate.workflows.plan import shipping
 from tidegate.workflows.update import standing
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
+APPLY = ("--timeout", "--lock-timeout", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 OPTIONS = {
     "rollback": (*outside.TARGET, *rolling.OPTIONS),
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
+    "apply": (*outside.TARGET, Option("--approve", True), *(Option(name, True) for name in APPLY)),
     "status": (*outside.TARGET, Option("--check")),
     "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
 }
@@ -35,12 +38,12 @@ def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
     """Run the verb; None when the target has no backend and nothing said that it must."""
-    form = "jsonl" if verb == "migrate" and glob.format in ("json", "jsonl") else "text"
+    form = "jsonl" if verb in ("migrate", "apply") and glob.format in ("json", "jsonl") else "text"
     report = Report(form, glob.quiet)
     result: list[int | None] = [None]
 
     def work() -> int:
-        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb == "migrate")
+        found, words = outside.parse(verb, argv, OPTIONS[verb], words=verb in ("migrate", "apply"))
         target = _target(glob, found, environ, said)
         if not target.backend:
             return 0
@@ -51,16 +54,23 @@ def run(
             return _status(glob, target, "--check" in found)
         if verb == "rollback":
             return rolling.run(glob, target, report, found, environ)
+        if verb == "apply":
+            shipping.apply(target, report, words, found.get("--approve", ""),
+                           _said(APPLY, found), environ)  # fmt: skip
+            return 0
         if verb == "adopt":
             return _adopt(glob, target, report, found)
-        options = [word for name in MIGRATE if name in found for word in (name, found[name])]
-        standing.migrate(target, report, [*words, *options])
+        standing.migrate(target, report, [*words, *_said(MIGRATE, found)])
         return 0
 
     code = outside.guarded(report, work)
     if code == NotReady.exit_code and not said:
         report.warn(f"without the engine: tidegate {verb} --local")
     return code if code else result[0]
+
+
+def _said(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
+    return [word for name in names if name in found for word in (name, found[name])]
 
 
 def _target(
@@ -86,7 +96,7 @@ def _status(glob: Globals, target: Target, check: bool) -> int:
 
 
 def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, str]) -> int:
-    words = [word for name in ADOPT if name in found for word in (name, found[name])]
+    words = _said(ADOPT, found)
     if "--plan" in found:
         words.append("--plan")
     said = standing.adopt(target, report, words)

@@ -1,11 +1,13 @@
 """Apply a plan: exactly the steps that were rehearsed, to exactly the database they were meant for.
 
 usage: tidegate apply PLAN [--approve FINGERPRINT] [--timeout SECONDS] [--lock-timeout SECONDS]
+                      [--backup auto|always|never] [--env NAME] [--service NAME] [--local]
 
 PLAN is the file that `tidegate plan -o` wrote. When the steps' code, the database's level, its
 schema or the database itself has moved since, nothing is applied (exit code 6). Steps that take
 data away, or can't be taken back, need --approve with the plan's fingerprint; --approve - reads it
-from standard input.
+from standard input. Where the project has Compose files and Docker is there, it runs in a one-off
+container as `tidegate plan` does; --local (or TIDEGATE_LOCAL=1) runs it here.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.contracts.database import Session
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 
@@ -34,6 +37,9 @@ OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "framework")
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("apply", glob, argv, environ)
+    if code is not None:
+        return code
     report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
 
     def work(signals: Signals) -> int:
