@@ -12,12 +12,12 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import outside, rolling
+from tidegate.frontends.cli import consenting, outside, rolling, shipping
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.plan import shipping
 from tidegate.workflows.update import standing
 
-MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
+MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for",
+           "--forms")  # fmt: skip
 APPLY = ("--timeout", "--lock-timeout", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 OPTIONS = {
@@ -25,7 +25,12 @@ OPTIONS = {
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
     "apply": (*outside.TARGET, Option("--approve", True), *(Option(name, True) for name in APPLY)),
     "status": (*outside.TARGET, Option("--check")),
-    "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
+    "migrate": (
+        *outside.TARGET,
+        Option("--approve", True),
+        Option("--look", True),
+        *(Option(name, True) for name in MIGRATE),
+    ),
 }
 
 
@@ -60,7 +65,8 @@ def run(
             return 0
         if verb == "adopt":
             return _adopt(glob, target, report, found)
-        standing.migrate(target, report, [*words, *_said(MIGRATE, found)])
+        asked = consenting.words(glob.root, found, environ)
+        standing.migrate(target, report, [*words, *asked, *_said(MIGRATE, found)])
         return 0
 
     code = outside.guarded(report, work)

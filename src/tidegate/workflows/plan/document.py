@@ -28,6 +28,11 @@ def findings(outcome: Outcome) -> Findings:
     return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))
 
 
+def document(found: Findings) -> dict[str, Any]:
+    """Return what a plan's file holds."""
+    return {"findings": [one.document() for one in found.findings], **found.extra}
+
+
 def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[str, Any]:
     rehearsed, target = outcome.rehearsed, outcome.target
     if outcome.connection.vendor == "sqlite":

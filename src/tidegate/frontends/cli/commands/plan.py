@@ -126,10 +126,11 @@ def written(path: str, found: Findings) -> str:
 
 
 def _write(path: str, found: Findings) -> None:
-    document = {"findings": [one.document() for one in found.findings], **found.extra}
+    from tidegate.workflows.plan.document import document
+
     try:
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2)
+            json.dump(document(found), file, indent=2)
             file.write("\n")
     except OSError as error:
         raise UsageProblem(f"{path} can't be written: {error.strerror}", "", "") from None
