@@ -39,7 +39,8 @@ def main(more: Mapping[str, Job] | None = None) -> int:
             elif rehearsal is not None and more and job["do"] in more:
                 more[job["do"]](rehearsal, job)
             elif rehearsal is not None:
-                jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.build,
+                jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.warm,
+                        rehearsal.build,
                         rehearsal.fill, rehearsal.perform, rehearsal.online,
                         rehearsal.climb)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)

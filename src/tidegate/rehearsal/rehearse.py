@@ -50,6 +50,7 @@ class Rehearsal:
         self.connections: list[Connection] = project.connections()
         self.release: Release | None = None
         self.vendor = ""
+        self._shapes: Sequence[Any] | None = None
         self._side: Any = None
         self._columns: dict[tuple[int, int], tuple[str, str]] = {}
         self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
@@ -86,6 +87,10 @@ class Rehearsal:
             keep_others_read_only()
             self._side = self.scratch.connect()
         self.runs.redirect(self.connection, self.scratch)
+
+    def warm(self, job: dict[str, Any]) -> None:
+        """Read off the code what the running release does, while the scratch is filled."""
+        self._shapes = self.runs.shapes(self.connection, job["deployed"])
 
     def build(self, job: dict[str, Any]) -> None:
         """Bring the empty scratch database to the deployed level."""
@@ -147,7 +152,9 @@ class Rehearsal:
         if probe:
             probe.begin()
         self._columns = self._deployed = self._columns_now(None)
-        shapes = self.runs.shapes(connection, job["deployed"])
+        shapes = self._shapes
+        if shapes is None:
+            shapes = self.runs.shapes(connection, job["deployed"])
         if not self._up(connection, tracer, shapes):
             return
         top = self._schema("up", scratch)

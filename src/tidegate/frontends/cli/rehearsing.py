@@ -92,5 +92,6 @@ def _ship(
             else:
                 apply(glob, [str(path), *words], given, environ, report, signals, time.monotonic())
         except PolicyRefused as error:
-            advice = error.next.replace("apply PLAN", "migrate --look rehearse")
+            how = "--online" if found.extra["basis"].get("online") else "--look rehearse"
+            advice = error.next.replace("apply PLAN", f"migrate {how}")
             raise PolicyRefused(error.what, error.meaning, advice) from None

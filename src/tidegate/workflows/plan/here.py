@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,7 @@ from tidegate.process import Command, Result, run
 from tidegate.rehearsal.scratch import copy_sqlite
 from tidegate.workflows.plan import programs, scratch, target
 from tidegate.workflows.plan.project import Request
-from tidegate.workflows.plan.runner import Runner, project_python, runner
+from tidegate.workflows.plan.runner import Runner, aside, project_python, runner
 
 Dumped = Future[str] | None
 
@@ -86,7 +86,7 @@ class Here:
         """Begin to dump it: that goes on while the scratch server starts."""
         if found is None or found.connection.vendor != "postgresql":
             return None
-        return beginning(lambda: target.dump(found, dumper(programs.nearest(found.major))))
+        return aside(lambda: target.dump(found, dumper(programs.nearest(found.major))))
 
     def scratch(
         self,
@@ -97,15 +97,6 @@ class Here:
     ) -> AbstractContextManager[tuple[scratch.Server | None, dict[str, str]]]:
         """Make the scratch database."""
         return scratch_of(self.request, connection, found, extensions)
-
-
-def beginning(work: Callable[[], str]) -> Future[str]:
-    """Do `work` beside what comes next."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(work)
-    finally:
-        pool.shutdown(wait=False)
 
 
 def dumper(chosen: programs.Programs) -> Callable[[Sequence[str], Mapping[str, str]], Result]:

@@ -15,7 +15,7 @@ from tidegate.model.step import Step
 from tidegate.workflows.plan import scratch, target
 from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.project import Clock, Project, Request
-from tidegate.workflows.plan.runner import Runner
+from tidegate.workflows.plan.runner import Runner, aside
 
 
 def level(
@@ -74,10 +74,12 @@ def fill(
 ) -> None:
     """Bring the scratch database to the deployed level: from the target, or from the steps."""
     if server is not None and outcome.target is not None and dumped is not None:
-        sql = dumped.result()
+        found, sql = outcome.target, dumped.result()
         clock.note("dump")
-        outcome.not_restored = target.restore(server, place["name"], outcome.target, sql)
-        target.record(server, place["name"], outcome.target, recorded_sql)
+        restored = aside(lambda: target.restore(server, place["name"], found, sql))
+        inside.ask("warm", _unheard, deployed=sorted(outcome.applied))  # on another core
+        outcome.not_restored = restored.result()
+        target.record(server, place["name"], found, recorded_sql)
         clock.note("restore")
         return
     if outcome.target is not None or not outcome.applied:
@@ -94,6 +96,10 @@ def fill(
     clock.note("build")
     if server is not None and kept is not None:
         _keep(server, place["name"], kept)
+
+
+def _unheard(event: object) -> None:
+    """Nothing is told by it."""
 
 
 def _kept(outcome: Outcome) -> Path | None:

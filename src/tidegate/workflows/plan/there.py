@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -19,11 +19,12 @@ from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.process import Result, Talk
 from tidegate.targets import archive
-from tidegate.workflows.plan import aside, programs, target
+from tidegate.workflows.plan import aside as asides
+from tidegate.workflows.plan import programs, target
 from tidegate.workflows.plan import scratch as servers
-from tidegate.workflows.plan.here import Dumped, beginning, dumper, login
+from tidegate.workflows.plan.here import Dumped, dumper, login
 from tidegate.workflows.plan.project import Request
-from tidegate.workflows.plan.runner import Event, Runner
+from tidegate.workflows.plan.runner import Event, Runner, aside
 from tidegate.workflows.update import hostcode, standing
 
 PLACE = "/tidegate-rehearsal.pyz"
@@ -41,7 +42,7 @@ class There:
         self.services = services
         self.root = services.workdir()
         self._mounts, self._user = laid_over(services)
-        self._server: Future[aside.Aside] | None = None
+        self._server: Future[asides.Aside] | None = None
         self._open = ExitStack()
         what = "with this folder's code" if self._mounts else "with the image's code"
         tell.stage("plan", "", f"in a one-off container of the service {services.backend}, {what}")
@@ -57,17 +58,15 @@ class There:
             if self._server is not None:
                 self._server.exception()  # only what has begun can be ended
 
-    def _begin(self, image: str) -> Future[aside.Aside]:
-        pool = ThreadPoolExecutor(1)
-        server = aside.beside(self.services, image)
+    def _begin(self, image: str) -> Future[asides.Aside]:
+        server = asides.beside(self.services, image)
 
         def end() -> None:
             if not made.exception():
                 server.__exit__(None, None, None)
 
-        made = pool.submit(server.__enter__)
+        made = aside(server.__enter__)
         self._open.callback(end)
-        pool.shutdown(wait=False)
         self._server = made
         return made
 
@@ -116,7 +115,7 @@ class There:
         """Begin to dump it, with the scratch container's pg_dump."""
         if found is None or found.connection.vendor != "postgresql":
             return None
-        return beginning(lambda: target.dump(found, self._pg_dump(found)))
+        return aside(lambda: target.dump(found, self._pg_dump(found)))
 
     def _pg_dump(
         self, found: target.Target
@@ -126,7 +125,7 @@ class There:
         server = self._started(found.major)
         return lambda words, environ: server.program("pg_dump", words, environ)
 
-    def _started(self, major: int) -> aside.Aside:
+    def _started(self, major: int) -> asides.Aside:
         return (self._server or self._begin(f"postgres:{major or 18}")).result()
 
     def scratch(
