@@ -128,6 +128,7 @@ def test_a_change_that_is_noticed_half_way(make_project: Make, deployed: Any, pl
     planned = plan(project, database.url, "--online")
     assert "may notice half way" in planned.step(drops)["online_why"]
     assert planned.step(parted)["online"] == []
+    assert "p is partitioned" in planned.step(parted)["online_why"]
 
 
 def test_forms_are_part_of_the_plan(
