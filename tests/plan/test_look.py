@@ -44,12 +44,13 @@ def test_what_loses_data_needs_a_word(
     """A dropped column is not applied without the word for exactly these steps, and is with it."""
     project = make_project(framework)
     database = deployed(project)
-    project.add(DROP)
+    drop = project.add(DROP)
     read = ("migrate", "--look", "read")
     first = word(migrate(project, database, *read))
     project.add("DROP TABLE made_2")
     second = word(migrate(project, database, *read, "--approve", first))
     assert first != second
+    assert word(migrate(project, database, "migrate", drop, "--look", "read")) == first
     assert "made_2" in database.tables()
     agent = migrate(project, database, "migrate", "--approve", second, TIDEGATE_AGENT="robot")
     assert (agent.code, "a person types, on a terminal" in agent.err) == (6, True), agent.said

@@ -13,13 +13,14 @@ from tidegate.container import approval, approving
 from tidegate.container.backup.policy import policy
 from tidegate.container.boot import Boot
 from tidegate.container.gate import Gate
+from tidegate.container.migrating import reached
 from tidegate.container.origin import agent
 from tidegate.container.raising import Check
 from tidegate.container.running import settings_for
 from tidegate.contracts.database import Session
 from tidegate.errors import PolicyRefused
 from tidegate.model.connection import Connection
-from tidegate.model.level import Verdict
+from tidegate.model.level import Verdict, in_order
 from tidegate.model.step import Step
 
 UNSEEN = ("AlterField: ", "RunPython: ", "a call of ", "alter_column with another type")
@@ -40,7 +41,9 @@ def is_asked(wanted: str, environ: Mapping[str, str]) -> bool:
     return bool(agent(environ)) or (sys.stdin.isatty() and sys.stderr.isatty())
 
 
-def check_of(one: Boot, gate: Gate, connection: Connection, given: str) -> Check | None:
+def check_of(
+    one: Boot, gate: Gate, connection: Connection, given: str, target: str = ""
+) -> Check | None:
     """Return what the winner of the election asks before it applies; None where nobody is asked.
 
     It raises PolicyRefused for steps that take data away, or that nothing leads back from, unless
@@ -52,8 +55,8 @@ def check_of(one: Boot, gate: Gate, connection: Connection, given: str) -> Check
     def check(verdict: Verdict, session: Session) -> None:
         if not verdict.applied:
             return  # there is nothing in it that could be lost
-        wanted = set(verdict.pending)
-        steps = [step for step in gate.steps(connection.alias) if step.id in wanted]
+        wanted = set(verdict.pending) & reached(gate, connection, target)
+        steps = [step for step in in_order(gate.steps(connection.alias)) if step.id in wanted]
         loses, unseen = losses(gate, connection, steps, _is_backed_up(one, gate))
         if unseen:
             text = f"not to be told from its file whether it loses data: {', '.join(unseen[:3])}"
@@ -91,7 +94,7 @@ def _is_backed_up(one: Boot, gate: Gate) -> bool:
 
 def word_of(connection: Connection, steps: Sequence[Step], verdict: Verdict) -> str:
     """Return the name of exactly this: these steps' code, on this level of this database."""
-    files = [f"{one.id} {one.digest}" for one in steps]
+    files = sorted(f"{one.id} {one.digest}" for one in steps)
     where = (connection.alias, connection.host, connection.port, connection.name)
     return approving.fingerprint(*where, *sorted(verdict.applied), "steps", *files)
 

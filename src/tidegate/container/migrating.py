@@ -12,7 +12,7 @@ from tidegate.container.planned import forms_for
 from tidegate.container.raising import Check, Raising
 from tidegate.errors import PolicyRefused, UsageProblem
 from tidegate.model.connection import Connection
-from tidegate.model.level import in_order
+from tidegate.model.level import ancestors, in_order
 from tidegate.model.words import counted
 
 
@@ -42,6 +42,13 @@ def knowing(gate: Gate, target: str) -> list[Connection]:
     if refused and not chosen:
         raise refused
     return chosen
+
+
+def reached(gate: Gate, connection: Connection, target: str) -> frozenset[str]:
+    """Return the steps that a migration up to `target` comes by; all of them without one."""
+    steps = gate.steps(connection.alias)
+    goal = _goal(gate, connection, target) if target else ""
+    return ancestors(steps, [goal]) if goal else frozenset(step.id for step in steps)
 
 
 def raise_to(

@@ -10,7 +10,7 @@ from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
-from tidegate.errors import UsageProblem
+from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.workflows.plan.here import Place
 from tidegate.workflows.plan.project import Request
@@ -70,7 +70,11 @@ def _taken(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 def place(request: Request, target: Target, report: Report) -> Place:
     """Return the project's containers as the place of a rehearsal, ready to start."""
-    standing.prepared(target, target.backend, report)
+    try:
+        standing.prepared(target, target.backend, report)
+    except NotReady as error:
+        error.next = "\n".join([error.next, "or, to work without containers: --local"]).strip()
+        raise
     return There(request, target, report)
 
 

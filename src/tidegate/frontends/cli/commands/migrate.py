@@ -67,7 +67,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         wait(one, gate)
         word = approval.said(given)
         for connection in chosen:
-            raise_to(one, gate, connection, target, check_of(one, gate, connection, word))
+            raise_to(one, gate, connection, target, check_of(one, gate, connection, word, target))
         return 0
 
     return guarded(report, work, "migrate")
