@@ -5,6 +5,7 @@ What a migration prints itself goes to standard error, so that it can't be taken
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ Job = Callable[[Rehearsal, dict[str, Any]], None]
 
 def main(more: Mapping[str, Job] | None = None) -> int:
     """Answer jobs until there are no more; `more` are kinds of jobs beside the rehearsal's own."""
+    gc.set_threshold(100_000, 50, 50)  # thousands of models live as long as this process
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
