@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from support.gate import Runner
-from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, exited
+from support.gate import Runner, eventually
+from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
 
 Make = Callable[..., Stack]
 OWNER = 12345
+CODE = 'migrations.AddField("Customer", "code", models.IntegerField(null=True))'
 EMAIL = "    email = models.EmailField(default='')\n"
 
 
@@ -64,16 +65,13 @@ def test_history_through_the_container(running: Stack) -> None:
 
 
 def test_plan_against_a_service(running: Stack, tmp_path: Path) -> None:
-    """`plan --against db` reads the service's own database from here, with the project's login."""
+    """`plan --against db` reads the service's own database from the project's network."""
     out = tmp_path / "plan.json"
-    env = {"POSTGRES_HOST": "db", "POSTGRES_PASSWORD": PASSWORD, "XDG_CACHE_HOME": str(tmp_path)}
-    done = running.start("plan", "--against", "db", "-o", str(out), env=env).end(240)
-    assert done.code == 0, done.said
+    done = exited(running, ["plan", "--against", "db", "-o", str(out)], 0)
     assert "nothing is pending" in done.out
     assert f"{out} is written; there is nothing in it to apply" in done.err
     assert json.loads(out.read_text())["level"]["applied"] > len(running.applied())
-    wrong = running.start("plan", "--against", "dp", env=env).end(60)
-    assert wrong.code == 2
+    wrong = exited(running, ["plan", "--against", "dp"], 2)
     assert "The services are: db, web" in wrong.err
 
 
@@ -168,6 +166,49 @@ def test_local_works_without_the_engine(running: Stack) -> None:
     done = running.tidegate("status", "--local", env={"DOCKER_HOST": "unix:///nowhere.sock"})
     assert done.code == 0, done.said
     assert "sqlite" in done.out
+
+
+def test_plan_and_apply_without_the_projects_packages(running: Stack, tmp_path: Path) -> None:
+    """Steps that are in the host's tree alone are rehearsed on the database's own image, named by
+    their path on the host; what loses data needs a person's word, and is applied with it."""
+    out = tmp_path / "plan.json"
+    folder = running.folder / "shop/migrations"
+    last = max(one.stem for one in folder.glob("0*.py"))
+    running.migration("0008_code", CODE, last)
+    running.migration("0009_drop", 'migrations.RemoveField("Customer", "name")', "0008_code")
+    done = exited(running, ["plan", "--fail-on", "never", "-o", str(out)], 0)
+    plan = json.loads(out.read_text())
+    assert plan["steps"][-1]["path"] == "shop/migrations/0009_drop.py"
+    assert plan["rehearsal"]["engine"].startswith("PostgreSQL 15"), done.said
+    assert (plan["rehearsal"]["roundtrip"], plan["where"]) == ("same", "shop@db:5432/shop")
+    assert out.stat().st_uid == os.geteuid()
+    name = plan["plan"]
+    assert name in exited(running, ["apply", str(out)], 6).err
+    words = ("apply", str(out), "--approve", name)
+    agent = running.start(*words, env={"TIDEGATE_AGENT": "robot"}).end(120)
+    assert agent.code == 6
+    assert "needs a person's word" in agent.err
+    assert "steps are applied" in exited(running, words, 0).err
+    assert _beside(running) == []
+
+
+def test_a_killed_plan_leaves_no_container(running: Stack) -> None:
+    """After a kill -9 the scratch server and the process end by themselves."""
+    running.migration("0010_code", CODE, "0009_drop")
+    started = running.start("plan", "--fail-on", "never")
+    eventually(lambda: _beside(running), 120, "the scratch server's container")
+    started.kill()
+    eventually(lambda: not _beside(running), 60, "the end of what was left")
+    (running.folder / "shop/migrations/0010_code.py").unlink()
+
+
+def _beside(stack: Stack) -> list[str]:
+    """The scratch servers and one-off containers of the project."""
+    labelled = f"label=com.docker.compose.project={stack.name}"
+    once = docker("ps", "-aq", "--filter", labelled, "--filter",
+                  "label=com.docker.compose.oneoff=True")  # fmt: skip
+    named = docker("ps", "-aq", "--filter", f"name={stack.name}-tidegate-scratch")
+    return [*named.split(), *once.split()]
 
 
 def test_make_with_alembic_on_sqlite_in_a_volume(stack: Make) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from tidegate.container import static
 from tidegate.container.applying import close_left_open, raise_level, wait_level
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.planned import forms_for
 from tidegate.container.raising import Raising, patiently
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
@@ -180,6 +181,8 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
             "build the image from a branch that has both, and merge the heads: alembic merge",
         )
     if policy == "migrate":
+        steps = raising.gate.steps(alias)
+        raising.forms = forms_for(one.settings["forms"], steps) if verdict.pending else {}
         return raise_level(raising)
     if policy == "wait":
         one.report.stage("gate", alias, f"{_summed_up(verdict)}; waiting for the one who migrates")

@@ -15,7 +15,7 @@ from tidegate.model.command import Command
 from tidegate.process import revision
 
 ORIGIN = "TIDEGATE_ORIGIN"
-WRITING = ("migrate", "rollback", "adopt", "backup", "restore")  # verbs that the ledger records
+WRITING = ("migrate", "apply", "rollback", "adopt", "backup", "restore")  # verbs that the ledger records
 
 
 def writes(words: Sequence[str]) -> bool:

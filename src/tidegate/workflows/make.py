@@ -21,7 +21,8 @@ from tidegate.model.command import Command
 from tidegate.model.finding import Findings
 from tidegate.process import present, run
 from tidegate.workflows.making import asking, inside
-from tidegate.workflows.update import insiding, standing
+from tidegate.workflows.update import hostcode, insiding, standing
+from tidegate.workflows.update.hostcode import ROOT, owner
 from tidegate.workflows.update.story import refuse_unreachable
 
 IGNORED = ("node_modules", "__pycache__", "site-packages")
@@ -92,7 +93,7 @@ class Making:
             return
         workdir = next(iter(self.mounts))
         names = [f"{workdir}/{path.relative_to(self.folder).as_posix()}" for path in paths]
-        words = ("chown", _owner(self.folder), *names)
+        words = ("chown", owner(self.folder), *names)
         run(self.target.once(self.target.backend, words, user=ROOT, mounts=self.mounts), 60)
 
     def _packages(self) -> dict[str, str]:
@@ -102,7 +103,6 @@ class Making:
         return {"PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])}
 
 
-ROOT = "0:0"
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -116,13 +116,7 @@ def through(target: Target, tell: Teller) -> Making:
         )
     standing.prepared(target, target.backend, tell)
     folder = Path(target.source)
-    workdir = target.workdir()
-    mounts = {workdir: str(folder)}
-    user = _owner(folder)
-    for place in [os.path.dirname(target.python()), *target.image_path().split(":")]:
-        # An environment below the code's folder would be hidden with it: keep the image's own.
-        if place.startswith(workdir.rstrip("/") + "/"):
-            mounts[place.removesuffix("/bin")] = ""
+    mounts, user = hostcode.mounts(target), owner(folder)
     one = Making(folder, tell, target, user, mounts)
     if user and any(each["vendor"] == "sqlite" for each in one.status()["databases"]):
         one.user = ROOT  # the database's file belongs to the app's user, and only root is both
@@ -227,17 +221,6 @@ def _files(folder: Path) -> set[Path]:
 def _remove(paths: Sequence[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
-
-
-def _owner(folder: Path) -> str:
-    """Return whose files the host's are, as a container takes it; empty where that means nothing.
-
-    On Windows and macOS the engine's virtual machine maps every user to the one at the keyboard.
-    """
-    if sys.platform in ("win32", "darwin"):
-        return ""
-    found = folder.stat()
-    return f"{found.st_uid}:{found.st_gid}"
 
 
 def _python(root: Path, environ: Mapping[str, str]) -> str:

@@ -13,7 +13,9 @@ from tidegate.model.connection import Connection
 from tidegate.model.finding import Finding, Findings
 from tidegate.model.level import judge
 from tidegate.workflows.drift import saying
-from tidegate.workflows.plan import story as plan
+from tidegate.workflows.plan import project as plan
+from tidegate.workflows.plan import target as targets
+from tidegate.workflows.plan.here import made_by, scratch_of, target_of
 from tidegate.workflows.plan.runner import Event, Runner, project_python, runner
 from tidegate.workflows.plan.target import Target
 
@@ -47,7 +49,7 @@ def drift(wanted: Wanted, say: Callable[[str], None]) -> Findings:
         inside.ask("look", project.hear, root=str(wanted.root), database=wanted.database,
                    framework=wanted.framework)  # fmt: skip
         connection, recorded_sql = project.connection(wanted.database)
-        plan._refuse_vendor(connection)
+        plan.refuse_vendor(connection)
         if project.framework == "django":
             findings += _models(inside, wanted.root, seen)
         if wanted.against or project.framework != "django":
@@ -76,13 +78,17 @@ def _built(
     """Build the migrations on a scratch database; compare the target with it, then the models."""
     connection, recorded_sql = login
     steps = project.steps.get(connection.alias, [])
-    found = plan._target(request, connection, recorded_sql, say) if request.against else None
+    found = None
+    if request.against:
+        one = targets.asked_for(request, connection)
+        environ = request.environ
+        found = target_of(request, lambda: targets.look(one, recorded_sql, environ), one.shown)
     every = [one.id for one in steps]
     applied = every if found is None else _level(project, connection, found)
     findings: list[Finding] = []
     say(f"building {len(applied)} steps of {project.framework} on a scratch database")
     source = found if connection.vendor == "postgresql" else None  # a file is not to be copied
-    with plan._scratch(request, connection, source, plan.made_by(steps)) as (server, place):
+    with scratch_of(request, connection, source, made_by(steps)) as (server, place):
         inside.ask("point", lambda event: None, alias=connection.alias, scratch=place)
         inside.ask("build", lambda event: None, deployed=sorted(applied))
         if found is not None:
