@@ -380,9 +380,8 @@ def test_a_unique_field_with_a_callable_default(
 ) -> None:
     """As one migration it fails on the second row; in stages each row gets its own, the previous
     release's INSERT works all along, and the way back is open."""
-    added = (
-        'migrations.AddField("order", "token", models.UUIDField(default=uuid.uuid4, unique=True)),'
-    )
+    field = "models.UUIDField(default=uuid.uuid4, unique=True)"
+    added = f'migrations.AddField("order", "token", {field}),'
     case = Case("unique-with-one-default", "django", added, 6)
     folder = written(case, tmp_path / "made")
     path = str((folder.path / flagged(case)).relative_to(tmp_path / "made"))
