@@ -17,7 +17,7 @@ from tidegate.model.operation import (
     RenameColumn,
     RenameTable,
 )
-from tidegate.reading.migrations.django_fields import MANY, target_of
+from tidegate.reading.migrations.django_fields import is_many, target_of
 from tidegate.workflows.check.edits import Fixed, Source, applied
 from tidegate.workflows.check.fixes_django import NAMES, called, operations
 from tidegate.workflows.staging import batches, expand
@@ -397,7 +397,7 @@ def _has_many(at: At) -> bool:
     user = at.models.user if at.models else ""
     for key, model in models.items():
         for field in model.fields.values():
-            if field.last in MANY and (
+            if is_many(field) and (
                 key in mine or target_of(field, model.app, model.name, user) in mine
             ):
                 return True

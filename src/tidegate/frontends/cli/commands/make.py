@@ -32,8 +32,8 @@ usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--
                       their place; with --watch: at its end
 
 CHANGE is rename:TABLE.OLD=NEW, drop:TABLE.COLUMN, type:TABLE.COLUMN=TYPE or unique:TABLE.COLUMN,
-with Django's Model.field or the database's names; TYPE is SQL's, or Django's field. These three read
-the migrations alone; nothing is started and no database is asked.
+with Django's Model.field or the database's names; TYPE is SQL's, or Django's field. These three
+read the migrations alone; nothing is started and no database is asked.
 
 Runs the framework's own autogenerate in the backend's container with the host's code over the
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
