@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tidegate import discovery
 from tidegate import settings as options
 from tidegate.container.entry import Globals
 from tidegate.errors import Stopped, UsageProblem
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.make import Making, Wanted
+from tidegate.workflows.make import Making, Wanted, review
 from tidegate.workflows.watching import folding, guard, story, temporary
 
 OPTIONS = (Option("--watch"), Option("--squash"))
@@ -121,14 +122,19 @@ def _fold(glob: Globals, one: Making, message: str) -> int:
     gone, created = (
         [_relative(path, root) for path in paths] for paths in (done.gone, done.created)
     )
+    said = review(one.folder, done.created) if done.created else None
     if glob.format == "json":
-        print(json.dumps({"created": created, "replaced": gone, "sql": list(done.sql)}, indent=2))
+        listed = [each.document() for each in said.findings] if said else []
+        print(json.dumps({"created": created, "replaced": gone, "sql": list(done.sql),
+                          "findings": listed}, indent=2))  # fmt: skip
         return 0
     print("\n".join(f"removed {name}" for name in gone))
     print("\n".join(f"created {name}" for name in created) or
           "created nothing: the models are what they were before")  # fmt: skip
     if done.sql:
         print("\n".join(f"  {line}" for line in done.sql))
+    if said and said.findings:
+        print(discovery.reporter("text").render(said, colour=False))
     return 0
 
 

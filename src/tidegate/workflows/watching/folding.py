@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.errors import PolicyRefused, StateNotCurrent
-from tidegate.workflows.make import Making, Wanted, remove, written
+from tidegate.workflows.make import Making, Wanted, written
 from tidegate.workflows.making import inside
-from tidegate.workflows.watching import applying, temporary
+from tidegate.workflows.watching import applying, aside, temporary
 from tidegate.workflows.watching.temporary import Temporary
 
 
@@ -27,7 +27,7 @@ def fold(one: Making, message: str) -> Folded:
 
     Raises StateNotCurrent where there are none, PolicyRefused where they can't be replaced.
     """
-    temporary.back(one.folder)
+    aside.settle(one.folder)
     steps = temporary.found(one)
     if not steps:
         raise StateNotCurrent(
@@ -36,16 +36,15 @@ def fold(one: Making, message: str) -> Folded:
     temporary.refuse_unfit(one, steps)
     _refuse_not_current(one)
     one.tell.stage("squash", "", f"{len(steps)} temporary migrations into one")
-    created: list[Path] = []
-    temporary.aside(steps)
+    aside.move(one.folder, [step.path for step in steps])
     try:
         created, sql = _made(one, message, steps)
-        _record(one, steps, created)
-    except BaseException:
-        remove(created)
-        temporary.back(one.folder)
-        raise
-    temporary.gone(one.folder)
+        aside.note(one.folder, created, False)
+        with aside.unbroken():
+            _record(one, steps, created)
+            aside.note(one.folder, created, True)
+    finally:
+        aside.settle(one.folder)
     one.stands = {}
     return Folded(tuple(step.path for step in steps), tuple(created), tuple(sql))
 

@@ -19,7 +19,7 @@ from tidegate.model.words import counted
 from tidegate.workflows.make import Making, Wanted, migration_files, remove, written
 from tidegate.workflows.making import inside
 from tidegate.workflows.update.story import refuse_unreachable
-from tidegate.workflows.watching import applying, guard, seeing, temporary
+from tidegate.workflows.watching import applying, aside, guard, seeing, temporary
 
 NAME = "watch"  # what the temporary steps are called
 MOST = 4
@@ -59,7 +59,7 @@ NOTHING: dict[str, Any] = {"environment": {}, "databases": []}
 def watch(one: Watching, ready: Callable[[], None] = lambda: None) -> int:
     """Go on until a signal comes; return its number. Raises only before the first look."""
     folder = one.making.folder
-    temporary.back(folder)
+    aside.settle(folder)
     try:
         known = dict(seeing.seen(folder))
         _refuse_away(one.making)

@@ -16,9 +16,9 @@ from typing import Any
 
 from tidegate.errors import PolicyRefused
 from tidegate.workflows.make import Making, migration_files
+from tidegate.workflows.watching import aside
 
 MARK = "# Temporary: `tidegate make --squash` folds it into one. "
-ASIDE = ".folding"
 REVISION = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"']+)", re.M)
 BELOW = re.compile(r"^down_revision\b[^=\n]*=\s*[\"']([^\"']+)", re.M)
 Answers = Mapping[str, Any]
@@ -37,7 +37,7 @@ class Temporary:
     @property
     def digest(self) -> str:
         """The digest of the whole file, as the ledger has it; also while it is aside."""
-        path = self.path if self.path.exists() else self.path.with_name(self.path.name + ASIDE)
+        path = self.path if self.path.exists() else aside.name(self.path)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -135,23 +135,3 @@ def _same(old: str, new: str, later: str) -> bool:
     became = f"{old.rpartition('.')[0]}.{new.rpartition('.')[2]}".lstrip(".")
     short, whole = sorted((became.lower().split("."), later.lower().split(".")), key=len)
     return whole[-len(short) :] == short
-
-
-def aside(steps: Sequence[Temporary]) -> None:
-    """Move the files to where no framework sees them."""
-    for step in steps:
-        step.path.rename(step.path.with_name(step.path.name + ASIDE))
-
-
-def back(folder: Path) -> list[Path]:
-    """Bring back what was moved aside, by us or by one that was killed; return it."""
-    out = []
-    for path in sorted(folder.rglob(f"*.py{ASIDE}")):
-        out.append(path.rename(path.with_name(path.name.removesuffix(ASIDE))))
-    return out
-
-
-def gone(folder: Path) -> None:
-    """Remove what was moved aside."""
-    for path in sorted(folder.rglob(f"*.py{ASIDE}")):
-        path.unlink()
