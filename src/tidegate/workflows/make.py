@@ -28,7 +28,7 @@ from tidegate.workflows.update.story import refuse_unreachable
 IGNORED = ("node_modules", "__pycache__", "site-packages")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """What the user wants made."""
 
@@ -40,6 +40,8 @@ class Wanted:
     dropped: Sequence[str] = ()
     filled: Sequence[str] = ()
     renumber: bool = False
+    scratch: bool = False  # Alembic: compare with what the revisions make, not with the database
+    lenient: bool = False  # an answer may name nothing: it was given for changes to come
     ask: asking.Ask | None = None  # None: nobody is there to answer
 
 
@@ -81,7 +83,7 @@ class Making:
         if self.target is None:
             words = ("--project", str(self.folder), "--format", "json")
             argv = (sys.executable, "-m", "tidegate", *words, "status", "--local")
-            return insiding.status(Command(argv, environ=self._packages()))
+            return insiding.status(Command(argv, environ=self.packages()))
         asking = ("--format", "json", "status")
         return insiding.status(
             self.target.inside(asking, self.target.backend, mounts=self.mounts, user=self.user)
@@ -96,7 +98,7 @@ class Making:
         words = ("chown", owner(self.folder), *names)
         run(self.target.once(self.target.backend, words, user=ROOT, mounts=self.mounts), 60)
 
-    def _packages(self) -> dict[str, str]:
+    def packages(self) -> dict[str, str]:
         """Return what lets our own Python see the packages of the project's environment."""
         asked = run(Command((self.python, "-c", "import sys; print(*sys.path, sep='\\n')")), 30)
         paths = [line for line in asked.out.splitlines() if "site-packages" in line]
@@ -138,18 +140,7 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
         refuse_behind(one)
     elif not wanted.renumber:
         asking.try_both_orders(one)
-    before = _files(one.folder)
-    try:
-        outcome = asking.settled(lambda job: inside.authored(one, job), wanted)
-    except BaseException:
-        _remove(sorted(_files(one.folder) - before))
-        raise
-    created = sorted(path for path in _files(one.folder) - before)
-    if created:
-        one.own(created)
-    created = [path for path in created if path.name != "__init__.py"]
-    for note in outcome.get("notes", ()):
-        one.tell.stage("make", "", note)
+    created, outcome = written(one, wanted)
     if not created and wanted.merge:
         raise StateNotCurrent("there is nothing to join: there is one head", "", "go on")
     if not created:
@@ -158,13 +149,34 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
             asking.why_nothing(outcome),
             "change a model first; for an empty migration to write by hand: --empty",
         )
-    formatted(one, created)
     return created, outcome["sql"]
 
 
+def written(one: Making, wanted: Wanted) -> tuple[list[Path], dict[str, Any]]:
+    """Run autogenerate; return the created files, and what came of it; none stays on an error."""
+    before = migration_files(one.folder)
+    try:
+        outcome = asking.settled(lambda job: inside.authored(one, job), wanted)
+    except BaseException:
+        remove(sorted(migration_files(one.folder) - before))
+        raise
+    created = sorted(path for path in migration_files(one.folder) - before)
+    if created:
+        one.own(created)
+    created = [path for path in created if path.name != "__init__.py"]
+    for note in outcome.get("notes", ()):
+        one.tell.stage("make", "", note)
+    if created:
+        formatted(one, created)
+    return created, outcome
+
+
 def refuse_behind(one: Making) -> None:
-    """Autogenerate compares with the database (Alembic) or assumes it current (Django)."""
+    """Alembic compares with the database, which has to be current; Django with its files alone."""
     for database in one.status()["databases"]:
+        if one.django:
+            _note_behind(one, database)
+            continue
         refuse_unreachable(database)
         if database["state"] not in ("current",):
             raise PolicyRefused(
@@ -174,6 +186,21 @@ def refuse_behind(one: Making) -> None:
                 "would be made a second time, or be taken back.",
                 "tidegate migrate",
             )
+
+
+def _note_behind(one: Making, database: Mapping[str, Any]) -> None:
+    """Say where the database stands: what counts its rows can only count what is there."""
+    alias, state = database["alias"], database["state"]
+    if state == "current":
+        return
+    if state == "unreachable":
+        one.tell.stage("make", alias, "can't be reached: no row of it was counted")
+        return
+    steps = database["pending"] or database["unknown"]
+    more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
+    word = "pending" if database["pending"] else "unknown here"
+    stands = f"{state} ({word}: {', '.join(steps[:3])}{more})"
+    one.tell.stage("make", alias, f"{stands}; Django compares with the files, and goes on")
 
 
 def formatted(one: Making, paths: Sequence[Path]) -> None:
@@ -207,7 +234,7 @@ def review(root: Path, paths: Sequence[Path]) -> Findings | None:
     return function(root, paths) if function else None
 
 
-def _files(folder: Path) -> set[Path]:
+def migration_files(folder: Path) -> set[Path]:
     """Return the Python files in folders of migrations."""
     found: set[Path] = set()
     for top, folders, names in os.walk(folder):
@@ -218,7 +245,8 @@ def _files(folder: Path) -> set[Path]:
     return found
 
 
-def _remove(paths: Sequence[Path]) -> None:
+def remove(paths: Sequence[Path]) -> None:
+    """Remove files that were made; one that is gone is none."""
     for path in paths:
         path.unlink(missing_ok=True)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import StateNotCurrent
 from tidegate.model.connection import Connection
-from tidegate.model.finding import Finding, Findings
+from tidegate.model.finding import SEVERITIES, Finding, Findings
 from tidegate.model.level import judge
 from tidegate.workflows.drift import saying
 from tidegate.workflows.plan import project as plan
@@ -54,9 +54,22 @@ def drift(wanted: Wanted, say: Callable[[str], None]) -> Findings:
             findings += _models(inside, wanted.root, seen)
         if wanted.against or project.framework != "django":
             findings += _built(request, project, (connection, recorded_sql), inside, seen, say)
-    counts = {"error": len(findings), "warning": 0, "info": 0}
     said = saying.summary(findings, seen, bool(wanted.against))
-    return Findings("check", str(wanted.root), tuple(findings), {"counts": counts}, said)
+    return Findings("check", str(wanted.root), tuple(findings), {"counts": _counts(findings)}, said)
+
+
+def graded(found: Findings, level: Callable[[str, bool, str, str], str]) -> Findings:
+    """Return the findings as grave as the settings of the review say; what is off is left out."""
+    kept = []
+    for one in found.findings:
+        severity = level(one.rule, False, one.place.path, one.severity)
+        if severity != "off":
+            kept.append(replace(one, severity=severity))
+    return replace(found, findings=tuple(kept), extra={"counts": _counts(kept)})
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, int]:
+    return {each: sum(one.severity == each for one in findings) for each in SEVERITIES}
 
 
 def _models(inside: Runner, root: Path, seen: list[str]) -> list[Finding]:
