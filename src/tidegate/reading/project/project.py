@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from tidegate.reading.project import (
 from tidegate.reading.project.composefiles import Stack
 from tidegate.reading.project.djangosettings import Settings
 from tidegate.reading.project.image import Builder, Image
+from tidegate.reading.project.loaded import Loaded
 from tidegate.reading.project.service import Health, Service
 from tidegate.reading.project.startup import Start
 
@@ -50,6 +52,7 @@ class ProjectFiles:
     """A project's files as values. Paths are relative to `root`, with `/`.
 
     `instead` are texts that stand for those on disk: a mend is looked at before it is written.
+    `loaded` is what configurations said when they were loaded, by service; "" is this machine's.
     """
 
     def __init__(
@@ -58,10 +61,12 @@ class ProjectFiles:
         files: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
+        loaded: Mapping[str, Loaded] | None = None,
     ) -> None:
         self.root = root
         self.asked = tuple(files)  # Compose files that the user named
         self.environ = dict(environ or {})
+        self.loaded = dict(loaded or {})
         self._texts: dict[str, str | None] = dict(instead or {})
         self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
@@ -329,7 +334,12 @@ class ProjectFiles:
         found = re.findall(
             r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", self.read(self.manage) or ""
         )
-        return self.settings_named(found[0]) if found else None
+        named = self.settings_named(found[0]) if found else None
+        knowing = next((one for one in self.loaded.values() if one.decides), None)
+        if knowing is None:
+            return named
+        named = self.settings_named(knowing.settings) or named
+        return replace(named, loaded=knowing) if named is not None else None
 
     def settings_named(self, module: str) -> Settings | None:
         """Return a settings module by its dotted name."""
@@ -345,6 +355,10 @@ class ProjectFiles:
 
     def settings_for(self, service: Service | None) -> Settings | None:
         """Return the settings that a service's variables and image choose, if it has some."""
+        loaded = self.loaded_of(service) if service is not None else None
+        if loaded is not None and loaded.decides:
+            named = self.settings_named(loaded.settings) or self.settings
+            return replace(named, loaded=loaded) if named is not None else None
         found = self._settings_for(service)
         if service is None or found is None:
             return found
@@ -357,6 +371,10 @@ class ProjectFiles:
             for one in service.mounts
         )
         return found if here or mounted else None
+
+    def loaded_of(self, service: Service) -> Loaded | None:
+        """Return what a service's configuration said when it was loaded."""
+        return self.loaded.get(service.name) if self.stacks[0] is service.stack else None
 
     def _settings_for(self, service: Service | None) -> Settings | None:
         name = ""
@@ -378,6 +396,11 @@ class ProjectFiles:
             path for path in self.paths if "/migrations/" in "/" + path and path.endswith(".py")
         ]
         return graph.django(wanted, {path: self.read(path) or "" for path in wanted})
+
+    def app_label(self, folder: str) -> str:
+        """Return how Django calls the app in a folder."""
+        config = self.read(f"{folder}/apps.py") or ""
+        return graph.label_of(folder, self.app_migrations.get(folder, []), config)
 
     @cached_property
     def alembics(self) -> tuple[alembicfiles.Alembic, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidegate.reading.project import branches
+
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
 
 
@@ -19,6 +21,7 @@ class Command:
     `case`, `for`, `loop`, `until`, `function NAME`, `condition` (it is asked, not just run), `&`
     (in the background), `(` (a subshell). `after_failure` is the command behind its `||`.
     `errexit` says whether a failure here ends the script; `then` is the operator behind it.
+    `given` are the comparisons of variables with words under which it runs.
     """
 
     words: tuple[str, ...]
@@ -34,6 +37,7 @@ class Command:
     start: int = 0
     end: int = 0
     heredoc: str = ""
+    given: tuple[branches.Given, ...] = ()
 
     @property
     def name(self) -> str:
@@ -88,6 +92,7 @@ class Script:
                 yield replace(
                     inner,
                     inside=one.inside + inner.inside,
+                    given=one.given + inner.given,
                     errexit=(inner.errexit or one.errexit) and not one.after_failure,
                     after_failure=inner.after_failure or one.after_failure,
                 )
@@ -123,6 +128,7 @@ class _Walk:
         self.errexit, self.pipefail = errexit, False
         self.commands: list[Command] = []
         self.functions: dict[str, tuple[Command, ...]] = {}
+        self.given: tuple[branches.Given, ...] = ()
 
     def children(self, node: Any, inside: tuple[str, ...]) -> None:
         kids = node.children
@@ -168,6 +174,7 @@ class _Walk:
                 pipefail=self.pipefail,
                 start=node.start_byte,
                 end=node.end_byte,
+                given=self.given,
             )
         )
 
@@ -242,14 +249,21 @@ class _Walk:
         self.functions.update(inner.functions)
 
     def on_if_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        asking = True
+        outer, asking = self.given, True
+        here = branches.compared(node)
+        passed = [here] if here is not None else []
         for kid in node.children:
             if kid.type == "then":
                 asking = False
             elif kid.type in ("elif_clause", "else_clause"):
+                self.given = (*outer, *(branches.negated(one) for one in passed))
                 self.visit(kid, inside)
-            elif kid.type not in ("if", "fi", ";"):
+                other = branches.compared(kid)
+                passed += [other] if other is not None else []
+            elif kid.type not in ("if", "elif", "fi", ";"):
+                self.given = outer if asking or here is None else (*outer, here)
                 self.visit(kid, (*inside, "condition" if asking else "if"))
+        self.given = outer
 
     on_elif_clause = on_if_statement
 
@@ -272,9 +286,16 @@ class _Walk:
     on_c_style_for_statement = on_for_statement
 
     def on_case_statement(self, node: Any, inside: tuple[str, ...]) -> None:
+        outer = self.given
+        passed: list[branches.Given] = []
         for kid in node.children:
             if kid.type == "case_item":
+                here = branches.matched(node, kid)
+                negations = tuple(branches.negated(one) for one in passed)
+                self.given = (*outer, here) if here is not None else (*outer, *negations)
+                passed += [here] if here is not None else []
                 self.children(kid, (*inside, "case"))
+        self.given = outer
 
     def on_subshell(self, node: Any, inside: tuple[str, ...]) -> None:
         self.children(node, (*inside, "("))

@@ -7,12 +7,14 @@ and mounts to the project's own files) and `sh -c` inside each other are one sto
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tidegate.model.finding import Place
-from tidegate.reading.project import shell, words
+from tidegate.reading.project import branches, shell, words
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.service import Service
 
@@ -84,7 +86,7 @@ Find = Callable[[str], tuple[str, str] | None]  # path in the container → proj
 def of(service: Service | None, image: Image | None, find: Find) -> Start:
     """Return the story of a service, or of an image by itself."""
     entry, command, entry_place, command_place, shell_form = _argv(service, image)
-    teller = _Teller(find, image.workdir if image else "/")
+    teller = _Teller(find, image.workdir if image else "/", _known(service, image))
     acts = tuple(
         teller.tell(
             (*entry, *command), command_place if not entry else entry_place, command, command_place
@@ -103,6 +105,20 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
         tuple(teller.scripts),
         known,
     )
+
+
+def _known(service: Service | None, image: Image | None) -> dict[str, str]:
+    """Return the variables whose values the files alone decide."""
+    out = dict(image.environ) if image is not None else {}
+    if service is None:
+        return out
+    if not service.all_env_files_there:
+        out = {}
+    for name, given in service.environment.items():
+        out.pop(name, None)
+        if given.value is not None and not given.unknown:
+            out[name] = given.value
+    return {name: value for name, value in out.items() if "$" not in value}
 
 
 def _argv(
@@ -151,8 +167,8 @@ def _with_main(acts: tuple[Act, ...]) -> tuple[Act, ...]:
 
 
 class _Teller:
-    def __init__(self, find: Find, workdir: str) -> None:
-        self.find, self.workdir = find, workdir
+    def __init__(self, find: Find, workdir: str, known: Mapping[str, str]) -> None:
+        self.find, self.workdir, self.known = find, workdir, known
         self.shells = 0
         self.scripts: list[ScriptUse] = []
 
@@ -248,12 +264,23 @@ class _Teller:
             parsed, Place(path), path, rest[1:], command, command_place, depth, ""
         )
 
+    def value(self, text: str, arguments: tuple[str, ...], name: str) -> str | None:
+        """Return what a variable of a script, or an argument, is; None where the script sets it."""
+        if name.isdigit():
+            moved = re.search(r"\bshift\b|\bset +--", text)
+            given = arguments[int(name) - 1 : int(name)] if int(name) and not moved else ()
+            return given[0] if given and "$" not in given[0] else None
+        changed = re.search(rf"\b{name}=|\b(read|source|\.|eval)\b[^\n]*\b{name}\b", text)
+        return None if changed else self.known.get(name)
+
     def commands(
         self, parsed: shell.Script, where: Place, script: str, arguments: tuple[str, ...],
         command: tuple[str, ...], command_place: Place, depth: int, through: str,
     ) -> Iterator[Act]:  # fmt: skip
         self.shells += 1
         for one in parsed.flat():
+            if not branches.possible(one.given, partial(self.value, parsed.text, arguments)):
+                continue
             line = one.line if script else where.line + one.line - 1
             place = Place(where.path, line)
             expanded = _with_arguments(one.bare.words, arguments)
