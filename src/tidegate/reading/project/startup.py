@@ -252,7 +252,7 @@ class _Teller:
     ) -> Iterator[Act]:  # fmt: skip
         path, text, target = found
         first = text.split("\n", 1)[0]
-        if "python" in first:
+        if first.startswith("#!") and "python" in first:
             yield Act(shell.Command(rest, place.line), place, path)
             return
         parsed = shell.parse(text)
