@@ -225,9 +225,7 @@ def test_the_published_schema_of_compose_accepts_the_files(name: str, tmp_path: 
     pytest.importorskip("check_jsonschema")
     root = targeted(name, tmp_path)
     argv = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run(
-        [*argv, *LINTED], cwd=root, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*argv, *LINTED], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

@@ -56,6 +56,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"write {right.name} in place of {host.host} in {host.name}",
                 (right.place,),
                 _mend(project, host, right) if len(brokers) == 1 else (),
+                printed=f"Error -2 connecting to {host.host}:{host.port or 6379}. Name or service not known.",
             )
 
 

@@ -87,6 +87,7 @@ def _one(project: ProjectFiles, image: Image, run: Run, command: Command) -> Ite
         edits.swap(image.path, text, line, f"{first} ", f"{fake} {first} ")
         if simple and not command.env
         else (),
+        printed=missing[0].refusal,
     )
 
 

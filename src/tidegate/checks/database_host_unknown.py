@@ -66,4 +66,5 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"write {right} in place of {host.host} in {host.name}",
                 (servers[0].place,),
                 mend,
+                printed=f'could not translate host name "{host.host}" to address: Name or service not known',
             )

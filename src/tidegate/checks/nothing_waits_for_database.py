@@ -86,6 +86,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             "or start with `tidegate boot -- COMMAND`, which waits",
             (act.place,),
             _mend(project, service, server),
+            printed=f'connection to server at "{server.name}" failed: Connection refused',
         )
 
 

@@ -62,6 +62,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"chmod +x {use.path} && git update-index --chmod=+x {use.path}",
                 (Place(use.path, 1, note="mode 644"),),
                 (Edit(use.path, executable=True),),
+                printed=f'exec: "{use.target}": permission denied',
             )
 
 

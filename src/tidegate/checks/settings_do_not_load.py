@@ -42,9 +42,10 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
         also = (service,) if service is not None and service != place else ()
         yield Problem(
             place,
-            f"{who} can't load {failure.what}: {failure.type}: {failure.text}",
+            f"{who} can't load {failure.what}.",
             _remedy(failure, who),
             also,
+            printed=f"{failure.type}: {failure.text}",
         )
 
 

@@ -48,15 +48,19 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 leaves,
                 f"The app {label} has {len(leaves)} last migrations",
                 f"python manage.py makemigrations --merge {label}",
+                "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph",
             )
     for one in project.alembics:
         heads = graph.alembic_heads(project.revisions(one))
         labelled = [head for head in heads if head.branches]
         if len(heads) > 1 and len(labelled) < len(heads) - 1 and not _upgrades_heads(project):
-            yield _problem(heads, f"Alembic has {len(heads)} heads", "alembic merge heads")
+            yield _problem(
+                heads, f"Alembic has {len(heads)} heads", "alembic merge heads",
+                "Multiple head revisions are present for given argument 'head'",
+            )  # fmt: skip
 
 
-def _problem(ends: list[Migration], what: str, command: str) -> Problem:
+def _problem(ends: list[Migration], what: str, command: str, printed: str) -> Problem:
     ends = sorted(ends, key=lambda one: one.path)
     more = f" and {len(ends) - SHOWN} more" if len(ends) > SHOWN else ""
     named = (", " if more else " and ").join(one.id for one in ends[:SHOWN])
@@ -65,6 +69,7 @@ def _problem(ends: list[Migration], what: str, command: str) -> Problem:
         f"{what}: {named}{more}. Nothing can be applied until they are joined.",
         command,
         tuple(Place(one.path, one.line) for one in ends[1:SHOWN]),
+        printed=printed,
     )
 
 

@@ -76,6 +76,7 @@ def _problem(project: ProjectFiles, service: Service, read: EnvRead) -> Problem:
         f"add it to the environment of {service.name}: {read.name}: ${{{read.name}}}",
         tuple(also),
         _mend(project, service, read.name),
+        printed=read.refusal,
     )
 
 

@@ -53,6 +53,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     Edit(use.path, 0, len(text), text.replace("\r\n", "\n")),
                     *_pinned(project, use.path),
                 ),
+                printed=f"exec {use.target}: no such file or directory",
             )
 
 

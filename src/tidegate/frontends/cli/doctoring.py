@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -91,7 +92,11 @@ def _report(
         print(f"tidegate  doctor  {live.why_not}", file=sys.stderr)
     closed = unread.needed(project)
     findings = story.report(project, found, extra, closed)
-    print(discovery.reporter(glob.format).render(findings, _colour(glob)))
+    if glob.format == "text":
+        shown = replace(findings, findings=story.for_people(findings.findings))
+        print(discovery.reporter("text").render(shown, _colour(glob)))
+    else:
+        print(discovery.reporter(glob.format).render(findings, _colour(glob)))
     for path, why in unread.aside(project).items():
         print(f"tidegate  doctor  {path} was passed over: {why}", file=sys.stderr)
     if closed:
