@@ -224,3 +224,18 @@ def test_versions_that_agree_are_quiet(tmp_path: Path) -> None:
 def test_without_compose_it_says_why(tmp_path: Path) -> None:
     """A project without a Compose file has nothing to ask about."""
     assert "no Compose file" in engine.gather(ProjectFiles(tmp_path)).why_not
+
+
+def test_what_never_started_is_named(tmp_path: Path) -> None:
+    """The engine's reason is told, since the log of such a container is empty."""
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    image: example/web:1\n")
+    why = (
+        "failed to create task for container: runc create failed: unable to start container "
+        'process: exec: "/app/run.sh": permission denied: unknown'
+    )
+    one = Container("web", "shop-web-1", "created", 127, 0, False, "", "", 0, "", error=why)
+    (found,) = story.examine(ProjectFiles(tmp_path), Live((one,)))
+    assert found.rule == "container-not-started"
+    assert 'could not start web: exec: "/app/run.sh": permission denied.' in found.finding.message
+    fine = Container("web", "shop-web-1", "running", 0, 0, False, "", "", 0, "", error=why)
+    assert story.examine(ProjectFiles(tmp_path), Live((fine,))) == []

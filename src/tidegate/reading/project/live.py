@@ -20,6 +20,7 @@ class Container:
     memory_limit: int
     log: str
     image: str = ""
+    error: str = ""  # why the engine could not start it
 
 
 @dataclass(frozen=True)

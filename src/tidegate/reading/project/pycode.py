@@ -31,7 +31,8 @@ class EnvRead:
         if self.via == "env":
             return f"ImproperlyConfigured: Set the {self.name} environment variable"
         if self.via == "config":
-            return f"UndefinedValueError: {self.name} not found. Declare it as envvar or define a default value."
+            advice = "Declare it as envvar or define a default value."
+            return f"UndefinedValueError: {self.name} not found. {advice}"
         return f"KeyError: '{self.name}'"
 
 

@@ -128,6 +128,7 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
         memory_limit=int(one["HostConfig"].get("Memory", 0)),
         log=logs.out + logs.err,
         image=str(one["Config"].get("Image", "")),
+        error=str(state.get("Error") or ""),
     )
 
 

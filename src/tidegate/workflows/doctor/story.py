@@ -15,8 +15,8 @@ from tidegate.reading.project.project import ProjectFiles
 
 # What stands for something of the project in a check's example.
 _NAMES = re.compile(
-    r"shop|/app\b|todo|users_|variant_|mail_|events_|\btotal\b|storages|cache:|\bdb:\d|line \d|2026|\b588\b"
-    r"""|"(database|db|word|localhost|app|curl)"|'(localhost|css/|pa')|deploy\.lock|of 131"""
+    r"shop|/app\b|todo|users_|variant_|mail_|events_|\btotal\b|storages|cache:|\bdb:\d|line \d|2026"
+    r"""|"(database|db|word|localhost|app|curl)"|'(localhost|css/|pa')|deploy\.lock|\b588\b"""
 )
 _ALLOW = re.compile(r"tidegate:\s*allow\s+([\w, -]+)")
 

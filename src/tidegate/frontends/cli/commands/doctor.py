@@ -94,6 +94,13 @@ def _options(root: str, argv: list[str]) -> Options:
         )
     if out.error == "-":
         out.error = sys.stdin.read()
+        if not out.error.strip():
+            out.error, out.live = "", True
+            print(
+                "tidegate  doctor  nothing came in: a container that never ran has no log, "
+                "so the engine is asked",
+                file=sys.stderr,
+            )
     return out
 
 
