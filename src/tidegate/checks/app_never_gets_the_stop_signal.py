@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, words
+from tidegate.reading.project.acts import Act, Start, shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import Act, Start, shown
 
 SEVERITY = "warning"
 ERRORS = (r"exited with code 137", r"Exited \(137\)", r"SIGKILL")
