@@ -14,7 +14,7 @@ from test_seal import APP, boot, imported, seal
 
 from support.gate import Database, Runner, Started, eventually
 from support.projects import SmallProject
-from tidegate.databases import pglocks, pgwire
+from tidegate.databases import pglocks, pglogin, pgwire
 
 Fresh = Callable[[str], Database]
 HOLDS = "select count(*) from pg_stat_activity where application_name like 'tidegate %'"
@@ -25,7 +25,7 @@ def held(database: Database) -> Iterator[pgwire.Connection]:
     """Hold the election as a process that migrates does."""
     params = pgwire.params_from_url(database.url, {})
     params.application_name = "tidegate elsewhere 4711"
-    wire = pgwire.connect(params, 5.0)
+    wire = pglogin.connect(params, 5.0)
     assert wire.query(f"SELECT {pglocks.TRY_LOCK}") == [("t",)]
     try:
         yield wire
@@ -213,8 +213,8 @@ def test_a_connection_hears_and_keeps_what_came_in_pieces(fresh: Fresh):
     host, port = params.hosts[0]
     slow = _Drip(host, int(port))
     params.hosts = [("127.0.0.1", slow.port)]
-    listener = pgwire.connect(params, 5.0)
-    teller = pgwire.connect(pgwire.params_from_url(database.url, {}), 5.0)
+    listener = pglogin.connect(params, 5.0)
+    teller = pglogin.connect(pgwire.params_from_url(database.url, {}), 5.0)
     try:
         listener.query("LISTEN tidegate")
         assert not listener.heard(0.05)

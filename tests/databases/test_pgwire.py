@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from support.postgres import PASSWORD, PgBouncer, Server, find_installations, free_port, give_away
+from tidegate.databases.pglogin import connect
 from tidegate.databases.pgwire import (
     BadUrl,
     Connection,
     PgError,
     TlsRefused,
     Unsupported,
-    connect,
     params_from_fields,
     params_from_url,
     quote_identifier,
@@ -583,7 +583,7 @@ def test_import_is_cheap():
     """Importing the client loads none of the modules that would double a start's cost."""
     costly = "socket ssl hashlib hmac base64 re enum dataclasses typing urllib json struct"
     code = (
-        "import sys; before = set(sys.modules); import tidegate.databases.pgwire;"
+        "import sys; before = set(sys.modules); import tidegate.databases.pglogin;"
         "print(*(set(sys.modules) - before))"
     )
     path = str(Path(__file__).parents[2] / "src")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.workflows.demo import Ended, Event, table, told
+from tidegate.workflows.demo.watching import Ended, Event, table, told
 
 SRC = Path(__file__).parents[2] / "src"
 DEMO = [sys.executable, "-m", "tidegate", "demo"]

@@ -28,7 +28,7 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
     outcome = Outcome()
     made: Any
     alias = project.sections()[0]
-    with project._config(alias) as config:
+    with project.configured(alias) as config:
         try:
             if answers.merge:
                 made = command.merge(config, "heads", answers.message or None)
@@ -86,7 +86,7 @@ def compare(project: AlembicProject, alias: str, answers: Answers, root: Path) -
     from alembic.autogenerate.api import produce_migrations
 
     from tidegate.authoring.alembic_hook import complete
-    from tidegate.frameworks import alembic as framework
+    from tidegate.frameworks.alembic.environment import run_env, script_of
 
     outcomes: list[Outcome] = []
 
@@ -102,8 +102,8 @@ def compare(project: AlembicProject, alias: str, answers: Answers, root: Path) -
         outcomes.append(complete(context, [script], answers, root))
         return []
 
-    with project._config(alias) as config:
-        framework._run_env(config, framework._script(config), look)
+    with project.configured(alias) as config:
+        run_env(config, script_of(config), look)
     return outcomes[-1]
 
 

@@ -125,11 +125,11 @@ class _Look:
         return f"no fast path for {fields['vendor']}"
 
     def _ask_postgresql(self, fields: dict[str, str]) -> str:
-        from tidegate.databases import pgwire
+        from tidegate.databases import pglogin, pgwire
 
         try:
             params = _params(fields, self.environ)
-            wire = pgwire.connect(params, PATIENCE)
+            wire = pglogin.connect(params, PATIENCE)
             if params.hosts[0][0][:1] == "/" and _is_temporary(wire):
                 return "the server only initialises its volume"
             version = wire.parameters.get("server_version", "")

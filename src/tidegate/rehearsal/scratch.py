@@ -37,13 +37,13 @@ class Scratch:
 
     def connect(self) -> Any:
         """Open a session of our own, speaking the protocol ourselves."""
-        from tidegate.databases import pgwire
+        from tidegate.databases import pglogin, pgwire
 
         params = pgwire.params_from_fields(
             self.host, self.port, self.user, self.password, self.name, {}, {}
         )
         params.application_name = "tidegate rehearsal"
-        return pgwire.connect(params, 10.0)
+        return pglogin.connect(params, 10.0)
 
 
 def keep_others_read_only() -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tidegate.contracts.framework import Applying
-from tidegate.frameworks import alembic as framework
 from tidegate.frameworks.alembic import AlembicProject
+from tidegate.frameworks.alembic.environment import run_env, script_of
+from tidegate.frameworks.alembic.listening import session_of
 from tidegate.model.connection import Connection
 from tidegate.rehearsal.release import Shape
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
@@ -79,8 +80,8 @@ class AlembicRehearsal:
         """Take revisions back, in the order given."""
         from alembic.runtime.migration import MigrationStep
 
-        with self.project._config(connection.alias) as config:
-            script = framework._script(config)
+        with self.project.configured(connection.alias) as config:
+            script = script_of(config)
 
             def downgrade(rev: Any, context: Any) -> Iterator[Any]:
                 for step in steps:
@@ -91,7 +92,7 @@ class AlembicRehearsal:
                     applying.finish()
 
             with self._traced(connection):
-                framework._run_env(config, script, downgrade, "base")
+                run_env(config, script, downgrade, "base")
 
     def shapes(self, connection: Connection, deployed: Sequence[str]) -> list[Shape]:
         """Alembic keeps no models: the schema itself, before the first step, says them."""
@@ -139,7 +140,7 @@ class AlembicRehearsal:
 
     def _hooks(self, connection: Connection) -> dict[str, Callable[..., Any]]:
         def around(context: Any, cursor: Any, sql: str, call: Callable[[], Any]) -> Any:
-            self._raw = framework._session(context.root_connection)
+            self._raw = session_of(context.root_connection)
             if self.tracer is None or not self.tracer.on:
                 return None  # SQLAlchemy goes on as always
             self.tracer.around(AppSession(self._raw, connection.vendor), sql, call)

@@ -40,10 +40,10 @@ def _host(host: str, port: int) -> str:
 
 
 def _probe(params: Params, hosts: str, timeout: float) -> str:
-    from tidegate.databases import pginit, pgstates, pgwire
+    from tidegate.databases import pginit, pglogin, pgstates, pgwire
 
     try:
-        connection = pgwire.connect(params, timeout)
+        connection = pglogin.connect(params, timeout)
         if params.hosts[0][0][:1] == "/" and pginit.is_temporary(connection.query):
             connection.close()
             raise Transient(pginit.REASON)

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidegate.databases import pgparams, pgwire
+from tidegate.databases import pglogin, pgparams, pgwire
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.process import Command, Result, run
-from tidegate.workflows.demo import ordinary_account
+from tidegate.workflows.demo.server import ordinary_account
 from tidegate.workflows.plan.programs import Programs, reachable
 
 USER = "tidegate"
@@ -63,7 +63,7 @@ class Server:
     def connect(self, database: str) -> pgwire.Connection:
         """Log in."""
         fields = (self.host, self.port, self.user, self.password, database)
-        return pgwire.connect(pgwire.params_from_fields(*fields, {}, {}), 10.0)
+        return pglogin.connect(pgwire.params_from_fields(*fields, {}, {}), 10.0)
 
     def client(self, program: str, *words: str, stdin: str | None = None) -> Result:
         """Run one of PostgreSQL's client programs on it."""

@@ -26,7 +26,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         wrong = argv[0] if argv else f"--format {glob.format}"
         report.error([f"demo does not take {wrong}", "  next: tidegate demo --help"], 2)
         return 2
-    from tidegate.workflows.demo import Screen, demo  # its imports cost every other verb 20 ms
+    from tidegate.workflows.demo import demo  # its imports cost every other verb 20 ms
+    from tidegate.workflows.demo.watching import Screen
 
     person = sys.stdout.isatty()
     colour = person and not (

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import CONNECT_LIMIT, Applying, StaticFiles
-from tidegate.errors import RefusedForGood, UsageProblem
+from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.errors import UsageProblem
+from tidegate.frameworks.django.running import (
+    call,
+    directed,
+    listening,
+    progress_of,
+    refuse_half_squash,
+    wrapper,
+)
+from tidegate.frameworks.django.undoing import undo_of
 from tidegate.model.connection import Connection, Secret
-from tidegate.model.sessions import AppSession, cutter
 from tidegate.model.step import Step
-from tidegate.model.undoing import Undo, loses
+from tidegate.model.undoing import Undo
 
 SETTINGS_LINE = re.compile(
     r"""environ(?:\.setdefault\(|\[)\s*["']DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*"""
@@ -178,11 +185,11 @@ class DjangoProject:
 
         app = get_commands()["migrate"]
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
-        database = _directed(connection, applying)
-        _refuse_half_squash(database)
-        command.migration_progress_callback = _progress(command, database, applying)
-        with _listening(database, applying), database.execute_wrapper(_watch(applying)):
-            _call(command, connection.alias, target, applying)
+        database = directed(connection, applying)
+        refuse_half_squash(database)
+        command.migration_progress_callback = progress_of(command, database, applying)
+        with listening(database, applying), database.execute_wrapper(wrapper(applying)):
+            call(command, connection.alias, target, applying)
 
     def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
         """Read the operations of each migration backwards."""
@@ -190,7 +197,7 @@ class DjangoProject:
         from django.db.migrations.loader import MigrationLoader
 
         loader = MigrationLoader(None)
-        return [_undo_of(step.id, loader) for step in steps]
+        return [undo_of(step.id, loader) for step in steps]
 
     def undo(
         self,
@@ -225,8 +232,8 @@ class DjangoProject:
         from django.db import transaction
         from django.db.migrations.recorder import MigrationRecorder
 
-        database = _directed(connection, applying)
-        with _listening(database, applying):
+        database = directed(connection, applying)
+        with listening(database, applying):
             recorder = MigrationRecorder(database)
             recorder.ensure_schema()
             with transaction.atomic(using=connection.alias):
@@ -262,89 +269,11 @@ class DjangoProject:
         app = get_commands()["collectstatic"]
         command = load_command_class(app, "collectstatic") if isinstance(app, str) else app
         if hasattr(command, "delete_file"):
-            command.delete_file = _replace_changed(command)
+            command.delete_file = replace_changed(command)
         out = StringIO()
         call_command(command, interactive=False, verbosity=1, stdout=out)
         lines = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
         return lines[-1].rstrip(".") if lines else "collected"
-
-
-def _undo_of(id: str, loader: Any) -> Undo:
-    """Say what the reverse of one migration's operations does."""
-    app, name = id.split(".", 1)
-    migration = loader.disk_migrations[app, name]
-    tables: list[str] = []
-    columns: list[tuple[str, str]] = []
-    hidden: list[str] = []
-    takes = tuple(_taken(migration.operations))
-    for operation in _database_operations(migration.operations):
-        kind = type(operation).__name__
-        if not operation.reversible:
-            return Undo(id, f"{kind} has no reverse: {operation.describe()}", takes=takes)
-        if kind == "CreateModel":
-            tables.append(_table(loader, app, name, operation.name))
-        elif kind == "AddField":
-            table, column = _column(loader, app, name, operation)
-            columns += [(table, column)] if column else []
-        elif kind == "RunSQL":
-            hidden += [text for text in _texts(operation.reverse_sql) if loses(text)]
-        elif kind == "RunPython" and operation.reverse_code is operation.noop:
-            continue
-        elif kind not in HARMLESS:
-            hidden.append(f"{kind}: {operation.describe()}")
-    return Undo(id, "", tuple(tables), tuple(columns), tuple(hidden), takes)
-
-
-def _taken(operations: Sequence[Any]) -> Iterator[str]:
-    """Say what applying these operations takes away, or may."""
-    for operation in _database_operations(operations):
-        kind = type(operation).__name__
-        if kind == "RunSQL":
-            yield from (text for text in _texts(operation.sql) if loses(text))
-        elif kind in ("DeleteModel", "RemoveField", "RunPython", "AlterField"):
-            yield f"{kind}: {operation.describe()}"
-
-
-HARMLESS = ("AddIndex", "RemoveIndex", "RenameIndex", "AddConstraint", "RemoveConstraint",
-            "AlterModelOptions", "AlterModelManagers", "AlterOrderWithRespectTo", "RenameField",
-            "RenameModel", "AlterModelTable", "AlterUniqueTogether", "AlterIndexTogether",
-            "RemoveField", "DeleteModel", "AlterModelTableComment", "AddIndexConcurrently",
-            "RemoveIndexConcurrently", "AddConstraintNotValid", "ValidateConstraint")  # fmt: skip
-
-
-def _database_operations(operations: Sequence[Any]) -> Iterator[Any]:
-    for operation in operations:
-        if type(operation).__name__ == "SeparateDatabaseAndState":
-            yield from _database_operations(operation.database_operations)
-        else:
-            yield operation
-
-
-def _model(loader: Any, app: str, name: str, model: str) -> Any:
-    """Return the model as it is after the migration."""
-    state = loader.project_state([(app, name)])
-    return state.apps.get_model(app, model)
-
-
-def _table(loader: Any, app: str, name: str, model: str) -> str:
-    try:
-        return str(_model(loader, app, name, model)._meta.db_table)
-    except Exception:  # a later operation of the same step renames or deletes it
-        return f"{app}_{model.lower()}"
-
-
-def _column(loader: Any, app: str, name: str, operation: Any) -> tuple[str, str]:
-    try:
-        meta = _model(loader, app, name, operation.model_name)._meta
-        return str(meta.db_table), str(meta.get_field(operation.name).column or "")
-    except Exception:
-        return f"{app}_{operation.model_name}", str(operation.name)
-
-
-def _texts(sql: Any) -> list[str]:
-    if isinstance(sql, str):
-        return [sql]
-    return [str(one[0] if isinstance(one, list | tuple) else one) for one in sql or ()]
 
 
 def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
@@ -398,122 +327,7 @@ def _name(need: Sequence[str], firsts: Mapping[str, str], disk: Mapping[Any, Any
     return f"{app}.{name}"
 
 
-def _directed(connection: Connection, applying: Applying) -> Any:
-    """Return Django's own connection of the alias, on the way that the election asks for."""
-    from django.db import connections
-
-    database = connections[connection.alias]
-    _redirect(database.settings_dict, applying.redirect)
-    if connection.vendor == "postgresql":
-        database.settings_dict["OPTIONS"].setdefault("connect_timeout", CONNECT_LIMIT)
-    return database
-
-
-@contextlib.contextmanager
-def _listening(database: Any, applying: Applying) -> Iterator[None]:
-    """Fence each session that Django opens meanwhile."""
-    from django.db.backends.signals import connection_created
-
-    def opened(sender: Any, connection: Any, **kwargs: Any) -> None:
-        if applying.opened and connection.alias == database.alias:
-            applying.opened(_runner(connection), cutter(connection.connection))
-
-    database.close()
-    connection_created.connect(opened, weak=False)
-    try:
-        yield
-    finally:
-        connection_created.disconnect(opened)
-        database.close()
-
-
-def _redirect(settings: dict[str, Any], redirect: Mapping[str, str]) -> None:
-    for key in ("host", "port", "user", "password", "name"):
-        if redirect.get(key):
-            settings[key.upper()] = redirect[key]
-
-
-def _runner(connection: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
-    def run(sql: str) -> Sequence[tuple[object, ...]]:
-        with connection.connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-    return run
-
-
-def _refuse_half_squash(database: Any) -> None:
-    """Refuse a squash of which a part is applied where the files of the rest are gone.
-
-    Django would leave out the squash and what it lacks, and go on behind it.
-    """
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.recorder import MigrationRecorder
-
-    loader = MigrationLoader(None, load=False)
-    loader.load_disk()
-    disk = loader.disk_migrations or {}
-    if not any(migration.replaces for migration in disk.values()):
-        return
-    applied = set(MigrationRecorder(database).applied_migrations())
-    for key, migration in disk.items():
-        olds = set(migration.replaces)
-        lost = sorted(olds - applied - disk.keys())
-        if lost and olds & applied and key not in applied:
-            raise UsageProblem(
-                f"{'.'.join(key)} replaces {'.'.join(lost[0])}, which this database lacks and the "
-                "code no longer has",
-                "Other steps that it replaces are applied, so the squash as a whole can't be. "
-                "Nothing was changed.",
-                "bring this database up to date with a release that still has the replaced files",
-            )
-
-
-def _progress(command: Any, database: Any, applying: Applying) -> Callable[..., None]:
-    """Listen to the executor as the command does, and let the command listen as well."""
-    original = command.migration_progress_callback
-
-    def progress(action: str, migration: Any = None, fake: bool = False) -> None:
-        if action in ("apply_start", "unapply_start"):
-            atomic = bool(migration.atomic and database.features.can_rollback_ddl)
-            applying.start(f"{migration.app_label}.{migration.name}", atomic)
-        elif action in ("apply_success", "unapply_success"):
-            applying.finish()
-        original(action, migration, fake)
-
-    return progress
-
-
-def _watch(applying: Applying) -> Callable[..., Any]:
-    def watch(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        session = AppSession(context["connection"].connection, context["connection"].vendor)
-        return applying.around(session, str(sql), lambda: execute(sql, params, many, context))
-
-    return watch
-
-
-def _call(command: Any, alias: str, target: str, applying: Applying) -> None:
-    from django.core.management import call_command
-    from django.core.management.base import CommandError
-    from django.db import NotSupportedError
-
-    args = target.split(".", 1) if target else []
-    quiet = StringIO()  # stdout belongs to results
-    try:
-        call_command(command, *args, database=alias, interactive=False, verbosity=1, stdout=quiet)
-    except CommandError as error:
-        raise UsageProblem(str(error), "Django's migrate refuses to begin.", "") from None
-    except NotSupportedError as error:
-        if applying.step:
-            raise
-        raise RefusedForGood(
-            f"Django refuses the server of {alias}: {error}",
-            "Each Django release works with certain versions of a server. Nothing was applied.",
-            "upgrade the server, or keep the Django release that supports it",
-        ) from None
-
-
-def _replace_changed(command: Any) -> Callable[..., bool]:
+def replace_changed(command: Any) -> Callable[..., bool]:
     """Return a `delete_file` that keeps a target with the same bytes and replaces another."""
 
     def delete_file(path: str, prefixed_path: str, source_storage: Any) -> bool:
