@@ -97,7 +97,7 @@ def test_values_decide_what_the_files_leave_open(
     ]
     said = done.stdout + done.stderr
     assert "worker can't load the settings." in said
-    assert "\"predicts\": \"KeyError: 'DB_PASSWORD'\"" in said
+    assert '"predicts": "KeyError: \'DB_PASSWORD\'"' in said
     assert "give DB_PASSWORD to worker" in said
     assert not [word for word in ("hunter22", "keeper", "words-of-the-key") if word in said]
     assert docker("compose", "-p", project_name, "ps", "--all", "--quiet", cwd=tmp_path) == ""
