@@ -239,3 +239,20 @@ def test_what_never_started_is_named(tmp_path: Path) -> None:
     assert 'could not start web: exec: "/app/run.sh": permission denied.' in found.finding.message
     fine = Container("web", "shop-web-1", "running", 0, 0, False, "", "", 0, "", error=why)
     assert story.examine(ProjectFiles(tmp_path), Live((fine,))) == []
+
+
+def test_a_refused_password_is_one_finding_at_its_server(tmp_path: Path) -> None:
+    """The app's log and the server's say the same; the mend has the server's and the user's names."""
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  web:\n    image: example/web:1\n  db:\n    image: postgres:16\n"
+        "    environment:\n      POSTGRES_USER: shop\n      POSTGRES_PASSWORD: b\n"
+    )
+    log = 'FATAL:  password authentication failed for user "shop"'
+    logs = tuple(
+        Container(name, f"shop-{name}-1", "running", 0, 0, False, "", "", 0, log)
+        for name in ("web", "db")
+    )
+    (found,) = story.examine(ProjectFiles(tmp_path), Live(logs))
+    assert (found.rule, found.problem.place.line) == ("volume-keeps-first-password", 8)
+    assert "db refuses the password of shop (log of web and db)" in found.finding.message
+    assert "docker compose exec db psql -U shop -d postgres" in found.finding.remedy
