@@ -256,3 +256,14 @@ def test_a_refused_password_is_one_finding_at_its_server(tmp_path: Path) -> None
     assert (found.rule, found.problem.place.line) == ("volume-keeps-first-password", 8)
     assert "db refuses the password of shop (log of web and db)" in found.finding.message
     assert "docker compose exec db psql -U shop -d postgres" in found.finding.remedy
+
+
+@pytest.mark.parametrize(("up_for", "named"), [(2.0, True), (3600.0, False)])
+def test_a_loop_is_seen_between_two_restarts(up_for: float, named: bool, tmp_path: Path) -> None:
+    """A container that was started again a moment ago, for the third time, does not just run."""
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    image: example/web:1\n")
+    one = Container(
+        "web", "shop-web-1", "running", 0, 4, False, "", "", 0, "KeyError: 'A'", up_for=up_for
+    )
+    found = story.examine(ProjectFiles(tmp_path), Live((one,)))
+    assert [each.rule for each in found] == (["container-keeps-restarting"] if named else [])

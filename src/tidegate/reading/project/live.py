@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -21,6 +22,7 @@ class Container:
     log: str
     image: str = ""
     error: str = ""  # why the engine could not start it
+    up_for: float = math.inf  # seconds since its last start
 
 
 @dataclass(frozen=True)
