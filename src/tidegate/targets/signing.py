@@ -15,7 +15,15 @@ from tidegate.model.command import Command
 from tidegate.process import revision
 
 ORIGIN = "TIDEGATE_ORIGIN"
-WRITING = ("migrate", "apply", "rollback", "adopt", "backup", "restore")  # verbs that the ledger records
+# Verbs that the ledger records.
+WRITING = ("migrate", "apply", "rollback", "adopt", "backup", "restore")
+    "migrate",
+    "apply",
+    "rollback",
+    "adopt",
+    "backup",
+    "restore",
+)  # verbs that the ledger records
 
 
 def writes(words: Sequence[str]) -> bool:

@@ -127,7 +127,7 @@ def through(target: Target, tell: Teller) -> Making:
 
 def here(root: Path, tell: Teller, environ: Mapping[str, str]) -> Making:
     """Return how commands run without containers: in the project's own virtual environment."""
-    return Making(root, tell, python=_python(root, environ), environ=environ)
+    return Making(root, tell, python=own_python(root, environ), environ=environ)
 
 
 def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
@@ -251,7 +251,8 @@ def remove(paths: Sequence[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _python(root: Path, environ: Mapping[str, str]) -> str:
+def own_python(root: Path, environ: Mapping[str, str]) -> str:
+    """Return the Python of the active or the project's own virtual environment, else the PATH's."""
     places = [root / name for name in (".venv", "venv", "env")]
     if environ.get("VIRTUAL_ENV"):
         places.insert(0, Path(environ["VIRTUAL_ENV"]))
