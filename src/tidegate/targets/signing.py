@@ -17,13 +17,6 @@ from tidegate.process import revision
 ORIGIN = "TIDEGATE_ORIGIN"
 # Verbs that the ledger records.
 WRITING = ("migrate", "apply", "rollback", "adopt", "backup", "restore")
-    "migrate",
-    "apply",
-    "rollback",
-    "adopt",
-    "backup",
-    "restore",
-)  # verbs that the ledger records
 
 
 def writes(words: Sequence[str]) -> bool:
