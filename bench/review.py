@@ -9,6 +9,7 @@ for each label the share that was named, and the findings on harmless files.
 
 --zdm names the program of the linter zdm (PyPI), which is then run at its defaults in the same
 folders: its CPU seconds, and for each label the files on which it says anything at all.
+Other linters need a project and a database: bench/peers.py, on what --keep has left.
 """
 
 from __future__ import annotations
@@ -417,6 +418,7 @@ def main(argv: list[str]) -> int:
     root = Path(keep or tempfile.mkdtemp(prefix="tidegate-review-"))
     try:
         labels = write(history(files, seed), root)
+        (root / "labels.json").write_text(json.dumps(labels))  # for bench/peers.py
         for name in ("django", "alembic"):
             measure(root / name, labels)
             if zdm:

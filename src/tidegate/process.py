@@ -41,6 +41,7 @@ def run(
     line: Callable[[str], None] | None = None,
     apart: bool = False,
     keep: bool = True,
+    exact: bool = False,
 ) -> Result:
     """Run `command` to its end and return how it ended; never raises for what the command did.
 
@@ -48,6 +49,8 @@ def run(
     drained side by side, so neither can block the other). A command that runs out of time is
     terminated, then killed. `apart` keeps a Ctrl-C at the terminal from the command: it reaches us
     alone, and we decide how the command ends. Without `keep` the output goes to `line` alone.
+    `exact` leaves stdout as it is: what is read by a program would break where a password is a
+    word of it.
     """
     try:
         child = subprocess.Popen(
@@ -96,9 +99,8 @@ def run(
         reader.join(5)
     out, err = ("".join(kept[name]) for name in ("out", "err"))
     code = None if why else child.returncode
-    return Result(
-        command, code, redacted(out, command.secrets), redacted(err, command.secrets), why
-    )
+    out = out if exact else redacted(out, command.secrets)
+    return Result(command, code, out, redacted(err, command.secrets), why)
 
 
 def attached(command: Command) -> Result:
@@ -146,10 +148,13 @@ def _end(child: subprocess.Popen[Any]) -> None:
 class Talk:
     """A command that is spoken with, line by line; its stderr goes to `heard`.
 
-    Use it as a context manager: at the end the command is asked to stop, then made to.
+    Use it as a context manager: at the end the command is asked to stop, then made to. `apart` as
+    for `run`.
     """
 
-    def __init__(self, command: Command, heard: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, command: Command, heard: Callable[[str], None] | None = None, apart: bool = False
+    ) -> None:
         self.command = command
         self.why = ""
         self.errors: list[str] = []
@@ -164,6 +169,7 @@ class Talk:
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
+                **(_apart() if apart else {}),
             )
         except OSError as error:
             self._child, self.why = None, error.strerror or str(error)

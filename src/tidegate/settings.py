@@ -76,6 +76,14 @@ SETTINGS = (
         choices=("auto", "always", "never"),
         older=("AUTO_BACKUP", "always", "never"),
     ),
+    Setting(
+        "look",
+        "auto",
+        "how migrate looks at the pending steps first: reads them, and asks for a word before data "
+        "is lost; rehearses them as plan does; or not; auto: reads where somebody can answer",
+        choices=("auto", "read", "rehearse", "never"),
+    ),
+    Setting("forms", "", "a plan made with --online, whose forms its steps run in", kind="word"),
     Setting("wait_for", "", "a service to wait for, as a URL; may be given again", kind="list"),
     Setting("timeout", "60", "seconds until which everything has to be ready", kind="seconds"),
     Setting(

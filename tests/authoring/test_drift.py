@@ -70,6 +70,16 @@ def test_a_database_that_was_changed_by_hand(
     ]
 
 
+def test_how_grave_drift_is(project: Project, servers: Callable[[str], Any]) -> None:
+    """`--fail-on` and the settings' severities decide, as for every finding."""
+    one = project("django", "sqlite", MODELS)
+    one.models(MODELS + "    paid = models.BooleanField(default=False)\n")
+    one.write("pyproject.toml", '[tool.tidegate.check.rules]\nmodels-without-migration = "info"\n')
+    assert len(drift(one, servers, code=0)) == 1
+    assert len(drift(one, servers, "--fail-on", "info", code=1)) == 1
+    assert "use one of" in one.tidegate("check", "--drift", "--fail-on", "grave", code=2).err
+
+
 def test_sqlite_and_django(project: Project, servers: Callable[[str], Any]) -> None:
     """Both kinds of drift at once, without a server."""
     one = project("django", "sqlite", MODELS)

@@ -59,7 +59,10 @@ def test_a_check_is_complete(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", FILE_CHECKS)
 def test_a_finding_says_what_to_do(rule: str, tmp_path: Path) -> None:
-    """The message ends as a sentence, and there is a remedy."""
-    (one,) = story.examine(written(tmp_path, FILE_CHECKS[rule].BAD))
+    """The message ends as a sentence, there is a remedy, and the error by which `--error` finds it."""
+    check: Any = FILE_CHECKS[rule]
+    (one,) = story.examine(written(tmp_path, check.BAD))
+    assert one.predicts or check.WHEN.startswith(("never", "now"))
+    assert any(re.search(each, one.problem.printed or check.PRINTED) for each in check.ERRORS)
     assert one.finding.message.endswith(".")
     assert one.finding.remedy

@@ -164,6 +164,13 @@ def test_secrets_do_not_show_in_a_diff(tmp_path: Path) -> None:
     assert (tmp_path / ".env").read_text() == "POSTGRES_PASSWORD='pa$word'\n"
 
 
+def test_a_reference_with_a_message_is_no_secret() -> None:
+    """`${NAME:?message}` stays readable, and a default in the same place does not."""
+    line = "  URL: postgresql://u:${DB_PASSWORD:?set it in .env}@db/shop"
+    assert mending.masked(line) == line
+    assert "hunter2" not in mending.masked("  PASSWORD: ${DB_PASSWORD:-hunter2}")
+
+
 def test_windows_newlines_stay(tmp_path: Path) -> None:
     """A Compose file with CR LF keeps them on every line, the new ones too."""
     check: Any = FILE_CHECKS["healthcheck-shorter-than-migration"]

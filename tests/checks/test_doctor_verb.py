@@ -37,6 +37,7 @@ def test_a_finding_names_both_places(bad: Path) -> None:
     assert done.returncode == 1
     assert "error  database-host-unknown  compose.yaml:5" in done.stdout
     assert "also compose.yaml:6" in done.stdout
+    assert 'prints: could not translate host name "database" to address' in done.stdout
     assert "next: write db in place of database in DATABASE_URL" in done.stdout
     assert done.stdout.rstrip().endswith(
         "1 error in 2 files; tidegate doctor --fix can mend 1 of them"
@@ -171,3 +172,35 @@ def test_without_the_extra_it_says_so(bad: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "pip install 'tidegate[doctor]'" in done.stderr
+
+
+def test_the_worst_comes_first_and_the_same_once(bad: Path) -> None:
+    """A finding that two Compose files share is one paragraph, and stands above a lesser one."""
+    text = (bad / "compose.yaml").read_text()
+    file = (bad / "Dockerfile").read_text()
+    (bad / "Dockerfile").write_text(file.replace('["gunicorn", "shop.wsgi"]', "gunicorn shop.wsgi"))
+    (bad / "compose.prod.yaml").write_text(text)
+    said = doctor(bad).stdout
+    assert said.startswith("error  database-host-unknown  compose.prod.yaml:5\n")
+    assert said.count("database-host-unknown") == 1
+    assert "  also compose.yaml:5  the same\n" in said
+    assert said.index("error  ") < said.index("warning  ")
+    found = json.loads(doctor(bad, before=("--format", "json")).stdout)["findings"]
+    assert [one["rule"] for one in found].count("database-host-unknown") == 2
+    assert "at the first connection" in [one.get("when") for one in found]
+
+
+def test_an_empty_log_asks_the_engine(bad: Path) -> None:
+    """A container that never ran has no log: that is said, and the project is looked at."""
+    done = doctor(bad, "--error", "-", stdin="\n")
+    assert "a container that never ran has no log" in done.stderr
+    assert "database-host-unknown" in done.stdout
+
+
+def test_a_name_in_an_env_file_is_mended(tmp_path: Path) -> None:
+    """The host is corrected where it stands, also outside of the Compose file."""
+    compose = "services:\n  web:\n    build: .\n    env_file: .env.dev\n  db:\n    image: postgres:16\n    environment:\n      POSTGRES_PASSWORD: shop\n"
+    tree = {**BAD, "compose.yaml": compose, ".env.dev": "SQL_HOST=database\nSQL_PORT=5432\n"}
+    written(tmp_path, tree)
+    assert doctor(tmp_path, "--fix", "--yes").returncode == 0
+    assert (tmp_path / ".env.dev").read_text() == "SQL_HOST=db\nSQL_PORT=5432\n"

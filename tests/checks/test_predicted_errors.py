@@ -47,6 +47,13 @@ with create_engine(config.get_main_option("sqlalchemy.url"), poolclass=pool.Null
 """
 INI = "[alembic]\nscript_location = migrations\n"
 REVISION = 'revision = "1"\ndown_revision = None\n\n\ndef upgrade():\n    pass\n'
+WSGI = """import os
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "site_.settings"
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+"""
 HEALTHY = '    healthcheck:\n      test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "postgres"]\n      interval: 1s\n      retries: 60\n'
 
 
@@ -300,7 +307,7 @@ CASES = (
         "probe-host-not-allowed",
         {
             "Dockerfile": APP + 'CMD ["gunicorn", "wsgi:application", "--bind=0.0.0.0:8000"]\n',
-            "wsgi.py": 'import os\n\nos.environ["DJANGO_SETTINGS_MODULE"] = "site_.settings"\nfrom django.core.wsgi import get_wsgi_application\n\napplication = get_wsgi_application()\n',
+            "wsgi.py": WSGI,
             "manage.py": MANAGE,
             "site_/settings.py": 'SECRET_KEY = "x"\nDEBUG = False\nALLOWED_HOSTS = ["shop.example.org"]\nMIDDLEWARE = ["django.middleware.common.CommonMiddleware"]\nROOT_URLCONF = "site_.urls"\nLOGGING = {"version": 1, "disable_existing_loggers": False, "handlers": {"c": {"class": "logging.StreamHandler"}}, "root": {"handlers": ["c"]}}\n',
             "site_/urls.py": "urlpatterns = []\n",
@@ -359,6 +366,70 @@ CASES = (
             + "    environment:\n      DATABASE_URL: postgresql+psycopg://postgres:shop@db/postgres\n    depends_on: {db: {condition: service_healthy}}\n    deploy:\n      replicas: 3\n"
             + DB
             + HEALTHY,
+        },
+    ),
+    Case(
+        "bind-source-missing",
+        {
+            "compose.yaml": "services:\n  proxy:\n    image: nginx:alpine\n    volumes:\n      - ./nginx.conf:/etc/nginx/nginx.conf:ro\n"
+        },
+    ),
+    Case(
+        "failed-migration-is-ignored",
+        {
+            "Dockerfile": APP + 'ENTRYPOINT ["sh", "/app/run.sh"]\n',
+            "run.sh": "python manage.py migrate\nexec gunicorn wsgi\n",
+            "wsgi.py": WSGI + "\nfrom todo.models import Item\n\nItem.objects.count()\n",
+            "manage.py": MANAGE,
+            "site_/settings.py": SETTINGS + 'INSTALLED_APPS = ["todo"]\n',
+            "todo/__init__.py": "",
+            "todo/models.py": MODELS,
+            "todo/migrations/__init__.py": "",
+            "todo/migrations/0001_initial.py": NODE.format("")
+            + '    operations = [migrations.RunSQL("CREATE TABEL todo_item (id int)")]\n',
+            "compose.yaml": WEB,
+        },
+    ),
+    Case(
+        "manifest-never-collected",
+        {
+            "Dockerfile": APP + 'CMD ["gunicorn", "wsgi"]\n',
+            "wsgi.py": WSGI
+            + "\nfrom django.templatetags.static import static\n\nstatic('css/app.css')\n",
+            "manage.py": MANAGE,
+            "site_/settings.py": SETTINGS
+            + 'INSTALLED_APPS = ["django.contrib.staticfiles"]\nSTATIC_URL = "static/"\nSTATIC_ROOT = "/srv/static"\nSTORAGES = {\n    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},\n}\n',
+            "compose.yaml": WEB,
+        },
+    ),
+    Case(
+        "probe-redirected-to-https",
+        {
+            "Dockerfile": APP + 'CMD ["gunicorn", "wsgi:application", "--bind=0.0.0.0:8000"]\n',
+            "wsgi.py": WSGI,
+            "manage.py": MANAGE,
+            "site_/settings.py": SETTINGS
+            + 'MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]\nSECURE_SSL_REDIRECT = True\nROOT_URLCONF = "site_.urls"\n',
+            "site_/urls.py": "urlpatterns = []\n",
+            "compose.yaml": WEB
+            + '    healthcheck:\n      test: ["CMD", "python", "-c", "import urllib.request as r; r.urlopen(\'http://localhost:8000/\')"]\n      interval: 1s\n',
+        },
+    ),
+    Case(
+        "healthcheck-shorter-than-migration",
+        {
+            "Dockerfile": APP
+            + 'CMD ["sh", "-c", "python manage.py migrate && exec gunicorn wsgi --bind=0.0.0.0:8000"]\n',
+            "wsgi.py": WSGI,
+            "manage.py": MANAGE,
+            "site_/settings.py": SETTINGS + 'INSTALLED_APPS = ["todo"]\n',
+            "todo/__init__.py": "",
+            "todo/models.py": "",
+            "todo/migrations/__init__.py": "",
+            "todo/migrations/0001_initial.py": NODE.format("")
+            + "    operations = [migrations.RunPython(lambda apps, editor: __import__('time').sleep(30))]\n",
+            "compose.yaml": WEB
+            + '    healthcheck:\n      test: ["CMD", "python", "-c", "import urllib.request as r; r.urlopen(\'http://localhost:8000/\')"]\n      interval: 1s\n      retries: 2\n  proxy:\n    image: nginx:alpine\n    depends_on: {web: {condition: service_healthy}}\n',
         },
     ),
 )

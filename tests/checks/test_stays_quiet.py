@@ -26,7 +26,22 @@ CELERY = {
     "shop/celery.py": 'from celery import Celery\n\napp = Celery("shop")\n',
 }
 
+NODE = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = [{}]\n"
+SQUASH = NODE.format("") + '    replaces = [("shop", "0001_initial"), ("shop", "0002_price")]\n'
+
 QUIET: dict[str, Tree] = {
+    "an app with a label of its own": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "home/apps.py": 'class HomeConfig(AppConfig):\n    name = "home"\n    label = "front_home"\n', "home/migrations/0001_initial.py": NODE.format(""), "home/migrations/0002_a.py": NODE.format('("front_home", "0001_initial")')},
+    "a label that only the migrations say": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "home/migrations/0001_initial.py": NODE.format(""), "home/migrations/0002_a.py": NODE.format('("front", "0001_initial")'), "home/migrations/0003_b.py": NODE.format('("front", "0002_a")')},
+    "a squashed migration that others follow by its old names": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "shop/migrations/0001_squashed.py": SQUASH, "shop/migrations/0003_stock.py": NODE.format('("shop", "0002_price")')},
+    "a client in the database's image": {"compose.yaml": "services:\n  create:\n    image: postgres:16\n    command: bash -c 'psql -h db -c \"CREATE DATABASE grafana\"'\n"},
+    "a variable behind a flag": {"compose.yaml": "services:\n  db:\n    image: mysql:8\n    environment:\n      MYSQL_ROOT_PASSWORD: $MYSQL_PASSWORD\n    healthcheck:\n      test: mysql -uroot -p$MYSQL_PASSWORD -e 'select 1'\n"},
+    "manage.py reads a file that the image has": {**DJANGO, "manage.py": MANAGE + "import dotenv\ndotenv.load_dotenv()\n", "site/settings.py": 'import os\n\nSECRET_KEY = os.environ["SECRET_KEY"]\n', "Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . .\nCOPY config/build.env .env\nRUN python manage.py collectstatic\n", ".dockerignore": ".env\n"},
+    "Alpine's sh becomes its last command": {"Dockerfile": "FROM python:3.12-alpine\nCOPY . /app\n", "compose.yaml": BUILT + '    command: sh -c "uwsgi --ini uwsgi.ini"\n'},
+    "a reloader in front of the worker": {"Dockerfile": SCRIPTED, "start.sh": "set -e\nwatchmedo \\\n    auto-restart -- \\\n    celery -A shop worker\n", "compose.yaml": BUILT},
+    "a worker that goes its own way": {"Dockerfile": SCRIPTED, "start.sh": "set -e\ncelery -A shop worker --detach\ntail -f celery.log\n", "compose.yaml": BUILT},
+    "a volume that another service hands over": {"Dockerfile": COPIED + 'RUN useradd app\nUSER app\nCMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: ['media:/srv/media']\n  prepare:\n    image: busybox:1\n    command: chown -R 1000 /srv/media\n    volumes: ['media:/srv/media']\nvolumes: {media: {}}\n"},
+    "a folder that the base image knows": {"Dockerfile": "FROM example/base:1\nUSER 0\nCOPY . ${HOME_OF_APP}/src\nRUN chown -R app:app ${HOME_OF_APP}\nUSER 1000\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: ['media:/srv/app/media']\nvolumes: {media: {}}\n"},
+    "a role that is another service's": {"Dockerfile": COPIED + 'ENV ROLE=web\nENTRYPOINT ["sh", "/app/run.sh"]\n', "run.sh": 'set -e\nif [ "$ROLE" = web ]; then\n  exec gunicorn site.wsgi\nelif [ "$ROLE" = "worker" ]; then\n  celery -A site worker\nelse\n  celery -A site beat\nfi\n', "compose.yaml": BUILT},
     "bash -c becomes its last command": {"Dockerfile": COPIED + 'CMD ["bash", "-c", "python warm.py && gunicorn site.wsgi"]\n', "compose.yaml": BUILT},
     "tini signals the whole group": {"Dockerfile": COPIED + 'ENTRYPOINT ["tini", "-g", "--", "sh", "/app/run.sh"]\n', "run.sh": "set -e\ngunicorn site.wsgi\n", "compose.yaml": BUILT},
     "dumb-init signals the whole group": {"Dockerfile": COPIED + 'ENTRYPOINT ["dumb-init", "--", "sh", "/app/run.sh"]\n', "run.sh": "set -e\ngunicorn site.wsgi\n", "compose.yaml": BUILT},
@@ -36,7 +51,7 @@ QUIET: dict[str, Tree] = {
     "the entrypoint waits with a command of the project": {"Dockerfile": SCRIPTED, "start.sh": "set -e\npython manage.py wait_for_db\n" + MIGRATE, "compose.yaml": SHORT},
     "the migration itself is tried again": {"Dockerfile": SCRIPTED, "start.sh": "set -e\nuntil python manage.py migrate; do sleep 1; done\nexec gunicorn site.wsgi\n", "compose.yaml": SHORT},
     "a one-shot waits for the database": {"Dockerfile": DOCKERFILE, "compose.yaml": "services:\n  migrate:\n    build: .\n    command: python manage.py migrate\n    depends_on: {db: {condition: service_healthy}}\n  web:\n    build: .\n    depends_on: {migrate: {condition: service_completed_successfully}}\n" + DB},
-    "only the web branch migrates": {"Dockerfile": COPIED + 'ENTRYPOINT ["sh", "/app/run.sh"]\n', "run.sh": "set -e\ncase \"$1\" in\n  web) python manage.py migrate; exec gunicorn site.wsgi ;;\n  worker) exec celery -A site worker ;;\nesac\n", "compose.yaml": "services:\n  web:\n    build: .\n    command: web\n  worker:\n    build: .\n    command: worker\n    depends_on: {web: {condition: service_started}}\n"},
+    "only the web branch migrates": {"Dockerfile": COPIED + 'ENTRYPOINT ["sh", "/app/run.sh"]\n', "run.sh": "set -e\ncase \"$1\" in\n  web) python manage.py migrate; exec gunicorn site.wsgi ;;\n  worker) exec celery -A site worker ;;\nesac\n", "compose.yaml": "services:\n  web:\n    build: .\n    command: web\n    healthcheck: {test: test -f /ready}\n  worker:\n    build: .\n    command: worker\n    depends_on: {web: {condition: service_healthy}}\n"},
     "flock lets one through": {"Dockerfile": SCRIPTED, "start.sh": "set -e\nflock /shared/lock python manage.py migrate\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT + "    scale: 3\n"},
     "set -e in the shebang": {"Dockerfile": COPIED + 'RUN chmod +x run.sh\nENTRYPOINT ["/app/run.sh"]\n', "run.sh": "#!/bin/sh -e\n" + MIGRATE, "compose.yaml": BUILT},
     "a failure is looked at": {"Dockerfile": SCRIPTED, "start.sh": "python manage.py migrate || { echo failed; exit 1; }\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT},

@@ -5,17 +5,19 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from support.gate import Runner
-from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, exited
+from support.gate import Runner, eventually
+from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
 
 Make = Callable[..., Stack]
 OWNER = 12345
+CODE = 'migrations.AddField("Customer", "code", models.IntegerField(null=True))'
 EMAIL = "    email = models.EmailField(default='')\n"
 
 
@@ -64,16 +66,13 @@ def test_history_through_the_container(running: Stack) -> None:
 
 
 def test_plan_against_a_service(running: Stack, tmp_path: Path) -> None:
-    """`plan --against db` reads the service's own database from here, with the project's login."""
+    """`plan --against db` reads the service's own database from the project's network."""
     out = tmp_path / "plan.json"
-    env = {"POSTGRES_HOST": "db", "POSTGRES_PASSWORD": PASSWORD, "XDG_CACHE_HOME": str(tmp_path)}
-    done = running.start("plan", "--against", "db", "-o", str(out), env=env).end(240)
-    assert done.code == 0, done.said
+    done = exited(running, ["plan", "--against", "db", "-o", str(out)], 0)
     assert "nothing is pending" in done.out
     assert f"{out} is written; there is nothing in it to apply" in done.err
     assert json.loads(out.read_text())["level"]["applied"] > len(running.applied())
-    wrong = running.start("plan", "--against", "dp", env=env).end(60)
-    assert wrong.code == 2
+    wrong = exited(running, ["plan", "--against", "dp"], 2)
     assert "The services are: db, web" in wrong.err
 
 
@@ -109,7 +108,8 @@ def test_superuser_without_a_terminal(running: Stack) -> None:
 
 
 def test_make_writes_into_the_hosts_tree(running: Stack) -> None:
-    """The file belongs to the owner of the tree, its SQL is shown; it is refused while behind."""
+    """The file belongs to the owner of the tree, its SQL is shown; a database that is behind is
+    no hindrance to Django, and is named."""
     before = set(running.folder.rglob("__pycache__"))
     said = exited(running, ["make", "-m", "x"], 1).err
     assert "there is nothing to make" in said and "Models that were seen:" in said
@@ -125,9 +125,9 @@ def test_make_writes_into_the_hosts_tree(running: Stack) -> None:
     if os.geteuid() == 0:
         assert (path.stat().st_uid, path.stat().st_gid) == (OWNER, OWNER)
     assert set(running.folder.rglob("__pycache__")) == before
-    done = exited(running, ["make", "-m", "more"], 6)
-    assert "database default is behind" in done.err
-    assert "tidegate migrate" in done.err
+    done = exited(running, ["make", "-m", "more"], 1)
+    assert "default: behind (pending: shop.0002_add_the_email)" in done.err
+    assert "there is nothing to make" in done.err
 
 
 def test_migrate_alone_restarts_nothing(running: Stack) -> None:
@@ -168,6 +168,49 @@ def test_local_works_without_the_engine(running: Stack) -> None:
     done = running.tidegate("status", "--local", env={"DOCKER_HOST": "unix:///nowhere.sock"})
     assert done.code == 0, done.said
     assert "sqlite" in done.out
+
+
+def test_plan_and_apply_without_the_projects_packages(running: Stack, tmp_path: Path) -> None:
+    """Steps that are in the host's tree alone are rehearsed on the database's own image, named by
+    their path on the host; what loses data needs a person's word, and is applied with it."""
+    out = tmp_path / "plan.json"
+    folder = running.folder / "shop/migrations"
+    last = max(one.stem for one in folder.glob("0*.py"))
+    running.migration("0008_code", CODE, last)
+    running.migration("0009_drop", 'migrations.RemoveField("Customer", "name")', "0008_code")
+    done = exited(running, ["plan", "--fail-on", "never", "-o", str(out)], 0)
+    plan = json.loads(out.read_text())
+    assert plan["steps"][-1]["path"] == "shop/migrations/0009_drop.py"
+    assert plan["rehearsal"]["engine"].startswith("PostgreSQL 15"), done.said
+    assert (plan["rehearsal"]["roundtrip"], plan["where"]) == ("same", "shop@db:5432/shop")
+    assert out.stat().st_uid == os.geteuid()
+    name = plan["plan"]
+    assert name in exited(running, ["apply", str(out)], 6).err
+    words = ("apply", str(out), "--approve", name)
+    agent = running.start(*words, env={"TIDEGATE_AGENT": "robot"}).end(120)
+    assert agent.code == 6
+    assert "needs a person's word" in agent.err
+    assert "steps are applied" in exited(running, words, 0).err
+    assert _beside(running) == []
+
+
+def test_a_killed_plan_leaves_no_container(running: Stack) -> None:
+    """After a kill -9 the scratch server and the process end by themselves."""
+    running.migration("0010_code", CODE, "0009_drop")
+    started = running.start("plan", "--fail-on", "never")
+    eventually(lambda: _beside(running), 120, "the scratch server's container")
+    started.kill()
+    eventually(lambda: not _beside(running), 60, "the end of what was left")
+    (running.folder / "shop/migrations/0010_code.py").unlink()
+
+
+def _beside(stack: Stack) -> list[str]:
+    """The scratch servers and one-off containers of the project."""
+    labelled = f"label=com.docker.compose.project={stack.name}"
+    once = docker("ps", "-aq", "--filter", labelled, "--filter",
+                  "label=com.docker.compose.oneoff=True")  # fmt: skip
+    named = docker("ps", "-aq", "--filter", f"name={stack.name}-tidegate-scratch")
+    return [*named.split(), *once.split()]
 
 
 def test_make_with_alembic_on_sqlite_in_a_volume(stack: Make) -> None:
@@ -264,3 +307,25 @@ def downgrade():
     op.drop_table("cook")
 ''',
 }
+
+
+def test_make_watch_and_squash(running: Stack) -> None:
+    """In the app's container as well: a saved model is a column of the running database; the one
+    migration that is left belongs to the owner of the tree."""
+    env = {"POSTGRES_PASSWORD": PASSWORD}
+    before = set((running.folder / "shop/migrations").glob("0*.py"))
+    text = (running.folder / "shop/models.py").read_text()
+    watch = running.start("make", "--watch", "--squash", "-m", "the age", env=env)
+    watch.until("agree", 150)
+    running.write({"shop/models.py": text + "    age = models.IntegerField(default=0)\n"})
+    watch.until("applied  ", 100)
+    watch.signal(signal.SIGINT)
+    done = watch.end(150)
+    assert done.code == 0, done.said
+    (path,) = set((running.folder / "shop/migrations").glob("0*.py")) - before
+    assert path.name.endswith("_the_age.py") and "AddField" in path.read_text()
+    if os.geteuid() == 0:
+        assert path.stat().st_uid == OWNER
+    last = "select name from django_migrations where app = 'shop' order by id desc limit 1"
+    done = exited(running, ["run", "db", "--", "psql", "-U", "shop", "-Atc", last], 0)
+    assert done.out == f"{path.stem}\n"

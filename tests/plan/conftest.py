@@ -42,7 +42,12 @@ def plan(tidegate: Runner, servers: Callable[[str], Any], tmp_path: Path) -> Cal
     def run(project: SmallProject, url: str = FAR, *flags: str, **more: Any) -> Planned:
         path = tmp_path / "plan.json"
         scratch = [] if more.pop("embedded", False) else ["--scratch", servers("newest").url()]
-        env = {"DATABASE_URL": url, "XDG_CACHE_HOME": str(tmp_path / "cache"), **more}
+        env = {
+            "DATABASE_URL": url,
+            "TIDEGATE_LOCAL": "1",
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            **more,
+        }
         ended = tidegate("plan", "-o", str(path), *scratch, *flags, cwd=project.root, env=env,
                          timeout=90)  # fmt: skip
         return Planned(ended, path)

@@ -128,6 +128,22 @@ def test_a_change_that_is_noticed_half_way(make_project: Make, deployed: Any, pl
     planned = plan(project, database.url, "--online")
     assert "may notice half way" in planned.step(drops)["online_why"]
     assert planned.step(parted)["online"] == []
+    assert "p is partitioned" in planned.step(parted)["online_why"]
+
+
+def test_a_partitioned_table(make_project: Make, deployed: Any, plan: Any, apply: Any) -> None:
+    """NOT NULL and a CHECK of a partitioned table have their forms, and end in the same schema."""
+    project = make_project("alembic")
+    database = deployed(project)
+    database.rows("CREATE TABLE p (id integer) PARTITION BY RANGE (id)")
+    database.rows("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)")
+    step = project.add("ALTER TABLE p ALTER COLUMN id SET NOT NULL",
+                       "ALTER TABLE p ADD CONSTRAINT small CHECK (id < 9)")  # fmt: skip
+    planned = plan(project, database.url, "--online")
+    assert len(planned.step(step)["online"]) == 2, planned.step(step)["online_why"]
+    done = apply(planned, project, database)
+    assert done.code == 0, done.said
+    assert "online: ALTER TABLE p VALIDATE CONSTRAINT small" in done.err
 
 
 def test_forms_are_part_of_the_plan(

@@ -117,6 +117,60 @@ def test_a_column_is_dropped_in_two_releases(
         run(folder, (server, name + "_back"), back=True)
 
 
+def test_a_type_changes_in_two_releases(
+    folder: Folder, database: tuple[Server, str], tmp_path: Path
+) -> None:
+    """Between the two the copy follows what is written; at the end it has the column's place, and
+    all can be taken back."""
+    django = folder.framework == "django"
+    order = staged.TABLES[folder.framework][1]
+    named = "type:Order.total=BigIntegerField(null=True)" if django else "type:orders.total=bigint"
+    tree = Tree(str(tmp_path))
+    expanded = making.expand(tree, "", named)
+    tree.write()
+    run(folder, database)
+    server, name = database
+    server.sql(f"UPDATE {order} SET total = 4711 WHERE id = 1", dbname=name)
+    same = f"SELECT count(*) FROM {order} WHERE total = total_new_type"
+    assert server.sql(same, name) == "40"
+    tree = Tree(str(tmp_path))
+    ended = making.contract(tree, "", named)
+    tree.write()
+    for paths in (expanded, ended):
+        found = review(str(tmp_path), [str(tmp_path / one) for one in paths], environ=OFF).findings
+        assert [one.rule for one in found if one.severity == "error"] == []
+    end, kind = f"{name}_end", f"SELECT pg_typeof(max(total)), sum(total) FROM {order}"
+    server.sql(f"CREATE DATABASE {end} STRATEGY file_copy")
+    run(folder, (server, end))
+    assert server.sql(kind, end) == "bigint|8200"
+    server.sql(f"CREATE DATABASE {name}_back STRATEGY file_copy")
+    run(folder, (server, f"{name}_back"), back=True)
+    assert server.sql(kind, f"{name}_back") == "integer|8200"
+    with pytest.raises(UsageProblem, match=r"already|changes more than the type"):
+        making.expand(Tree(str(tmp_path)), "", named.replace("(null=True)", "()"))
+
+
+def test_a_column_becomes_unique(
+    folder: Folder, database: tuple[Server, str], tmp_path: Path
+) -> None:
+    """Its index is built while the table is in use; what is made holds, without a contract."""
+    django = folder.framework == "django"
+    order = staged.TABLES[folder.framework][1]
+    named = "unique:Order.reference" if django else "unique:orders.reference"
+    tree = Tree(str(tmp_path))
+    paths = making.expand(tree, "", named)
+    tree.write()
+    assert len(paths) == 2
+    found = review(str(tmp_path), [str(tmp_path / one) for one in paths], environ=OFF).findings
+    assert [one.rule for one in found if one.severity == "error"] == []
+    run(folder, database)
+    server, name = database
+    with pytest.raises(RuntimeError, match=f"{order}_reference_unique"):
+        server.sql(f"UPDATE {order} SET reference = 'R1' WHERE id < 3", dbname=name)
+    with pytest.raises(UsageProblem, match="has no contract"):
+        making.contract(Tree(str(tmp_path)), "", named)
+
+
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
@@ -124,6 +178,9 @@ def test_a_column_is_dropped_in_two_releases(
         ("drop:nothing.reference", "make no column nothing.reference"),
         ("rename:orders.id=number", "the database counts up"),
         ("drop:orders.note", "there is nothing to expand"),
+        ("type:orders.total", "is not a change"),
+        ("type:orders.total=integer", "is integer already"),
+        ("unique:orders.id", "is unique already"),
     ],
 )
 def test_what_can_t_be_expanded_is_refused(tmp_path: Path, said: str, answer: str) -> None:

@@ -151,6 +151,10 @@ def _django_database(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.removeprefix("sqlite:///")}
     parts = urlsplit(url)
+    if url.startswith("mysql"):
+        socket = parts.query.removeprefix("unix_socket=")
+        return {"ENGINE": "django.db.backends.mysql", "NAME": parts.path.lstrip("/"),
+                "HOST": socket, "PORT": "", "USER": "root", "PASSWORD": ""}  # fmt: skip
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),

@@ -1,10 +1,12 @@
 """The stack of `tidegate init --target swarm` on a real swarm: it runs, and goes back.
 
-Only where the engine is a swarm's manager already: becoming one is not for a test to decide.
+Where the engine is a swarm's manager already, and where TIDEGATE_TEST_SWARM says that it may become
+one for the time of the test: that is for whoever owns the engine to decide.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -28,13 +30,30 @@ def docker(*argv: str, cwd: Path | None = None, stdin: str = "", tag: str = "1")
 
 
 @pytest.fixture
-def stack(tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Path, str]]:  # noqa: F811
+def manager() -> Iterator[None]:
+    """An engine that manages a swarm; one that was made for the test is left again."""
+    state = docker("info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}")
+    if state == "active true":
+        yield
+        return
+    if state != "inactive false" or not os.environ.get("TIDEGATE_TEST_SWARM"):
+        pytest.skip("the engine manages no swarm; TIDEGATE_TEST_SWARM=1 lets the test make one")
+    own = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    said = docker(
+        "swarm", "init", "--advertise-addr", own, "--listen-addr", f"{own}:2377",
+        "--data-path-port", "4792",
+    )  # fmt: skip
+    if "is now a manager" not in said:
+        pytest.skip(f"this engine can't make a swarm: {said}")
+    try:
+        yield
+    finally:
+        docker("swarm", "leave", "--force")
+
+
+@pytest.fixture
+def stack(manager: None, tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Path, str]]:  # noqa: F811
     """A deployed stack: its name, the project's folder, and the image's name."""
-    if (
-        docker("info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}")
-        != "active true"
-    ):
-        pytest.skip("the engine is no swarm manager")
     root = bare("taskboard", tmp_path)
     (root / ".python-version").write_text("3.11\n")
     assert init(root, "--yes", "--target", "swarm").returncode == 0
@@ -46,8 +65,9 @@ def stack(tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Path, str]]:  # n
     text = text.replace("registry.example.com/taskboard", image).replace(
         "name: taskboard_", f"name: {name}_"
     )
-    text = text.replace("postgres:17", "postgres:15").replace("monitor: 60s", "monitor: 10s")
-    text = text.replace("stop_grace_period: 120s", "stop_grace_period: 5s")
+    text = text.replace("postgres:17", "postgres:15").replace("monitor: 60s", "monitor: 3s")
+    text = re.sub("stop_grace_period: .*", "stop_grace_period: 5s", text)
+    text = re.sub(r"interval: \d+s", "interval: 1s", text).replace("delay: 5s", "delay: 1s")
     # Not every kernel has what a swarm's own addresses need, and a port of the host may be taken.
     text = text.replace("    deploy:\n", "    deploy:\n      endpoint_mode: dnsrr\n")
     text = re.sub(r"    # A swarm listens.*\n    ports:.*\n.*\n", "", text)
@@ -63,9 +83,10 @@ def stack(tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Path, str]]:  # n
         yield name, root, image
     finally:
         docker("stack", "rm", name)
-        until(
-            lambda: not docker("ps", "-aq", "--filter", f"label=com.docker.stack.namespace={name}")
-        )
+        of_stack = ("--filter", f"label=com.docker.stack.namespace={name}")
+        until(lambda: not docker("ps", "-q", *of_stack))
+        for task in docker("ps", "-aq", *of_stack).split():
+            docker("rm", "--force", task)
         for secret in made:
             docker("secret", "rm", secret.replace("taskboard", name, 1))
         for volume in docker("volume", "ls", "-q", "--filter", f"name={name}").split():

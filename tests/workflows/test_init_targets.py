@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -213,3 +214,51 @@ def test_the_compose_files_pass_with_every_target(tmp_path: Path) -> None:
     argv = ["docker", "compose", "--profile", "*", "config", "--quiet"]
     done = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+LINTED = ("compose.yaml", "compose.dev.yaml", "stack.yaml")
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_published_schema_of_compose_accepts_the_files(name: str, tmp_path: Path) -> None:
+    """Compose files and the stack are valid by the Compose specification."""
+    pytest.importorskip("check_jsonschema")
+    root = targeted(name, tmp_path)
+    argv = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*argv, *LINTED], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="session")
+def dclint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The linter of Compose files, installed where npm can."""
+    there = shutil.which("dclint")
+    if there or not shutil.which("npm"):
+        return there or pytest.skip("neither dclint nor npm is installed")
+    folder = tmp_path_factory.mktemp("dclint")
+    argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "dclint@3.1.0"]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm did not install dclint within a minute")
+    if done.returncode:
+        pytest.skip(f"npm can't install dclint: {done.stderr[-200:]}")
+    return str(folder / "node_modules" / ".bin" / "dclint")
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_compose_linter_finds_no_error(name: str, dclint: str, tmp_path: Path) -> None:
+    """Its rules of meaning hold; the order of keys and services follows the reader instead."""
+    root = targeted(name, tmp_path)
+    argv = [dclint, "--formatter", "json", *LINTED]
+    done = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=False)
+    said = [
+        (one["rule"], one["line"], one["type"])
+        for file in json.loads(done.stdout)
+        for one in file["messages"]
+    ]
+    assert [one for one in said if one[2] == "error"] == []
+    assert {one[0] for one in said} <= {
+        "service-keys-order", "services-alphabetical-order", "top-level-properties-order",
+        "require-project-name-field", "require-quotes-in-ports",
+    }  # fmt: skip

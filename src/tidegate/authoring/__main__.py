@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.authoring.job import Answers, Outcome
+from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
 
 
@@ -21,7 +22,7 @@ def main() -> int:
     sys.argv = sys.argv[:1]
     found: dict[str, Any]
     try:
-        found = _do(job).as_dict()
+        found = _do(job)
     except TidegateError as error:
         found = Outcome(error={"what": error.what, "meaning": error.meaning, "next": error.next,
                                "code": str(error.exit_code)}).as_dict()  # fmt: skip
@@ -39,14 +40,31 @@ def main() -> int:
     return 0
 
 
-def _do(job: dict[str, Any]) -> Outcome:
+def _do(job: dict[str, Any]) -> dict[str, Any]:
     from tidegate import discovery
-    from tidegate.frameworks.alembic import AlembicProject
 
     root = Path(job.get("root") or os.getcwd()).resolve()
     project = discovery.find_project(root, os.environ, job.get("framework", ""))
+    if job.get("do") == "where":
+        from tidegate.authoring import whereabouts
+
+        return {"error": {}, **whereabouts.look(project)}
+    if job.get("do") == "record":
+        from tidegate.authoring import folding
+
+        return folding.record(job, root)
+    return _author(project, job, root).as_dict()
+
+
+def _author(project: Project, job: dict[str, Any], root: Path) -> Outcome:
+    from tidegate.frameworks.alembic import AlembicProject
+
     answers = Answers.from_dict(job)
     if isinstance(project, AlembicProject):
+        if job.get("scratch"):
+            from tidegate.authoring import folding
+
+            return folding.author(project, answers, root)
         from tidegate.authoring import with_alembic
 
         return with_alembic.make(project, answers, root)

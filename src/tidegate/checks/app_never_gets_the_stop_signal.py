@@ -3,7 +3,7 @@
 `docker stop` signals process 1. A shell that waits for its child does not pass the signal on: after ten seconds the app is killed in the middle of its requests, jobs and statements.
 Write `exec` before the last command; the shell then becomes the app.
 An init program in front (`init: true`, tini) does not help, as it signals the shell alone; `tini -g` and dumb-init signal the whole group.
-It is silent for development servers, for `bash -c`, which does that exec by itself, and where a trap is set.
+It is silent for development servers, for `bash -c` and Alpine's `sh -c`, which do that exec by themselves, and where a trap is set.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, words
+from tidegate.reading.project.acts import Act, Start, shown
 from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import Act, Start, shown
 
 SEVERITY = "warning"
 ERRORS = (r"exited with code 137", r"Exited \(137\)", r"SIGKILL")
@@ -46,6 +47,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         for main in start.acts:
             if not _stays_behind(main) or _copes(start, main):
                 continue
+            if _execs_by_itself(project.image(service), start, main):
+                continue
             said = shown(main.words[:2])
             yield Problem(
                 main.place,
@@ -63,6 +66,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 def _stays_behind(main: Act) -> bool:
     if not (words.serves(main.words) or words.is_worker(main.words)):
         return False
+    if {"--detach", "-D", "--daemon", "--daemonize", "multi"} & set(main.words):
+        return False  # it goes its own way; what stays is something else
     return bool(main.through_shell) and not main.command.replaces
 
 
@@ -74,7 +79,7 @@ def _copes(start: Start, main: Act) -> bool:
         "honcho",
     ):
         return True
-    if main.through_shell == "bash" and main is start.acts[-1] and main.command.always:
+    if any(set(_DEVELOPMENT) & set(one) for one in _as_written(start, main)):
         return True
     first = [words.name_of(word) for word in start.argv[:4]]
     if (
@@ -89,6 +94,20 @@ def _copes(start: Start, main: Act) -> bool:
         or "&" in main.command.inside
         or "loop" in main.command.inside
     )
+
+
+def _execs_by_itself(image: Image | None, start: Start, main: Act) -> bool:
+    """Whether the shell becomes its last command: bash and busybox do for -c, dash does not."""
+    busybox = image is None or "alpine" in image.base or "busybox" in image.base
+    shells = ("bash", "sh", "ash") if busybox else ("bash",)
+    return main.through_shell in shells and main is start.acts[-1] and main.command.always
+
+
+def _as_written(start: Start, main: Act) -> Iterable[list[str]]:
+    """Yield the command with the wrappers that it stands behind, such as watchmedo."""
+    for use in start.scripts:
+        if use.path == main.script:
+            yield use.parsed.text[main.command.start : main.command.end].split()
 
 
 def _exec_form(main: Act) -> str:

@@ -56,10 +56,14 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"write {right.name} in place of {host.host} in {host.name}",
                 (right.place,),
                 _mend(project, host, right) if len(brokers) == 1 else (),
+                printed=f"Error -2 connecting to {host.host}:{host.port or 6379}. Name or service not known.",
             )
 
 
 def _mend(project: ProjectFiles, host: Host, right: Service) -> tuple[Edit, ...]:
-    item = host.given.item if host.given is not None else None
-    text = project.read(item.path) if item is not None else None
-    return edits.within(item, text, host.host, right.name) if item and text else ()
+    text = project.read(host.place.path)
+    if host.given is None or text is None:
+        return ()
+    if host.given.item is not None:
+        return edits.within(host.given.item, text, host.host, right.name)
+    return edits.swap(host.place.path, text, host.place.line, host.host, right.name)

@@ -60,7 +60,7 @@ def _one(project: ProjectFiles, image: Image, run: Run, command: Command) -> Ite
     given = {**run.environ, **dict(command.env), **dict(_prefixed(command))}
     settings = _settings(project, given, command)
     ignored = command.after_failure and command.after_failure[0] in ("true", ":", "echo")
-    if settings is None or ignored or _reads_file(settings, image):
+    if settings is None or ignored or _reads_file(project, settings, image):
         return
     django = project.requirements.get("django")
     version = django.version if django is not None else ()
@@ -87,6 +87,7 @@ def _one(project: ProjectFiles, image: Image, run: Run, command: Command) -> Ite
         edits.swap(image.path, text, line, f"{first} ", f"{fake} {first} ")
         if simple and not command.env
         else (),
+        printed=missing[0].refusal,
     )
 
 
@@ -120,8 +121,11 @@ def _demanded(settings: Settings, old: bool) -> list[EnvRead]:
     return out
 
 
-def _reads_file(settings: Settings, image: Image) -> bool:
-    text = "\n".join(module.text for module in settings.modules)
-    return bool(
-        re.search(r"read_env|load_dotenv|decouple|dotenv", text)
-    ) and not image.ignore.ignores(".env")
+def _reads_file(project: ProjectFiles, settings: Settings, image: Image) -> bool:
+    """Whether manage.py or the settings read a .env file, and the image has one."""
+    texts = [*(module.text for module in settings.modules), project.read(project.manage) or ""]
+    there = not image.ignore.ignores(".env") or any(
+        copy.target.endswith("/.env") or (copy.into and copy.source.endswith(".env"))
+        for copy in image.copies
+    )
+    return there and bool(re.search(r"read_env|load_dotenv|decouple|dotenv", "\n".join(texts)))

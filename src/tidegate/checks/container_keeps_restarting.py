@@ -17,17 +17,20 @@ SEVERITY = "error"
 ERRORS = (r"Restarting \(\d+\)",)
 PRINTED = "Restarting (1) 2 seconds ago"
 WHEN = "in the list of containers"
+JUST = 30.0  # seconds: between two restarts a container looks as if it ran
 
 
 def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     """Yield containers in a loop of restarts."""
     for one in live.containers:
-        if one.state == "restarting" or (one.restarts >= 3 and one.state != "running"):
+        again = one.restarts >= 3 and (one.state != "running" or one.up_for < JUST)
+        if one.state == "restarting" or again:
             last = [line for line in one.log.splitlines() if line.strip()][-1:] or [
                 "it printed nothing"
             ]
+            ended = "" if one.state == "running" else f"ended with {one.exit_code} and "
             yield Problem(
                 place_in(project.services, one.service),
-                f"{one.service} ended with {one.exit_code} and was restarted {one.restarts} times: {masked(last[0])[:200]}",
+                f"{one.service} {ended}was restarted {one.restarts} times: {masked(last[0])[:200]}",
                 f"docker compose logs {one.service} | tidegate doctor --error -",
             )

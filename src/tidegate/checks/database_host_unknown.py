@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, facts, hosts
+from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
@@ -53,17 +54,20 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             if host.broker or host.host in known or not hosts.is_name(host.host):
                 continue
             right = servers[0].name
-            item = host.given.item if host.given is not None else None
-            text = project.read(item.path) if item is not None else None
-            mend = (
-                edits.within(item, text, host.host, right)
-                if item and text and len(servers) == 1
-                else ()
-            )
             yield Problem(
                 host.place,
                 f"{service.name} looks for its database at {host.host}, and no service has that name.",
                 f"write {right} in place of {host.host} in {host.name}",
                 (servers[0].place,),
-                mend,
+                _mend(project, host, right) if len(servers) == 1 else (),
+                printed=f'could not translate host name "{host.host}" to address: Name or service not known',
             )
+
+
+def _mend(project: ProjectFiles, host: hosts.Host, right: str) -> tuple[Edit, ...]:
+    text = project.read(host.place.path)
+    if host.given is None or text is None:
+        return ()
+    if host.given.item is not None:
+        return edits.within(host.given.item, text, host.host, right)
+    return edits.swap(host.place.path, text, host.place.line, host.host, right)

@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading.project import edits, words
+from tidegate.reading.project.acts import shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image, Run
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.shell import Command
-from tidegate.reading.project.startup import shown
 
 SEVERITY = "error"
 ERRORS = (

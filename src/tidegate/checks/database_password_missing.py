@@ -2,7 +2,7 @@
 
 On an empty volume the images of PostgreSQL, MySQL and MariaDB refuse to start without one.
 A password in `.env` alone does not reach the container: that file only fills in `${…}` of the Compose file.
-It is silent where a file gives it, where trust or a random password is asked for, and where an env_file is not there to be read.
+It is silent where a file gives it, where trust or a random password is asked for, where the command is no server's, and where an env_file is not there to be read.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if (
             service.build is not None
             or service.words("entrypoint") is not None
+            or not _serves(service)
             or service.stack.problems
         ):
             continue
@@ -69,6 +70,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             else (),
             _mend(project, service, name),
         )
+
+
+def _serves(service: Service) -> bool:
+    """Whether its command is the server's: another one, such as psql, makes no database."""
+    command = service.words("command") or ()
+    first = command[0].rpartition("/")[2] if command else ""
+    return not first or first.startswith("-") or first in ("postgres", "mysqld", "mariadbd")
 
 
 def _given(service: Service) -> bool:

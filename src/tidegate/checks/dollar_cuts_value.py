@@ -3,7 +3,7 @@
 Compose replaces `$NAME` in `.env` files and in its own files, by nothing where NAME is not set: a password such as `pa$word` arrives as `pa`.
 python-dotenv and django-environ leave the same line alone, so it works on a laptop and not in the container.
 Single quotes keep the dollar in a `.env` file, `$$` keeps it in a Compose file.
-It is silent for `${NAME}`, which is written on purpose, and for names that are set.
+It is silent for `${NAME}`, which is written on purpose, for a flag's value, and for names that are set or written on purpose elsewhere in the file.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield values of .env files and Compose files that lose a part at a dollar."""
     for stack in project.stacks:
         yield from _in_files(project, stack)
+        meant = {one.name for one in stack.unset if _alone(one)}
         for one in stack.unset:
             raw = one.item.raw
             if (
                 not one.required
+                and one.name not in meant
                 and re.search(r"\w\$" + one.name + r"(?!\w)", raw)
                 and _secret_like(one)
             ):
@@ -82,10 +84,15 @@ def _in_files(project: ProjectFiles, stack: Stack) -> Iterable[Problem]:
             )
 
 
+def _alone(one: Unset) -> bool:
+    """Whether it is the whole value, or in braces: then the name is a variable's elsewhere too."""
+    return one.item.raw.strip() == "$" + one.name or "${" + one.name in one.item.raw
+
+
 def _secret_like(one: Unset) -> bool:
-    """A lone variable inside a path or a URL is meant; a part of a word is not."""
+    """A lone variable inside a path or a URL, or behind a flag, is meant; part of a word is not."""
     return "${" + one.name not in one.item.raw and not re.search(
-        r"[/:@.-]\$" + one.name, one.item.raw
+        r"([/:@.-]|\s-\w)\$" + one.name, one.item.raw
     )
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, words
+from tidegate.reading.project.acts import Act, shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import Act, shown
 
 SEVERITY = "error"
 ERRORS = (

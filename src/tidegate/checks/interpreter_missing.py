@@ -57,4 +57,5 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 "begin it with #!/bin/sh, or install bash in the Dockerfile (apk add --no-cache bash)",
                 (Place(image.path, image.base_line),),
                 edits.swap(use.path, text, 1, first.strip(), "#!/bin/sh") if plain else (),
+                printed=f"exec {use.target}: no such file or directory",
             )

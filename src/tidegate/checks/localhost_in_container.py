@@ -59,7 +59,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 _remedy(host, right.name, service.name),
                 (right.place,),
                 _mend(project, host, right.name) if len(candidates) == 1 else (),
+                printed=_printed(host, right),
             )
+
+
+def _printed(host: hosts.Host, right: Service) -> str:
+    if host.broker:
+        return f"Error 111 connecting to {host.host}:{host.port or 6379}. Connection refused."
+    if facts.is_mysql(right):
+        return f"Can't connect to MySQL server on '{host.host}' (111)"
+    return f'connection to server at "{host.host}", port {host.port or 5432} failed: Connection refused'
 
 
 def _remedy(host: hosts.Host, right: str, service: str) -> str:

@@ -54,8 +54,10 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     moved = modules if isinstance(modules, dict) else {}
     for module in project.python:
         folder, name = posixpath.split(module.path)
-        label = posixpath.basename(folder)
-        if name != "models.py" or project.app_migrations.get(folder) or label in moved:
+        if name != "models.py" or project.app_migrations.get(folder):
+            continue
+        label = project.app_label(folder)
+        if label in moved:
             continue
         if isinstance(user, str) and user.partition(".")[0] == label:
             continue

@@ -62,6 +62,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"install it outside of {mount.target}, such as /usr/local/bin/{posixpath.basename(path)},\nor mount a folder that has it",
                 (Place(image.path, copy.instruction.line, note="installs it there"),),
                 _mend(project, image, path, copy),
+                printed=f'exec: "{path}": stat {path}: no such file or directory',
             )
 
 

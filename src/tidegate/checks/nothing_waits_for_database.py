@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, facts, words
+from tidegate.reading.project.acts import Act, shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
-from tidegate.reading.project.startup import Act, shown
 from tidegate.reading.project.tree import Item
 
 SEVERITY = "warning"
@@ -86,6 +86,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             "or start with `tidegate boot -- COMMAND`, which waits",
             (act.place,),
             _mend(project, service, server),
+            printed=f'connection to server at "{server.name}" failed: Connection refused',
         )
 
 

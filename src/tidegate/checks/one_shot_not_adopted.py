@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import facts
+from tidegate.reading.project.acts import shown
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import shown
 
 SEVERITY = "info"
 ERRORS = (r"container \S+ exited \(0\)",)

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, facts
+from tidegate.reading.project.acts import shown
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import shown
 
 SEVERITY = "error"
 ERRORS = (

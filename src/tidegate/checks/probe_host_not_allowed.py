@@ -61,6 +61,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             f"The health check of {service.name} asks for {host}, and ALLOWED_HOSTS is {said}: Django answers 400.",
             f"allow {host}, or send an allowed name in the Host header",
             (Place(found.path, found.line),),
+            printed=f"DisallowedHost: Invalid HTTP_HOST header. You may need to add '{host}' to ALLOWED_HOSTS.",
         )
 
 

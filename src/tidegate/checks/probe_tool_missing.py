@@ -56,6 +56,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"ask with Python: {_python(health)}\nor install {tool} in {image.path}",
                 (Place(image.path, image.base_line),),
                 _mend(project, image, health),
+                printed=f'exec: "{tool}": executable file not found in $PATH',
             )
 
 

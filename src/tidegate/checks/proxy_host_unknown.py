@@ -64,6 +64,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     "write the name of a service: " + ", ".join(right),
                     (service.place,),
                     edits.swap(path, text, one.line, one.host, right[0]) if len(right) == 1 else (),
+                    printed=f'nginx: [emerg] host not found in upstream "{one.host}"',
                 )
 
 

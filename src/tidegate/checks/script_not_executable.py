@@ -15,11 +15,11 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
+from tidegate.reading.project.acts import ScriptUse
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
-from tidegate.reading.project.startup import ScriptUse
 
 SEVERITY = "error"
 ERRORS = (
@@ -62,6 +62,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"chmod +x {use.path} && git update-index --chmod=+x {use.path}",
                 (Place(use.path, 1, note="mode 644"),),
                 (Edit(use.path, executable=True),),
+                printed=f'exec: "{use.target}": permission denied',
             )
 
 

@@ -43,4 +43,5 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 "let its first line be #!/bin/sh",
                 (use.place,),
                 (Edit(use.path, 0, begin if hidden else 0, new),),
+                printed=f"exec {use.target}: exec format error",
             )

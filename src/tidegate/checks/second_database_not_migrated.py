@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading.project import facts, words
+from tidegate.reading.project.acts import shown
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import shown
 
 SEVERITY = "warning"
 ERRORS = (

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import celeryfiles, facts
+from tidegate.reading.project.acts import Act
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
-from tidegate.reading.project.startup import Act
 
 SEVERITY = "warning"
 ERRORS = (

@@ -25,6 +25,7 @@ PRINTED = (
     "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph"
 )
 WHEN = "at every migrate"
+SHOWN = 4
 _NODE = "from django.db import migrations\n\n\nclass Migration(graph.Migration):\n    dependencies = [{}]\n"
 BAD = {
     "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "site.settings")\n',
@@ -40,28 +41,35 @@ AT = "shop/migrations/0002_price.py:5"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield apps and Alembic environments with more than one head."""
     for app, found in project.app_migrations.items():
-        leaves = graph.django_leaves(app, found)
+        label = project.app_label(app)
+        leaves = graph.django_leaves(label, found)
         if len(leaves) > 1:
-            label = app.rpartition("/")[2]
             yield _problem(
                 leaves,
                 f"The app {label} has {len(leaves)} last migrations",
                 f"python manage.py makemigrations --merge {label}",
+                "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph",
             )
     for one in project.alembics:
         heads = graph.alembic_heads(project.revisions(one))
         labelled = [head for head in heads if head.branches]
         if len(heads) > 1 and len(labelled) < len(heads) - 1 and not _upgrades_heads(project):
-            yield _problem(heads, f"Alembic has {len(heads)} heads", "alembic merge heads")
+            yield _problem(
+                heads, f"Alembic has {len(heads)} heads", "alembic merge heads",
+                "Multiple head revisions are present for given argument 'head'",
+            )  # fmt: skip
 
 
-def _problem(ends: list[Migration], what: str, command: str) -> Problem:
+def _problem(ends: list[Migration], what: str, command: str, printed: str) -> Problem:
     ends = sorted(ends, key=lambda one: one.path)
+    more = f" and {len(ends) - SHOWN} more" if len(ends) > SHOWN else ""
+    named = (", " if more else " and ").join(one.id for one in ends[:SHOWN])
     return Problem(
         Place(ends[0].path, ends[0].line),
-        f"{what}: {' and '.join(one.id for one in ends)}. Nothing can be applied until they are joined.",
+        f"{what}: {named}{more}. Nothing can be applied until they are joined.",
         command,
-        tuple(Place(one.path, one.line) for one in ends[1:]),
+        tuple(Place(one.path, one.line) for one in ends[1:SHOWN]),
+        printed=printed,
     )
 
 

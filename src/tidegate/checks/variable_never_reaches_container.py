@@ -48,7 +48,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             or not facts.loads_settings(project, service)
         ):
             continue
-        if _reads_files(settings):
+        if _reads_files(project, settings):
             continue
         known = facts.values(service, project)
         exported = " ".join(use.parsed.text for use in project.start(service).scripts)
@@ -76,12 +76,13 @@ def _problem(project: ProjectFiles, service: Service, read: EnvRead) -> Problem:
         f"add it to the environment of {service.name}: {read.name}: ${{{read.name}}}",
         tuple(also),
         _mend(project, service, read.name),
+        printed=read.refusal,
     )
 
 
-def _reads_files(settings: Settings) -> bool:
+def _reads_files(project: ProjectFiles, settings: Settings) -> bool:
     text = "\n".join(module.text for module in settings.modules)
-    return bool(
+    return "dotenv" in (project.read(project.manage) or "") or bool(
         re.search(
             r"read_env|load_dotenv|decouple|dotenv|read_envfile|/run/secrets|environ\.setdefault|environ\.update",
             text,

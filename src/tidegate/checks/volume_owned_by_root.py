@@ -18,6 +18,7 @@ from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image, Run
 from tidegate.reading.project.interpolation import interpolate
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (
@@ -56,6 +57,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         for mount in service.mounts:
             if mount.kind != "volume" or mount.read_only or _owned(image, mount.target, user):
                 continue
+            if _handed_over(project, service, mount.source):
+                continue
             yield Problem(
                 mount.item.place,
                 f"The volume at {mount.target} belongs to root, and {service.name} runs as {user}.",
@@ -63,6 +66,15 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 (Place(image.path, image.user_line, note=f"runs as {user}"),),
                 _mend(project, image, mount.target, user),
             )
+
+
+def _handed_over(project: ProjectFiles, service: Service, volume: str) -> bool:
+    """Whether another service of the stack changes the volume's owner."""
+    return any(
+        "chown" in " ".join((*(one.words("entrypoint") or ()), *(one.words("command") or ())))
+        and any(mount.source == volume for mount in one.mounts)
+        for one in project.siblings(service)
+    )
 
 
 def _owned(image: Image, target: str, user: str) -> bool:
@@ -100,6 +112,9 @@ def _owned_by(run: Run, text: str, target: str, exists: bool) -> bool:
     recursive = re.search(r"\b(chown|chmod)\b[^&;|]*-\w*R", text)
     for word in re.split(r"[\s;&|]+", text):
         path = _path(run, word, posixpath.basename(target))
+        unknown = re.match(r"""["']?\$\{?(\w+)""", word)
+        if recursive and unknown is not None and unknown[1] not in run.environ:
+            return True  # a folder that only its base image knows
         if makes and path == target:
             return True
         above = path not in ("", "/") and (target + "/").startswith(path + "/")

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
+from tidegate.reading.project.acts import ScriptUse
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.startup import ScriptUse
 
 SEVERITY = "error"
 ERRORS = (
@@ -53,6 +53,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     Edit(use.path, 0, len(text), text.replace("\r\n", "\n")),
                     *_pinned(project, use.path),
                 ),
+                printed=f"exec {use.target}: no such file or directory",
             )
 
 

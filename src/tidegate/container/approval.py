@@ -9,12 +9,13 @@ for an hour.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 
 from tidegate.container.origin import agent
 from tidegate.container.planned import Plan
-from tidegate.errors import PolicyRefused
+from tidegate.errors import PolicyRefused, UsageProblem
 
 HOLDS = 3600.0  # seconds
 
@@ -78,3 +79,23 @@ def spend(fingerprint: str, environ: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return False
     return 0 <= time.time() - written <= HOLDS
+
+
+def taken(argv: list[str], flag: str = "--approve") -> tuple[str, list[str]]:
+    """Take `--approve WORD`, or another such option, out of argv."""
+    for index, word in enumerate(argv):
+        name, equals, value = word.partition("=")
+        if name != flag:
+            continue
+        rest = argv[:index] + argv[index + 1 :]
+        if not equals:
+            if index >= len(rest):
+                raise UsageProblem(f"{flag} has no value", "", f"write {flag} VALUE")
+            value = rest.pop(index)
+        return value, rest
+    return "", argv
+
+
+def said(value: str) -> str:
+    """Return the word after `--approve`; `-` stands for a line of standard input."""
+    return sys.stdin.readline().strip() if value == "-" else value

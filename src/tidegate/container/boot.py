@@ -15,6 +15,7 @@ from typing import Any
 from tidegate.container import outlet, static
 from tidegate.container.applying import close_left_open, raise_level, wait_level
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.planned import forms_for
 from tidegate.container.raising import Raising, patiently
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
@@ -176,6 +177,8 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
         )
     if policy == "migrate":
         raising.gate.refuse_conflicts(alias)
+        steps = raising.gate.steps(alias)
+        raising.forms = forms_for(one.settings["forms"], steps) if verdict.pending else {}
         return raise_level(raising)
     if policy == "wait":
         one.report.stage("gate", alias, f"{_summed_up(verdict)}; waiting for the one who migrates")

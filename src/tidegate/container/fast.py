@@ -84,6 +84,7 @@ BOOT = (
     "when_ahead",
     "collectstatic",
     "backup",
+    "forms",
     "wait_for",
     "timeout",
     "lock_timeout",

@@ -9,10 +9,11 @@ from tidegate.container.aiming import aimed, backwards, goal_of
 from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot
 from tidegate.container.gate import Gate
-from tidegate.container.raising import Raising
+from tidegate.container.planned import forms_for
+from tidegate.container.raising import Check, Raising
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection
-from tidegate.model.level import in_order
+from tidegate.model.level import ancestors, in_order
 from tidegate.model.words import counted
 
 
@@ -48,8 +49,20 @@ def knowing(gate: Gate, target: str) -> list[Connection]:
     return chosen
 
 
-def raise_to(one: Boot, gate: Gate, connection: Connection, target: str) -> Migrated:
-    """Apply the pending steps of one database, up to `target`; never backwards."""
+def reached(gate: Gate, connection: Connection, target: str) -> frozenset[str]:
+    """Return the steps that a migration up to `target` comes by; all of them without one."""
+    steps = gate.steps(connection.alias)
+    goal = goal_of(steps, target) if target else ""
+    return ancestors(steps, [goal]) if goal else frozenset(step.id for step in steps)
+
+
+def raise_to(
+    one: Boot, gate: Gate, connection: Connection, target: str, check: Check | None = None
+) -> Migrated:
+    """Apply the pending steps of one database, up to `target`; never backwards.
+
+    `check` is asked by the winner of the election, before anything is applied.
+    """
     began = time.monotonic()
     verdict = gate.standing(connection)
     if target:
@@ -58,8 +71,9 @@ def raise_to(one: Boot, gate: Gate, connection: Connection, target: str) -> Migr
     if needed.to_do:
         gate.refuse_conflicts(connection.alias)
     raising = Raising(
-        gate, connection, one.settings, one.deadline, one.report, one.signals, target, again=True
-    )
+        gate, connection, one.settings, one.deadline, one.report, one.signals, target, again=True,
+        check=check, forms=forms_for(one.settings["forms"], gate.steps(connection.alias)),
+    )  # fmt: skip
     after = raise_level(raising) if needed.to_do else verdict
     fresh = [step.id for step in in_order(gate.steps(connection.alias))
              if step.id in after.applied - verdict.applied]  # fmt: skip

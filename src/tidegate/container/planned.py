@@ -78,6 +78,19 @@ def read(path: str) -> Plan:
     return plan
 
 
+def forms_for(path: str, steps: Sequence[Step]) -> Mapping[str, Mapping[str, list[list[str]]]]:
+    """Return the forms that a plan's file has for these very steps; none without a path.
+
+    A form was proved for the code that the plan was made of, so an edited step runs as it is.
+    """
+    if not path:
+        return {}
+    plan = read(path)
+    digests = {one.id: one.digest for one in steps}
+    return {id: forms for id, forms in plan.forms.items()
+            if plan.digests[id] and plan.digests[id] == digests.get(id)}  # fmt: skip
+
+
 def refuse_stale(
     plan: Plan, steps: Sequence[Step], connection: Connection, verdict: Verdict, session: Session
 ) -> None:

@@ -19,6 +19,7 @@ from tidegate.model.readiness import Transient
 
 LOCK_REFUSED = "55P03"
 SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
+Check = Callable[[Verdict, Session], None]
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Raising:
     plan: str = ""  # the fingerprint of the plan that is applied, for the ledger
     forms: Mapping[str, Mapping[str, list[list[str]]]] = field(default_factory=dict)
     """Other forms of statements, by step and by digest: what a plan was made with --online."""
-    check: Callable[[Verdict, Session], None] | None = None  # asked by the winner, before all
+    check: Check | None = None  # asked by the winner, before all
     again: bool = False
     """Whether steps that were rolled back may be applied again: a person asked for it."""
     command: str = ""  # what is started afterwards, if anything is

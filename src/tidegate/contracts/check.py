@@ -17,7 +17,8 @@ class Problem:
     """One thing that a check saw. `also` is the other side of the contradiction.
 
     `edits` is the smallest mend, where there is one that needs no decision of a person. An empty
-    `severity` means the check's own.
+    `severity` means the check's own. `printed` is the error with this project's own names, where it
+    has names in it; without it the check's PRINTED is shown as an example.
     """
 
     place: Place
@@ -27,6 +28,7 @@ class Problem:
     edits: tuple[Edit, ...] = ()
     severity: str = ""
     confidence: str = "high"
+    printed: str = ""
 
 
 class Check(Protocol):

@@ -203,6 +203,21 @@ class Target(Protocol):
                environ: Sequence[str] = ()) -> Command:  # fmt: skip
         """Return the command that runs `words` in the running container of a service."""
 
+    def beside(
+        self, image: str, words: Sequence[str], *, name: str, label: str,
+        environ: Mapping[str, str],
+    ) -> Command:  # fmt: skip
+        """Return the command for a throw-away container of any image in the backend's network.
+
+        It is removed when it ends, and should end when its input does.
+        """
+
+    def entering(self, container: str, words: Sequence[str], environ: Mapping[str, str]) -> Command:
+        """Return the command that runs `words` in such a container."""
+
+    def besides(self) -> Mapping[str, str]:
+        """Return the ids of such containers of this project, with their labels."""
+
     def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
         """Return the command that shows the services' logs."""
 

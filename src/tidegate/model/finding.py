@@ -28,7 +28,8 @@ class Finding:
 
     `message` and `remedy` use the user's own names. `step` is a step's id, or empty. `also` are
     further places that belong to it, such as the other side of a contradiction. `confidence` is
-    how sure the rule is that this is what it takes it for.
+    how sure the rule is that this is what it takes it for. `predicts` is the text that a program
+    will print because of it, and `when` the moment, where a rule knows them.
     """
 
     rule: str
@@ -40,6 +41,8 @@ class Finding:
     fixable: bool = False
     confidence: str = "high"
     also: tuple[Place, ...] = ()
+    predicts: str = ""
+    when: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return the contract's JSON object."""
@@ -55,6 +58,7 @@ class Finding:
             "fixable": self.fixable,
             "confidence": self.confidence,
             "also": [{"path": p.path, "line": p.line, "note": p.note} for p in self.also],
+            **({"predicts": self.predicts, "when": self.when} if self.predicts else {}),
         }
 
 

@@ -5,6 +5,7 @@ What a migration prints itself goes to standard error, so that it can't be taken
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ Job = Callable[[Rehearsal, dict[str, Any]], None]
 
 def main(more: Mapping[str, Job] | None = None) -> int:
     """Answer jobs until there are no more; `more` are kinds of jobs beside the rehearsal's own."""
+    gc.set_threshold(100_000, 50, 50)  # thousands of models live as long as this process
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -39,8 +41,10 @@ def main(more: Mapping[str, Job] | None = None) -> int:
             elif rehearsal is not None and more and job["do"] in more:
                 more[job["do"]](rehearsal, job)
             elif rehearsal is not None:
-                jobs = (rehearsal.point, rehearsal.build, rehearsal.fill, rehearsal.perform,
-                        rehearsal.online, rehearsal.climb)  # fmt: skip
+                jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.warm,
+                        rehearsal.build,
+                        rehearsal.fill, rehearsal.perform, rehearsal.online,
+                        rehearsal.climb)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:

@@ -5,8 +5,12 @@ The story is `perform`. Everything that is learned goes out as events; nothing i
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.framework import Applying, Project
@@ -14,11 +18,13 @@ from tidegate.databases import pgschema, sqliteschema
 from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
+from tidegate.model.readiness import Permanent, Transient
 from tidegate.rehearsal.filling import fill
+from tidegate.rehearsal.looking import facts
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
-from tidegate.rehearsal.scratch import Scratch, keep_others_read_only
+from tidegate.rehearsal.scratch import Scratch, copy_sqlite, keep_others_read_only
 from tidegate.rehearsal.session import AppSession, SideSession
 from tidegate.rehearsal.trace import Tracer
 from tidegate.rehearsal.with_alembic import AlembicRehearsal
@@ -44,10 +50,33 @@ class Rehearsal:
         self.connections: list[Connection] = project.connections()
         self.release: Release | None = None
         self.vendor = ""
+        self._shapes: Sequence[Any] | None = None
         self._side: Any = None
         self._columns: dict[tuple[int, int], tuple[str, str]] = {}
         self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
         self._ours: Exception | None = None  # an error of our own, in the middle of a step
+
+    def target(self, job: dict[str, Any]) -> None:
+        """Read the target from here: where only the app's own network reaches it."""
+        connection = next(one for one in self.connections if one.alias == job["alias"])
+        if job.get("host"):
+            connection = replace(connection, host=job["host"], port=job["port"])
+        sql = self.project.recorded_sql(connection)
+        try:
+            self.emit({"event": "target", **facts(connection, sql, os.environ)})
+        except Permanent as error:
+            self.emit({"event": "permanent", "what": error.what, "meaning": error.meaning,
+                       "next": error.next})  # fmt: skip
+        except Transient as error:
+            self.emit({"event": "transient", "reason": error.reason})
+
+    def copy(self, job: dict[str, Any]) -> None:
+        """Copy SQLite's file to where it ends with this process's container."""
+        copy = Path(tempfile.mkdtemp(prefix="tidegate-plan-")) / "scratch.sqlite3"
+        source = next(one.name for one in self.connections if one.alias == job["alias"])
+        if job["filled"] and Path(source).exists():
+            copy_sqlite(Path(source), copy)
+        self.emit({"event": "copied", "name": str(copy)})
 
     def point(self, job: dict[str, Any]) -> None:
         """Send the project to the scratch database."""
@@ -58,6 +87,10 @@ class Rehearsal:
             keep_others_read_only()
             self._side = self.scratch.connect()
         self.runs.redirect(self.connection, self.scratch)
+
+    def warm(self, job: dict[str, Any]) -> None:
+        """Read off the code what the running release does, while the scratch is filled."""
+        self._shapes = self.runs.shapes(self.connection, job["deployed"])
 
     def build(self, job: dict[str, Any]) -> None:
         """Bring the empty scratch database to the deployed level."""
@@ -119,7 +152,9 @@ class Rehearsal:
         if probe:
             probe.begin()
         self._columns = self._deployed = self._columns_now(None)
-        shapes = self.runs.shapes(connection, job["deployed"])
+        shapes = self._shapes
+        if shapes is None:
+            shapes = self.runs.shapes(connection, job["deployed"])
         if not self._up(connection, tracer, shapes):
             return
         top = self._schema("up", scratch)

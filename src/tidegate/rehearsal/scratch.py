@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # What belongs to the way to the project's own server, and not to the scratch one.
@@ -65,3 +66,17 @@ def away(name: str) -> ReachedAway:
         f"a step reached for database {name}, which is not the one that is rehearsed; "
         "a rehearsal touches nothing but its scratch database"
     )
+
+
+def copy_sqlite(source: Path, copy: Path) -> None:
+    """Copy by SQLite's own backup, so that a writer at work can't tear it."""
+    import sqlite3
+    from urllib.parse import quote
+
+    old = sqlite3.connect(f"file:{quote(str(source.resolve()))}?mode=ro", uri=True)
+    new = sqlite3.connect(copy)
+    try:
+        old.backup(new)
+    finally:
+        old.close()
+        new.close()

@@ -11,6 +11,7 @@ from tidegate.contracts.framework import Applying
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.rehearsal.release import Shape
+from tidegate.rehearsal.rendering import Rendering
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
 from tidegate.rehearsal.trace import Tracer, frame_line
@@ -25,6 +26,7 @@ class DjangoRehearsal:
         self._running: list[Any] = []
         self._deferred: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
+        self._rendering = Rendering()
 
     def prepare(self) -> None:
         """Before any migration is imported: remember the line that makes each operation."""
@@ -40,6 +42,7 @@ class DjangoRehearsal:
             return operation
 
         Operation.__new__ = remember
+        self._rendering.install()
 
     def redirect(self, connection: Connection, scratch: Scratch) -> None:
         """Send the alias to the scratch database; any other alias refuses to connect."""
@@ -128,7 +131,8 @@ class DjangoRehearsal:
         executor = MigrationExecutor(database, progress)
         nodes = executor.loader.graph.nodes
         plan = [(nodes[_key(step)], back) for step in steps if _key(step) in nodes]
-        with self._named(), database.execute_wrapper(self._around(connection.vendor)):
+        around = database.execute_wrapper(self._around(connection.vendor))
+        with self._rendering.sharing(), self._named(), around:
             executor.migrate(None, plan=plan)
 
     def shapes(self, connection: Connection, deployed: Sequence[str]) -> list[Shape]:
@@ -141,7 +145,9 @@ class DjangoRehearsal:
             return []
         state = loader.graph.make_state(nodes=nodes, at_end=True, real_apps=loader.unmigrated_apps)
         found = []
-        for model in state.apps.get_models(include_auto_created=True):
+        with self._rendering.keeping():
+            apps = state.apps
+        for model in apps.get_models(include_auto_created=True):
             meta = model._meta
             if not meta.managed or meta.proxy or meta.swapped:
                 continue

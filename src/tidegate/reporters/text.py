@@ -25,6 +25,8 @@ def _lines(one: Finding, root: str, colour: bool) -> list[str]:
     out = [f"{severity}  {one.rule}  {where}", *_excerpt(root, one.place, colour)]
     out.append(f"  {one.message}")
     out += [f"  also {place.path}:{place.line}  {place.note}".rstrip() for place in one.also]
+    if one.predicts and one.severity != "info":
+        out += [f"  prints: {one.predicts}", f"          {one.when}"]
     if one.remedy:
         first, *rest = one.remedy.splitlines()
         out += [f"  next: {first}", *(f"        {line}" for line in rest)]

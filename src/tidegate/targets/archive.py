@@ -13,7 +13,7 @@ from pathlib import Path
 OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "reading", "process.py")
 CLI = ("__init__.py", "main.py", "handover.py")  # of the front end; the rest is the outside's
 VERBS = (
-    "__init__.py", "adopt.py", "backup.py", "boot.py", "collectstatic.py", "health.py",
+    "__init__.py", "adopt.py", "apply.py", "backup.py", "boot.py", "collectstatic.py", "health.py",
     "history.py", "migrate.py", "restore.py", "rollback.py", "seal.py", "status.py", "wait.py",
 )  # fmt: skip  # the inside's
 MAIN = """\

@@ -17,7 +17,7 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, run
-from tidegate.targets import archive, composeseen, signing
+from tidegate.targets import archive, composebeside, composeseen, signing
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composesettings import Values
 
@@ -335,6 +335,31 @@ class ComposeProject:
     ) -> Command:
         """Return the command for the running container."""
         return self.words.exec(service, words, tty=tty, environ=environ)
+
+    def beside(
+        self, image: str, words: Sequence[str], *, name: str, label: str,
+        environ: Mapping[str, str],
+    ) -> Command:  # fmt: skip
+        """Return the command for a throw-away container in the backend's network."""
+        among = composebeside.network(self.config, self.name, self.backend)
+        return composebeside.starting(
+            self.words, image, words, name=name, among=among, label=f"{self.name}/{label}",
+            environ=environ,
+        )  # fmt: skip
+
+    def entering(self, container: str, words: Sequence[str], environ: Mapping[str, str]) -> Command:
+        """Return the command that runs `words` in such a container."""
+        return composebeside.entering(self.words, container, words, environ)
+
+    def besides(self) -> Mapping[str, str]:
+        """Return such containers of this project with their labels."""
+        raws = self._inspected(f"label={composebeside.BESIDE}")
+        labels = {str(raw["Id"]): composeseen.labels_of(raw)[composebeside.BESIDE] for raw in raws}
+        return {
+            id: label.partition("/")[2]
+            for id, label in labels.items()
+            if label.partition("/")[0] == self.name
+        }
 
     def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
         """Return the command that shows logs."""

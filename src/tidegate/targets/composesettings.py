@@ -40,6 +40,7 @@ KEYS = (
     Key("timeout", "300", "seconds until which every service must be healthy", "seconds"),
     Key("migrate_timeout", "3600", "seconds that the migration may take", "seconds"),
     Key("disk", "1", "gigabytes that must be free before a build", "seconds"),
+    Key("production", "", "true where its database serves people: `make --watch` keeps away"),
     Key("keep", "2", "releases whose images are kept for going back", "seconds"),
 )
 BY_NAME = {one.name: one for one in KEYS}

@@ -15,7 +15,8 @@ from tidegate.model.command import Command
 from tidegate.process import revision
 
 ORIGIN = "TIDEGATE_ORIGIN"
-WRITING = ("migrate", "rollback", "adopt", "backup", "restore")  # verbs that the ledger records
+# Verbs that the ledger records.
+WRITING = ("migrate", "apply", "rollback", "adopt", "backup", "restore")
 
 
 def writes(words: Sequence[str]) -> bool:

@@ -21,13 +21,14 @@ from tidegate.model.command import Command
 from tidegate.model.finding import Findings
 from tidegate.process import present, run
 from tidegate.workflows.making import asking, inside
-from tidegate.workflows.update import insiding, standing
+from tidegate.workflows.update import hostcode, insiding, standing
+from tidegate.workflows.update.hostcode import ROOT, owner
 from tidegate.workflows.update.story import refuse_unreachable
 
 IGNORED = ("node_modules", "__pycache__", "site-packages")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """What the user wants made."""
 
@@ -39,6 +40,8 @@ class Wanted:
     dropped: Sequence[str] = ()
     filled: Sequence[str] = ()
     renumber: bool = False
+    scratch: bool = False  # Alembic: compare with what the revisions make, not with the database
+    lenient: bool = False  # an answer may name nothing: it was given for changes to come
     ask: asking.Ask | None = None  # None: nobody is there to answer
 
 
@@ -80,7 +83,7 @@ class Making:
         if self.target is None:
             words = ("--project", str(self.folder), "--format", "json")
             argv = (sys.executable, "-m", "tidegate", *words, "status", "--local")
-            return insiding.status(Command(argv, environ=self._packages()))
+            return insiding.status(Command(argv, environ=self.packages()))
         asking = ("--format", "json", "status")
         return insiding.status(
             self.target.inside(asking, self.target.backend, mounts=self.mounts, user=self.user)
@@ -92,17 +95,16 @@ class Making:
             return
         workdir = next(iter(self.mounts))
         names = [f"{workdir}/{path.relative_to(self.folder).as_posix()}" for path in paths]
-        words = ("chown", _owner(self.folder), *names)
+        words = ("chown", owner(self.folder), *names)
         run(self.target.once(self.target.backend, words, user=ROOT, mounts=self.mounts), 60)
 
-    def _packages(self) -> dict[str, str]:
+    def packages(self) -> dict[str, str]:
         """Return what lets our own Python see the packages of the project's environment."""
         asked = run(Command((self.python, "-c", "import sys; print(*sys.path, sep='\\n')")), 30)
         paths = [line for line in asked.out.splitlines() if "site-packages" in line]
         return {"PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])}
 
 
-ROOT = "0:0"
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -116,13 +118,7 @@ def through(target: Target, tell: Teller) -> Making:
         )
     standing.prepared(target, target.backend, tell)
     folder = Path(target.source)
-    workdir = target.workdir()
-    mounts = {workdir: str(folder)}
-    user = _owner(folder)
-    for place in [os.path.dirname(target.python()), *target.image_path().split(":")]:
-        # An environment below the code's folder would be hidden with it: keep the image's own.
-        if place.startswith(workdir.rstrip("/") + "/"):
-            mounts[place.removesuffix("/bin")] = ""
+    mounts, user = hostcode.mounts(target), owner(folder)
     one = Making(folder, tell, target, user, mounts)
     if user and any(each["vendor"] == "sqlite" for each in one.status()["databases"]):
         one.user = ROOT  # the database's file belongs to the app's user, and only root is both
@@ -131,7 +127,7 @@ def through(target: Target, tell: Teller) -> Making:
 
 def here(root: Path, tell: Teller, environ: Mapping[str, str]) -> Making:
     """Return how commands run without containers: in the project's own virtual environment."""
-    return Making(root, tell, python=_python(root, environ), environ=environ)
+    return Making(root, tell, python=own_python(root, environ), environ=environ)
 
 
 def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
@@ -144,18 +140,7 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
         refuse_behind(one)
     elif not wanted.renumber:
         asking.try_both_orders(one)
-    before = _files(one.folder)
-    try:
-        outcome = asking.settled(lambda job: inside.authored(one, job), wanted)
-    except BaseException:
-        _remove(sorted(_files(one.folder) - before))
-        raise
-    created = sorted(path for path in _files(one.folder) - before)
-    if created:
-        one.own(created)
-    created = [path for path in created if path.name != "__init__.py"]
-    for note in outcome.get("notes", ()):
-        one.tell.stage("make", "", note)
+    created, outcome = written(one, wanted)
     if not created and wanted.merge:
         raise StateNotCurrent("there is nothing to join: there is one head", "", "go on")
     if not created:
@@ -164,13 +149,34 @@ def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
             asking.why_nothing(outcome),
             "change a model first; for an empty migration to write by hand: --empty",
         )
-    formatted(one, created)
     return created, outcome["sql"]
 
 
+def written(one: Making, wanted: Wanted) -> tuple[list[Path], dict[str, Any]]:
+    """Run autogenerate; return the created files, and what came of it; none stays on an error."""
+    before = migration_files(one.folder)
+    try:
+        outcome = asking.settled(lambda job: inside.authored(one, job), wanted)
+    except BaseException:
+        remove(sorted(migration_files(one.folder) - before))
+        raise
+    created = sorted(path for path in migration_files(one.folder) - before)
+    if created:
+        one.own(created)
+    created = [path for path in created if path.name != "__init__.py"]
+    for note in outcome.get("notes", ()):
+        one.tell.stage("make", "", note)
+    if created:
+        formatted(one, created)
+    return created, outcome
+
+
 def refuse_behind(one: Making) -> None:
-    """Autogenerate compares with the database (Alembic) or assumes it current (Django)."""
+    """Alembic compares with the database, which has to be current; Django with its files alone."""
     for database in one.status()["databases"]:
+        if one.django:
+            _note_behind(one, database)
+            continue
         refuse_unreachable(database)
         if database["state"] not in ("current",):
             raise PolicyRefused(
@@ -180,6 +186,21 @@ def refuse_behind(one: Making) -> None:
                 "would be made a second time, or be taken back.",
                 "tidegate migrate",
             )
+
+
+def _note_behind(one: Making, database: Mapping[str, Any]) -> None:
+    """Say where the database stands: what counts its rows can only count what is there."""
+    alias, state = database["alias"], database["state"]
+    if state == "current":
+        return
+    if state == "unreachable":
+        one.tell.stage("make", alias, "can't be reached: no row of it was counted")
+        return
+    steps = database["pending"] or database["unknown"]
+    more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
+    word = "pending" if database["pending"] else "unknown here"
+    stands = f"{state} ({word}: {', '.join(steps[:3])}{more})"
+    one.tell.stage("make", alias, f"{stands}; Django compares with the files, and goes on")
 
 
 def formatted(one: Making, paths: Sequence[Path]) -> None:
@@ -213,7 +234,7 @@ def review(root: Path, paths: Sequence[Path]) -> Findings | None:
     return function(root, paths) if function else None
 
 
-def _files(folder: Path) -> set[Path]:
+def migration_files(folder: Path) -> set[Path]:
     """Return the Python files in folders of migrations."""
     found: set[Path] = set()
     for top, folders, names in os.walk(folder):
@@ -224,23 +245,14 @@ def _files(folder: Path) -> set[Path]:
     return found
 
 
-def _remove(paths: Sequence[Path]) -> None:
+def remove(paths: Sequence[Path]) -> None:
+    """Remove files that were made; one that is gone is none."""
     for path in paths:
         path.unlink(missing_ok=True)
 
 
-def _owner(folder: Path) -> str:
-    """Return whose files the host's are, as a container takes it; empty where that means nothing.
-
-    On Windows and macOS the engine's virtual machine maps every user to the one at the keyboard.
-    """
-    if sys.platform in ("win32", "darwin"):
-        return ""
-    found = folder.stat()
-    return f"{found.st_uid}:{found.st_gid}"
-
-
-def _python(root: Path, environ: Mapping[str, str]) -> str:
+def own_python(root: Path, environ: Mapping[str, str]) -> str:
+    """Return the Python of the active or the project's own virtual environment, else the PATH's."""
     places = [root / name for name in (".venv", "venv", "env")]
     if environ.get("VIRTUAL_ENV"):
         places.insert(0, Path(environ["VIRTUAL_ENV"]))

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tidegate.container.gate import Gate
 from tidegate.databases import sqliteschema
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import RefusedForGood, StepFailed, TidegateError, UsageProblem
-from tidegate.model.connection import Connection
+from tidegate.model.connection import Connection, Secret
 from tidegate.model.readiness import Permanent, Transient
 
 MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
@@ -126,6 +127,20 @@ def climb(
     }
     base = levels[0][1] if levels else frozenset()
     return Climb(base, tuple(levels[1:]), needs, connection.vendor == "sqlite"), failed
+
+
+def built(gate: Gate, connection: Connection, where: Mapping[str, str]) -> frozenset[str]:
+    """Apply all steps on the scratch; return the lines of what is there then."""
+    with _Process(gate) as inside:
+        inside.ask("look", root=str(gate.root), database=connection.alias,
+                   framework=gate.project.framework)  # fmt: skip
+        inside.ask("point", alias=connection.alias, scratch=dict(where))
+        inside.ask("build", deployed=sorted(one.id for one in gate.steps(connection.alias)))
+    if connection.vendor == "sqlite":
+        return schema_of(gate, replace(connection, name=where["name"]))
+    login = {key: where[key] for key in ("name", "host", "port", "user")}
+    password = Secret(where["password"])
+    return schema_of(gate, replace(connection, password=password, options={}, **login))
 
 
 def schema_of(gate: Gate, connection: Connection) -> frozenset[str]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
-from tidegate.container.report import Report
-from tidegate.errors import UsageProblem
+from tidegate.container.report import Report, masked
+from tidegate.errors import NotReady, UsageProblem
+from tidegate.frontends.cli import outside
 from tidegate.reading.project.live import Live
+from tidegate.reading.project.loaded import Loaded
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.doctor import engine, errortext, mending, story, unread
+from tidegate.workflows.doctor import engine, errortext, loading, mending, story, unread
 from tidegate.workflows.doctor.story import Diagnosis
+from tidegate.workflows.make import own_python
 
 
 class Options(Protocol):
@@ -23,6 +27,7 @@ class Options(Protocol):
     fix: bool
     yes: bool
     live: bool
+    load: bool
     error: str
     fail_on: str
     ignore: list[str]
@@ -45,12 +50,38 @@ def run(glob: Globals, options: Options, environ: Mapping[str, str]) -> int:
     if not options.error:
         unread.insist(project)
     live = engine.gather(project) if options.live else None
+    if options.load:
+        if options.fix:
+            raise loading.refuse_mending()
+        try:
+            project = ProjectFiles(root, tuple(glob.files), loaded=_loaded(glob, project, environ))
+        except NotReady as error:  # what the files say is still worth saying
+            Report("text", glob.quiet).error(error.lines(), error.exit_code)
+            _report(glob, project, story.examine(project, live, options.ignore), options, {}, live)
+            return error.exit_code
+        live = live or Live()
     found = story.examine(project, live, options.ignore)
     if options.error:
         return _explained(glob, project, found, options)
     if options.fix:
         return _mended(glob, project, found, options)
     return _report(glob, project, found, options, {}, live)
+
+
+def _loaded(
+    glob: Globals, project: ProjectFiles, environ: Mapping[str, str]
+) -> Mapping[str, Loaded]:
+    """Load the configuration in the app's containers; without Compose files, right here."""
+    tell = Report("text", glob.quiet)
+    if not project.stacks:
+        done = loading.here(project, own_python(project.root, environ), environ)
+    else:
+        target = outside.target_of(glob, outside.asked_of(glob, {}, {}), environ)
+        tell.secrets = target.secrets
+        done = loading.inside(project, target, tell, environ)
+    for note in done.notes:
+        print(f"tidegate  doctor  {masked(note, tell.secrets)}", file=sys.stderr)
+    return done.found
 
 
 def _report(
@@ -61,7 +92,11 @@ def _report(
         print(f"tidegate  doctor  {live.why_not}", file=sys.stderr)
     closed = unread.needed(project)
     findings = story.report(project, found, extra, closed)
-    print(discovery.reporter(glob.format).render(findings, _colour(glob)))
+    if glob.format == "text":
+        shown = replace(findings, findings=story.for_people(findings.findings))
+        print(discovery.reporter("text").render(shown, _colour(glob)))
+    else:
+        print(discovery.reporter(glob.format).render(findings, _colour(glob)))
     for path, why in unread.aside(project).items():
         print(f"tidegate  doctor  {path} was passed over: {why}", file=sys.stderr)
     if closed:

@@ -9,7 +9,7 @@ from tidegate.container.entry import Globals
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
-from tidegate.model.finding import Findings
+from tidegate.model.finding import SEVERITIES, Findings
 from tidegate.settings import from_file
 
 OPTIONS = (
@@ -18,6 +18,7 @@ OPTIONS = (
     Option("--database", True),
     Option("--scratch", True),
     Option("--python", True),
+    Option("--fail-on", True),
 )
 
 
@@ -34,14 +35,22 @@ def asked(argv: Sequence[str]) -> bool:
 
 def found(
     glob: Globals, argv: Sequence[str], environ: Mapping[str, str], say: Callable[[str], None]
-) -> Findings:
-    """Return what has drifted."""
-    from tidegate.workflows.drift.story import Wanted, drift
+) -> tuple[Findings, str]:
+    """Return what has drifted, as grave as the settings say, and what is too grave to pass."""
+    from tidegate.workflows.check.settings import load
+    from tidegate.workflows.drift.story import Wanted, drift, graded
 
     said, _ = outside.parse("check", argv, OPTIONS)
+    asked = said.get("--fail-on", "")
+    if asked and asked not in SEVERITIES:
+        raise UsageProblem(
+            f"--fail-on is {asked!r}", "", "use one of: " + ", ".join(reversed(SEVERITIES))
+        )
+    settings = load(glob.root)
     root = Path(glob.root).resolve()
     framework = from_file(str(root)).get("framework", "")
-    return drift(Wanted(
+    drifted = drift(Wanted(
         root, environ, said.get("--database", ""), said.get("--against", ""),
         said.get("--scratch", ""), said.get("--python", ""), framework,
     ), say)  # fmt: skip
+    return graded(drifted, settings.level), asked or settings.fail_on

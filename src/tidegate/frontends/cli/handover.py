@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.container.signals import Signals
+from tidegate.errors import UsageProblem
 
 LOCAL = "--local"
 EXPLICIT = ("--env", "--service")
@@ -41,3 +44,20 @@ def handed_over(
     if not said and not remote.signs(Path(glob.root)):
         return None, argv
     return remote.run(verb, glob, argv, environ, said), argv
+
+
+def rehearsed(
+    glob: Globals, argv: list[str], environ: Mapping[str, str], report: Report, signals: Signals
+) -> int:
+    """Rehearse the pending steps, then apply that plan; the outside does it."""
+    try:
+        rehearsing: Any = importlib.import_module("tidegate.frontends.cli.rehearsing")
+    except ModuleNotFoundError:
+        raise UsageProblem(
+            "a rehearsal is not for the inside of an image",
+            "It needs a scratch database beside the real one.",
+            "run it on a developer's machine or in CI; in an image, a plan's forms are used with "
+            "--forms PLAN",
+        ) from None
+    code: int = rehearsing.run(glob, argv, environ, report, signals)
+    return code

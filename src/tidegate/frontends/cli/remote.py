@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.frontends.cli import keeping, outside, rolling
+from tidegate.frontends.cli import consenting, keeping, outside, rolling, shipping
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.update import standing
 from tidegate.workflows.update.state import State
 
-MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
+MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for",
+           "--forms")  # fmt: skip
+APPLY = ("--timeout", "--lock-timeout", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 HISTORY = ("--state", "--kind", "--step", "--by", "--limit", "--since", "--databases",
            "--framework")  # fmt: skip
@@ -32,17 +34,20 @@ OPTIONS = {
     ),
     "rollback": (*outside.TARGET, *rolling.OPTIONS),
     "adopt": (*outside.TARGET, Option("--plan"), *(Option(name, True) for name in ADOPT)),
+    "apply": (*outside.TARGET, Option("--approve", True), *(Option(name, True) for name in APPLY)),
     "status": (*outside.TARGET, Option("--check")),
     "history": (*outside.TARGET, Option("--verify"), *(Option(name, True) for name in HISTORY)),
-    "migrate": (*outside.TARGET, *(Option(name, True) for name in MIGRATE)),
+    "migrate": (*outside.TARGET, Option("--approve", True), Option("--look", True),
+                *(Option(name, True) for name in MIGRATE)),
     "backup": (*outside.TARGET, *map(Option, keeping.SWITCHES),
                *(Option(n, True) for n in (*keeping.FLAGS, *keeping.INSIDE))),
     "restore": (*outside.TARGET,
                 *(Option(n, True) for n in ("--approve", "--identity", *keeping.INSIDE))),
 }  # fmt: skip
-WORDS = ("migrate", "restore", "history")  # these take one
+WORDS = ("migrate", "apply", "restore", "history")  # these take one
 # These say their stages as JSON lines, where asked to.
-LINES = {"migrate": ("json", "jsonl"), "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}
+LINES = {"migrate": ("json", "jsonl"), "apply": ("json", "jsonl"),
+         "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}  # fmt: skip
 
 
 def signs(root: Path) -> bool:
@@ -74,21 +79,24 @@ def run(
             return 0
         if verb == "rollback":
             return rolling.run(glob, target, report, found, environ)
+        if verb == "apply":
+            shipping.apply(target, report, words, found.get("--approve", ""),
+                           _said(APPLY, found), environ)  # fmt: skip
+            return 0
         if verb == "adopt":
             return _adopt(glob, target, report, found)
         if verb == "backup":
             return keeping.backup(glob, target, report, found, environ)
         if verb == "restore":
             return keeping.restore(glob, target, report, found, words, environ)
-        known = COLLECT if verb == "collectstatic" else MIGRATE
-        options = [word for name in known if name in found for word in (name, found[name])]
         if verb == "collectstatic":
-            options += ["--volume"] if "--volume" in found else []
-            standing.collectstatic(target, report, options)
-        else:
-            done = standing.migrate(target, report, [*words, *options])
-            if glob.format == "json":
-                answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
+            volume = ["--volume"] if "--volume" in found else []
+            standing.collectstatic(target, report, [*_said(COLLECT, found), *volume])
+            return 0
+        asked = consenting.words(glob.root, found, environ)
+        done = standing.migrate(target, report, [*words, *asked, *_said(MIGRATE, found)])
+        if glob.format == "json":
+            answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
         return 0
 
     if glob.format == "json":
@@ -106,6 +114,10 @@ def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
             raise
         advice = f"{error.next}\nor, without containers: tidegate {verb} --local"
         raise NotReady(error.what, error.meaning, advice.strip()) from None
+
+
+def _said(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
+    return [word for name in names if name in found for word in (name, found[name])]
 
 
 def _target(
@@ -132,13 +144,12 @@ def _status(glob: Globals, found: Mapping[str, Any], check: bool) -> int:
 def _history(
     glob: Globals, target: Target, state: State, found: Mapping[str, str], words: list[str]
 ) -> int:
-    options = [word for name in HISTORY if name in found for word in (name, found[name])]
-    document = standing.history(target, state, [*words, *options])
+    document = standing.history(target, state, [*words, *_said(HISTORY, found)])
     return history.shows(document, words[0] if words else "", "--verify" in found, glob.format)
 
 
 def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, str]) -> int:
-    words = [word for name in ADOPT if name in found for word in (name, found[name])]
+    words = _said(ADOPT, found)
     if "--plan" in found:
         words.append("--plan")
     said = standing.adopt(target, report, words)

@@ -24,7 +24,8 @@ OPTIONS = (
     Option("--undo", True),
 )
 KINDS = ("--data", "--expand", "--contract")
-OTHERS = ("--empty", "--merge", "--message", "--renumber", "--rename", "--drop", "--filled")
+OTHERS = ("--empty", "--merge", "--message", "--renumber", "--rename", "--drop", "--filled",
+          "--watch", "--squash")  # fmt: skip
 
 
 def wanted(found: Mapping[str, str]) -> bool:

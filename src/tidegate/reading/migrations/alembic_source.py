@@ -297,6 +297,9 @@ class _Follower:
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             return self._compare(test, scope)
         if isinstance(test, ast.Call):
+            vendor = _beginning(test)
+            if vendor:
+                return (vendor,)
             value = self.value(test, scope)
             if isinstance(value, Call) and value.last == "is_offline_mode":
                 return False
@@ -443,6 +446,16 @@ def is_dialect(value: Any) -> bool:
     """Whether a value is the name of the dialect in use."""
     name = value.name if isinstance(value, Ref) else ""
     return name.endswith(("dialect.name", "dialect", ".dialect_name")) or name == "dialect_name"
+
+
+def _beginning(test: ast.Call) -> str:
+    """Return the vendor of `url.startswith("mysql")`; "" for any other call."""
+    word = test.args[0] if len(test.args) == 1 else None
+    if not isinstance(test.func, ast.Attribute) or test.func.attr != "startswith":
+        return ""
+    text = word.value if isinstance(word, ast.Constant) and isinstance(word.value, str) else ""
+    text = text.partition(":")[0].partition("+")[0]
+    return VENDORS.get(text, "")
 
 
 def _is_enum(value: Any) -> bool:

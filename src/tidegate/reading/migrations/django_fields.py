@@ -69,8 +69,23 @@ def is_column(field: Any) -> bool:
     """Whether the field has a column of its own."""
     if not isinstance(field, Call):
         return False
-    known = (*MANY, "GenericRelation", "GenericForeignKey", "CompositePrimaryKey")
-    return field.last not in known and not field.last.endswith(("Manager", "Relation"))
+    known = ("GenericRelation", "GenericForeignKey", "CompositePrimaryKey")
+    return (
+        field.last not in known
+        and not is_many(field)
+        and not field.last.endswith(("Manager", "Relation"))
+    )
+
+
+def is_many(field: Call) -> bool:
+    """Whether the field has a table of its own: what points to a model with no word on deletion.
+
+    A class that a project has made of ManyToManyField is told by that alone.
+    """
+    if field.last in MANY:
+        return True
+    pointing = "to" in field.kwargs and field.last not in RELATIONS
+    return pointing and "on_delete" not in field.kwargs and len(field.args) < 2
 
 
 def column_of(name: str, field: Call, target: str, lookup: Lookup) -> Column:

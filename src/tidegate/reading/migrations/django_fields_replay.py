@@ -24,10 +24,10 @@ from tidegate.model.operation import (
 )
 from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, arg, model_of
 from tidegate.reading.migrations.django_fields import (
-    MANY,
     NOT_COMPARED,
     NOT_IN_DATABASE,
     is_column,
+    is_many,
     same_in_database,
 )
 from tidegate.reading.migrations.django_state import name_of, together
@@ -88,7 +88,7 @@ def _rename_field(self: Replaying, call: Call, app: str, record: Record) -> Part
     renamed = {(new if key == old else key): one for key, one in model.fields.items()}
     self.models.put(model._replace(fields=renamed, options=_renamed(model.options, old, new)))
     subject = f"{model.name}.{old}"
-    if field is not None and field.last in MANY:
+    if field is not None and is_many(field):
         before, after = (self.models.through(model, one, field) for one in (old, new))
         if before and after and before.table != after.table:
             yield RenameTable(before.table, after.table), subject

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Column, Constraint, CreateTable, Index, Reference
-from tidegate.reading.migrations.django_fields import MANY, Lookup, column_of, is_column, target_of
+from tidegate.reading.migrations.django_fields import (
+    Lookup,
+    column_of,
+    is_column,
+    is_many,
+    target_of,
+)
 from tidegate.reading.migrations.values import Call, Ref, is_made
 
 
@@ -148,7 +154,7 @@ class Models(Lookup):
 
     def through(self, model: Model, name: str, field: Any) -> CreateTable | None:
         """Return the table behind a many-to-many field, where Django makes it."""
-        if not isinstance(field, Call) or field.last not in MANY or "through" in field.kwargs:
+        if not isinstance(field, Call) or not is_many(field) or "through" in field.kwargs:
             return None
         own = field.kwargs.get("db_table")
         table = own if isinstance(own, str) else f"{model.table}_{name}"

@@ -14,10 +14,10 @@ from typing import Any
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import pycode, words
+from tidegate.reading.project.acts import Act
 from tidegate.reading.project.djangosettings import Settings
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
-from tidegate.reading.project.startup import Act
 
 # Names of before Celery 4, which settings without a namespace may still use.
 _OLD = {

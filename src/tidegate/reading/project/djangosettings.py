@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from tidegate.reading.project import pycode
+from tidegate.reading.project.loaded import Loaded
 from tidegate.reading.project.pycode import UNKNOWN, Assigned, EnvRead
 
 _READER = re.compile(r"\bEnv\(|\bdecouple\b|\benvirons\b|\bFileAwareEnv\(")
@@ -24,10 +25,15 @@ class Settings:
     path: str
     root: str  # the folder that the module's name starts from
     modules: tuple[pycode.Module, ...]
+    loaded: Loaded | None = None  # what they said when they were loaded: that is what counts
 
     def last(self, name: str) -> Assigned | None:
         """Return the assignment that counts: the last unconditional one, else the last."""
         found = self.all(name)
+        if self.loaded is not None and name in self.loaded.unset:
+            return None
+        if self.loaded is not None and name in self.loaded.values and not found:
+            return Assigned(name, ast.Constant(None), self.path, 1)  # set in no way that we follow
         sure = [one for one in found if not one.conditional]
         return sure[-1] if sure else found[-1] if found else None
 
@@ -37,11 +43,15 @@ class Settings:
 
     def value(self, name: str, environ: Mapping[str, Any] | None = None) -> Any:
         """Return a setting's value under `environ`; UNKNOWN where only running can tell."""
+        if self.loaded is not None and name in self.loaded.values:
+            return self.loaded.values[name]
         found = self.last(name)
         return self.evaluate(found.value, environ or {}) if found is not None else UNKNOWN
 
     def conditional(self, name: str) -> bool:
         """Whether a condition may change the setting."""
+        if self.loaded is not None and name in self.loaded.values:
+            return False
         return any(one.conditional for one in self.all(name))
 
     def evaluate(self, node: ast.expr, environ: Mapping[str, Any], depth: int = 0) -> Any:

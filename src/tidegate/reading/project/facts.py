@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import pycode, words
+from tidegate.reading.project.acts import Act
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.pycode import UNKNOWN
 from tidegate.reading.project.service import Given, Service
-from tidegate.reading.project.startup import Act
 
 POSTGRES = (
     "postgres",

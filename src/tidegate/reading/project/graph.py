@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,13 +75,29 @@ def _pairs(node: ast.expr) -> list[str]:
     return found
 
 
-def django_leaves(app: str, migrations: Sequence[Migration]) -> list[Migration]:
-    """Return the migrations of an app on which no other of the app depends."""
-    label = posixpath.basename(app)
+def label_of(app: str, migrations: Sequence[Migration], config: str = "") -> str:
+    """Return the name that migrations give their app: `label` of its AppConfig, else the folder's.
+
+    `config` is the text of apps.py. Where that says nothing, the dependencies within the folder
+    tell: all but the first migration name one of their own.
+    """
+    said = re.search(r"""^\s+label\s*(?::[^=\n]+)?=\s*['"](\w+)['"]""", config, re.MULTILINE)
+    if said is not None:
+        return said[1]
+    folder, own = posixpath.basename(app), {one.id for one in migrations}
+    needs = [name.partition(".") for one in migrations for name in one.needs]
+    within = Counter(label for label, _, name in needs if name in own and name != "0001_initial")
+    return within.most_common(1)[0][0] if within and folder not in within else folder
+
+
+def django_leaves(label: str, migrations: Sequence[Migration]) -> list[Migration]:
+    """Return the last migrations of an app; more than one is a conflict."""
     replaced = {name for one in migrations for name in one.replaces}
     needed = {
         name for one in migrations if f"{label}.{one.id}" not in replaced for name in one.needs
     }
+    # What follows a replaced migration follows the squashed one that stands for it.
+    needed |= {f"{label}.{one.id}" for one in migrations if needed & set(one.replaces)}
     needed |= replaced
     return [one for one in migrations if f"{label}.{one.id}" not in needed]
 

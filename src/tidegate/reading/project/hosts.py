@@ -10,6 +10,8 @@ from typing import Any
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import celeryfiles, facts
+from tidegate.reading.project.alembicfiles import Alembic
+from tidegate.reading.project.loaded import Loaded
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.pycode import UNKNOWN
 from tidegate.reading.project.service import Given, Service
@@ -52,13 +54,55 @@ def hosts(project: ProjectFiles, service: Service) -> list[Host]:
                     given,
                 )
             )
+    loaded = project.loaded_of(service)
+    if loaded is not None and (loaded.decides or loaded.logins):
+        return [*_loaded(project, service, loaded, out), *_brokers(project, service)]
     given_names = [one.name for one in out if not one.broker]
     if not given_names or _deaf(project, service, given_names):
         out += _from_settings(project, service)
         out += _from_alembic(project, service, given_names)
-    if "CELERY_BROKER_URL" not in service.environment:  # Celery itself reads it, before all else
-        out += _from_celery(project, service)
+    return [*out, *_brokers(project, service)]
+
+
+def _loaded(
+    project: ProjectFiles, service: Service, loaded: Loaded, given: Sequence[Host]
+) -> list[Host]:
+    """Return the hosts that the loaded configuration uses, each with the variable that gives it.
+
+    A variable whose host the configuration does not use is nobody's.
+    """
+    found = _from_settings(project, service) if loaded.decides else _from_login(project, loaded)
+    used = {one.host for one in found}
+    kept = [one for one in given if one.broker or one.host in used]
+    named = {one.host for one in kept if not one.broker}
+    return [*kept, *(one for one in found if one.host not in named)]
+
+
+def _from_login(project: ProjectFiles, loaded: Loaded) -> list[Host]:
+    """Return where env.py connects to, at the line of alembic.ini or env.py that says so."""
+    out = []
+    for login in loaded.logins:
+        for one in project.alembics[:1]:
+            inside = facts.parsed(one.url)
+            by_ini = inside is not None and inside["host"] == login.host
+            place = Place(one.ini, one.url_line) if by_ini else _engine_line(one)
+            host = login.host or "localhost"
+            if login.vendor != "sqlite":
+                out.append(Host(host, login.port, place, "sqlalchemy.url", False))
     return out
+
+
+def _engine_line(one: Alembic) -> Place:
+    """Return the line of env.py that makes the engine."""
+    lines = one.module.text.split("\n") if one.module is not None else []
+    made = (n for n, line in enumerate(lines, 1) if re.search(r"engine\w*\(", line))
+    return Place(one.env or one.ini, next(made, 1))
+
+
+def _brokers(project: ProjectFiles, service: Service) -> list[Host]:
+    if "CELERY_BROKER_URL" in service.environment:  # Celery itself reads it, before all else
+        return []
+    return _from_celery(project, service)
 
 
 _PARSED = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -20,6 +21,8 @@ class Container:
     memory_limit: int
     log: str
     image: str = ""
+    error: str = ""  # why the engine could not start it
+    up_for: float = math.inf  # seconds since its last start
 
 
 @dataclass(frozen=True)

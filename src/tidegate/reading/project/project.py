@@ -14,7 +14,6 @@ from tidegate.model.finding import Place
 from tidegate.reading.project import (
     alembicfiles,
     composefiles,
-    djangosettings,
     dockerfile,
     gitattributes,
     graph,
@@ -24,11 +23,13 @@ from tidegate.reading.project import (
     requirements,
     startup,
 )  # fmt: skip
+from tidegate.reading.project.acts import Start
 from tidegate.reading.project.composefiles import Stack
 from tidegate.reading.project.djangosettings import Settings
 from tidegate.reading.project.image import Builder, Image
+from tidegate.reading.project.loaded import Loaded
+from tidegate.reading.project.projectsettings import SettingsOfProject
 from tidegate.reading.project.service import Health, Service
-from tidegate.reading.project.startup import Start
 
 if TYPE_CHECKING:
     from tidegate.reading.project import celeryfiles
@@ -46,10 +47,11 @@ LARGEST = 512 * 1024
 _DEPTH = 8
 
 
-class ProjectFiles:
+class ProjectFiles(SettingsOfProject):
     """A project's files as values. Paths are relative to `root`, with `/`.
 
     `instead` are texts that stand for those on disk: a mend is looked at before it is written.
+    `loaded` is what configurations said when they were loaded, by service; "" is this machine's.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class ProjectFiles:
         files: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
+        loaded: Mapping[str, Loaded] | None = None,
     ) -> None:
         self.root = root
         self.asked = tuple(files)  # Compose files that the user named
         self.environ = dict(environ or {})
+        self.loaded = dict(loaded or {})
         self._texts: dict[str, str | None] = dict(instead or {})
         self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
@@ -311,65 +315,6 @@ class ProjectFiles:
     # Python
 
     @cached_property
-    def manage(self) -> str:
-        """The path of manage.py; empty without Django."""
-        found = [
-            path
-            for path in self.named("manage.py")
-            if "DJANGO_SETTINGS_MODULE" in (self.read(path) or "")
-            or "django" in (self.read(path) or "")
-        ]
-        return found[0] if found else ""
-
-    @cached_property
-    def settings(self) -> Settings | None:
-        """The settings that manage.py names."""
-        if not self.manage:
-            return None
-        found = re.findall(
-            r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", self.read(self.manage) or ""
-        )
-        return self.settings_named(found[0]) if found else None
-
-    def settings_named(self, module: str) -> Settings | None:
-        """Return a settings module by its dotted name."""
-        folder = posixpath.dirname(self.manage)
-        key = (module, folder)
-        if key not in self._settings:
-            folders = [folder, posixpath.join(folder, "src"), ""]
-            found = next(
-                (s for one in folders if (s := djangosettings.load(module, one, self.read))), None
-            )
-            self._settings[key] = found
-        return self._settings[key]
-
-    def settings_for(self, service: Service | None) -> Settings | None:
-        """Return the settings that a service's variables and image choose, if it has some."""
-        found = self._settings_for(service)
-        if service is None or found is None:
-            return found
-        image = self.image(service)
-        here = image is not None and image.copied_to(found.path)
-        folder = found.path.rpartition("/")[0]
-        mounted = any(
-            one.kind == "bind"
-            and (found.path.startswith(one.source + "/") or one.source in ("", folder))
-            for one in service.mounts
-        )
-        return found if here or mounted else None
-
-    def _settings_for(self, service: Service | None) -> Settings | None:
-        name = ""
-        if service is not None:
-            given = service.environment.get("DJANGO_SETTINGS_MODULE")
-            image = self.image(service)
-            if given is not None and given.unknown:
-                return None
-            name = (given.value or "") if given else ""
-            name = name or (image.environ.get("DJANGO_SETTINGS_MODULE", "") if image else "")
-        return (self.settings_named(name) if name else None) or self.settings
-
-    @cached_property
     def app_migrations(self) -> dict[str, list[graph.Migration]]:
         """Django's migrations by app folder."""
         if not self.manage:
@@ -378,6 +323,11 @@ class ProjectFiles:
             path for path in self.paths if "/migrations/" in "/" + path and path.endswith(".py")
         ]
         return graph.django(wanted, {path: self.read(path) or "" for path in wanted})
+
+    def app_label(self, folder: str) -> str:
+        """Return how Django calls the app in a folder."""
+        config = self.read(f"{folder}/apps.py") or ""
+        return graph.label_of(folder, self.app_migrations.get(folder, []), config)
 
     @cached_property
     def alembics(self) -> tuple[alembicfiles.Alembic, ...]:

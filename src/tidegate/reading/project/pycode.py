@@ -25,6 +25,16 @@ class EnvRead:
     certain: bool = True  # it runs on every import
     via: str = ""  # the reader's name, where it is not os.environ
 
+    @property
+    def refusal(self) -> str:
+        """What the reader says where the variable is not there."""
+        if self.via == "env":
+            return f"ImproperlyConfigured: Set the {self.name} environment variable"
+        if self.via == "config":
+            advice = "Declare it as envvar or define a default value."
+            return f"UndefinedValueError: {self.name} not found. {advice}"
+        return f"KeyError: '{self.name}'"
+
 
 @dataclass(frozen=True)
 class Assigned:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidegate.reading.project import branches, shellwords
+
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
 
 
@@ -19,6 +21,7 @@ class Command:
     `case`, `for`, `loop`, `until`, `function NAME`, `condition` (it is asked, not just run), `&`
     (in the background), `(` (a subshell). `after_failure` is the command behind its `||`.
     `errexit` says whether a failure here ends the script; `then` is the operator behind it.
+    `given` are the comparisons of variables with words under which it runs.
     """
 
     words: tuple[str, ...]
@@ -34,6 +37,7 @@ class Command:
     start: int = 0
     end: int = 0
     heredoc: str = ""
+    given: tuple[branches.Given, ...] = ()
 
     @property
     def name(self) -> str:
@@ -88,6 +92,7 @@ class Script:
                 yield replace(
                     inner,
                     inside=one.inside + inner.inside,
+                    given=one.given + inner.given,
                     errexit=(inner.errexit or one.errexit) and not one.after_failure,
                     after_failure=inner.after_failure or one.after_failure,
                 )
@@ -123,6 +128,7 @@ class _Walk:
         self.errexit, self.pipefail = errexit, False
         self.commands: list[Command] = []
         self.functions: dict[str, tuple[Command, ...]] = {}
+        self.given: tuple[branches.Given, ...] = ()
 
     def children(self, node: Any, inside: tuple[str, ...]) -> None:
         kids = node.children
@@ -145,10 +151,10 @@ class _Walk:
         env: list[tuple[str, str]] = []
         for kid in node.children:
             if kid.type == "variable_assignment":
-                name, _, value = _text(kid).partition("=")
-                env.append((name, _unquoted(value)))
+                name, _, value = shellwords.text(kid).partition("=")
+                env.append((name, shellwords.unquoted(value)))
             elif "redirect" not in kid.type:
-                words.append(_word(kid))
+                words.append(shellwords.word(kid))
         if words:
             self.add(node, tuple(words), inside, tuple(env))
 
@@ -168,6 +174,7 @@ class _Walk:
                 pipefail=self.pipefail,
                 start=node.start_byte,
                 end=node.end_byte,
+                given=self.given,
             )
         )
 
@@ -183,10 +190,12 @@ class _Walk:
                 self.pipefail = on if words[index + 1] == "pipefail" else self.pipefail
 
     def on_test_command(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.add(node, ("[", _text(node)), inside)
+        self.add(node, ("[", shellwords.text(node)), inside)
 
     def on_declaration_command(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.add(node, tuple(_unquoted(_text(kid)) for kid in node.children), inside)
+        self.add(
+            node, tuple(shellwords.unquoted(shellwords.text(kid)) for kid in node.children), inside
+        )
 
     def on_variable_assignment(self, node: Any, inside: tuple[str, ...]) -> None:
         pass  # a plain assignment runs nothing that we follow
@@ -230,26 +239,35 @@ class _Walk:
         # A list behind a heredoc (`cat <<E && next`) hangs below the redirect.
         for kid in node.children[1:]:
             if kid.type == "heredoc_redirect":
-                body = next((_text(k) for k in kid.children if k.type == "heredoc_body"), "")
+                body = next(
+                    (shellwords.text(k) for k in kid.children if k.type == "heredoc_body"), ""
+                )
                 if len(self.commands) > before:
                     self.commands[before] = replace(self.commands[before], heredoc=body)
 
     def on_function_definition(self, node: Any, inside: tuple[str, ...]) -> None:
-        name = next((_text(kid) for kid in node.children if kid.type == "word"), "")
+        name = next((shellwords.text(kid) for kid in node.children if kid.type == "word"), "")
         inner = _Walk(self.errexit)
         inner.children(node.children[-1], (*inside, f"function {name}"))
         self.functions[name] = tuple(inner.commands)
         self.functions.update(inner.functions)
 
     def on_if_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        asking = True
+        outer, asking = self.given, True
+        here = branches.compared(node)
+        passed = [here] if here is not None else []
         for kid in node.children:
             if kid.type == "then":
                 asking = False
             elif kid.type in ("elif_clause", "else_clause"):
+                self.given = (*outer, *(branches.negated(one) for one in passed))
                 self.visit(kid, inside)
-            elif kid.type not in ("if", "fi", ";"):
+                other = branches.compared(kid)
+                passed += [other] if other is not None else []
+            elif kid.type not in ("if", "elif", "fi", ";"):
+                self.given = outer if asking or here is None else (*outer, here)
                 self.visit(kid, (*inside, "condition" if asking else "if"))
+        self.given = outer
 
     on_elif_clause = on_if_statement
 
@@ -272,9 +290,16 @@ class _Walk:
     on_c_style_for_statement = on_for_statement
 
     def on_case_statement(self, node: Any, inside: tuple[str, ...]) -> None:
+        outer = self.given
+        passed: list[branches.Given] = []
         for kid in node.children:
             if kid.type == "case_item":
+                here = branches.matched(node, kid)
+                negations = tuple(branches.negated(one) for one in passed)
+                self.given = (*outer, here) if here is not None else (*outer, *negations)
+                passed += [here] if here is not None else []
                 self.children(kid, (*inside, "case"))
+        self.given = outer
 
     def on_subshell(self, node: Any, inside: tuple[str, ...]) -> None:
         self.children(node, (*inside, "("))
@@ -283,40 +308,10 @@ class _Walk:
         self.children(node, (*inside, "condition"))
 
 
-def _text(node: Any) -> str:
-    return str(node.text.decode())
-
-
-def _word(node: Any) -> str:
-    return _unquoted(_text(node))
-
-
-def _unquoted(text: str) -> str:
-    """Take the quotes off a word as the shell would; expansions stay."""
-    out: list[str] = []
-    quote, index = "", 0
-    while index < len(text):
-        char = text[index]
-        if quote == "'":
-            quote = "" if char == "'" else quote
-            out.append(char if char != "'" else "")
-        elif char == "\\" and index + 1 < len(text):
-            follows = text[index + 1]
-            if quote and follows not in '$`"\\\n':
-                out.append(char)
-            out.append("" if follows == "\n" else follows)
-            index += 1
-        elif char == '"':
-            quote = "" if quote else '"'
-        elif char == "'" and not quote:
-            quote = "'"
-        else:
-            out.append(char)
-        index += 1
-    return "".join(out)
-
-
 def _first_words(node: Any) -> tuple[str, ...]:
+    """Return what a failure leads to: the first command, or the one that ends the script."""
     walk = _Walk(False)
     walk.visit(node, ())
-    return walk.commands[0].words if walk.commands else (_text(node),)
+    ends = [one for one in walk.commands if one.name in ("exit", "return") and one.always]
+    found = ends or walk.commands
+    return found[0].words if found else (shellwords.text(node),)

@@ -7,76 +7,16 @@ and mounts to the project's own files) and `sh -c` inside each other are one sto
 from __future__ import annotations
 
 import posixpath
-import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 
 from tidegate.model.finding import Place
-from tidegate.reading.project import shell, words
+from tidegate.reading.project import branches, shell, words
+from tidegate.reading.project.acts import Act, ScriptUse, Start
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.service import Service
-
-
-@dataclass(frozen=True)
-class Act:
-    """One command of the story. `script` is the project's file it stands in, if it is one.
-
-    `main` says that it is the process that stays: nothing of the story comes after it.
-    `kept` says whether the shell around it stays its parent.
-    """
-
-    command: shell.Command
-    place: Place
-    script: str = ""
-    main: bool = False
-    through_shell: str = ""
-    locked: bool = False
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The command's words without exec."""
-        return self.command.bare.words
-
-
-@dataclass(frozen=True)
-class ScriptUse:
-    """A script of the project that takes part in the start, and how it is called."""
-
-    path: str  # in the project
-    target: str  # in the container
-    parsed: shell.Script
-    by_shell: bool  # called as an argument of a shell: needs neither mode nor shebang
-    arguments: tuple[str, ...]
-    place: Place  # where it is called
-    direct: bool = False  # the engine, or an init program, executes it
-
-
-@dataclass(frozen=True)
-class Start:
-    """How a container starts."""
-
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
-    entrypoint_place: Place
-    command_place: Place
-    shell_form: bool
-    acts: tuple[Act, ...]
-    scripts: tuple[ScriptUse, ...]
-    known: bool
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        """What process 1 is started with."""
-        return (*self.entrypoint, *self.command)
-
-    def first(self, test: Callable[[tuple[str, ...]], bool]) -> Act | None:
-        """Return the first command that passes `test`."""
-        return next((act for act in self.acts if test(act.words)), None)
-
-    def does(self, test: Callable[[tuple[str, ...]], bool]) -> bool:
-        """Whether a command passes `test`."""
-        return self.first(test) is not None
-
 
 Find = Callable[[str], tuple[str, str] | None]  # path in the container → project's path and text
 
@@ -84,7 +24,7 @@ Find = Callable[[str], tuple[str, str] | None]  # path in the container → proj
 def of(service: Service | None, image: Image | None, find: Find) -> Start:
     """Return the story of a service, or of an image by itself."""
     entry, command, entry_place, command_place, shell_form = _argv(service, image)
-    teller = _Teller(find, image.workdir if image else "/")
+    teller = _Teller(find, image.workdir if image else "/", _known(service, image))
     acts = tuple(
         teller.tell(
             (*entry, *command), command_place if not entry else entry_place, command, command_place
@@ -103,6 +43,20 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
         tuple(teller.scripts),
         known,
     )
+
+
+def _known(service: Service | None, image: Image | None) -> dict[str, str]:
+    """Return the variables whose values the files alone decide."""
+    out = dict(image.environ) if image is not None else {}
+    if service is None:
+        return out
+    if not service.all_env_files_there:
+        out = {}
+    for name, given in service.environment.items():
+        out.pop(name, None)
+        if given.value is not None and not given.unknown:
+            out[name] = given.value
+    return {name: value for name, value in out.items() if "$" not in value}
 
 
 def _argv(
@@ -151,8 +105,8 @@ def _with_main(acts: tuple[Act, ...]) -> tuple[Act, ...]:
 
 
 class _Teller:
-    def __init__(self, find: Find, workdir: str) -> None:
-        self.find, self.workdir = find, workdir
+    def __init__(self, find: Find, workdir: str, known: Mapping[str, str]) -> None:
+        self.find, self.workdir, self.known = find, workdir, known
         self.shells = 0
         self.scripts: list[ScriptUse] = []
 
@@ -236,7 +190,7 @@ class _Teller:
     ) -> Iterator[Act]:  # fmt: skip
         path, text, target = found
         first = text.split("\n", 1)[0]
-        if "python" in first:
+        if first.startswith("#!") and "python" in first:
             yield Act(shell.Command(rest, place.line), place, path)
             return
         parsed = shell.parse(text)
@@ -248,12 +202,23 @@ class _Teller:
             parsed, Place(path), path, rest[1:], command, command_place, depth, ""
         )
 
+    def value(self, text: str, arguments: tuple[str, ...], name: str) -> str | None:
+        """Return what a variable of a script, or an argument, is; None where the script sets it."""
+        if name.isdigit():
+            moved = re.search(r"\bshift\b|\bset +--", text)
+            given = arguments[int(name) - 1 : int(name)] if int(name) and not moved else ()
+            return given[0] if given and "$" not in given[0] else None
+        changed = re.search(rf"\b{name}=|\b(read|source|\.|eval)\b[^\n]*\b{name}\b", text)
+        return None if changed else self.known.get(name)
+
     def commands(
         self, parsed: shell.Script, where: Place, script: str, arguments: tuple[str, ...],
         command: tuple[str, ...], command_place: Place, depth: int, through: str,
     ) -> Iterator[Act]:  # fmt: skip
         self.shells += 1
         for one in parsed.flat():
+            if not branches.possible(one.given, partial(self.value, parsed.text, arguments)):
+                continue
             line = one.line if script else where.line + one.line - 1
             place = Place(where.path, line)
             expanded = _with_arguments(one.bare.words, arguments)
@@ -294,8 +259,3 @@ def _with_arguments(given: tuple[str, ...], arguments: tuple[str, ...]) -> tuple
         else:
             out.append(word)
     return tuple(out)
-
-
-def shown(argv: tuple[str, ...]) -> str:
-    """Return a command as people type it."""
-    return shlex.join(argv)

@@ -7,12 +7,15 @@ Autogenerate can't see a rename. Alembic always writes a drop and an add, Django
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 
 from tidegate.contracts.rule import Example, Hazard, Rule, StepView
 from tidegate.model.operation import (
     AddColumn,
     Code,
+    Column,
     CreateTable,
     Data,
     DropColumn,
@@ -20,6 +23,7 @@ from tidegate.model.operation import (
     Opaque,
 )
 
+ALIKE = 0.5  # of two names, where there is more than one pair
 RULE = Rule(
     "warning",
     confidence="medium",
@@ -46,31 +50,25 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
     """Yield what is wrong with the step."""
     added = [one.change for one in step.real() if isinstance(one.change, AddColumn)]
     made = [one.change for one in step.real() if isinstance(one.change, CreateTable)]
+    likely = _likely(step, added)
     writes = any(isinstance(one.change, Data | Code | Opaque) for one in step.real())
     for moment in step.real():
         change, span = moment.change, moment.operation.span
         if writes:
             return  # the values are moved by hand
-        if isinstance(change, DropColumn) and moment.is_old(change.table):
-            table = moment.table(change.table)
-            old = table.columns.get(change.column) if table else None
-            for other in added:
-                if other.column.name == change.column:
-                    continue
-                same = old and other.table == change.table and other.column.type == old.type
-                if same and old and old.type and other.column.nullable == old.nullable:
-                    yield Hazard(
-                        f"{change.table}.{change.column} goes and {other.column.name} of the same "
-                        "type comes: if that is a rename, its values are lost",
-                        moment.say(
-                            f"if it is a rename, write migrations.RenameField(..., "
-                            f'"{change.column}", "{other.column.name}")',
-                            f'if it is a rename, write op.alter_column("{change.table}", '
-                            f'"{change.column}", new_column_name="{other.column.name}")',
-                        ),
-                        span=span,
-                    )
-                    break
+        if isinstance(change, DropColumn) and (change.table, change.column) in likely:
+            new_name = likely[change.table, change.column]
+            yield Hazard(
+                f"{change.table}.{change.column} goes and {new_name} of the same "
+                "type comes: if that is a rename, its values are lost",
+                moment.say(
+                    f"if it is a rename, write migrations.RenameField(..., "
+                    f'"{change.column}", "{new_name}")',
+                    f'if it is a rename, write op.alter_column("{change.table}", '
+                    f'"{change.column}", new_column_name="{new_name}")',
+                ),
+                span=span,
+            )
         elif isinstance(change, DropTable) and moment.is_old(change.table):
             table = moment.table(change.table)
             names = set(table.columns) if table else set()
@@ -88,3 +86,39 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
                         span=span,
                     )
                     break
+
+
+def _likely(step: StepView, added: Sequence[AddColumn]) -> dict[tuple[str, str], str]:
+    """Return the new name of each dropped column that may be a rename, each new one once.
+
+    Where it is not the only pair of its table the names have to be alike: of six columns that go
+    for one that comes, five are no rename.
+    """
+    pairs: list[tuple[float, str, str, str]] = []
+    for moment in step.real():
+        change = moment.change
+        if not isinstance(change, DropColumn) or not moment.is_old(change.table):
+            continue
+        table = moment.table(change.table)
+        old = table.columns.get(change.column) if table else None
+        for other in added:
+            if old is not None and other.table == change.table and _same(old, other.column):
+                near = SequenceMatcher(None, old.name, other.column.name).ratio()
+                pairs.append((near, change.table, old.name, other.column.name))
+    alone = {table for table, count in Counter(one[1] for one in pairs).items() if count == 1}
+    out: dict[tuple[str, str], str] = {}
+    for near, table_name, old_name, new_name in sorted(pairs, reverse=True):
+        taken = {name for (table, _), name in out.items() if table == table_name}
+        if new_name in taken or (table_name, old_name) in out:
+            continue
+        if near >= ALIKE or table_name in alone:
+            out[table_name, old_name] = new_name
+    return out
+
+
+def _same(old: Column, new: Column) -> bool:
+    """Whether the values of one could stand in the other; a key of another table could not."""
+    there, here = old.reference, new.reference
+    pointing = (there.table if there else "") == (here.table if here else "")
+    alike = old.type == new.type and old.nullable == new.nullable
+    return bool(old.type) and alike and pointing and old.name != new.name

@@ -42,6 +42,8 @@ OWN = {
     "unused-suppression": "A comment or a setting allows what nothing flags.",
     "suppression-without-reason": "A comment allows a rule and does not say why.",
     "unknown-rule": "A comment allows a rule that does not exist.",
+    "models-without-migration": "The models have what no migration makes (check --drift).",
+    "database-drift": "A database differs from what its migrations make (check --drift).",
 }  # said by the review itself, not by a rule
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -128,7 +131,18 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
         memory_limit=int(one["HostConfig"].get("Memory", 0)),
         log=logs.out + logs.err,
         image=str(one["Config"].get("Image", "")),
+        error=str(state.get("Error") or ""),
+        up_for=_age(str(state.get("StartedAt") or "")),
     )
+
+
+def _age(stamp: str) -> float:
+    """Return the seconds since a moment that the engine names."""
+    found = re.match(r"[\d-]+T[\d:]+", stamp)
+    if found is None:
+        return math.inf
+    then = datetime.fromisoformat(found[0]).replace(tzinfo=UTC)
+    return max(0.0, (datetime.now(UTC) - then).total_seconds())
 
 
 def _volume(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Volume | None:

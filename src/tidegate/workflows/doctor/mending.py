@@ -17,6 +17,7 @@ from tidegate.reading.project.tree import Item
 from tidegate.workflows.doctor.story import Diagnosis, examine
 
 _SECRET = re.compile(r"((?:PASS|SECRET|TOKEN|KEY)\w*['\"]?\s*[:=]\s*)(['\"]?)([^'\"\s]+)", re.I)
+_DEFAULT = re.compile(r"(\$\{\w*(?:PASS|SECRET|TOKEN|KEY)\w*:?[-=+])[^}]+(?=\})", re.I)
 _IN_URL = re.compile(r"(://[^:/@\s]*:)([^@\s]+)(@)")
 
 
@@ -60,9 +61,12 @@ class Mended:
 
 def masked(line: str) -> str:
     """Return a line of a diff without secrets; a reference such as ${NAME} stays."""
+    line = _DEFAULT.sub(r"\1***", line)
 
     def hide(match: re.Match[str]) -> str:
-        return match[0] if "${" in match[3] else f"{match[1]}{match[2]}***"
+        inside = line.rfind("${", 0, match.start()) > line.rfind("}", 0, match.start())
+        plain = "${" in match[3] or (inside and match[3].startswith("?"))
+        return match[0] if plain else f"{match[1]}{match[2]}***"
 
     return _IN_URL.sub(
         lambda m: m[0] if "${" in m[2] else f"{m[1]}***{m[3]}", _SECRET.sub(hide, line)

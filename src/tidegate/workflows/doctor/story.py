@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate import discovery
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Finding, Findings
+from tidegate.model.finding import SEVERITIES, Finding, Findings, Place
 from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
 
+# What stands for something of the project in a check's example.
+_NAMES = re.compile(
+    r"shop|/app\b|todo|users_|variant_|mail_|events_|\btotal\b|storages|cache:|\bdb:\d|line \d|2026"
+    r"""|"(database|db|word|localhost|app|curl)"|'(localhost|css/|pa')|deploy\.lock|\b588\b"""
+)
 _ALLOW = re.compile(r"tidegate:\s*allow\s+([\w, -]+)")
 
 
@@ -23,6 +28,8 @@ class Diagnosis:
     rule: str
     severity: str
     problem: Problem
+    printed: str = ""
+    when: str = ""
 
     @property
     def finding(self) -> Finding:
@@ -31,7 +38,16 @@ class Diagnosis:
         return Finding(
             self.rule, self.severity, one.place, one.message, one.remedy,
             fixable=bool(one.edits), confidence=one.confidence, also=one.also,
+            predicts=self.predicts, when=self.when,
         )  # fmt: skip
+
+    @property
+    def predicts(self) -> str:
+        """The error that follows, said to be an example where its names are not this project's."""
+        if self.problem.printed or not self.printed:
+            return self.problem.printed
+        first = self.printed.strip().split("\n")[0]
+        return f"such as {first}" if _NAMES.search(first) else first
 
 
 def checks() -> dict[str, Any]:
@@ -53,7 +69,8 @@ def examine(
             place = problem.place
             key = (rule, place.path, place.line, "" if place.line else problem.message)
             if key not in out and not _allowed(project, rule, problem):
-                out[key] = Diagnosis(rule, severity, problem)
+                printed = "" if check.WHEN.startswith(("never", "now")) else check.PRINTED
+                out[key] = Diagnosis(rule, severity, problem, printed, check.WHEN)
     return sorted(out.values(), key=_order)
 
 
@@ -78,6 +95,22 @@ def _allowed(project: ProjectFiles, rule: str, problem: Problem) -> bool:
             if found and rule in re.split(r"[,\s]+", found[1]):
                 return True
     return False
+
+
+def for_people(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the worst first, and each that several files share only once."""
+    worst = sorted(findings, key=lambda one: -SEVERITIES.index(one.severity))  # stable
+    out: dict[tuple[str, str], Finding] = {}
+    for one in worst:
+        key = (one.rule, one.message)
+        same = Place(one.place.path, one.place.line, note="the same")
+        first = out.get(key)
+        alike = first is not None and first.place.path != one.place.path
+        if first is not None and alike:
+            out[key] = replace(first, also=(*first.also, same))
+        else:
+            out[key if first is None else (one.rule, f"{one.message}{one.place}")] = one
+    return tuple(out.values())
 
 
 def report(

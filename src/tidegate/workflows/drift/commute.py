@@ -14,7 +14,7 @@ from tidegate.model.level import ancestors
 from tidegate.model.step import Step
 from tidegate.workflows.drift.story import MODULE, _lines
 from tidegate.workflows.plan import programs, scratch
-from tidegate.workflows.plan import story as plan
+from tidegate.workflows.plan import project as plan
 from tidegate.workflows.plan.runner import project_python, runner
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import StateNotCurrent
 from tidegate.model.connection import Connection
-from tidegate.model.finding import Finding, Findings
+from tidegate.model.finding import SEVERITIES, Finding, Findings
 from tidegate.model.level import judge
 from tidegate.workflows.drift import saying
-from tidegate.workflows.plan import story as plan
+from tidegate.workflows.plan import project as plan
+from tidegate.workflows.plan import target as targets
+from tidegate.workflows.plan.here import made_by, scratch_of, target_of
 from tidegate.workflows.plan.runner import Event, Runner, project_python, runner
 from tidegate.workflows.plan.target import Target
 
@@ -47,14 +49,27 @@ def drift(wanted: Wanted, say: Callable[[str], None]) -> Findings:
         inside.ask("look", project.hear, root=str(wanted.root), database=wanted.database,
                    framework=wanted.framework)  # fmt: skip
         connection, recorded_sql = project.connection(wanted.database)
-        plan._refuse_vendor(connection)
+        plan.refuse_vendor(connection)
         if project.framework == "django":
             findings += _models(inside, wanted.root, seen)
         if wanted.against or project.framework != "django":
             findings += _built(request, project, (connection, recorded_sql), inside, seen, say)
-    counts = {"error": len(findings), "warning": 0, "info": 0}
     said = saying.summary(findings, seen, bool(wanted.against))
-    return Findings("check", str(wanted.root), tuple(findings), {"counts": counts}, said)
+    return Findings("check", str(wanted.root), tuple(findings), {"counts": _counts(findings)}, said)
+
+
+def graded(found: Findings, level: Callable[[str, bool, str, str], str]) -> Findings:
+    """Return the findings as grave as the settings of the review say; what is off is left out."""
+    kept = []
+    for one in found.findings:
+        severity = level(one.rule, False, one.place.path, one.severity)
+        if severity != "off":
+            kept.append(replace(one, severity=severity))
+    return replace(found, findings=tuple(kept), extra={"counts": _counts(kept)})
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, int]:
+    return {each: sum(one.severity == each for one in findings) for each in SEVERITIES}
 
 
 def _models(inside: Runner, root: Path, seen: list[str]) -> list[Finding]:
@@ -76,13 +91,17 @@ def _built(
     """Build the migrations on a scratch database; compare the target with it, then the models."""
     connection, recorded_sql = login
     steps = project.steps.get(connection.alias, [])
-    found = plan._target(request, connection, recorded_sql, say) if request.against else None
+    found = None
+    if request.against:
+        one = targets.asked_for(request, connection)
+        environ = request.environ
+        found = target_of(request, lambda: targets.look(one, recorded_sql, environ), one.shown)
     every = [one.id for one in steps]
     applied = every if found is None else _level(project, connection, found)
     findings: list[Finding] = []
     say(f"building {len(applied)} steps of {project.framework} on a scratch database")
     source = found if connection.vendor == "postgresql" else None  # a file is not to be copied
-    with plan._scratch(request, connection, source, plan.made_by(steps)) as (server, place):
+    with scratch_of(request, connection, source, made_by(steps)) as (server, place):
         inside.ask("point", lambda event: None, alias=connection.alias, scratch=place)
         inside.ask("build", lambda event: None, deployed=sorted(applied))
         if found is not None:

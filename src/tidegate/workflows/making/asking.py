@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Ask = Callable[[Sequence[str], Sequence[str]], int]
 KINDS = {"column": "its values", "field": "its values", "table": "its rows", "model": "its rows",
          "value": "what is stored"}  # fmt: skip
+ANSWERS = ("renames", "dropped", "filled")
 
 
 def settled(
@@ -28,18 +29,29 @@ def settled(
         "message": wanted.message, "app": wanted.app, "empty": wanted.empty,
         "merge": wanted.merge, "renumber": wanted.renumber, "renames": dict(wanted.renames),
         "dropped": list(wanted.dropped), "filled": list(wanted.filled),
+        "scratch": wanted.scratch,
     }  # fmt: skip
     while True:
         found = author(job)
         questions, refusals = found["questions"], found["refusals"]
         if not questions and not refusals:
-            if found["unused"]:
+            if found["unused"] and not wanted.lenient:
                 raise _unused(found["unused"], wanted)
-            return found
+            if not found["unused"]:
+                return {**found, "answers": {key: job[key] for key in ANSWERS}}
+            job = _without(job, found["unused"])
+            continue
         if wanted.ask is None or not questions:
             raise _refusal(questions, refusals)
         for one in questions:
             _ask(one, job, wanted.ask)
+
+
+def _without(job: Mapping[str, Any], unused: Sequence[str]) -> dict[str, Any]:
+    """Return the job without the answers that name nothing: with one, no file is written."""
+    renames = {old: new for old, new in job["renames"].items() if old not in unused}
+    lists = {key: [one for one in job[key] if one not in unused] for key in ("dropped", "filled")}
+    return {**job, "renames": renames, **lists}
 
 
 def refused(found: Mapping[str, Any]) -> PolicyRefused | None:

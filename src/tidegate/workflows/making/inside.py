@@ -7,7 +7,15 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidegate.errors import PolicyRefused, StepFailed, TidegateError, UsageProblem
+from tidegate.errors import (
+    ElectionNotWon,
+    NotReady,
+    PolicyRefused,
+    RefusedForGood,
+    StepFailed,
+    TidegateError,
+    UsageProblem,
+)
 from tidegate.model.command import Command
 from tidegate.process import Result, run
 from tidegate.targets import archive
@@ -18,6 +26,11 @@ if TYPE_CHECKING:
 PLACE = "/tidegate-authoring.pyz"
 START = "import sys; sys.path.insert(0, {!r}); from tidegate.authoring.__main__ import main; " \
         "sys.exit(main())"  # fmt: skip
+
+KINDS: dict[str, type[TidegateError]] = {
+    str(one.exit_code): one
+    for one in (UsageProblem, NotReady, RefusedForGood, PolicyRefused, ElectionNotWon)
+}
 
 
 def authored(one: Making, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,8 +55,9 @@ def _command(one: Making, job: str) -> Command:
 
 def _error(error: Mapping[str, str]) -> TidegateError:
     what, meaning, advice = (error.get(name, "") for name in ("what", "meaning", "next"))
-    if error.get("code") == "2":
-        return UsageProblem(what, meaning, advice)
+    kind = KINDS.get(error.get("code", ""))
+    if kind is not None:
+        return kind(what, meaning, advice)
     if "--merge" in advice:
         return PolicyRefused(what, meaning, advice)
     return StepFailed(what, meaning, advice or "correct it; no file was made")

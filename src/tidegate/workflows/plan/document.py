@@ -14,7 +14,7 @@ from tidegate.workflows.plan import online, rewrites
 from tidegate.workflows.plan.impact import summary
 from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
-from tidegate.workflows.plan.story import Outcome
+from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.traced import StepTrace, name_losses
 
 
@@ -26,6 +26,11 @@ def findings(outcome: Outcome) -> Findings:
     found = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
     document = _document(outcome, case, found)
     return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))
+
+
+def document(found: Findings) -> dict[str, Any]:
+    """Return what a plan's file holds."""
+    return {"findings": [one.document() for one in found.findings], **found.extra}
 
 
 def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ its schema and the framework's own rows have to be those of the framework's own 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from tidegate.model.plan import digest
 from tidegate.workflows.plan.traced import Rehearsed, StepTrace
 
 Event = dict[str, Any]
+_NOT_PARTITIONED = re.compile(r"\b(CONCURRENTLY|FOREIGN\s+KEY)\b", re.I)
 PARTITIONED = (
     "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind = 'p'"
@@ -27,6 +29,8 @@ def choose(rehearsed: Rehearsed, partitioned: Iterable[str]) -> None:
     avoided = set(partitioned)
     for step in rehearsed.steps:
         formed = [one for one in step.statements if _form(one, avoided)]
+        if step.applied and not formed:
+            step.online_why = _partitioned(step, avoided)
         if not step.applied or not formed:
             continue
         step.online_why = _why_not(step)
@@ -42,11 +46,25 @@ def _form(statement: Event, partitioned: set[str]) -> pgonline.Form | None:
     """Return the form, where the table was there before and has one."""
     tables = [lock["was"] for lock in statement["locks"] + statement["held"]
               if lock["kind"] == "table"]  # fmt: skip
-    if not tables or set(tables) & partitioned:
+    groups = pgonline.form(statement["sql"]) if tables else None
+    if groups and set(tables) & partitioned and any(_NOT_PARTITIONED.search(sql) for group in groups
+                                                    for sql in group):  # fmt: skip
         return None
-    groups = pgonline.form(statement["sql"])
     bare = (name.split(".")[-1] for name in tables)
     return groups if any(one in statement["sql"] for one in bare) else None
+
+
+def _partitioned(step: StepTrace, partitioned: set[str]) -> str:
+    """Return why a statement has no form that would have one on a table of its own."""
+    for one in step.statements:
+        for table in {lock["was"] for lock in one["locks"] + one["held"]} & partitioned:
+            if _form(one, set()):
+                return (
+                    f"{table} is partitioned, and PostgreSQL builds no index CONCURRENTLY and "
+                    "leaves no foreign key NOT VALID there: make it ON ONLY the parent, then on "
+                    "each partition, and attach those"
+                )
+    return ""
 
 
 def _why_not(step: StepTrace) -> str:

@@ -9,15 +9,26 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tidegate
 from tidegate.errors import TidegateError, UsageProblem
 from tidegate.process import Command, Talk, run
 
 Event = dict[str, Any]
+T = TypeVar("T")
+
+
+def aside(work: Callable[[], T]) -> Future[T]:
+    """Do `work` beside what comes next."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(work)
+    finally:
+        pool.shutdown(wait=False)
 
 
 class Refused(TidegateError):
@@ -27,8 +38,9 @@ class Refused(TidegateError):
 class Runner:
     """One process of the project's Python, with the inside of tidegate in it."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Talk, translate: Callable[[Event], Event] | None = None) -> None:
         self._talk = talk
+        self._translate = translate
         self._lines = talk.lines()
 
     def ask(self, do: str, on_event: Callable[[Event], None], **job: Any) -> None:
@@ -51,7 +63,7 @@ class Runner:
                     _last_of_project(event["traceback"]),
                     "correct it; the framework's own commands raise the same",
                 )
-            on_event(event)
+            on_event(self._translate(event) if self._translate else event)
         said = "\n".join(self._talk.errors[-8:]) or self._talk.why
         raise UsageProblem(
             "the rehearsal's process ended before its work was done", said,
@@ -62,7 +74,7 @@ class Runner:
 def _is_ours(text: str) -> bool:
     """Whether the innermost frame is tidegate's own: then the error is, too."""
     files = [line for line in text.splitlines() if line.strip().startswith("File ")]
-    return bool(files) and f"{os.sep}tidegate{os.sep}rehearsal{os.sep}" in files[-1]
+    return bool(files) and "/tidegate/rehearsal/" in files[-1].replace("\\", "/")
 
 
 def _last_of_project(text: str) -> str:

@@ -70,7 +70,7 @@ class Server:
         argv = (self.programs.path(program), "-h", self.host, "-p", self.port, "-U", self.user)
         environ = {"PGPASSWORD": self.password, "PGOPTIONS": "", "PGCONNECT_TIMEOUT": "10"}
         command = Command((*argv, *words), environ=environ, secrets=(self.password,))
-        return run(command, timeout=300.0, stdin=stdin)
+        return run(command, timeout=300.0, stdin=stdin, exact=True)
 
 
 @contextmanager

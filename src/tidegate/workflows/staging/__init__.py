@@ -8,11 +8,17 @@ from tidegate.workflows.check.edits import Fixed, Source
 
 def staged(source: Source, one: Finding, framework: str, database: str) -> Fixed | None:
     """Return the files that do without the hazard; None where none are known. Raises Declined."""
-    from tidegate.workflows.staging import alembic_fixes, django_fixes
+    from tidegate.workflows.staging import alembic_fixes, django_fixes, unique, volatile
     from tidegate.workflows.staging.moments import before
 
-    fixers = django_fixes.FIXERS if framework == "django" else alembic_fixes.FIXERS
-    fixer = fixers.get(one.rule)
+    django = framework == "django"
+    more = {
+        "unique-builds-index": volatile.or_unique if django else unique.alembic,
+        "volatile-default-rewrites": volatile.django if django else volatile.alembic,
+        "unique-with-one-default": volatile.django,
+    }
+    fixers = django_fixes.FIXERS if django else alembic_fixes.FIXERS
+    fixer = fixers.get(one.rule) or more.get(one.rule)
     if fixer is None:
         return None
     memo = source.project.memo

@@ -29,7 +29,7 @@ from tidegate.workflows.staging.stage import Declined, Stage, indented, literal,
 Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
 
 
-def _statement(source: Source, at: At) -> tuple[int, ast.Expr, ast.Call]:
+def statement(source: Source, at: At) -> tuple[int, ast.Expr, ast.Call]:
     """Return the statement of upgrade() that holds an operation, its number and its call."""
     span = at.operation.span
     for number, node in enumerate(body(function(source, "upgrade"))):
@@ -56,16 +56,17 @@ def _words(call: ast.Call) -> dict[str, ast.expr]:
     return {word.arg: word.value for word in call.keywords if word.arg}
 
 
-def _refuse_schema(call: ast.Call) -> None:
+def refuse_schema(call: ast.Call) -> None:
+    """Decline for a table in a schema of its own."""
     if {"schema", "source_schema"} & set(_words(call)):
         raise Declined("the table is in a schema of its own")
 
 
 def _alteration(source: Source, at: At) -> tuple[int, ast.Expr, AlterColumn]:
     """Return the statement that alters a column of a table in the default schema."""
-    number, node, call = _statement(source, at)
+    number, node, call = statement(source, at)
     assert isinstance(at.change, AlterColumn)
-    _refuse_schema(call)
+    refuse_schema(call)
     return number, node, at.change
 
 
@@ -101,14 +102,14 @@ def _sql(name: str) -> str:
 def constraint(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A foreign key or check is added NOT VALID, and validated by the next revision."""
     at = of_finding(ats, one, AddConstraint)
-    number, node, call = _statement(source, at)
+    number, node, call = statement(source, at)
     change = at.change
     assert isinstance(change, AddConstraint)
     kinds = ("create_foreign_key", "create_check_constraint")
     if called(node) not in kinds or not change.constraint.name:
         raise Declined("SQL in a string is left to its author" if called(node) == "execute"
                        else "the constraint has no name to validate it by")  # fmt: skip
-    _refuse_schema(call)
+    refuse_schema(call)
     code = varied(source, call, [source.with_argument(call, "postgresql_not_valid=True")])
     moved(source, node)
     name = change.constraint.name
@@ -124,7 +125,7 @@ def constraint(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 def index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """An index is built or dropped CONCURRENTLY, in a revision of its own."""
     at = of_finding(ats, one, AddIndex, DropIndex)
-    number, node, call = _statement(source, at)
+    number, node, call = statement(source, at)
     if called(node) not in ("create_index", "drop_index"):
         raise Declined("SQL in a string is left to its author")
     stage = Stage("concurrently", (in_block(_concurrently(source, call)),),
@@ -157,10 +158,10 @@ def _behind(source: Source, number: int) -> tuple[str, ...]:
 def rename_column(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A copy of the column under the new name, kept equal by a trigger, filled in batches."""
     at = of_finding(ats, one, RenameColumn)
-    number, _, call = _statement(source, at)
+    number, _, call = statement(source, at)
     change = at.change
     assert isinstance(change, RenameColumn)
-    _refuse_schema(call)
+    refuse_schema(call)
     if beside(ats, at):
         raise Declined("more than the name changes: give that a revision of its own")
     later(ats, at, change.table, change.new)
@@ -234,10 +235,10 @@ def filling(suffix: str, made: batches.Batched) -> Stage:
 def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The old name stays as a view for one release."""
     at = of_finding(ats, one, RenameTable)
-    number, node, call = _statement(source, at)
+    number, node, call = statement(source, at)
     change = at.change
     assert isinstance(change, RenameTable)
-    _refuse_schema(call)
+    refuse_schema(call)
     if called(node) != "rename_table":
         raise Declined("SQL in a string is left to its author")
     back = backward_of(source, number)
@@ -250,7 +251,7 @@ def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """An UPDATE of all rows goes over them in batches that commit."""
     at = of_finding(ats, one, Data)
-    number, _, _ = _statement(source, at)
+    number, _, _ = statement(source, at)
     made = batches.of_sql(at.operation.sql.replace("\\:", ":"), at)  # text() takes \: for :
     if backward_of(source, number):
         raise Declined("downgrade() writes the rows too")
@@ -264,7 +265,7 @@ def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     at = next((each for each in ats if each.operation.span[:2] == here), None)
     if at is None:
         raise Declined("it is not written as a plain operation")
-    number, node, _ = _statement(source, at)
+    number, node, _ = statement(source, at)
     back = backward_of(source, number)
     alone = isinstance(at.change, Data)
     stage = Stage("rows" if alone else "apart", (moved(source, node),), (back,) if back else (),

@@ -17,7 +17,7 @@ from tidegate.model.operation import (
     RenameColumn,
     RenameTable,
 )
-from tidegate.reading.migrations.django_fields import MANY, target_of
+from tidegate.reading.migrations.django_fields import is_many, target_of
 from tidegate.workflows.check.edits import Fixed, Source, applied
 from tidegate.workflows.check.fixes_django import NAMES, called, operations
 from tidegate.workflows.staging import batches, expand
@@ -32,7 +32,8 @@ POSTGRES = "from django.contrib.postgres.operations import "
 Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
 
 
-def _call(source: Source, at: At) -> ast.Call:
+def call_of(source: Source, at: At) -> ast.Call:
+    """Return the operation's call in the migration's own list."""
     span = at.operation.span
     for node in operations(source):
         begins = (node.lineno, node.col_offset + 1) == (span.line, span.column)
@@ -86,7 +87,7 @@ def argument(call: ast.Call, number: int, name: str) -> ast.expr | None:
 def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A check is added NOT VALID, validated, taken for the NOT NULL, and dropped."""
     at = of_finding(ats, one, AlterColumn)
-    change, call = at.change, _call(source, at)
+    change, call = at.change, call_of(source, at)
     assert isinstance(change, AlterColumn)
     if change.type is not None or change.default is not None or beside(ats, at):
         raise Declined("more than NULL changes: give that a migration of its own")
@@ -150,14 +151,14 @@ def filling(suffix: str, name: str, made: batches.Batched, reverse: str = "") ->
 def foreign_key(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The constraint is added NOT VALID, and validated by the next migration."""
     at = of_finding(ats, one, AddConstraint)
-    change, call = at.change, _call(source, at)
+    change, call = at.change, call_of(source, at)
     assert isinstance(change, AddConstraint)
     key = change.constraint
     if called(call) != "AlterField" or key.reference is None or len(key.reference.columns) != 1:
         raise Declined("SQL in a string is left to its author")
     column, to = key.columns[0], key.reference
     suffix = f"_fk_{to.table.rpartition('.')[2]}_{to.columns[0]}"
-    name = quoted(_django_name(change.table, column, suffix))
+    name = quoted(own_name(change.table, column, suffix))
     table = quoted(change.table)
     add = (
         f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({quoted(column)}) "
@@ -169,7 +170,7 @@ def foreign_key(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     first = (
         ()
         if was_free and not beside(ats, at)
-        else (_field_with(source, call, "db_constraint", "False"),)
+        else (field_with(source, call, "db_constraint", "False"),)
     )
     drop = f"ALTER TABLE {table} DROP CONSTRAINT {name}"
     stages = [
@@ -181,7 +182,7 @@ def foreign_key(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     )
 
 
-def _django_name(table: str, column: str, suffix: str = "") -> str:
+def own_name(table: str, column: str, suffix: str = "") -> str:
     """Return the name that Django gives an index or constraint of one column."""
     bare = table.rpartition(".")[2]
     digest = hashlib.md5(bare.encode() + column.encode(), usedforsecurity=False).hexdigest()[:8]
@@ -191,7 +192,7 @@ def _django_name(table: str, column: str, suffix: str = "") -> str:
     return name
 
 
-def _field_with(source: Source, call: ast.Call, word: str, value: str) -> str:
+def field_with(source: Source, call: ast.Call, word: str, value: str) -> str:
     """Return an operation's code with a keyword of its field set."""
     field = argument(call, 2, "field")
     if not isinstance(field, ast.Call) or any(each.arg is None for each in field.keywords):
@@ -208,7 +209,7 @@ def _field_with(source: Source, call: ast.Call, word: str, value: str) -> str:
 def check(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A check is added NOT VALID, and validated by the next migration."""
     at = of_finding(ats, one, AddConstraint)
-    call = _call(source, at)
+    call = call_of(source, at)
     change = at.change
     assert isinstance(change, AddConstraint)
     model = argument(call, 0, "model_name")
@@ -229,7 +230,7 @@ def check(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 def index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """An index is built or dropped CONCURRENTLY, in a migration of its own."""
     at = of_finding(ats, one, AddIndex, DropIndex)
-    call = _call(source, at)
+    call = call_of(source, at)
     new = NAMES.get(called(call), "")
     if not new:
         raise Declined("SQL in a string is left to its author")
@@ -242,25 +243,21 @@ def index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 def implicit_index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The field comes without its index, which a migration of its own builds CONCURRENTLY."""
     at = of_finding(ats, one, AddIndex)
-    change, call = at.change, _call(source, at)
+    change, call = at.change, call_of(source, at)
     assert isinstance(change, AddIndex)
-    model, name = argument(call, 0, "model_name"), argument(call, 1, "name")
-    field = argument(call, 2, "field")
-    if called(call) not in ("AddField", "AlterField") or not (model and name and field):
+    if called(call) not in ("AddField", "AlterField"):
         raise Declined("it is neither AddField nor AlterField")
     column = change.made.columns[0]
     found = next((each.column for each in beside(ats, at) if hasattr(each, "column")
                   and not isinstance(each.column, str)), None)  # fmt: skip
     found = found or at.column(change.table, column)
-    bare = _field_with(source, call, "db_index", "False")
-    kept = f"migrations.AlterField(\n    model_name={source.of(model)},\n"
-    kept += f"    name={source.of(name)},\n    field={moved(source, field)},\n)"
-    kept = kept if "\n" not in source.of(field) else _reflowed(source, model, name, field)
-    built = [_build(change.table, column, "", "")]
+    bare = field_with(source, call, "db_index", "False")
+    kept = altering(source, call)
+    built = [build(change.table, column, "", "")]
     kind = found.type if found is not None else ""
     if kind.startswith(("varchar", "text")):
         opclass = "varchar_pattern_ops" if kind.startswith("varchar") else "text_pattern_ops"
-        built.append(_build(change.table, column, "_like", opclass))
+        built.append(build(change.table, column, "_like", opclass))
     stages = [Stage("", (bare,))]
     for number, (create, drop) in enumerate(built):
         state = [kept] if number == len(built) - 1 else []
@@ -268,6 +265,20 @@ def implicit_index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
         suffix = f"{column}_index" if not number else f"{column}_like"
         stages.append(Stage(suffix, (operation,), atomic=False, alone=True))
     return divide(source, call, stages, "its index CONCURRENTLY, in a migration of its own")
+
+
+def altering(source: Source, call: ast.Call) -> str:
+    """Return the AlterField that ends where an AddField or AlterField does."""
+    model, name = argument(call, 0, "model_name"), argument(call, 1, "name")
+    field = argument(call, 2, "field")
+    if not (model and name and field):
+        raise Declined("its arguments can't be read")
+    if "\n" in source.of(field):
+        return _reflowed(source, model, name, field)
+    return (
+        f"migrations.AlterField(\n    model_name={source.of(model)},\n"
+        f"    name={source.of(name)},\n    field={moved(source, field)},\n)"
+    )
 
 
 def _reflowed(source: Source, model: ast.expr, name: ast.expr, field: ast.expr) -> str:
@@ -283,8 +294,9 @@ def _reflowed(source: Source, model: ast.expr, name: ast.expr, field: ast.expr) 
     )
 
 
-def _build(table: str, column: str, suffix: str, opclass: str) -> tuple[str, str]:
-    name = quoted(_django_name(table, column, suffix))
+def build(table: str, column: str, suffix: str, opclass: str) -> tuple[str, str]:
+    """Return what builds an index of Django's own naming CONCURRENTLY, and what drops it."""
+    name = quoted(own_name(table, column, suffix))
     said = f"{quoted(column)} {opclass}".strip()
     return (
         f"CREATE INDEX CONCURRENTLY {name} ON {quoted(table)} ({said})",
@@ -295,7 +307,7 @@ def _build(table: str, column: str, suffix: str, opclass: str) -> tuple[str, str
 def rename_column(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A copy of the column under the new name, kept equal by a trigger, filled in batches."""
     at = of_finding(ats, one, RenameColumn)
-    change, call = at.change, _call(source, at)
+    change, call = at.change, call_of(source, at)
     assert isinstance(change, RenameColumn)
     if called(call) != "RenameField" or beside(ats, at):
         raise Declined("more than the name changes: give that a migration of its own")
@@ -328,7 +340,7 @@ def renaming(made: expand.Renamed, state: Sequence[str]) -> list[Stage]:
 def retype(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A copy of the column in the new type takes its place, without a rewrite of the table."""
     at = of_finding(ats, one, AlterColumn)
-    change, call = at.change, _call(source, at)
+    change, call = at.change, call_of(source, at)
     assert isinstance(change, AlterColumn)
     if called(call) != "AlterField" or beside(ats, at):
         raise Declined("more than the type changes: give that a migration of its own")
@@ -361,7 +373,7 @@ def retyping(made: Retyped, state: str) -> list[Stage]:
 def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The old name stays as a view for one release."""
     at = of_finding(ats, one, RenameTable)
-    change, call = at.change, _call(source, at)
+    change, call = at.change, call_of(source, at)
     assert isinstance(change, RenameTable)
     if called(call) not in ("RenameModel", "AlterModelTable"):
         raise Declined("SQL in a string is left to its author")
@@ -385,7 +397,7 @@ def _has_many(at: At) -> bool:
     user = at.models.user if at.models else ""
     for key, model in models.items():
         for field in model.fields.values():
-            if field.last in MANY and (
+            if is_many(field) and (
                 key in mine or target_of(field, model.app, model.name, user) in mine
             ):
                 return True
@@ -395,7 +407,7 @@ def _has_many(at: At) -> bool:
 def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A loop or an update over all rows goes over them in batches that commit."""
     at = of_finding(ats, one, Code, Data)
-    call = _call(source, at)
+    call = call_of(source, at)
     number = operations(source).index(call)
     app = source.project.source(source.path).group
     if isinstance(at.change, Data):
@@ -427,7 +439,7 @@ def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     at = next((each for each in ats if each.operation.span[:2] == here), None)
     if at is None:
         raise Declined("it is not written as a plain operation")
-    call = _call(source, at)
+    call = call_of(source, at)
     alone = isinstance(at.change, Code | Data)
     stage = Stage("rows" if alone else "apart", (moved(source, call),), alone=alone, apart=True)
     return divide(source, call, [stage], "in a migration of its own")

@@ -9,23 +9,25 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidegate.errors import UsageProblem
-from tidegate.model.operation import Column
-from tidegate.reading.migrations.django_state import Model
 from tidegate.workflows.check.chain import Chain
 from tidegate.workflows.check.edits import Source
 from tidegate.workflows.check.tree import Tree
-from tidegate.workflows.staging import alembic_files, alembic_fixes, django_files, django_fixes
+from tidegate.workflows.staging import (
+    alembic_files,
+    alembic_fixes,
+    django_files,
+    django_fixes,
+    types,
+)
 from tidegate.workflows.staging import expand as expanding
 from tidegate.workflows.staging.batches import IMPORT, Batched
 from tidegate.workflows.staging.moments import At, latest
+from tidegate.workflows.staging.named import Named, named
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, quoted, slug
-
-CHANGES = "rename:TABLE.OLD=NEW or drop:TABLE.COLUMN"
-SPELLED = re.compile(r"(rename|drop):([\w.]+)\.(\w+)(?:=(\w+))?")
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,6 @@ class Data:
     set: str = ""
     where: str = ""
     undo: str = ""
-
-
-@dataclass(frozen=True)
-class Named:
-    """A change of one column, with what the migrations say of it."""
-
-    kind: str
-    table: str
-    column: Column
-    new: str
-    at: At
-    model: Model | None = None
-    field: str = ""
 
 
 def data(tree: Tree, app: str, wanted: Data) -> list[str]:
@@ -99,9 +88,9 @@ def _data(chain: Chain, wanted: Data, key: str) -> Stage:
 
 def expand(tree: Tree, app: str, said: str) -> list[str]:
     """Take the files with which both releases work; return their paths."""
-    chain, one = _named(tree, app, said)
+    chain, one = named(tree, app, said)
     django = chain.framework == "django"
-    stages = _renaming(one, django) if one.kind == "rename" else _forgetting(one, django)
+    stages = EXPANDED[one.kind](one, django)
     if not stages:
         raise UsageProblem(
             f"there is nothing to expand: {one.table}.{one.column.name} may be left out of an "
@@ -114,9 +103,13 @@ def expand(tree: Tree, app: str, said: str) -> list[str]:
 
 def contract(tree: Tree, app: str, said: str) -> list[str]:
     """Take the file that ends it, for the release after the one that expanded."""
-    chain, one = _named(tree, app, said, contract=True)
+    chain, one = named(tree, app, said, contract=True)
     django = chain.framework == "django"
-    stage = _renamed(one, django) if one.kind == "rename" else _dropped(one, django)
+    if one.kind not in CONTRACTED:
+        raise UsageProblem(
+            f"{said} has no contract", "What --expand makes is all there is.", "leave it out"
+        )
+    stage = CONTRACTED[one.kind](one, django)
     return _after(tree, chain, _app(app, one), [stage], _words("contract", one))
 
 
@@ -126,7 +119,7 @@ def _app(app: str, one: Named) -> str:
 
 def _words(what: str, one: Named) -> str:
     table = one.model.name if one.model else one.table
-    return slug(f"{what} {table} {one.column.name} {one.new}")
+    return slug(f"{what} {table} {one.column.name} {one.new.partition('(')[0]}")
 
 
 def _renaming(one: Named, django: bool) -> list[Stage]:
@@ -202,6 +195,14 @@ def _dropped(one: Named, django: bool) -> Stage:
     return Stage("", (f"{allowed}\n{run(drop)}",), (run(add),))
 
 
+EXPANDED: Mapping[str, Callable[[Named, bool], list[Stage]]] = {
+    "rename": _renaming, "drop": _forgetting, "type": types.expanded, "unique": types.unique,
+}  # fmt: skip
+CONTRACTED: Mapping[str, Callable[[Named, bool], Stage]] = {
+    "rename": _renamed, "drop": _dropped, "type": types.contracted,
+}  # fmt: skip
+
+
 def _chain(tree: Tree, app: str) -> tuple[Chain, At]:
     found = latest(tree, "")
     if not found:
@@ -216,53 +217,6 @@ def _chain(tree: Tree, app: str) -> tuple[Chain, At]:
         ):
             return chain, at
     raise UsageProblem(f"no migration of an app {app} was found", "", "correct --app")
-
-
-def _named(tree: Tree, app: str, said: str, contract: bool = False) -> tuple[Chain, Named]:
-    match = SPELLED.fullmatch(said)
-    if match is None or bool(match[4]) != (match[1] == "rename"):
-        raise UsageProblem(f"{said} is not a change", "", f"write it as {CHANGES}")
-    kind, owner, name, new = match[1], match[2], match[3], match[4] or ""
-    for chain, at in latest(tree, ""):
-        if at.vendor != "postgresql":
-            raise UsageProblem(
-                f"--expand and --contract are written for PostgreSQL, not for {at.vendor}",
-                "They use its triggers.",
-                "write it by hand: tidegate make --empty",
-            )
-        found = _column(at, app, owner, name, new if contract and kind == "rename" else "")
-        if found is not None:
-            model, field, table, column = found
-            return chain, Named(kind, table, column, new, at, model, field)
-    raise UsageProblem(
-        f"the migrations make no column {owner}.{name}",
-        "It is TABLE.COLUMN as the database has it, or Model.field of Django.",
-        "correct the name",
-    )
-
-
-def _column(
-    at: At, app: str, owner: str, name: str, renamed: str
-) -> tuple[Model | None, str, str, Column] | None:
-    """Return (model, field, table, column); `renamed`: the field may have its new name already."""
-    models = at.models.all.values() if at.models else ()
-    for model in models:
-        names = (model.name.lower(), f"{model.app}.{model.name}".lower(), model.table)
-        if owner.lower() not in names or (app and model.app != app):
-            continue
-        table = at.tables.get(model.table)
-        for field in (name, renamed):
-            if field in model.fields and at.models is not None and table is not None:
-                column = at.models.column_name(model, field)
-                old = column if field == name else name
-                kept = table.columns.get(old) or table.columns.get(name)
-                if kept is not None:
-                    return model, field, model.table, kept
-        if table is not None and name in table.columns:
-            return model, name, model.table, table.columns[name]
-    table = at.tables.get(owner)
-    column_ = table.columns.get(name) if table is not None else None
-    return (None, "", owner, column_) if column_ is not None else None
 
 
 def _after(tree: Tree, chain: Chain, app: str, stages: Sequence[Stage], name: str) -> list[str]:

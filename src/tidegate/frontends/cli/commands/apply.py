@@ -1,17 +1,18 @@
 """Apply a plan: exactly the steps that were rehearsed, to exactly the database they were meant for.
 
 usage: tidegate apply PLAN [--approve FINGERPRINT] [--timeout SECONDS] [--lock-timeout SECONDS]
+                      [--backup auto|always|never] [--env NAME] [--service NAME] [--local]
 
 PLAN is the file that `tidegate plan -o` wrote. When the steps' code, the database's level, its
 schema or the database itself has moved since, nothing is applied (exit code 6). Steps that take
 data away, or can't be taken back, need --approve with the plan's fingerprint; --approve - reads it
-from standard input.
+from standard input. Where the project has Compose files and Docker is there, it runs in a one-off
+container as `tidegate plan` does; --local (or TIDEGATE_LOCAL=1) runs it here.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.contracts.database import Session
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 
@@ -38,48 +40,49 @@ OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "framework")
 
 def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
+    code, argv = handed_over("apply", glob, argv, given)
+    if code is not None:
+        return code
     report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
         environ = with_file(glob.env_path, given)
-        approved, rest = _approve(list(argv))
-        path = next((word for word in rest[:1] if not word.startswith("-")), "")
-        settings, more = settings_for(glob.root, environ, rest[1:] if path else rest, OPTIONS)
-        path, more = (path, more) if path else ("".join(more[:1]), more[1:])
-        if not path or more:
-            raise UsageProblem(
-                f"apply does not take {more[0]}" if more else "apply needs a plan",
-                "It is the file that `tidegate plan -o FILE` writes.",
-                "tidegate apply FILE",
-            )
-        plan = planned.read(path)
-        approval.refuse_unapproved(plan, approved, environ)
-        one = Boot(Path(glob.root), environ, {**settings, "databases": plan.database}, report,
-                   signals, began)  # fmt: skip
-        gate = open_gate(one.root, environ, one.settings)
-        report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
-        wait(one, gate)
-        done = {"plan": plan.fingerprint, **_apply(one, gate, gate.connections[0], plan)}
-        if glob.format == "json":
-            answer(json.dumps(done, indent=2))
+        approved, rest = approval.taken(list(argv))
+        apply(glob, rest, approved, environ, report, signals, began)
         return 0
 
     return guarded(report, work, loads=True)
 
 
-def _approve(argv: list[str]) -> tuple[str, list[str]]:
-    """Take `--approve` out of argv."""
-    for index, word in enumerate(argv):
-        flag, equals, value = word.partition("=")
-        if flag != "--approve":
-            continue
-        rest = argv[:index] + argv[index + 1 :]
-        if not equals:
-            if index >= len(rest):
-                raise UsageProblem("--approve has no value", "", "write --approve FINGERPRINT")
-            value = rest.pop(index)
-        return (sys.stdin.readline().strip() if value == "-" else value), rest
-    return "", argv
+def apply(
+    glob: Globals,
+    argv: list[str],
+    given: str,
+    environ: Mapping[str, str],
+    report: Report,
+    signals: Signals,
+    began: float,
+) -> None:
+    """Apply the plan that argv begins with; `given` is what was said after --approve."""
+    path = next((word for word in argv[:1] if not word.startswith("-")), "")
+    settings, more = settings_for(glob.root, environ, argv[1:] if path else argv, OPTIONS)
+    path, more = (path, more) if path else ("".join(more[:1]), more[1:])
+    if not path or more:
+        raise UsageProblem(
+            f"apply does not take {more[0]}" if more else "apply needs a plan",
+            "It is the file that `tidegate plan -o FILE` writes.",
+            "tidegate apply FILE",
+        )
+    plan = planned.read(path)
+    approval.refuse_unapproved(plan, approval.said(given), environ)
+    one = Boot(Path(glob.root), environ, {**settings, "databases": plan.database}, report,
+               signals, began)  # fmt: skip
+    gate = open_gate(one.root, environ, one.settings)
+    report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    wait(one, gate)
+    done = {"plan": plan.fingerprint, **_apply(one, gate, gate.connections[0], plan)}
+    if glob.format == "json":
+        answer(json.dumps(done, indent=2))
 
 
 def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> dict[str, object]:

@@ -6,6 +6,7 @@ usage: tidegate boot [options] -- COMMAND [ARG ...]
   --when-ahead serve|fail                what to do when the schema is newer than the code (serve)
   --collectstatic auto|always|never      collect static files (auto: when they have changed)
   --backup auto|always|never             a proved backup first (auto: for risky steps)
+  --forms PLAN                           use the forms of a plan that was made with --online
   --wait-for URL                         tcp, http, https, redis, amqp, postgresql, mysql; repeat it
   --timeout SECONDS                      until when everything has to be ready (60)
   --lock-timeout SECONDS                 how long a statement may wait for a lock (2)

@@ -5,6 +5,7 @@ usage: tidegate check [PATH …] [--since REVISION] [--pending] [--fail-on error
                       [--no-baseline] [--database postgresql|mysql|sqlite]
                       [--format FORMAT]
        tidegate check --drift [--against URL] [--database ALIAS] [--scratch URL] [--python PATH]
+                      [--fail-on error|warning|info]
 
 Reads Django's migrations and Alembic's revisions as source, without a database and without
 importing the project. With nothing named it reviews every migration of the project.
@@ -82,11 +83,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
     def work(signals: Signals) -> int:
         if drifting.asked(argv):
-            drifted = drifting.found(
+            drifted, fail_on = drifting.found(
                 glob, argv, environ, lambda text: report.stage("drift", "", text)
             )
             print(discovery.reporter(glob.format).render(drifted, _colour(glob, environ)))
-            return 1 if drifted.findings else 0
+            return 1 if drifted.at_least(fail_on) else 0
         asked = parse(argv)
         reporter = discovery.reporter(glob.format)
         if not os.path.isdir(glob.root):

@@ -1,6 +1,7 @@
 """Find what will break when the containers start, and mend it.
 
-usage: tidegate doctor [--fix [--yes]] [--error TEXT|-] [--live] [--fail-on error|warning|info]
+usage: tidegate doctor [--fix [--yes]] [--error TEXT|-] [--live] [--import]
+                       [--fail-on error|warning|info]
 
 Reads Compose files, Dockerfiles, entrypoint scripts, .env files, settings, Celery's configuration,
 migrations, deployment scripts and Kubernetes manifests together.
@@ -10,6 +11,8 @@ A finding names the two places that contradict each other, the error that follow
 --yes     agrees beforehand
 --error   says which of the findings explain an error text; `-` reads it, or a log, from stdin
 --live    asks the container engine too: restarts, exit codes, memory, volumes, disk
+--import  loads the settings, or env.py, in a one-off container of each service (without containers,
+          with the project's own Python): what the files leave open is decided by the values
 --fail-on the lowest severity that makes the exit code 1 (default: error)
 
 A comment `tidegate: allow RULE` on a line, or above it, lets a finding be; so does
@@ -38,6 +41,7 @@ class Options:
     fix: bool = False
     yes: bool = False
     live: bool = False
+    load: bool = False
     error: str = ""
     fail_on: str = "error"
     ignore: list[str] = field(default_factory=list)
@@ -78,6 +82,8 @@ def _options(root: str, argv: list[str]) -> Options:
             if not equals and not words:
                 raise UsageProblem(f"{word} has no value", "", f"write {word} VALUE")
             setattr(out, word[2:].replace("-", "_"), value if equals else words.pop(0))
+        elif word == "--import" and not equals:
+            out.load = True
         elif word in ("--fix", "--yes", "--live") and not equals:
             setattr(out, word[2:], True)
         else:
@@ -88,6 +94,13 @@ def _options(root: str, argv: list[str]) -> Options:
         )
     if out.error == "-":
         out.error = sys.stdin.read()
+        if not out.error.strip():
+            out.error, out.live = "", True
+            print(
+                "tidegate  doctor  nothing came in: a container that never ran has no log, "
+                "so the engine is asked",
+                file=sys.stderr,
+            )
     return out
 
 

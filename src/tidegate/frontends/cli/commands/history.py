@@ -40,7 +40,7 @@ FORMATS = ("text", "json")
 FILTERS = ("state", "kind", "step", "by", "limit", "since")
 KNOWN = {
     "state": ("done", "failed", "abandoned", "rolled-back", "running"),
-    "kind": ("migrate", "rollback", "backup", "restore", "adopt"),
+    "kind": ("migrate", "rollback", "backup", "restore", "adopt", "squash"),
 }
 UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 CHANGED = """\

@@ -5,6 +5,9 @@ usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--
        tidegate make --data NAME [--app APP] [--table TABLE --set SQL [--where SQL] [--undo SQL]]
        tidegate make --expand CHANGE [--app APP]
        tidegate make --contract CHANGE [--app APP]
+       tidegate make --watch [--squash -m MESSAGE] [--rename OLD=NEW] [--drop OLD] [--env NAME]
+                     [--service NAME] [--local]
+       tidegate make --squash -m MESSAGE
 
   -m, --message TEXT  what the migration does; becomes its name
   --app APP           for this Django app only
@@ -22,16 +25,23 @@ usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--
   --set SQL           what it sets in TABLE, such as "total = price * qty"; --undo: the way back
   --expand CHANGE     the files with which this release and the one before it both work
   --contract CHANGE   the file that ends it, for the next release
+  --watch             while models change: make a temporary migration of each change, and apply it
+                      to the development database; never where that is marked production, or
+                      looks like it. Ctrl-C ends it, and asks for the message of --squash
+  --squash            one migration in place of the temporary ones, recorded in the database in
+                      their place; with --watch: at its end
 
-CHANGE is rename:TABLE.OLD=NEW or drop:TABLE.COLUMN, with Django's Model.field or the database's
-names. These three read the migrations alone; nothing is started and no database is asked.
+CHANGE is rename:TABLE.OLD=NEW, drop:TABLE.COLUMN, type:TABLE.COLUMN=TYPE or unique:TABLE.COLUMN,
+with Django's Model.field or the database's names; TYPE is SQL's, or Django's field. These three
+read the migrations alone; nothing is started and no database is asked.
 
 Runs the framework's own autogenerate in the backend's container with the host's code over the
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
 virtual environment. What autogenerate can't know is asked at a terminal, and refused with 6 where
-nobody can answer; so is what it would get wrong. No file is left then. Refuses with 6 as well while
-the database is not current, and ends with 1 when there is nothing to make. Prints the created file,
-its SQL, and what `tidegate check` has to say of it, which does not change the exit code.
+nobody can answer; so is what it would get wrong. No file is left then. Alembic compares with the
+database, so that it refuses with 6 as well while that is not current. Ends with 1 when there is
+nothing to make. Prints the created file, its SQL, and what `tidegate check` has to say of it, which
+does not change the exit code.
 """
 
 from __future__ import annotations
@@ -44,7 +54,7 @@ from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.errors import UsageProblem
-from tidegate.frontends.cli import answers, outside, scaffolding
+from tidegate.frontends.cli import answers, outside, scaffolding, watching
 from tidegate.frontends.cli.outside import Option
 from tidegate.model.finding import Findings
 from tidegate.workflows.make import Making, Wanted, here, make, review, through
@@ -59,6 +69,7 @@ OPTIONS = (
     Option("--renumber"),
     Option("--local"),
     *scaffolding.OPTIONS,
+    *watching.OPTIONS,
 )
 
 
@@ -75,6 +86,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             found.get("--message", ""), found.get("--app", ""), "--empty" in found,
             "--merge" in found, renumber="--renumber" in found, **said,
         )  # fmt: skip
+        if watching.wanted(found):
+            one = _making(glob, found, environ, report)
+            return watching.run(glob, one, found, environ, wanted)
         if not wanted.message and not wanted.merge:
             raise UsageProblem(
                 "a migration needs a message",

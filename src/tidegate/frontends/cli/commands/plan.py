@@ -4,6 +4,12 @@ usage: tidegate plan [--database ALIAS] [--against URL|SERVICE] [--from STEP,...
                      [--with-data ROWS] [--online] [--scratch URL] [--python PATH]
                      [--fail-on error|warning|info|never]
                      [-o FILE] [--format text|json|markdown|html]
+                     [--env NAME] [--service NAME] [--local]
+
+Where the project has Compose files and Docker is there, the steps run in a one-off container of the
+backend, with this folder's code over the image's where the image is built from it, on a throw-away
+container of the database's own image; --local (or TIDEGATE_LOCAL=1, or --python) runs them here, on
+the embedded PostgreSQL.
 
 Without --against the target is the project's own database. It is only read: its schema is dumped,
 its statistics say how large the tables are. --against takes a URL, or a Compose service: its
@@ -32,6 +38,7 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import through
 from tidegate.model.finding import SEVERITIES, Findings
 
 FLAGS = {"--database": "database", "--against": "against", "--from": "start", "--since": "since",
@@ -45,20 +52,24 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
     def work(signals: Signals) -> int:
         from tidegate.workflows.plan.document import findings
-        from tidegate.workflows.plan.story import Request, rehearse
+        from tidegate.workflows.plan.project import Request
+        from tidegate.workflows.plan.story import rehearse
 
         words = [word for word in argv if word != "--online"]
+        services, words = through.services(glob, words, environ, report)
         given: dict[str, Any] = dict(flags(words, FLAGS, "plan"))
-        given["online"] = len(words) < len(argv)
+        given["online"] = "--online" in argv
         fail_on, out = given.pop("fail_on", "error"), given.pop("out", "")
         if fail_on not in (*SEVERITIES, "never"):
             raise UsageProblem(f"--fail-on is {fail_on!r}", "", "use error, warning, info or never")
         if glob.format != "markdown":  # its table of steps is a plan's own
             discovery.reporter(glob.format)  # a wrong --format is told before the work
         if given.get("against") and "://" not in given["against"]:
-            given["place"] = _place(glob, given.pop("against"), environ)
+            place = through.inner if services else through.outer
+            given["place"] = place(glob, given.pop("against"), environ, services)
         request = Request(Path(glob.root), dict(environ), **given)
-        found = findings(rehearse(request, lambda text: report.stage("plan", "", text)))
+        at = through.place(request, services, report) if services else None
+        found = findings(rehearse(request, lambda text: report.stage("plan", "", text), at))
         if out:
             _write(out, found)
         print(rendered(glob, found, _coloured(glob, environ)))
@@ -68,21 +79,6 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         return 1 if fail_on != "never" and found.at_least(fail_on) else 0
 
     return guarded(report, work)
-
-
-def _place(glob: Globals, service: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return where the database of a Compose service is reached from here."""
-    from tidegate.frontends.cli import outside
-
-    target = outside.target_of(glob, outside.asked_of(glob, {}, {}), environ, need_backend=False)
-    known = [one.name for one in target.services]
-    if service not in known:
-        raise UsageProblem(
-            f"--against {service}: there is no such service, and it is not a URL",
-            f"The services are: {', '.join(known)}.",
-            "name the database's service, or give postgresql://user:password@host:5432/name",
-        )
-    return target.address(service, 5432)
 
 
 def rendered(glob: Globals, found: Findings, colour: bool) -> str:
@@ -130,10 +126,11 @@ def written(path: str, found: Findings) -> str:
 
 
 def _write(path: str, found: Findings) -> None:
-    document = {"findings": [one.document() for one in found.findings], **found.extra}
+    from tidegate.workflows.plan.document import document
+
     try:
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2)
+            json.dump(document(found), file, indent=2)
             file.write("\n")
     except OSError as error:
         raise UsageProblem(f"{path} can't be written: {error.strerror}", "", "") from None

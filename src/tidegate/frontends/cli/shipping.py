@@ -1,0 +1,35 @@
+"""`apply` through the project's target: a person's word is asked on this side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tidegate.container import approval, planned
+from tidegate.contracts.target import Target, Teller
+from tidegate.errors import UsageProblem
+from tidegate.workflows.plan import shipping
+
+
+def apply(
+    target: Target,
+    tell: Teller,
+    paths: Sequence[str],
+    given: str,
+    words: Sequence[str],
+    environ: Mapping[str, str],
+) -> None:
+    """Apply a plan in a one-off container.
+
+    The marks of a coding agent and the approval's record are here, and not in there: the inside
+    gets the word that was accepted.
+    """
+    if not paths:
+        raise UsageProblem(
+            "apply needs a plan",
+            "It is the file that `tidegate plan -o FILE` writes.",
+            "tidegate apply FILE",
+        )
+    plan = planned.read(paths[0])
+    approval.refuse_unapproved(plan, approval.said(given), environ)
+    approved = ("--approve", plan.fingerprint) if plan.needs_approval else ()
+    shipping.apply(target, tell, paths[0], [*approved, *words])

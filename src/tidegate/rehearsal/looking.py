@@ -1,0 +1,65 @@
+"""What is read of the target, by sessions that can't write: the server itself refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tidegate import discovery
+from tidegate.contracts.database import Session, TableMissing
+from tidegate.databases import pgschema, sqliteschema
+from tidegate.model.connection import Connection
+
+READ_ONLY = "-c default_transaction_read_only=on"
+_ROLES = "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'"
+_EXTENSIONS = "SELECT extname FROM pg_extension"
+
+
+def read_only(connection: Connection) -> Connection:
+    """Return the same login, whose sessions can't write."""
+    given = str(connection.options.get("options") or "")
+    options = {**connection.options, "options": f"{given} {READ_ONLY}".strip()}
+    return replace(connection, options=options)
+
+
+def facts(
+    connection: Connection, recorded_sql: str, environ: Mapping[str, str], timeout: float = 5.0
+) -> dict[str, Any]:
+    """Return the target's level, schema, sizes and identity. Raises as `Database.session`."""
+    is_file = connection.vendor == "sqlite"
+    one = connection if is_file else read_only(connection)
+    session = discovery.database(one, environ).session(timeout)
+    try:
+        return _of_file(connection, session, recorded_sql) if is_file else _of_server(
+            session, recorded_sql)  # fmt: skip
+    finally:
+        session.close()
+
+
+def _of_server(session: Session, recorded_sql: str) -> dict[str, Any]:
+    return {
+        "version": str(session.query("SHOW server_version")[0][0]),
+        "identity": pgschema.identity(session.query),
+        "schema": pgschema.lines(session.query),
+        "sizes": pgschema.sizes(session.query),
+        "recorded": _recorded(session, recorded_sql),
+        "roles": [str(row[0]) for row in session.query(_ROLES)],
+        "extensions": [str(row[0]) for row in session.query(_EXTENSIONS)],
+    }
+
+
+def _of_file(connection: Connection, session: Session, recorded_sql: str) -> dict[str, Any]:
+    return {
+        "identity": f"file {connection.name}",
+        "schema": sqliteschema.lines(session.query),
+        "sizes": sqliteschema.sizes(session.query),
+        "recorded": _recorded(session, recorded_sql),
+    }
+
+
+def _recorded(session: Session, sql: str) -> list[tuple[str, ...]]:
+    try:
+        return [tuple(column or "" for column in row) for row in session.query(sql)]
+    except TableMissing:
+        return []

@@ -1,0 +1,79 @@
+"""The rules of MySQL's family on a real MariaDB: both examples run, and the claim holds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support import rule_examples
+from support.mariadb import MariaDB, missing
+from tidegate.contracts.rule import Example
+from tidegate.workflows.check.rulebook import Known, all_rules
+
+pymysql = pytest.importorskip("pymysql")
+pytest.importorskip("django")
+pytest.importorskip("alembic")
+CASES = [
+    pytest.param(rule, example, id=f"{rule.name}-{example.framework}-{number}")
+    for rule in all_rules()
+    for number, example in enumerate(rule.rule.examples)
+    if example.vendor == "mysql"
+]
+COPIES = ("mysql-table-copied", "mysql-enum-value-moved", "mysql-foreign-key-copies")
+INPLACE = {
+    "django": """migrations.RunSQL("SET SESSION alter_algorithm = 'INPLACE'"),""",
+    "alembic": """op.execute("SET SESSION alter_algorithm = 'INPLACE'")""",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MariaDB]:
+    if missing():
+        pytest.skip(missing())
+    pymysql.install_as_MySQLdb()
+    pymysql.version_info = (2, 2, 7, "final", 0)  # what Django asks of the driver it knows
+    one = MariaDB()
+    yield one
+    one.close()
+
+
+def applied(server: MariaDB, example: Example, text: str) -> str:
+    """Run the shop's files and the example's on a new database; return its name."""
+    name = server.database()
+    rule_examples.apply(example, rule_examples.files(example, text), server.url(name))
+    return name
+
+
+@pytest.mark.parametrize(("rule", "example"), CASES)
+def test_both_examples_run(rule: Known, example: Example, server: MariaDB) -> None:
+    """To their end, but where the rule says that the database refuses the bad one."""
+    applied(server, example, example.good)
+    if example.applies:
+        applied(server, example, example.bad)
+
+
+@pytest.mark.parametrize(
+    ("rule", "example"), [one for one in CASES if one.values[0].name in COPIES]
+)
+def test_what_copies_a_table_and_what_does_not(
+    rule: Known, example: Example, server: MariaDB
+) -> None:
+    """Forbidden to copy a table while writes wait, MariaDB does the good one and not the bad."""
+    only = f"{example.before}\n{INPLACE[example.framework]}".lstrip()
+    strict = example._replace(before=only)
+    applied(server, strict, example.good)
+    with pytest.raises(Exception, match="ALGORITHM=INPLACE is not supported"):
+        applied(server, strict, example.bad)
+
+
+def test_a_step_that_fails_is_half_applied(server: MariaDB) -> None:
+    """What stands above the statement that fails has been committed."""
+    (example,) = [case.values[1] for case in CASES if case.values[0].name == "mysql-half-applied"]
+    made = rule_examples.files(example, example.bad)
+    name = server.database()
+    rule_examples.apply(example, made[:1], server.url(name))
+    server.sql("ALTER TABLE customer ADD COLUMN b integer", name)
+    with pytest.raises(Exception, match="Duplicate column name 'b'"):
+        rule_examples.apply(example, made[1:], server.url(name))
+    assert server.sql("SELECT count(a) FROM orders", name) == [(0,)]
