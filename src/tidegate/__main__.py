@@ -10,16 +10,18 @@ import time
 def main(argv: list[str] | None = None) -> int:
     """Run tidegate; return the exit code."""
     began = time.monotonic()
+    _open_closed()
     given = sys.argv[1:] if argv is None else argv
     if "boot" in given or "health" in given:
         from tidegate.container.entry import split_globals
 
         glob, verb, rest = split_globals(given)
-        if verb == "boot" and not glob.problem and "--help" not in rest[:1] + rest[-1:]:
+        asks = {"-h", "--help"} & set(rest[: rest.index("--")] if "--" in rest else rest)
+        if verb == "boot" and not glob.problem and not asks:
             from tidegate.container.entry import run_boot
 
             return run_boot(glob, rest, began, dict(os.environ))
-        if verb == "health" and not glob.problem and not {"-h", "--help"} & set(rest):
+        if verb == "health" and not glob.problem and not asks:
             from tidegate.container.health.probing import probe
 
             return probe(glob, rest, os.environ)
@@ -32,6 +34,22 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + 13
+
+
+def _open_closed() -> None:
+    """Give a standard stream that was closed (`>&-`) /dev/null.
+
+    Else the first file or connection that is opened takes its number, and what is printed goes
+    there. Such a descriptor does not outlive exec: the command finds the stream as it was given.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def entry() -> None:

@@ -83,12 +83,28 @@ class UpdateNotUndone(TidegateError):
     exit_code = 9
 
 
+class CommandMissing(TidegateError):
+    """The command to become is not there; the shell's code for it."""
+
+    exit_code = 127
+
+
+class CommandRefused(TidegateError):
+    """The command to become is there and can't be run; the shell's code for it."""
+
+    exit_code = 126
+
+
 class Stopped(BaseException):
-    """A signal asked us to end; a BaseException, so that no `except Exception` swallows it."""
+    """A signal asked us to end; a BaseException, so that no `except Exception` swallows it.
+
+    `stands` says where the database stands, when it came in the middle of a run.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+        self.stands = ""
 
     @property
     def exit_code(self) -> int:

@@ -375,11 +375,20 @@ def test_failing_step_on_sqlite(tidegate: Runner, project: SmallProject, fresh: 
 def test_failing_step_outside_a_transaction(
     tidegate: Runner, pair: SmallProject, postgresql: Database
 ):
-    """A step that runs in no transaction may stay half done, and the message says so."""
-    bad = pair.add("CREATE TABLE half (id integer)", "SELECT 1 FROM no_such_table", atomic=False)
+    """A step that runs in no transaction stays half done: the message names what of it is there,
+    without its literals, and status and history say so until it is run again."""
+    broken = "CREATE ROLE nobody PASSWRD 'LITERALSECRET'"
+    bad = pair.add("CREATE TABLE half (id integer)", broken, atomic=False)
     done = boot(tidegate, pair, postgresql)
     assert (done.code, done.out) == (5, ""), done.said
-    assert f"{bad} does not run in one transaction" in done.err
+    assert f"{bad} does not run in one transaction, and is half applied" in done.err
+    assert "1 change of the schema stays: CREATE TABLE half (id integer)" in done.err
+    assert "LITERALSECRET" not in done.err
+    status = tidegate("status", cwd=pair.root, env=postgresql.environ)
+    assert f"  half       {bad}" in status.out
+    assert f"{bad} is half applied" in status.out.splitlines()[-1]
+    history = tidegate("history", cwd=pair.root, env=postgresql.environ)
+    assert f"half applied until it is run again: {bad}" in history.out
     assert postgresql.tables() == ["half", "made_1", "made_2"]
     assert postgresql.runs() == ["failed"]
 
@@ -522,7 +531,7 @@ def test_unknown_command_touches_nothing(tidegate: Runner, pair: SmallProject, f
     """A command that is not in the image is refused before anything is done."""
     database = fresh("sqlite")
     done = tidegate("boot", "--", "no-such-program", cwd=pair.root, env=database.environ)
-    assert (done.code, done.out) == (2, ""), done.said
+    assert (done.code, done.out) == (127, ""), done.said
     assert "no-such-program" in done.err
     assert database.tables() == []
 
@@ -611,6 +620,7 @@ def test_signal_in_a_step(number: int, tidegate: Runner, project: SmallProject, 
     done = one.end(20)
     assert (done.code, done.out) == (128 + number, ""), done.said
     assert time.monotonic() - at < 3
+    assert f"2 of 3 steps are applied and stay (the last: {', '.join(project.ids[:2])})" in done.err
     assert database.rows(SLEEPING) == []
     assert database.tables() == ["made_1", "made_2"]
     assert database.runs() == ["failed"]

@@ -36,7 +36,7 @@ def _raise_once(raising: Raising) -> Verdict:
     pause, began = POLL[0], time.monotonic()
     try:
         while True:
-            verdict = raising.gate.level(raising.connection, session)
+            verdict = raising.level(session)
             if not verdict.to_do:
                 if election is not None and election.try_win():
                     book_of(raising, election).close_left_open()
@@ -118,7 +118,7 @@ def _leading(raising: Raising, election: Election, session: Session, began: floa
             "The server still runs what a dead process had sent, and would not end it for us.",
             "look for it in pg_stat_activity and end it as its owner: pg_terminate_backend(pid)",
         )
-    verdict = raising.gate.level(raising.connection, session)
+    verdict = raising.level(session)
     if not verdict.to_do:
         book_of(raising, election).close_left_open()
         return verdict

@@ -6,14 +6,13 @@ Each stage is a function here or in the file of its name; `boot` reads aloud.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tidegate.container import static
+from tidegate.container import outlet, static
 from tidegate.container.applying import close_left_open, raise_level, wait_level
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.planned import forms_for
@@ -21,6 +20,7 @@ from tidegate.container.raising import Raising, patiently
 from tidegate.container.report import Report
 from tidegate.container.services import BadServiceUrl, dependency
 from tidegate.container.signals import Signals
+from tidegate.container.startable import refuse_unstartable
 from tidegate.container.waiting import Dependency, Outcome, wait_for
 from tidegate.errors import (
     NotReady,
@@ -57,12 +57,7 @@ class Boot:
 
 def boot(one: Boot, command: Sequence[str]) -> None:
     """Do everything that has to be done before `command` may start; return when it may."""
-    if shutil.which(command[0], path=one.environ.get("PATH")) is None:
-        raise UsageProblem(
-            f"{command[0]} is not a program in this image",
-            "It is what boot would become in the end; nothing was touched.",
-            "correct the command after `--` (CMD in the Dockerfile, command: in Compose)",
-        )
+    refuse_unstartable(command[0], one.environ)
     prepare(one)
 
 
@@ -181,6 +176,7 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
             "build the image from a branch that has both, and merge the heads: alembic merge",
         )
     if policy == "migrate":
+        raising.gate.refuse_conflicts(alias)
         steps = raising.gate.steps(alias)
         raising.forms = forms_for(one.settings["forms"], steps) if verdict.pending else {}
         return raise_level(raising)
@@ -222,6 +218,7 @@ def start(one: Boot, command: Sequence[str]) -> None:
     from tidegate.container.fast import become
 
     one.report.summary(list(command), time.monotonic() - one.began)
+    outlet.give_back()
     one.signals.restore()
     os.environ.clear()
     become(list(command), dict(one.environ))

@@ -7,6 +7,7 @@ from typing import Any
 
 from tidegate.container import history, ledger
 from tidegate.container.gate import Gate, code_heads
+from tidegate.container.parts import begun
 from tidegate.model.connection import Connection
 from tidegate.model.level import heads
 from tidegate.model.readiness import Permanent, Transient
@@ -27,20 +28,25 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "edited": [],
         "missing": _missing(steps),
         "heads": list(code_heads(gate, connection.alias)),
+        "conflicts": list(gate.project.conflicts(steps).values()),
         "level": [],
         "run": None,
+        "half": [],
         "why": "",
+        "remedy": "",
     }
     try:
         session = gate.database(connection).session(5.0)
+        try:
+            verdict = gate.level(connection, session)
+            edited = ledger.edited(steps, ledger.recorded(session.query))
+            half = begun(session.query, connection.vendor, verdict)
+            run = history.last(session.query, connection.vendor, connection.alias)
+        finally:
+            session.close()
     except (Transient, Permanent) as error:
-        return {**out, "why": getattr(error, "what", str(error))}
-    try:
-        verdict = gate.level(connection, session)
-        edited = ledger.edited(steps, ledger.recorded(session.query))
-        run = history.last(session.query, connection.vendor, connection.alias)
-    finally:
-        session.close()
+        remedy = getattr(error, "next", "")
+        return {**out, "why": getattr(error, "what", str(error)), "remedy": remedy}
     return {
         **out,
         "state": verdict.state,
@@ -50,6 +56,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "unknown": list(verdict.unknown),
         "edited": edited,
         "run": run,
+        "half": half,
     }
 
 
@@ -72,11 +79,23 @@ def _advice(one: Mapping[str, Any], framework: str) -> str:
     if one["missing"]:
         return f"bring back the file of {one['missing'][0]}: another step needs it, and it is gone"
     if state == "unreachable":
+        remedy = str(one.get("remedy") or "").splitlines()
+        if remedy:
+            return f"{remedy[0]}    ({alias})"
         return f"tidegate wait    (it says what keeps {alias} away)"
+    if one.get("half"):
+        step = one["half"][0]
+        return f"correct it and run it again: tidegate migrate    ({step} is half applied)"
     if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
         return f"alembic merge heads    ({alias} has {len(one['heads'])} heads)"
+    if one.get("conflicts") and state != "current":
+        ends = one["conflicts"][0]
+        return f"tidegate make --merge    ({' and '.join(ends)} are not joined)"
     if state in ("empty", "behind"):
         return f"tidegate migrate    ({alias} lacks {counted(len(one['pending']), 'step')})"
+    if one["edited"] and state == "current":
+        return (f"put the file of {one['edited'][0]} back, and write a new step for the change    "
+                "(it was changed after it was applied, and is not run again)")  # fmt: skip
     if state == "diverged":
         return f"bring the branches together    ({alias} has steps of another one, and lacks some)"
     if state == "ahead":

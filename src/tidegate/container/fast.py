@@ -274,5 +274,6 @@ def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
         os.execvpe(command[0], command, _as_given(environ))
     except OSError as error:
         text = f"tidegate  error   {command[0]} can't be started: {error.strerror}\n"
+        text += f"{'':18}next: correct the command after `--`\n"
         os.write(2, text.encode())
-        sys.exit(2)
+        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)

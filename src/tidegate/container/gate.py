@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tidegate import discovery
 from tidegate.container import ledger, sealfile
+from tidegate.container.blaming import no_driver
 from tidegate.contracts.database import Database, Rows, Session, TableMissing
 from tidegate.contracts.framework import Project
 from tidegate.errors import UsageProblem
@@ -54,6 +55,16 @@ class Gate:
             return self.level(connection, session)
         finally:
             session.close()
+
+    def refuse_conflicts(self, alias: str) -> None:
+        """Refuse several ends before anything is waited for or elected."""
+        for part, ends in self.project.conflicts(self.steps(alias)).items():
+            raise UsageProblem(
+                f"{part} has {len(ends)} last steps: {', '.join(ends)}",
+                "Two branches each added one, and nothing says which comes first. Django applies "
+                "no step until they are joined, and nothing was changed.",
+                f"tidegate make --merge    (or: python manage.py makemigrations --merge {part})",
+            )
 
     def fingerprint(self, alias: str, pending: Sequence[str]) -> str:
         """Return a short name for these steps, by their code, on the level that was last read."""
@@ -120,8 +131,23 @@ def open_gate(root: Path, environ: Mapping[str, str], settings: Mapping[str, str
     head, connections, why = _from_seal(root, environ)
     if why:
         good = head if head and connections else None
-        return Gate(project, _chosen(project.connections(), settings), environ, good, why, root)
+        chosen = _chosen(project.connections(), settings)
+        _refuse_driverless(project, chosen)
+        return Gate(project, chosen, environ, good, why, root)
     return Gate(project, _chosen(connections, settings), environ, head, root=root)
+
+
+def _refuse_driverless(project: Project, connections: Sequence[Connection]) -> None:
+    """Refuse before anything is waited for: Django looks for its driver when it connects.
+
+    SQLAlchemy has imported its own by now, to make the engine.
+    """
+    from importlib.util import find_spec
+
+    if project.framework != "django" or not any(c.vendor == "postgresql" for c in connections):
+        return
+    if find_spec("psycopg") is None and find_spec("psycopg2") is None:
+        raise no_driver("psycopg")
 
 
 def sealed_gate(

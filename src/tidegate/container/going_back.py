@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from tidegate.container import ledger, ways
 from tidegate.container.applying import backed_up
+from tidegate.container.failing import blocking, cause, shown, unblock
 from tidegate.container.holding import elected
 from tidegate.container.parts import DOWN, Parts
 from tidegate.container.patience import Patience
 from tidegate.container.persisting import Work, persist
 from tidegate.container.raising import LOCK_REFUSED, Raising
-from tidegate.container.report import masked
 from tidegate.container.stepping import (
-    blocking,
     book_of,
     changing,
     closing,
     doorway,
     said,
-    unblock,
 )
 from tidegate.container.undoing import Plan, Planning, plan
 from tidegate.contracts.database import Election
@@ -25,7 +23,6 @@ from tidegate.contracts.framework import Applying
 from tidegate.errors import ElectionNotWon, PolicyRefused, StepFailed, TidegateError
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqlstate import sqlstate
-from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 from tidegate.model.words import counted
 
@@ -125,12 +122,11 @@ def _check(raising: Raising, now: Plan) -> None:
 def _failure(
     raising: Raising, patience: Patience, now: Plan, applying: Applying, error: Exception
 ) -> TidegateError:
-    cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
     step = applying.step or "(between two steps)"
-    lines = [f"cause: {type(error).__name__}: {cause.splitlines()[0]}"]
     sql = applying.shown
+    lines = cause(error, sqlstate(error), sql, raising.report.secrets)
     if sql:
-        lines.append(f"last statement: {without_values(sql)[:300]}")
+        lines.append(f"last statement: {shown(sql)}")
     path = next((one.path for one in now.steps if one.id == step), "")
     if path:
         lines.append(f"file: {path}")

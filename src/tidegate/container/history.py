@@ -13,6 +13,7 @@ from typing import Any
 from tidegate.container import chain
 from tidegate.container.gate import Gate
 from tidegate.container.ledger import RUN, STEP, present
+from tidegate.container.parts import begun
 from tidegate.contracts.database import Rows, Session, TableMissing
 from tidegate.model.connection import Connection
 
@@ -24,7 +25,8 @@ WHOLE = ("pid", "number", "position", "statements", "retries")
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One database's ledger. `gone` are steps that the ledger has and the database no longer."""
+    """One database's ledger. `gone` are steps that the ledger has and the database no longer;
+    `half` those that a run has begun and not ended."""
 
     alias: str
     runs: list[dict[str, Any]]
@@ -34,6 +36,7 @@ class History:
     changed_since: bool = False
     gone: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
+    half: list[str] = field(default_factory=list)
 
 
 def read(gate: Gate, connection: Connection, session: Session) -> History:
@@ -64,7 +67,10 @@ def read(gate: Gate, connection: Connection, session: Session) -> History:
     gone = [step for step in gone if step not in replaced]
     whole = {old for step in gate.steps(alias) if step.id not in added for old in step.replaces}
     added = [step for step in added if step not in squashed | whole]
-    return History(alias, runs, chained, last, broken, bool(after) and after != now, gone, added)
+    return History(
+        alias, runs, chained, last, broken, bool(after) and after != now, gone, added,
+        begun(session.query, vendor, verdict),
+    )  # fmt: skip
 
 
 LAST = ("number", "kind", "started", "by", "revision", "image", "container")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from tidegate.container.aiming import aimed, backwards, goal_of
 from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot
 from tidegate.container.gate import Gate
 from tidegate.container.planned import forms_for
 from tidegate.container.raising import Check, Raising
-from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.level import ancestors, in_order
 from tidegate.model.words import counted
@@ -28,6 +29,10 @@ class Migrated:
     state: str
     applied: tuple[str, ...]
 
+    def document(self) -> dict[str, object]:
+        """Return it as `migrate --format json` has it."""
+        return {"alias": self.alias, "state": self.state, "applied": list(self.applied)}
+
 
 def knowing(gate: Gate, target: str) -> list[Connection]:
     """Return the databases that have the target among their steps; with a label, all of them."""
@@ -35,7 +40,7 @@ def knowing(gate: Gate, target: str) -> list[Connection]:
     chosen = []
     for connection in gate.connections:
         try:
-            _goal(gate, connection, target)
+            goal_of(gate.steps(connection.alias), target)
             chosen.append(connection)
         except UsageProblem as problem:
             refused = refused or problem
@@ -47,7 +52,7 @@ def knowing(gate: Gate, target: str) -> list[Connection]:
 def reached(gate: Gate, connection: Connection, target: str) -> frozenset[str]:
     """Return the steps that a migration up to `target` comes by; all of them without one."""
     steps = gate.steps(connection.alias)
-    goal = _goal(gate, connection, target) if target else ""
+    goal = goal_of(steps, target) if target else ""
     return ancestors(steps, [goal]) if goal else frozenset(step.id for step in steps)
 
 
@@ -62,14 +67,20 @@ def raise_to(
     verdict = gate.standing(connection)
     if target:
         _refuse_backwards(gate, connection, target, verdict.applied)
+    needed = aimed(gate.steps(connection.alias), target, verdict)
+    if needed.to_do:
+        gate.refuse_conflicts(connection.alias)
     raising = Raising(
         gate, connection, one.settings, one.deadline, one.report, one.signals, target, again=True,
         check=check, forms=forms_for(one.settings["forms"], gate.steps(connection.alias)),
     )  # fmt: skip
-    after = raise_level(raising) if verdict.to_do else verdict
+    after = raise_level(raising) if needed.to_do else verdict
     fresh = [step.id for step in in_order(gate.steps(connection.alias))
              if step.id in after.applied - verdict.applied]  # fmt: skip
-    text = f"{after.state}; {counted(len(fresh), 'step')} applied by this command or meanwhile"
+    did = f"nothing to apply for {target}" if target else "nothing to apply"
+    if fresh:
+        did = f"{counted(len(fresh), 'step')} applied by this command or meanwhile"
+    text = f"{after.state}; {did}"
     one.report.stage("migrate", connection.alias, text, time.monotonic() - began, state=after.state)
     return Migrated(connection.alias, after.state, tuple(fresh))
 
@@ -78,34 +89,7 @@ def _refuse_backwards(
     gate: Gate, connection: Connection, target: str, applied: frozenset[str]
 ) -> None:
     """A target at or below what is applied would take steps back."""
-    goal = _goal(gate, connection, target)
+    goal = goal_of(gate.steps(connection.alias), target)
     steps = gate.steps(connection.alias)
     if goal in applied and any(goal in step.needs for step in steps if step.id in applied):
-        raise _backwards(target)
-
-
-def _goal(gate: Gate, connection: Connection, target: str) -> str:
-    """Return the step that `target` names; nothing for an app or a head, which are ahead of all."""
-    steps = gate.steps(connection.alias)
-    known = {step.id for step in steps}
-    apps = {step.id.split(".", 1)[0] for step in steps if "." in step.id}
-    matching = [one for one in known if one == target or one.startswith(target)]
-    if target == "zero" or target.endswith((".zero", " zero")) or target.startswith("-"):
-        raise _backwards(target)
-    if target in apps or target in ("head", "heads") or target[0] == "+" or "@" in target:
-        return ""
-    if target not in known and len(matching) != 1:
-        raise UsageProblem(
-            f"there is no step {target}" if not matching else f"{target} means several steps",
-            f"Did you mean: {', '.join(sorted(matching)[:5])}?" if matching else "",
-            "name it in full; see `tidegate status`",
-        )
-    return target if target in known else matching[0]
-
-
-def _backwards(target: str) -> PolicyRefused:
-    return PolicyRefused(
-        f"{target} lies behind where the database stands",
-        "migrate only goes forward: steps that are taken back can lose data. Nothing was changed.",
-        "see the ways back and what they lose: tidegate rollback --plan",
-    )
+        raise backwards(target)

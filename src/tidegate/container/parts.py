@@ -15,6 +15,7 @@ from tidegate.container.ledger import literal
 from tidegate.contracts.database import Rows, TableMissing
 from tidegate.databases import pgschema
 from tidegate.errors import PolicyRefused
+from tidegate.model.level import Verdict
 from tidegate.model.plan import digest
 from tidegate.model.readiness import Permanent, Transient
 
@@ -113,6 +114,25 @@ def half_done(run: Run, steps: Iterable[str]) -> list[str]:
     except (Transient, Permanent, TableMissing):
         return []
     return [str(row[0]) for row in rows]
+
+
+def all_half_done(run: Run) -> set[str]:
+    """Return every step that the journal knows; those that ended well are deleted from it."""
+    try:
+        return {str(row[0]) for row in run(f"SELECT DISTINCT step FROM {TABLE}")}
+    except (Transient, Permanent, TableMissing):
+        return set()
+
+
+def begun(run: Run, vendor: str, verdict: Verdict) -> list[str]:
+    """Return the steps that an earlier run has half applied, or half undone ("undo x")."""
+    if vendor != "postgresql":
+        return []
+    found = all_half_done(run)
+    down = sorted(step for step in found if step.removeprefix(DOWN) in verdict.applied)
+    return [step for step in verdict.pending if step in found] + [
+        step for step in down if step.startswith(DOWN)
+    ]
 
 
 def _schema(run: Run) -> str:

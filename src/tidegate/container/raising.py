@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.container.aiming import aimed
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report
 from tidegate.container.signals import Signals
@@ -45,6 +46,11 @@ class Raising:
     def left(self) -> float:
         """Seconds that one attempt to connect may take."""
         return max(0.5, min(5.0, self.deadline - time.monotonic()))
+
+    def level(self, session: Session) -> Verdict:
+        """Read the level; of what is pending, only what the target needs."""
+        verdict = self.gate.level(self.connection, session)
+        return aimed(self.gate.steps(self.connection.alias), self.target, verdict)
 
     def taken(self) -> object:
         """Return the connection that has won, once: after a restart of the server it is dead."""

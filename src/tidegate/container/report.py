@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +17,10 @@ def masked(text: str, secrets: tuple[str, ...] = ()) -> str:
 
     The password of a URL ends at the last `@` of the word: a password may hold `@` and `/`.
     """
-    for secret in secrets:
-        if len(secret) > 2:
-            text = text.replace(secret, "***")
+    if secrets:
+        from tidegate.model.masking import hide
+
+        text = hide(text, secrets)
     if "://" not in text:
         return text
     words = text.split(" ")
@@ -35,8 +35,17 @@ def _mask_word(word: str) -> str:
     return f"{scheme}://{login.split(':', 1)[0]}:***@{place}"
 
 
+def _is_answered() -> bool:
+    from tidegate.container import outlet
+
+    return outlet.answered()
+
+
 class Report:
-    """Writes stages as text for people, or as one JSON object a line."""
+    """Writes stages as text for people, or as one JSON object a line (`jsonl`).
+
+    With `json` the stages are text as well: stdout belongs to the one document.
+    """
 
     def __init__(self, form: str = "text", quiet: bool = False, out: TextIO | None = None) -> None:
         self.form = form
@@ -73,15 +82,17 @@ class Report:
             self._say(f"tidegate  warning {text}")
 
     def error(self, lines: list[str], code: int) -> None:
-        """Say the error that ends this."""
+        """Say the error that ends this; with `json` it is the document, unless one is printed."""
         self.failure = masked(lines[0], self.secrets)
         if self.form == "jsonl":
             self._json({"stage": "error", "text": "\n".join(lines), "exit_code": code}, None)
-        else:
-            first, *rest = lines
-            self._say(f"tidegate  error   {first}")
-            for line in rest:
-                self._say(f"                  {line.strip() if line[:2] == '  ' else line}")
+            return
+        if self.form == "json" and not _is_answered():
+            self._json({"error": {"text": "\n".join(lines), "exit_code": code}}, None)
+        first, *rest = lines
+        self._say(f"tidegate  error   {first}")
+        for line in rest:
+            self._say(f"                  {line.strip() if line[:2] == '  ' else line}")
 
     def summary(self, command: list[str], total: float) -> None:
         """Say the stages' seconds, before the process becomes the command.
@@ -109,9 +120,14 @@ class Report:
 
         if seconds is not None:
             fields["seconds"] = round(seconds, 3)
-        line = masked(json.dumps(fields, default=str), self.secrets)
-        (self._out or sys.stdout).write(line + "\n")
-        (self._out or sys.stdout).flush()
+        line = masked(json.dumps(fields, default=str), self.secrets) + "\n"
+        if self._out is None:
+            from tidegate.container import outlet
+
+            outlet.write(line)
+            return
+        self._out.write(line)
+        self._out.flush()
 
     def _say(self, line: str) -> None:
         data = masked(line, self.secrets) + "\n"

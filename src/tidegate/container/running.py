@@ -12,8 +12,11 @@ from typing import Any
 
 from tidegate import settings as options
 from tidegate._version import __version__
+from tidegate.container import outlet
+from tidegate.container.blaming import blamed
 from tidegate.container.report import Report, masked
 from tidegate.container.signals import Signals
+from tidegate.container.typos import mistyped
 from tidegate.errors import RefusedForGood, Stopped, TidegateError, UsageProblem
 from tidegate.model.readiness import Permanent, Transient
 
@@ -34,12 +37,19 @@ def settings_for(
     return options.effective(*layers), rest
 
 
-def guarded(report: Report, work: Callable[[Signals], int], command: str = "") -> int:
+def guarded(
+    report: Report, work: Callable[[Signals], int], command: str = "", loads: bool = False
+) -> int:
     """Run `work`; turn what it raises into lines and the contract's exit code.
+
+    With `loads` it runs the project's own code, which must not print into our stdout.
 
     With `command`, what it did is written as metrics, where a folder for them is named, and sent
     as spans, where OTEL_* says to whom.
     """
+    if loads:
+        for said in mistyped(os.environ):
+            report.warn(said)
     writers: list[Any] = []
     if command and os.environ.get("TIDEGATE_METRICS_DIR"):
         from tidegate.container.metrics import Metrics
@@ -49,7 +59,11 @@ def guarded(report: Report, work: Callable[[Signals], int], command: str = "") -
         from tidegate.container.traces import listening
 
         writers += [found for found in [listening(command, report)] if found]
-    code = _guarded(report, work)
+    if loads:
+        with outlet.Diverted():
+            code = _guarded(report, work)
+    else:
+        code = _guarded(report, work)
     for writer in writers:
         writer.write(code)
     return code
@@ -60,7 +74,8 @@ def _guarded(report: Report, work: Callable[[Signals], int]) -> int:
     try:
         return work(signals)
     except Stopped as stop:
-        report.stage("stop", "", f"signal {stop.signum}: nothing was left half done by us")
+        stands = stop.stands or "nothing was left half done by us"
+        report.stage("stop", "", f"signal {stop.signum}: {stands}")
         return stop.exit_code
     except KeyboardInterrupt:
         return 130
@@ -97,26 +112,12 @@ def _unanswered(error: Transient) -> list[str]:
 
 def _project_or_bug(report: Report, error: Exception) -> int:
     """An error out of the project's own files is the user's to mend; any other is ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    text = masked(f"{type(error).__name__}: {error}", report.secrets)
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    outside = [f for f in frames if not os.path.abspath(f.filename).startswith(own)]
-    outside = [
-        f for f in outside if os.path.isfile(f.filename)
-    ] or outside  # compiled ones name none
-    lasting = [f for f in outside if not _is_library(f.filename)]
-    if lasting or outside:
-        where = (lasting or outside)[-1]
-        report.error(
-            [
-                f"the project can't be loaded: {text.splitlines()[0]}",
-                *_more(text),
-                f"  {where.filename}, line {where.lineno}, in {where.name}",
-                "  next: correct it; the same error comes from the framework's own commands",
-            ],
-            2,
-        )
-        return 2
+    theirs = blamed(error, own, report.secrets, os.environ)
+    if theirs is not None:
+        report.error(theirs.lines(), theirs.exit_code)
+        return theirs.exit_code
+    text = masked(f"{type(error).__name__}: {error}", report.secrets)
     report.error(
         [
             f"a bug in tidegate: {text}",
@@ -125,21 +126,6 @@ def _project_or_bug(report: Report, error: Exception) -> int:
         70,
     )
     return 70
-
-
-def _more(text: str) -> list[str]:
-    """Return what an error of several lines says further: a missing setting's name is there.
-
-    The values that pydantic repeats may be passwords.
-    """
-    import re
-
-    lines = [re.sub(r"input_value=.*", "…", line.strip()) for line in text.splitlines()[1:9]]
-    return [f"  {line}" for line in lines if line]
-
-
-def _is_library(path: str) -> bool:
-    return any(mark in path for mark in ("site-packages", "<frozen", f"{os.sep}lib{os.sep}python"))
 
 
 def _log(error: Exception, report: Report) -> str:

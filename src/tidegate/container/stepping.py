@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from tidegate.container import ledger
-from tidegate.container.already_there import MEANING, after_failure, is_there
 from tidegate.container.doorway import Doorway
+from tidegate.container.failing import failure, half, stands
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
 from tidegate.container.persisting import Work, persist
-from tidegate.container.raising import LOCK_REFUSED, Raising
+from tidegate.container.raising import Raising
 from tidegate.container.report import masked
 from tidegate.contracts.database import Election
 from tidegate.contracts.framework import Applying
-from tidegate.errors import ElectionNotWon, StepFailed, Stopped, TidegateError
+from tidegate.errors import StepFailed, Stopped, TidegateError
 from tidegate.model import words
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
-from tidegate.model.sqlstate import sqlstate
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 
@@ -59,7 +58,7 @@ def written_down(
         backup=receipt,
     )
     with closing(raising, book, records):
-        _apply(raising, election, (records, parts), before, lost)
+        _apply_or_stop(raising, election, (records, parts), before, lost)
     after = _standing(raising)
     if connection.vendor == "postgresql":
         parts.forget(after.applied - before.applied)
@@ -71,6 +70,27 @@ def written_down(
             "see `tidegate status`",
         )
     return after
+
+
+def _apply_or_stop(
+    raising: Raising,
+    election: Election,
+    kept: tuple[dict[str, ledger.Record], Parts],
+    before: Verdict,
+    lost: list[str],
+) -> None:
+    """Apply; a signal in the middle is told where it leaves the database."""
+    last: list[Applying] = []
+    try:
+        _apply(raising, election, kept, before, lost, last)
+    except Stopped as stop:
+        stop.stands = stands(raising, before)
+        running = last[-1] if last else None
+        if running and running.step and not running.atomic:
+            stop.stands += "; " + half(raising.connection.vendor, running.step, running)
+        elif running and running.step:
+            stop.stands += f"; {running.step} was running, and is taken back"
+        raise
 
 
 @contextmanager
@@ -124,6 +144,7 @@ def _apply(
     kept: tuple[dict[str, ledger.Record], Parts],
     before: Verdict,
     lost: list[str],
+    last: list[Applying],
 ) -> None:
     records, parts = kept
     patience = Patience(raising, election, "migrate")
@@ -144,14 +165,15 @@ def _apply(
             raising.report.stage("migrate", step, text, took, step=step)
 
         applying = changing(raising, election, door, on_start, on_done)
+        last.append(applying)
         return applying
 
     project = raising.gate.project
     work = Work(
         attempt,
         lambda applying: project.apply(raising.connection, raising.target, applying),
-        lambda: _stands(raising, before),
-        lambda applying, error: _failure(raising, patience, applying, error, before),
+        lambda: stands(raising, before),
+        lambda applying, error: failure(raising, patience, applying, error, before),
     )
     persist(raising, election, work, lost, patience, door)
 
@@ -189,80 +211,6 @@ def changing(
         redirect=election.redirect,
         door=door,
         ask_locks=OWN_LOCKS if door is not None else "",
-    )
-
-
-def _failure(
-    raising: Raising, patience: Patience, applying: Applying, error: Exception, before: Verdict
-) -> TidegateError:
-    """Say the step, the statement, the cause, and where the database stands now."""
-    state = sqlstate(error)
-    cause = masked(str(error).strip() or type(error).__name__, raising.report.secrets)
-    kind = type(error).__name__
-    sql = applying.shown
-    shown = f"{sql[:300]} …" if len(sql) > 300 else sql
-    step = applying.step or "(between two steps)"
-    meaning = [f"cause: {kind}: {cause.splitlines()[0]}" + (f" ({state})" if state else "")]
-    meaning += [line for line in cause.splitlines()[1:4] if line.strip()]
-    if shown:
-        meaning.append(f"last statement: {shown}")
-    path = next((s.path for s in raising.gate.steps(raising.connection.alias) if s.id == step), "")
-    if path:
-        meaning.append(f"file: {path}")
-    meaning.append(_stands(raising, before))
-    if not applying.atomic:
-        meaning.append(_half(raising, step, applying.door))
-    if state == LOCK_REFUSED or patience.gave_up:
-        return ElectionNotWon(
-            f"step {step} did not get its lock before the deadline",
-            "\n".join([*meaning, *blocking(patience)]),
-            unblock(patience),
-        )
-    there = is_there(state, cause)
-    meaning += [MEANING] if there else []
-    return StepFailed(
-        f"step {step} failed on database {raising.connection.alias}",
-        "\n".join(meaning),
-        after_failure(raising, there),
-    )
-
-
-def _half(raising: Raising, step: str, door: Any) -> str:
-    """Say what becomes of a step that is not one transaction."""
-    if not isinstance(door, Doorway) or not door.parts.on:
-        return (f"{step} does not run in one transaction: what it did before it failed may still "
-                "be there. Look before you run it again.")  # fmt: skip
-    return (f"{step} does not run in one transaction: what it changed in the schema before it "
-            "failed stays, and the next run goes on after it. Rows that it writes are written "
-            "again.")  # fmt: skip
-
-
-def blocking(patience: Patience) -> list[str]:
-    """Return lines that name who was in the way last."""
-    found = patience.gave_up or patience.last
-    return [f"in the way of {one.wanted}: {one.sentence}" for one in found[:3]]
-
-
-def unblock(patience: Patience) -> str:
-    """Return what to type against a lock that is not given."""
-    found = patience.gave_up or patience.last
-    ending = "; ".join(f"SELECT pg_terminate_backend({one.pid})" for one in found[:3] if one.pid)
-    first = f"end what is in the way ({ending})" if ending else "end what is in the way"
-    return f"{first}, or wait for it longer with --timeout"
-
-
-def _stands(raising: Raising, before: Verdict) -> str:
-    try:
-        now = _standing(raising)
-    except (Transient, Permanent) as error:
-        return f"database: can't be asked where it stands: {error}"
-    fresh = [step for step in before.pending if step in now.applied]
-    if not fresh:
-        return "database: stands where it stood before, no step of this run was kept"
-    kept = ", ".join(fresh[-3:])
-    return (
-        f"database: {len(fresh)} of {len(before.pending)} steps are applied and stay "
-        f"(the last: {kept}); {len(now.pending)} are pending"
     )
 
 

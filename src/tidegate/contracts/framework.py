@@ -142,6 +142,9 @@ class Project(Protocol):
     def steps(self, alias: str) -> list[Step]:
         """Return every step of the code for that database; loads the framework."""
 
+    def conflicts(self, steps: Sequence[Step]) -> dict[str, list[str]]:
+        """Return what keeps the framework from applying anything: by part, its several ends."""
+
     def step_folders(self) -> list[str]:
         """Return every folder that steps are read from, also those that don't exist yet."""
 

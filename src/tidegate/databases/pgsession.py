@@ -20,14 +20,24 @@ def at(error: Transient | Permanent, connection: Connection) -> Transient | Perm
     return error
 
 
-def explained(error: pgwire.PgError, connection: Connection) -> Transient | Permanent:
-    """Classify what the server said, by SQLSTATE."""
+def explained(
+    error: pgwire.PgError, connection: Connection, asked: str = ""
+) -> Transient | Permanent:
+    """Classify what the server said to a login, or to the statement `asked`, by SQLSTATE."""
+    return _explained(error.sqlstate, error.message, connection, asked)
+
+
+def _explained(
+    state: str, message: str, connection: Connection, asked: str
+) -> Transient | Permanent:
+    where = connection.host or "the local socket"
     return explain(
-        error.sqlstate,
-        error.message,
+        state,
+        message,
         user=connection.user,
         dbname=connection.name,
-        host=connection.host,
+        host=f"{where}:{connection.port}" if connection.port and connection.host else where,
+        asked=asked,
     )
 
 
@@ -50,7 +60,7 @@ class Wire:
         except pgwire.PgError as error:
             if error.sqlstate in ("42P01", "3F000"):
                 raise TableMissing(str(error)) from None
-            raise explained(error, self._connection) from error
+            raise explained(error, self._connection, sql) from error
         except OSError as error:
             raise at(classify_os_error(error, self._connection.host), self._connection) from error
 
@@ -105,13 +115,7 @@ class Driver:
             state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
             if state in ("42P01", "3F000"):
                 raise TableMissing(str(error)) from None
-            raise explain(
-                state,
-                str(error),
-                user=self._connection.user,
-                dbname=self._connection.name,
-                host=self._connection.host,
-            ) from error
+            raise _explained(state, str(error), self._connection, sql) from error
         if cursor.description is None:  # type: ignore[attr-defined]
             return []
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.contracts.database import Session
-from tidegate.databases import pginit, pglogin, pgwire
+from tidegate.databases import pgidentity, pginit, pglogin, pgwire
 from tidegate.databases.pgelection import PostgreSQLElection
 from tidegate.databases.pgsession import Driver, Wire, at, explained
 from tidegate.model.connection import Connection, Secret
@@ -106,26 +106,43 @@ class PostgreSQL:
         `held` is the fast path's connection, when it has won already.
         """
         won = Wire(held, self.connection) if isinstance(held, pgwire.Connection) else None
-        return PostgreSQLElection(self.direct(), timeout, won)
+        direct = self.direct()
+        if direct is not self:
+            self._refuse_other(direct, timeout)
+        return PostgreSQLElection(direct, timeout, won)
+
+    def _refuse_other(self, direct: PostgreSQL, timeout: float) -> None:
+        """Refuse a direct way that ends in another database, before anything is sent there."""
+        alias = self.connection.alias
+        ours, theirs = self._identity(timeout), direct._identity(timeout)
+        said = pgidentity.variable(alias, self._environ)
+        pgidentity.refuse_other(said, ours, theirs, alias)
+
+    def _identity(self, timeout: float) -> tuple[str, pgidentity.Identity]:
+        session = self.session(timeout)
+        try:
+            return self.connection.shown, pgidentity.identity(session)
+        finally:
+            session.close()
 
     def direct(self) -> PostgreSQL:
         """Return this database reached without the pooler, when the environment names a way.
 
-        `TIDEGATE_DIRECT_URL`, or `TIDEGATE_DIRECT_URL_<ALIAS>` for one of several.
+        `TIDEGATE_DIRECT_URL`, or `TIDEGATE_DIRECT_URL_<ALIAS>` for one of several. What the URL
+        leaves out is the project's: the database's name, the user, the password.
         """
-        alias = "".join(c if c.isalnum() else "_" for c in self.connection.alias).upper()
-        url = self._environ.get(f"TIDEGATE_DIRECT_URL_{alias}") or self._environ.get(
-            "TIDEGATE_DIRECT_URL", ""
-        )
-        if not url:
+        said = pgidentity.variable(self.connection.alias, self._environ)
+        if not said:
             return self
         from dataclasses import replace
 
+        ours = {"PGUSER": self.connection.user, "PGDATABASE": self.connection.name}
+        ours = {name: value for name, value in ours.items() if value}
         try:
-            params = pgwire.params_from_url(url, self._environ)
+            params = pgwire.params_from_url(self._environ[said], {**self._environ, **ours})
         except (pgwire.BadUrl, pgwire.Unsupported) as error:
             raise Permanent(
-                f"TIDEGATE_DIRECT_URL can't be read: {error}",
+                f"{said} can't be read: {error}",
                 "It names the way to the database that passes the pooler by.",
                 "write it as postgresql://user:password@host:5432/name",
             ) from None

@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tidegate.model.masking import hide
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -26,10 +28,7 @@ class Command:
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
     """Return `text` with each secret masked."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text
+    return hide(text, secrets)
 
 
 def windows_line(argv: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from tidegate.targets.composeproject import ComposeProject, last_line
 from tidegate.targets.composesettings import KEYS, Values, gather
 
 NAME = "compose"
+REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
 
@@ -172,6 +173,9 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
          if (words.root / name).is_file() and not (words.root / ".env").is_file()), "",
     )  # fmt: skip
     advice = "correct the file; `" + words.config("--quiet").shown() + "` says the same"
+    missing = REQUIRED.search(done.err)
+    if missing:
+        advice = f"give it a value: {missing[1]}=... in {words.root / '.env'}, or export it"
     if example:
         advice = f"there is no .env: copy {example} to .env and fill it in"
     return UsageProblem(

@@ -188,6 +188,10 @@ class AlembicProject:
             script = script_of(config)
             return [_step(revision) for revision in reversed(list(script.walk_revisions()))]
 
+    def conflicts(self, steps: Sequence[Step]) -> dict[str, list[str]]:
+        """Several heads are all applied: `heads` is what is upgraded to."""
+        return {}
+
     def step_folders(self) -> list[str]:
         """Return the version locations of every section."""
         out = []

@@ -13,12 +13,14 @@ from typing import Any
 
 from tidegate.contracts.framework import Applying, StaticFiles
 from tidegate.errors import UsageProblem
+from tidegate.frameworks.django.ordering import conflicts, in_plan_order
 from tidegate.frameworks.django.running import (
     call,
     directed,
     listening,
     progress_of,
     refuse_half_squash,
+    refuse_unfound,
     wrapper,
 )
 from tidegate.frameworks.django.undoing import undo_of
@@ -31,6 +33,7 @@ SETTINGS_LINE = re.compile(
     r"""environ(?:\.setdefault\(|\[)\s*["']DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*"""
     r"""["']([\w.]+)["']"""
 )
+ENVIRONMENT = "DJANGO_SETTINGS_MODULE in the environment"
 VENDORS = {"postgresql": "postgresql", "postgis": "postgresql", "sqlite3": "sqlite"}
 
 
@@ -44,8 +47,9 @@ def find(root: Path, environ: Mapping[str, str]) -> DjangoProject | None:
         match = SETTINGS_LINE.search(manage.read_text(encoding="utf-8", errors="replace"))
         settings = named or (match.group(1) if match else "")
         if settings:
-            return DjangoProject(folder, settings)
-    return DjangoProject(root, named) if named else None
+            said = ENVIRONMENT if named else f"{manage}"
+            return DjangoProject(folder, settings, said)
+    return DjangoProject(root, named, ENVIRONMENT) if named else None
 
 
 class DjangoProject:
@@ -54,9 +58,10 @@ class DjangoProject:
     framework = "django"
     ids_are_file_names = True
 
-    def __init__(self, root: Path, settings: str) -> None:
+    def __init__(self, root: Path, settings: str, said: str = "") -> None:
         self.root = root
         self.settings = settings
+        self.said = said or "the project"  # where the settings module's name comes from
 
     def identity(self) -> dict[str, str]:
         """The settings module is what makes this configuration."""
@@ -76,7 +81,11 @@ class DjangoProject:
                 f"{self.root} is a Django project, and {sys.executable} can't import django.",
                 "run tidegate from the project's own environment, or install tidegate into it",
             ) from None
-        settings._setup() if not settings.configured else None
+        try:
+            settings._setup() if not settings.configured else None
+        except ModuleNotFoundError as error:
+            refuse_unfound(error, self.settings, self.said, self.root)
+            raise
         return settings
 
     def load(self) -> Any:
@@ -115,7 +124,7 @@ class DjangoProject:
         )
 
     def steps(self, alias: str) -> list[Step]:
-        """Return all migrations on disk, replaced and replacing ones alike."""
+        """Return all migrations on disk, replaced and replacing ones alike, as they are applied."""
         self.load()
         from django.db.migrations.loader import MigrationLoader
 
@@ -130,10 +139,16 @@ class DjangoProject:
             ) from None
         assert loader.disk_migrations is not None
         firsts = _firsts(loader.disk_migrations)
-        return [
-            self._step(migration, firsts, loader.disk_migrations)
-            for migration in loader.disk_migrations.values()
-        ]
+        return in_plan_order(
+            [
+                self._step(migration, firsts, loader.disk_migrations)
+                for migration in loader.disk_migrations.values()
+            ]
+        )
+
+    def conflicts(self, steps: Sequence[Step]) -> dict[str, list[str]]:
+        """Return the apps with several last migrations, and these."""
+        return conflicts(steps)
 
     def step_folders(self) -> list[str]:
         """Return each app's migrations package: an app without one may get it later."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying
@@ -55,6 +56,18 @@ def _runner(connection: Any) -> Callable[[str], Sequence[tuple[object, ...]]]:
             return cursor.fetchall() if cursor.description else []
 
     return run
+
+
+def refuse_unfound(error: ModuleNotFoundError, settings: str, said: str, root: Path) -> None:
+    """Refuse a settings module that isn't there; another module's absence is its own affair."""
+    missing = error.name or ""
+    if missing != settings and not settings.startswith(f"{missing}."):
+        return
+    raise UsageProblem(
+        f"there is no settings module {settings}: Python finds no {missing}",
+        f"The name comes from {said}; it was looked for at {root}.",
+        "correct the name there, or run tidegate in the project's folder",
+    ) from None
 
 
 def refuse_half_squash(database: Any) -> None:

@@ -30,6 +30,7 @@ from tidegate.container.backup.archive import Backup, Draft
 from tidegate.container.backup.progress import Progress
 from tidegate.container.backup.snapshotlist import SCHEME
 from tidegate.container.entry import Globals
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import UsageProblem
@@ -122,9 +123,9 @@ def backup(
 
 def _print(glob: Globals, receipts: Sequence[Mapping[str, Any]]) -> None:
     if glob.format == "json":
-        print(json.dumps({"backups": receipts}, indent=2))
+        answer(json.dumps({"backups": receipts}, indent=2))
     elif glob.format != "jsonl":
-        print("\n".join(str(one.get("path") or one["label"]) for one in receipts))
+        answer("\n".join(str(one.get("path") or one["label"]) for one in receipts))
 
 
 def _snapshot(
@@ -174,7 +175,7 @@ def restore(
         offer(serving, offered)
         said = _run(target, report, serving, ("restore", words[0], *more))
     done = next(one for one in said if one["stage"] == insiding.RESULT)
-    print(done["kept"] or done["name"])
+    answer(done["kept"] or done["name"])
     return 0
 
 

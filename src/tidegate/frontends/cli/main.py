@@ -9,7 +9,16 @@ import sys
 from typing import Any
 
 from tidegate._version import __version__
-from tidegate.container.entry import SWITCHES, Globals, split_globals
+from tidegate.container.entry import (
+    FORMATS,
+    SWITCHES,
+    TAKES_VALUE,
+    Globals,
+    check_globals,
+    split_globals,
+    take_globals,
+)
+from tidegate.container.typos import meant
 from tidegate.frontends.cli import commands
 
 MOMENTS = {
@@ -42,7 +51,7 @@ def main(argv: list[str], began: float) -> int:
     """Run one verb; return its exit code."""
     glob, verb, rest = split_globals(argv)
     if glob.problem:
-        return _wrong(glob.problem, "see tidegate --help")
+        return _wrong(glob.problem, glob.next)
     if verb in ("--version", "version"):
         print(f"tidegate {__version__}")
         return 0
@@ -51,28 +60,40 @@ def main(argv: list[str], began: float) -> int:
         return 0 if verb else 2
     known = names()
     if verb not in known:
-        return _wrong(f"{verb} is not a command", "use one of: " + ", ".join(known))
-    for word in rest[: rest.index("--")] if "--" in rest else list(rest):
-        if word in SWITCHES:  # taken where people write them, like --format
-            setattr(glob, SWITCHES[word], True)
-            rest.remove(word)
-    if "--format" in rest:
-        at = rest.index("--format")
-        if "--" not in rest[:at] and at + 1 < len(rest):
-            glob.format = rest[at + 1]
-            rest = rest[:at] + rest[at + 2 :]
-    if verb not in WITHOUT_PROJECT and _closed(glob.root):
-        return _wrong(
-            f"the project's folder {glob.root} can't be read by this user",
-            "let the user read and enter it (chmod u+rx), or run as one who may",
-        )
+        return _unknown(verb, known)
     module = _module(verb)
     before_command = rest[: rest.index("--")] if "--" in rest else rest
     if "-h" in before_command or "--help" in before_command:
         print(module.__doc__.strip())
         return 0
+    rest = take_globals(glob, rest)
+    check_globals(glob)
+    taken = getattr(module, "FORMATS", FORMATS)
+    if not glob.problem and glob.format not in taken:
+        glob.problem = f"{verb} has no --format {glob.format}"
+        glob.next = f"use {' or '.join(taken)}"
+    if glob.problem:
+        return _wrong(glob.problem, glob.next)
+    if verb not in WITHOUT_PROJECT and _closed(glob.root):
+        return _wrong(
+            f"the project's folder {glob.root} can't be read by this user",
+            "let the user read and enter it (chmod u+rx), or run as one who may",
+        )
     code: int = module.run(glob, rest, began, dict(os.environ))
     return code
+
+
+def _unknown(word: str, known: list[str]) -> int:
+    options = [*TAKES_VALUE, *SWITCHES, "--version", "--help"]
+    if word.startswith("-"):
+        guess = meant(word, options)
+        what = f"{word} is not an option before a command"
+    else:
+        guess = meant(word, known)
+        what = f"{word} is not a command"
+    if guess:
+        return _wrong(what, f"did you mean: tidegate {guess}")
+    return _wrong(what, "use one of: " + ", ".join(known))
 
 
 def _closed(root: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tidegate.container import approval
 from tidegate.container.entry import Globals
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.signals import Signals
 from tidegate.contracts.target import Target
@@ -54,7 +55,8 @@ def run(
         if not outcome.pending:
             report.stage("migrate", outcome.connection.alias, "nothing is pending")
             continue
-        print(story(found), flush=True)
+        if report.form == "text":
+            answer(story(found))
         _refuse_found(found, said["--fail-on"] or "error")
         _ship(glob, found, said["--approve"], words, environ, (services, report, signals))
     return 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
@@ -93,13 +94,26 @@ def run(
             standing.collectstatic(target, report, [*_said(COLLECT, found), *volume])
             return 0
         asked = consenting.words(glob.root, found, environ)
-        standing.migrate(target, report, [*words, *asked, *_said(MIGRATE, found)])
+        done = standing.migrate(target, report, [*words, *asked, *_said(MIGRATE, found)])
+        if glob.format == "json":
+            answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
         return 0
 
-    code = outside.guarded(report, work)
-    if code == NotReady.exit_code and not said:
-        report.warn(f"without the engine: tidegate {verb} --local")
+    if glob.format == "json":
+        report.form = "json"
+    code = outside.guarded(report, lambda: _pointing(verb, said, work))
     return code if code else result[0]
+
+
+def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
+    """Do it; where the engine does not answer and nothing said that it must, name the other way."""
+    try:
+        return work()
+    except NotReady as error:
+        if said:
+            raise
+        advice = f"{error.next}\nor, without containers: tidegate {verb} --local"
+        raise NotReady(error.what, error.meaning, advice.strip()) from None
 
 
 def _said(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
@@ -123,7 +137,7 @@ def _target(
 
 
 def _status(glob: Globals, found: Mapping[str, Any], check: bool) -> int:
-    print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
+    answer(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
     return 1 if check and not found["well"] else 0
 
 
@@ -140,9 +154,9 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
         words.append("--plan")
     said = standing.adopt(target, report, words)
     if glob.format == "json":
-        print(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
+        answer(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
     else:
-        print("\n".join(line for one in said for line in one["lines"]))
+        answer("\n".join(line for one in said for line in one["lines"]))
     return 0
 
 
@@ -166,8 +180,9 @@ def _text(found: Mapping[str, Any]) -> str:
         lines.append(f"database {one['alias']} ({one['vendor']}): {one['state']}, {counts}")
         lines += [f"  why        {line}" for line in str(one["why"]).splitlines()]
         lines += _run(one.get("run"))
-        for key in ("pending", "unknown", "edited", "missing"):
-            lines += [f"  {key:<10} {step}" for step in one[key]]
+        for key in ("pending", "half", "unknown", "edited", "missing"):
+            lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
+        lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
     if found["why"]:
         lines.append(f"databases: not asked; {found['why']}")
     return "\n".join([*lines, f"next: {found['next']}"])

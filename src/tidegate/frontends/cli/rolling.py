@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.container import approving, ways
 from tidegate.container.entry import Globals
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import PolicyRefused, TidegateError
@@ -60,7 +61,7 @@ def _run(
     words = _words(planned, found.get("--approve", ""), command, environ, wish.safe)
     done = rolling.go(one, planned, words)
     if glob.format == "json":
-        print(json.dumps(done, indent=2))
+        answer(json.dumps(done, indent=2))
     else:
         report.stage("rollback", target.name, _done(planned))
     return 0
@@ -109,9 +110,9 @@ def _advice(planned: Rolling, command: str) -> str:
 
 def _show(glob: Globals, planned: Rolling, document: Mapping[str, Any]) -> None:
     if glob.format == "json":
-        print(json.dumps({"rollback": document}, indent=2))
+        answer(json.dumps({"rollback": document}, indent=2))
         return
-    print("\n".join(_text(planned, str(document["next"]))))
+    answer("\n".join(_text(planned, str(document["next"]))))
 
 
 def _text(planned: Rolling, advice: str) -> list[str]:

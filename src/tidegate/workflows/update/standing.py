@@ -194,9 +194,12 @@ def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[st
     return [one for one in said if one["stage"] == insiding.RESULT]
 
 
-def migrate(target: Target, tell: Teller, words: Sequence[str]) -> None:
-    """Apply the pending steps in a one-off container; no service is restarted."""
-    _alone(target, tell, "migrate", target.migrator, words)
+def migrate(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Apply the pending steps in a one-off container; no service is restarted.
+
+    Return what it did, as the inside says it.
+    """
+    return _alone(target, tell, "migrate", target.migrator, words)
 
 
 def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
@@ -204,12 +207,15 @@ def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
     _alone(target, tell, "collectstatic", target.backend, words)
 
 
-def _alone(target: Target, tell: Teller, verb: str, service: str, words: Sequence[str]) -> None:
+def _alone(
+    target: Target, tell: Teller, verb: str, service: str, words: Sequence[str]
+) -> list[Mapping[str, Any]]:
     prepared(target, service, tell)
     tell.stage(verb, "", f"in a one-off container of the service {service}")
-    insiding.work(
+    said = insiding.work(
         target.inside(("--format", "jsonl", verb, *words), service),
         target.number("migrate_timeout"),
         tell,
         lambda: insiding.end_leftovers(target, tell),
     )
+    return [one for one in said if one["stage"] == insiding.RESULT]

@@ -25,7 +25,9 @@ from pathlib import Path
 from tidegate.container.adopting import story
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -34,17 +36,19 @@ from tidegate.container.words import split
 from tidegate.errors import TidegateError, UsageProblem
 from tidegate.frontends.cli.handover import handed_over
 
+FORMATS = ("text", "json", "jsonl")
 OPTIONS = ("timeout", "lock_timeout", "wait_for", "databases", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("adopt", glob, argv, environ)
+    code, argv = handed_over("adopt", glob, argv, given)
     if code is not None:
         return code
-    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         own, _, rest = split(argv, ("to", "scratch", "database"), ("plan",))
         settings, rest = settings_for(glob.root, environ, rest, OPTIONS)
         if rest:
@@ -75,14 +79,14 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         _show(found, glob.format, report, failed=False)
         return 0
 
-    return guarded(report, work, "adopt")
+    return guarded(report, work, "adopt", loads=True)
 
 
 def _show(found: list[story.Adoption], form: str, report: Report, failed: bool) -> None:
     if form == "json":
-        print(json.dumps({"adoptions": [one.as_dict() for one in found]}, indent=2))
+        answer(json.dumps({"adoptions": [one.as_dict() for one in found]}, indent=2))
     elif form == "jsonl":
         for one in found:
             report.stage("result", one.alias, "", adoption=one.as_dict(), lines=one.text())
     elif not failed:
-        print("\n".join(line for one in found for line in one.text()))
+        answer("\n".join(line for one in found for line in one.text()))

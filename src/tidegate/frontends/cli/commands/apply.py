@@ -12,6 +12,7 @@ container as `tidegate plan` does; --local (or TIDEGATE_LOCAL=1) runs it here.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,9 @@ from tidegate.container import approval, planned
 from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -31,22 +34,24 @@ from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 
+FORMATS = ("text", "json", "jsonl")
 OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("apply", glob, argv, environ)
+    code, argv = handed_over("apply", glob, argv, given)
     if code is not None:
         return code
-    report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
-        given, rest = approval.taken(list(argv))
-        apply(glob, rest, given, environ, report, signals, began)
+        environ = with_file(glob.env_path, given)
+        approved, rest = approval.taken(list(argv))
+        apply(glob, rest, approved, environ, report, signals, began)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def apply(
@@ -75,10 +80,13 @@ def apply(
     gate = open_gate(one.root, environ, one.settings)
     report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
     wait(one, gate)
-    _apply(one, gate, gate.connections[0], plan)
+    done = {"plan": plan.fingerprint, **_apply(one, gate, gate.connections[0], plan)}
+    if glob.format == "json":
+        answer(json.dumps(done, indent=2))
 
 
-def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> None:
+def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> dict[str, object]:
+    """Apply what is not applied yet; return what the document says of it."""
     began = time.monotonic()
     steps = gate.steps(connection.alias)
 
@@ -88,7 +96,7 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
     verdict = gate.standing(connection)
     if not verdict.pending and all(step in verdict.applied for step in plan.steps):
         one.report.stage("apply", connection.alias, f"plan {plan.fingerprint} is applied already")
-        return
+        return {"alias": connection.alias, "state": verdict.state, "applied": []}
     if not verdict.pending:
         session = gate.database(connection).session(5.0)
         try:
@@ -98,6 +106,8 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
     raising = Raising(gate, connection, one.settings, one.deadline, one.report, one.signals,
                       plan=plan.fingerprint, forms=plan.forms, check=check)  # fmt: skip
     after = raise_level(raising)
-    fresh = sum(step in after.applied for step in plan.steps)
-    text = f"plan {plan.fingerprint}: {fresh} of {len(plan.steps)} steps are applied"
+    there = [step for step in plan.steps if step in after.applied]
+    text = f"plan {plan.fingerprint}: {len(there)} of {len(plan.steps)} steps are applied"
     one.report.stage("apply", connection.alias, text, time.monotonic() - began)
+    fresh = [step for step in there if step not in verdict.applied]
+    return {"alias": connection.alias, "state": after.state, "applied": fresh}

@@ -19,6 +19,8 @@ from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import PolicyRefused, UsageProblem
 
+FORMATS = ("text",)
+
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""

@@ -29,7 +29,9 @@ from pathlib import Path
 from tidegate.container.backup import making, places, proving, verbs
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -37,18 +39,20 @@ from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.frontends.cli.handover import handed_over
 
+FORMATS = ("text", "json", "jsonl")
 OWN = ("to", "verify", "keep", "days", "jobs", "recipient", "scratch", "check", "identity")
 OPTIONS = ("timeout", "wait_for", "databases", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("backup", glob, argv, environ, stays=("--check",))
+    code, argv = handed_over("backup", glob, argv, given, stays=("--check",))
     if code is not None:
         return code
-    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         own, _, rest = split(argv, OWN, ("snapshot", "end-sessions"))
         snapshot, end = (bool(own.pop(name, "")) for name in ("snapshot", "end-sessions"))
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
@@ -75,11 +79,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
                     verbs.back_up(raising, chosen))  # fmt: skip
             receipts.append({"database": connection.alias, **made})
         if glob.format == "json":
-            print(json.dumps({"backups": receipts}, indent=2))
+            answer(json.dumps({"backups": receipts}, indent=2))
         elif glob.format == "jsonl":
             report.stage("result", "", "", backups=receipts)
         else:
-            print("\n".join(str(one.get("path") or one["label"]) for one in receipts))
+            answer("\n".join(str(one.get("path") or one["label"]) for one in receipts))
         return 0
 
-    return guarded(report, work, "backup")
+    return guarded(report, work, "backup", loads=True)

@@ -27,6 +27,7 @@ from tidegate.container.signals import Signals
 from tidegate.container.words import split
 from tidegate.frontends.cli.handover import handed_over
 
+FORMATS = ("text", "jsonl")
 OPTIONS = ("timeout", "collectstatic", "framework")
 
 
@@ -35,7 +36,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     code, argv = handed_over("collectstatic", glob, argv, environ)
     if code is not None:
         return code
-    report = Report("jsonl" if glob.format in ("json", "jsonl") else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
         own, _, rest = split(argv, (), ("volume",))
@@ -57,7 +58,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             report.warn("\n".join([error.what, error.meaning, f"next: {error.next}"]))
         return 0
 
-    return guarded(report, work, "collectstatic")
+    return guarded(report, work, "collectstatic", loads=True)
 
 
 def _why_not(gate: Gate, settings: Mapping[str, str], volume: bool) -> str:

@@ -24,8 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.history import History, read
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
@@ -34,6 +36,7 @@ from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.handover import handed_over
 from tidegate.model.words import counted
 
+FORMATS = ("text", "json")
 FILTERS = ("state", "kind", "step", "by", "limit", "since")
 KNOWN = {
     "state": ("done", "failed", "abandoned", "rolled-back", "running"),
@@ -47,14 +50,15 @@ CHANGED = """\
 """
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("history", glob, argv, environ)
+    code, argv = handed_over("history", glob, argv, given)
     if code is not None:
         return code
-    report = Report("text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         filters, words, rest = split(argv, FILTERS, ("verify",), 1)
         wanted = words[0] if words else ""
         settings, _ = settings_for(glob.root, environ, rest, ("databases", "framework"))
@@ -75,15 +79,15 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             raise UsageProblem(f"there is no run {wanted}", "", "see the runs: tidegate history")
         return shows(_document(shown), wanted, "verify" in filters, glob.format)
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def shows(document: Mapping[str, Any], wanted: str, verify: bool, form: str) -> int:
     """Print the document; return the exit code."""
     if form == "json":
-        print(json.dumps(document, indent=2))
+        answer(json.dumps(document, indent=2))
     else:
-        print("\n".join(_text(document, wanted, verify)))
+        answer("\n".join(_text(document, wanted, verify)))
     return 1 if verify and any(one["broken"] for one in document["databases"]) else 0
 
 
@@ -149,6 +153,7 @@ def _document(shown: Sequence[tuple[History, list[dict[str, Any]]]]) -> dict[str
                 "changed_since": one.changed_since,
                 "gone": one.gone,
                 "added": one.added,
+                "half": one.half,
             }
             for one, _ in shown
         ],
@@ -243,6 +248,8 @@ def _warnings(history: Mapping[str, Any]) -> list[str]:
             f"{history['alias']}: since the last run something other than tidegate recorded or "
             "removed steps"
         )
+    for step in history["half"]:
+        lines.append(f"{history['alias']}: half applied until it is run again: {step}")
     if history["gone"]:
         gone = ", ".join(history["gone"])
         lines.append(f"  on record as applied, and not in the database: {gone}")

@@ -28,6 +28,8 @@ from tidegate.errors import UsageProblem
 from tidegate.workflows.init.detect import Found
 from tidegate.workflows.init.story import File
 
+FORMATS = ("text", "json")
+
 
 @dataclass
 class Options:

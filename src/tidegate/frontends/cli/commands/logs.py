@@ -21,6 +21,7 @@ from tidegate.frontends.cli.outside import Option
 from tidegate.process import run as run_command
 from tidegate.workflows.update.verify import look
 
+FORMATS = ("text",)
 OPTIONS = (*outside.TARGET, Option("--tail", True), Option("--follow", short="-f"))
 FOR_EVER = 1e8
 

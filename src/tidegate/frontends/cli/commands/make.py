@@ -59,6 +59,7 @@ from tidegate.frontends.cli.outside import Option
 from tidegate.model.finding import Findings
 from tidegate.workflows.make import Making, Wanted, here, make, review, through
 
+FORMATS = ("text", "json")
 OPTIONS = (
     *outside.TARGET,
     Option("--message", True, "-m"),

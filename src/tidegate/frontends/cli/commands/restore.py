@@ -33,7 +33,9 @@ from tidegate.container.backup.errands import Errand
 from tidegate.container.backup.snapshotlist import SCHEME
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -45,14 +47,15 @@ from tidegate.frontends.cli.handover import handed_over
 OPTIONS = ("timeout", "databases", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("restore", glob, argv, environ, stays=("--into",))
+    code, argv = handed_over("restore", glob, argv, given, stays=("--into",))
     if code is not None:
         return code
     report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         own, words, rest = split(argv, ("into", "approve", "identity"), words=1)
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         if not words:
@@ -69,7 +72,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         command = f"tidegate restore {words[0]}"
         if words[0].startswith(SCHEME):
             done = _here(words[0], own.get("approve", ""), command, one)
-            print(done.kept)
+            answer(done.kept)
             return 0
         backup = places.named(words[0], known)
         if not backup.url:  # before anything is asked: a word for a damaged one would be wasted
@@ -81,10 +84,10 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             done = _elsewhere(backup, own, command, known, report)
         else:
             done = _here(backup, own.get("approve", ""), command, one)
-        print(done.kept or done.name)
+        answer(done.kept or done.name)
         return 0
 
-    return guarded(report, work, "restore")
+    return guarded(report, work, "restore", loads=True)
 
 
 def _found(word: str, gate: Gate, one: Boot) -> Backup:

@@ -28,8 +28,10 @@ from tidegate.container import approving, ways
 from tidegate.container.backup import making, verbs
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.going_back import go_down, refuse_loss
+from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -39,17 +41,19 @@ from tidegate.container.words import split
 from tidegate.errors import PolicyRefused, UsageProblem
 from tidegate.frontends.cli.handover import handed_over
 
+FORMATS = ("text", "json", "jsonl")
 OPTIONS = ("timeout", "lock_timeout", "backup", "wait_for", "databases", "framework")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("rollback", glob, argv, environ)
+    code, argv = handed_over("rollback", glob, argv, given)
     if code is not None:
         return code
-    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         valued = ("to", "level", "way", "approve", "from")
         own, _, rest = split(argv, valued, ("plan", "safe"))
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
@@ -81,7 +85,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         report.stage("rollback", found.alias, f"done{more}")
         return 0
 
-    return guarded(report, work, "rollback")
+    return guarded(report, work, "rollback", loads=True)
 
 
 def _go(raising: Raising, planning: Planning, found: Plan, own: Mapping[str, str]) -> None:
@@ -111,8 +115,8 @@ def _no_way(found: Plan) -> PolicyRefused:
 
 def _show(found: Plan, form: str, report: Report, asked: bool) -> None:
     if form == "json":
-        print(json.dumps({"rollback": found.as_dict()}, indent=2))
+        answer(json.dumps({"rollback": found.as_dict()}, indent=2))
     elif form == "jsonl":
         report.stage("result", found.alias, "", rollback=found.as_dict())
     elif asked or not found.steps:
-        print("\n".join(found.text()))
+        answer("\n".join(found.text()))

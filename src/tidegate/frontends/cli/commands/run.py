@@ -20,6 +20,7 @@ from tidegate.frontends.cli.outside import Option
 from tidegate.process import attached
 from tidegate.workflows.update import standing
 
+FORMATS = ("text",)
 OPTIONS = (*outside.TARGET, Option("--one-off"))
 
 

@@ -14,27 +14,32 @@ from pathlib import Path
 
 from tidegate.container import seal
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
 
+FORMATS = ("text", "json")
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         names = ("framework", "databases")
-        given, rest = settings_for(glob.root, environ, argv, (*names, "timeout"))
+        asked, rest = settings_for(glob.root, environ, argv, (*names, "timeout"))
         if rest:
             raise UsageProblem(f"seal does not take {rest[0]}", "", "see tidegate seal --help")
         signals.restore()  # children are forked here; an interrupt may end us at once
         own = [one for one in argv if one.startswith("--timeout")]
-        seconds = float(given["timeout"]) if own else seal.PATIENCE
+        seconds = float(asked["timeout"]) if own else seal.PATIENCE
         # What is sealed are the settings of boot, whose --timeout is another.
         settings, _ = settings_for(glob.root, environ, [], ())
-        settings.update({name: given[name] for name in names})
+        settings.update({name: asked[name] for name in names})
         sealed = seal.seal(
             Path(glob.root),
             environ,
@@ -43,7 +48,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             lambda text: report.stage("seal", "", text),
         )
         if glob.format == "json":
-            print(seal.as_json(sealed))
+            answer(seal.as_json(sealed))
             return 0
         counts = ", ".join(f"{alias}: {n} steps" for alias, n in sealed.steps.items())
         report.stage("seal", sealed.framework, f"{counts}; written to {sealed.path}")
@@ -63,4 +68,4 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             )
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)

@@ -22,6 +22,8 @@ from tidegate.contracts.target import Told
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 
+FORMATS = ("text", "json")
+
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
     """Run the verb."""

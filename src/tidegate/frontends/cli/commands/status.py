@@ -17,7 +17,9 @@ from typing import Any
 from tidegate.container.boot import sealed_static
 from tidegate.container.describing import advice, described
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
@@ -25,15 +27,18 @@ from tidegate.container.static import root_of
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.handover import handed_over
 
+FORMATS = ("text", "json")
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    code, argv = handed_over("status", glob, argv, environ)
+    code, argv = handed_over("status", glob, argv, given)
     if code is not None:
         return code
-    report = Report("text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         check = "--check" in argv
         rest = [word for word in argv if word != "--check"]
         settings, rest = settings_for(glob.root, environ, rest, ("databases", "framework"))
@@ -52,10 +57,10 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             "services": [],
             "next": advice(databases, gate.project.framework),
         }
-        print(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
+        answer(json.dumps(found, indent=2) if glob.format == "json" else _text(found))
         return 1 if check and any(one["state"] != "current" for one in databases) else 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def _static_root(gate: Gate) -> str:
@@ -74,8 +79,9 @@ def _text(found: Mapping[str, Any]) -> str:
         lines.append(f"  {one['state']}{counts if one['state'] != 'unreachable' else ''}")
         if one["why"]:
             lines.append(f"  why        {one['why']}")
-        for key in ("pending", "unknown", "edited", "missing"):
-            lines += [f"  {key:<10} {step}" for step in one[key]]
+        for key in ("pending", "half", "unknown", "edited", "missing"):
+            lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
+        lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
         heads = one["heads"]
         if found["project"]["framework"] == "alembic" and len(heads) > 1:
             lines.append(f"  heads      {', '.join(heads)}")

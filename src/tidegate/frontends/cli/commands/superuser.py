@@ -20,6 +20,7 @@ from tidegate.frontends.cli import outside
 from tidegate.process import attached
 from tidegate.workflows.update import standing
 
+FORMATS = ("text",)
 PREFIX = "DJANGO_SUPERUSER_"
 NEEDED = (PREFIX + "USERNAME", PREFIX + "PASSWORD")
 

@@ -35,6 +35,7 @@ from tidegate.workflows.update.state import State
 from tidegate.workflows.update.story import up
 from tidegate.workflows.update.updating import Update
 
+FORMATS = ("text", "json", "jsonl")
 OPTIONS = (
     *outside.TARGET,
     Option("--only", True),

@@ -13,33 +13,39 @@ from pathlib import Path
 
 from tidegate.container.boot import Boot, raise_first_refusal, services, start, wait
 from tidegate.container.entry import Globals
+from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
+from tidegate.container.startable import refuse_unstartable
 from tidegate.container.waiting import wait_for
 from tidegate.errors import Stopped, UsageProblem
 
+FORMATS = ("text", "jsonl")
 OPTIONS = ("wait_for", "timeout")
 
 
-def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
+def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) -> int:
     """Run the verb."""
-    report = Report("jsonl" if glob.format == "jsonl" else "text", glob.quiet)
+    report = Report(glob.format, glob.quiet)
 
     def work(signals: Signals) -> int:
+        environ = with_file(glob.env_path, given)
         settings, rest = settings_for(glob.root, environ, argv, OPTIONS)
         if rest and rest[0] != "--":
             raise UsageProblem(f"wait does not take {rest[0]}", "", "see tidegate wait --help")
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         one.command = rest[1] if rest[1:] else ""
+        if rest[1:]:
+            refuse_unstartable(rest[1], environ)
         _wait(one)
         if rest[1:]:
             start(one, rest[1:])
         report.stage("wait", "", "everything is ready", time.monotonic() - began)
         return 0
 
-    return guarded(report, work)
+    return guarded(report, work, loads=True)
 
 
 def _wait(one: Boot) -> None:
