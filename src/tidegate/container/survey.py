@@ -8,29 +8,18 @@ take both of a pair, so sets are tried that part any two, and a difference is a 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.container import modes
 from tidegate.container.asking import RETRIES, Answer, Ask
+from tidegate.container.differing import differing, same, same_login
 from tidegate.container.markers import WORD, Markers, form
 from tidegate.container.recipe import FIELDS
+from tidegate.container.trying import SWITCHED, holding_objects, taken_by, taken_together
 
 MOST = 8  # connection variables up to which patterns are tried
 MOST_SWITCHES = 6  # positions of switches that recipes are learnt for
-SWITCHED = (("1", "0"), ("True", "False"), ("true", "false"))  # yes and no, as settings read them
-STRICT = ("redis://h.invalid:6379/0", "https://h.invalid/", "smtp://h.invalid:25", "locmemcache://",
-          "[]", "{}", "0.5", "h.invalid", "a@h.invalid", "INFO", "UTC", "en")  # fmt: skip
-LISTS = ('["h.invalid"]', '["https://h.invalid/"]', '["a@h.invalid"]')
-LOGIN = {"host": "h.invalid", "user": "sealing", "password": "sealing", "name": "sealing",
-         "database": "sealing", "dbname": "sealing", "port": "5433", "schema": "sealing",
-         "sslmode": "disable", "options": "-c search_path=sealing"}  # fmt: skip
-# What a variable may hold besides words: each part of a login under all the names it goes by.
-OBJECT = json.dumps({
-    **LOGIN, **{key.upper(): value for key, value in LOGIN.items()},
-    "OPTIONS": LOGIN, "default": {**LOGIN, "OPTIONS": LOGIN},
-})  # fmt: skip
 USUAL = (
     "DATABASE_URL", "DATABASE_URI", "DB_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL",
     "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
@@ -86,8 +75,8 @@ def survey(ask: Ask, environ: Mapping[str, str], first: Answer, markers: Markers
         return found
     marked: dict[str, Answer] = {}
     together: list[str] = []
-    for names, answer in _differing(
-        ask, found.bare, markers.fitting(found.names, "q"), found.plain, _same, hidden=True
+    for names, answer in differing(
+        ask, found.bare, markers.fitting(found.names, "q"), found.plain, same, hidden=True
     ):
         if len(names) > 1 and not answer.error:
             together += names
@@ -95,9 +84,9 @@ def survey(ask: Ask, environ: Mapping[str, str], first: Answer, markers: Markers
             marked[names[0]] = answer
     strict = [name for name, one in marked.items() if one.error]
     named = [name for name in strict if name in marked[name].wrong]
-    marked.update(_taken_together(ask, found, named, markers))
+    marked.update(taken_together(ask, found, named, markers))
     for name in [name for name in strict if marked[name].error]:
-        if taken := _taken(ask, found, found.bare, name, markers):
+        if taken := taken_by(ask, found, found.bare, name, markers):
             marked[name] = taken
         else:
             together += _asking_for_more(ask, found, name, markers)
@@ -155,145 +144,6 @@ def _asking_for_more(ask: Ask, found: Survey, name: str, markers: Markers) -> li
     return names if not answer.error and answer.connections != found.plain.connections else []
 
 
-def _taken_together(
-    ask: Ask, found: Survey, names: Sequence[str], markers: Markers
-) -> dict[str, Answer]:
-    """Return the answers of those that all at once take a value, and change nothing with it.
-
-    Only where the settings name all that they don't take, as pydantic does.
-    """
-    out: dict[str, Answer] = {}
-    words = [word for pair in SWITCHED for word in pair]
-    columns = [(*markers.all(name, "q"), *words) for name in names]
-    for forms in zip(*columns, strict=True):
-        values = {n: v for n, v in zip(names, forms, strict=True) if n not in out}
-        answer = Answer(error="not asked", wrong=[])
-        while values:
-            answer = ask({**found.bare, **values})
-            if not answer.error or not {*answer.wrong} & {*values}:
-                break
-            values = {name: v for name, v in values.items() if name not in answer.wrong}
-        if not answer.error and _same(answer, found.plain):
-            found.taken.update(values)
-            out.update(dict.fromkeys(values, answer))
-    return out
-
-
-def _taken(
-    ask: Ask, found: Survey, settled: Mapping[str, str], name: str, markers: Markers
-) -> Answer | None:
-    """Return the answer to the first value that `name` takes, and remember the value."""
-    for value in (*markers.all(name, "q"), *STRICT):
-        answer = ask({**settled, name: value})
-        if answer.error:
-            continue
-        if value in ("[]", "{}"):
-            return _listed(ask, found, settled, name)
-        found.taken[name] = value
-        return answer
-    return None
-
-
-def _listed(ask: Ask, found: Survey, settled: Mapping[str, str], name: str) -> Answer | None:
-    """Return the answer to a list that isn't empty; None where it may be an object as well."""
-    for value in LISTS if ask({**settled, name: "{}"}).error else ():
-        answer = ask({**settled, name: value})
-        if not answer.error:
-            found.taken[name] = value
-            return answer
-    found.objects.add(name)
-    return None
-
-
-def _holding_objects(
-    ask: Ask, settled: Mapping[str, str], names: Sequence[str], plain: Answer
-) -> Iterator[str]:
-    """Yield those of `names` whose value is read as an object, if it is one."""
-
-    def takes(some: Sequence[str], value: str) -> bool:
-        return not ask({**settled, **dict.fromkeys(some, value)}).error
-
-    for some, answer in _differing(ask, settled, dict.fromkeys(names, OBJECT), plain, _same_login):
-        if not answer.error or (takes(some, "{}") and not takes(some, '{"a": "b"}')):
-            yield from some
-
-
-def _differing(
-    ask: Ask,
-    settled: Mapping[str, str],
-    values: Mapping[str, str],
-    plain: Answer,
-    same: Callable[[Answer, Answer], bool],
-    hidden: bool = False,
-) -> Iterator[tuple[list[str], Answer]]:
-    """Yield the smallest sets of `values` that change the answer, and what it becomes.
-
-    All are set at once, and, for the `hidden` ones, then by halves in such ways that any two are
-    parted once: one that hides another is out of its way in one of the questions.
-    """
-
-    def changed(names: Sequence[str]) -> Answer | None:
-        answer = ask({**settled, **{name: values[name] for name in names}})
-        return answer if answer.error or not same(answer, plain) else None
-
-    left = list(values)
-    for wanted in _parting(left) if hidden else [left]:
-        group = [name for name in wanted if name in left]
-        while group and (answer := changed(group)):
-            names = [name for name in answer.wrong if name in group]
-            names = names or _spoken_of(answer, group, values, changed)
-            if names:  # the settings say themselves what they don't take
-                yield from (([name], answer) for name in names)
-            else:
-                names = _smallest(changed, [], group)
-                answer = changed(names)
-                if answer is None:  # it takes more than one set: all of them, then
-                    names, answer = group, changed(group)
-                if answer is not None:
-                    yield names, answer
-            left = [name for name in left if name not in names]
-            group = [name for name in group if name not in names]
-
-
-def _spoken_of(
-    answer: Answer,
-    group: Sequence[str],
-    values: Mapping[str, str],
-    changed: Callable[[Sequence[str]], Answer | None],
-) -> list[str]:
-    """Return the one of `group` whose value an error repeats, if it is one alone as well."""
-    for name in [name for name in group if len(values[name]) > 3 and values[name] in answer.error]:
-        alone = changed([name])
-        return [name] if alone and alone.error else []
-    return []
-
-
-def _parting(names: list[str]) -> Iterator[list[str]]:
-    yield names
-    for bit in range((len(names) - 1).bit_length()):
-        for side in (0, 1):
-            yield [name for at, name in enumerate(names) if at >> bit & 1 == side]
-
-
-def _smallest(
-    changed: Callable[[Sequence[str]], object], kept: list[str], group: list[str]
-) -> list[str]:
-    """Return the part of `group` that, beside `kept`, it takes for the change (QuickXplain)."""
-    if len(group) == 1:
-        return group
-    half = len(group) // 2
-    first, second = group[:half], group[half:]
-    if changed([*kept, *first]):
-        return _smallest(changed, kept, first)
-    if changed([*kept, *second]):
-        return _smallest(changed, kept, second)
-    of_second = _smallest(changed, [*kept, *first], second)
-    of_first = (
-        [] if changed([*kept, *of_second]) else _smallest(changed, [*kept, *of_second], first)
-    )
-    return [*of_first, *of_second]
-
-
 def _told(
     ask: Ask,
     found: Survey,
@@ -327,7 +177,7 @@ def _told(
 
 def _odd(ask: Ask, found: Survey, values: Mapping[str, str]) -> dict[str, Answer]:
     """Return, for each of `values` alone, the answer that differs from the bare one."""
-    sets = _differing(ask, found.bare, values, found.plain, _same)
+    sets = differing(ask, found.bare, values, found.plain, same)
     return {names[0]: answer for names, answer in sets if len(names) == 1}
 
 
@@ -338,18 +188,6 @@ def _vendors(answer: Answer) -> list[str]:
 def _is_spoken(answer: Answer) -> bool:
     """Whether the fast path speaks to one of the databases."""
     return any(vendor in ("postgresql", "sqlite") for vendor in _vendors(answer))
-
-
-def _same(one: Answer, other: Answer) -> bool:
-    return (one.connections, one.shape, one.static) == (
-        other.connections,
-        other.shape,
-        other.static,
-    )
-
-
-def _same_login(one: Answer, other: Answer) -> bool:
-    return one.connections == other.connections
 
 
 def _sorted_in(
@@ -417,16 +255,16 @@ def _closure(
         others = [name for name in [*found.sound, *fresh] if name not in known]
         fitting = markers.fitting(others, "q")
         values = {name: found.taken.get(name, value) for name, value in fitting.items()}
-        for names, answer in list(_differing(ask, settled, values, plain, _same_login)):
+        for names, answer in list(differing(ask, settled, values, plain, same_login)):
             taken: Answer | None = answer
             if answer.error and len(names) == 1:
-                taken = _taken(ask, found, settled, names[0], markers)
+                taken = taken_by(ask, found, settled, names[0], markers)
             if taken is None or taken.error:
                 refusing += names
             elif taken.connections != plain.connections:
                 moves += names
         words = [n for n in others if form(n) == WORD and n not in (*moves, *refusing)]
         words = [n for n in words if n not in found.taken]
-        refusing += _holding_objects(ask, settled, words, plain)
+        refusing += holding_objects(ask, settled, words, plain)
     found.unsure |= {name for name in refusing if name not in switching}
     return sorted(moves)
