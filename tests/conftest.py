@@ -13,11 +13,19 @@ from support.postgres import Server, find_installations
 from support.projects import SmallProject
 
 OLDEST = 15
+LONGEST = ("compose", "workflows", "chaos", "authoring", "plan", "container")  # what waits most
 _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, default=2, help="how often each race is run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker has one of them left at the end."""
+    folders = [*LONGEST, ""]
+    items.sort(key=lambda item: folders.index(next(
+        (name for name in LONGEST if item.path.parent.name == name), "")))  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -201,6 +201,7 @@ def container(**values: object) -> Container:
         ("Can't locate revision identified by '4711'", "image-older-than-database"),
         ("FATAL:  sorry, too many clients already", "connections-used-up"),
         ("could not extend file: No space left on device", "disk-full"),
+        ('prepared statement "_pg3_0" does not exist', "migration-through-pooler"),
     ],
 )
 def test_a_log_says_what_is_wrong(log: str, rule: str, tmp_path: Path) -> None:

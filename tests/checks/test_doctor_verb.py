@@ -103,7 +103,7 @@ def test_a_compose_file_that_is_not_there(bad: Path) -> None:
     """`-f` names the file that is missing."""
     done = doctor(bad, before=("-f", "other.yaml"))
     assert done.returncode == 2
-    assert "there is no Compose file other.yaml" in done.stderr
+    assert "other.yaml: there is no such file" in done.stderr
 
 
 def test_an_error_is_explained_by_what_is_here(bad: Path) -> None:

@@ -60,7 +60,7 @@ def test_backup_update_and_back(stack: Make) -> None:
     seen = {(stat.S_IMODE(each.stat().st_mode), each.stat().st_uid) for each in path.iterdir()}
     assert seen == {(0o600, os.getuid())}
     assert receipt["tool"].endswith(f"(in the container {one.name}-db-1)")
-    assert " mei@" in exited(one, ["history"], 0).out
+    assert " mei (" in exited(one, ["history"], 0).out
     (one.folder / ".dockerignore").write_text("backups\n")
     one.release("two").migration("0002_emptied", EMPTIED)
     one.up("--settle", "0")

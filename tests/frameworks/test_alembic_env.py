@@ -44,7 +44,7 @@ def project(tree: Tree, database: Database, options: str = "") -> None:
 @pytest.mark.parametrize(
     ("options", "tables", "stands"),
     [
-        ("", [], "no step of this run was kept"),
+        ("", [], "no step of this run is recorded"),
         ("transaction_per_migration=True", ["one", "two"], "2 of 3 steps are applied and stay"),
     ],
     ids=["one-for-all", "one-for-each"],

@@ -52,18 +52,24 @@ def manager() -> Iterator[None]:
 
 
 @pytest.fixture
-def stack(manager: None, tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Path, str]]:  # noqa: F811
+def stack(
+    request: pytest.FixtureRequest,
+    manager: None,
+    tmp_path: Path,
+    wheels: Path,  # noqa: F811
+) -> Iterator[tuple[str, Path, str]]:
     """A deployed stack: its name, the project's folder, and the image's name."""
-    root = bare("taskboard", tmp_path)
+    example, driver = request.param
+    root = bare(example, tmp_path)
     (root / ".python-version").write_text("3.11\n")
     assert init(root, "--yes", "--target", "swarm").returncode == 0
     adapted(root, wheels)
     name = f"doctor-{uuid.uuid4().hex[:8]}"
     image = f"registry.example.com/{name}"
     text = (root / "stack.yaml").read_text()
-    made = re.findall(r"name: (taskboard_\w+)", text)
-    text = text.replace("registry.example.com/taskboard", image).replace(
-        "name: taskboard_", f"name: {name}_"
+    made = re.findall(rf"name: ({example}_\w+)", text)
+    text = text.replace(f"registry.example.com/{example}", image).replace(
+        f"name: {example}_", f"name: {name}_"
     )
     text = text.replace("postgres:17", "postgres:15").replace("monitor: 60s", "monitor: 3s")
     text = re.sub("stop_grace_period: .*", "stop_grace_period: 5s", text)
@@ -73,9 +79,9 @@ def stack(manager: None, tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Pa
     text = re.sub(r"    # A swarm listens.*\n    ports:.*\n.*\n", "", text)
     (root / "stack.yaml").write_text(text)
     for secret in made:
-        key = secret.removeprefix("taskboard_").upper()
-        value = VALUES.get(key, f"postgresql://taskboard:{VALUES['DB_PASSWORD']}@db:5432/taskboard")
-        docker("secret", "create", secret.replace("taskboard", name, 1), "-", stdin=value)
+        key = secret.removeprefix(f"{example}_").upper()
+        value = VALUES.get(key, f"{driver}://{example}:{VALUES['DB_PASSWORD']}@db:5432/{example}")
+        docker("secret", "create", secret.replace(example, name, 1), "-", stdin=value)
     try:
         docker("build", "--tag", f"{image}:1", ".", cwd=root)
         docker("build", "--tag", f"{image}:2", "-", stdin=f"FROM {image}:1\nRUN true\n")
@@ -88,7 +94,7 @@ def stack(manager: None, tmp_path: Path, wheels: Path) -> Iterator[tuple[str, Pa
         for task in docker("ps", "-aq", *of_stack).split():
             docker("rm", "--force", task)
         for secret in made:
-            docker("secret", "rm", secret.replace("taskboard", name, 1))
+            docker("secret", "rm", secret.replace(example, name, 1))
         for volume in docker("volume", "ls", "-q", "--filter", f"name={name}").split():
             docker("volume", "rm", volume)
         docker("image", "rm", "--force", f"{image}:1", f"{image}:2")
@@ -106,6 +112,17 @@ def running(name: str) -> list[str]:
     return [one for one in said if len(set(one.rpartition(" ")[2].split("/"))) == 1]
 
 
+@pytest.mark.parametrize("stack", [("menuplanner", "postgresql+psycopg")], indirect=True)
+def test_it_runs(stack: tuple[str, Path, str]) -> None:
+    """Both replicas of the backend are well, and one of them has made the schema."""
+    name, _, _ = stack
+    until(lambda: len(running(name)) == 2)
+    (task,) = docker("ps", "-q", "--filter", f"name={name}_db").split()
+    asked = ("exec", task, "psql", "-U", "menuplanner", "-Atc", "SELECT count(*) FROM tidegate_run")
+    assert docker(*asked) == "1"
+
+
+@pytest.mark.parametrize("stack", [("taskboard", "postgresql")], indirect=True)
 def test_it_runs_and_goes_back(stack: tuple[str, Path, str]) -> None:
     """Every service has its replicas and its health, and a release that ends is taken back."""
     name, root, image = stack

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import facts, hosts
+from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Service
+from tidegate.reading.project.service import Service, place_in
 
 SEVERITY = "warning"
 ERRORS = (
@@ -61,6 +62,21 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     "set TIDEGATE_DIRECT_URL to the server's own address for the service that migrates",
                     (act.place,),
                 )
+
+
+def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
+    """Yield containers whose log shows that sessions change hands underneath them."""
+    for one in live.containers:
+        said = next((found[0] for text in ERRORS if (found := re.search(text, one.log))), "")
+        if said:
+            yield Problem(
+                place_in(project.services, one.service),
+                f"{one.service} speaks to the database through a pooler that hands its sessions "
+                f"around: {said}.",
+                "set TIDEGATE_DIRECT_URL to the server's own address for the service that "
+                "migrates, and switch prepared statements off in the app "
+                '(psycopg: "prepare_threshold": None)',
+            )
 
 
 def _pooled(project: ProjectFiles, service: Service, host: hosts.Host) -> bool:
