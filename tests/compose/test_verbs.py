@@ -19,6 +19,7 @@ from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
 Make = Callable[..., Stack]
 OWNER = 12345
 CODE = 'migrations.AddField("Customer", "code", models.IntegerField(null=True))'
+CODE_FIELD = "code = models.IntegerField(null=True)"
 EMAIL = "    email = models.EmailField(default='')\n"
 
 
@@ -194,7 +195,7 @@ def test_plan_and_apply_without_the_projects_packages(running: Stack, tmp_path: 
     assert "steps are applied" in exited(running, words, 0).err
     assert _beside(running) == []
     models = running.folder / "shop/models.py"  # so that they say what the database has now
-    running.write({"shop/models.py": re.sub("name = .*", "pass", models.read_text())})
+    running.write({"shop/models.py": re.sub("name = .*", CODE_FIELD, models.read_text())})
 
 
 def test_a_killed_plan_leaves_no_container(running: Stack) -> None:
