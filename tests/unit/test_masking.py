@@ -32,7 +32,7 @@ def test_of_environ():
         "DB_PASSWORD": "longenough",
         "API_KEY": "abcdefgh",
         "MONKEY": "bananas",
-        "PWD": "/work/x",
+        "PWD": "/srv/x",
     }
     assert set(of_environ(environ)) == {"longenough", "abcdefgh"}
 
