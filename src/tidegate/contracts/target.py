@@ -92,6 +92,17 @@ class Ambiguous(UsageProblem):
         self.choices = tuple(choices)
 
 
+def find_service(services: Sequence[Service], name: str, meaning: str = "", next: str = "") -> None:
+    """Raise UsageProblem unless a service has that name. `meaning` says where the name is from."""
+    names = [one.name for one in services]
+    if name not in names:
+        raise UsageProblem(
+            f"there is no service {name}",
+            f"{meaning} The services are: {', '.join(names)}.".strip(),
+            next or "correct the name",
+        )
+
+
 class Target(Protocol):
     """A project's services in one environment."""
 

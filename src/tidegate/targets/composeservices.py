@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.target import Ambiguous, Asked, Service, Told
-from tidegate.errors import UsageProblem
+from tidegate.contracts.target import Ambiguous, Asked, Service, Told, find_service
 from tidegate.targets.composesettings import Values
 
 BACKENDS = ("web", "django", "backend", "api", "app", "server")
@@ -149,11 +148,8 @@ def holds_framework(folder: Path) -> bool:
 
 def backend(found: Sequence[Service], config: Mapping[str, Any], values: Values) -> Told | None:
     """Return which service is the backend, or None when no image holds a framework."""
-    names = [one.name for one in found]
-    said = values.text("service")
-    if said:
-        _known(said, names, values.source("service"))
-        return Told("service", said, values.source("service"))
+    if said := _said(found, "service", values):
+        return said
     migrator_names = {*MIGRATORS, values.text("migrations")}
     able = [one for one in found if one.code and one.name not in migrator_names]
     likely = [one for one in able if not _is_worker(config["services"][one.name], one.name)]
@@ -166,6 +162,15 @@ def backend(found: Sequence[Service], config: Mapping[str, Any], values: Values)
     if likely:
         raise _which_backend([one.name for one in likely])
     return None
+
+
+def _said(found: Sequence[Service], key: str, values: Values) -> Told | None:
+    """Return what the settings or a flag say, if they do. Raises UsageProblem."""
+    name, source = values.text(key), values.source(key)
+    if not name:
+        return None
+    find_service(found, name, f"It comes from {source}.")
+    return Told(key, name, source)
 
 
 def _is_worker(raw: Mapping[str, Any], name: str) -> bool:
@@ -186,11 +191,8 @@ def _which_backend(names: Sequence[str]) -> Ambiguous:
 
 def migrator(found: Sequence[Service], values: Values, of: str) -> Told:
     """Return the service whose container migrates: one made for it, else the backend."""
-    names = [one.name for one in found]
-    said = values.text("migrations")
-    if said:
-        _known(said, names, values.source("migrations"))
-        return Told("migrations", said, values.source("migrations"))
+    if said := _said(found, "migrations", values):
+        return said
     code = next((one.code for one in found if one.name == of), "")
     for one in found:
         if one.name in MIGRATORS and one.code == code:
@@ -200,10 +202,8 @@ def migrator(found: Sequence[Service], values: Values, of: str) -> Told:
 
 def database(found: Sequence[Service], values: Values, of: str) -> Told:
     """Return the database's service; an empty value when no service is one."""
-    said = values.text("database")
-    if said:
-        _known(said, [one.name for one in found], values.source("database"))
-        return Told("database", said, values.source("database"))
+    if said := _said(found, "database", values):
+        return said
     needs = {name for one in found if one.name == of for name in one.needs}
     likely = [one for one in found if SERVERS.search(one.image)] or [
         one for one in found if one.name in DATABASES
@@ -212,15 +212,6 @@ def database(found: Sequence[Service], values: Values, of: str) -> Told:
     if not likely:
         return Told("database", "", "no service is a database", True)
     return Told("database", likely[0].name, f"by its image {likely[0].image}", True)
-
-
-def _known(name: str, names: Sequence[str], source: str) -> None:
-    if name not in names:
-        raise UsageProblem(
-            f"there is no service {name}",
-            f"It comes from {source}. The services are: {', '.join(names)}.",
-            "correct the name",
-        )
 
 
 def secrets(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -38,7 +38,8 @@ def found(
 ) -> tuple[Findings, str]:
     """Return what has drifted, as grave as the settings say, and what is too grave to pass."""
     from tidegate.workflows.check.settings import load
-    from tidegate.workflows.drift.story import Wanted, drift, graded
+    from tidegate.workflows.drift.story import drift, graded
+    from tidegate.workflows.plan.project import Request
 
     said, _ = outside.parse("check", argv, OPTIONS)
     asked = said.get("--fail-on", "")
@@ -49,8 +50,14 @@ def found(
     settings = load(glob.root)
     root = Path(glob.root).resolve()
     framework = from_file(str(root)).get("framework", "")
-    drifted = drift(Wanted(
-        root, environ, said.get("--database", ""), said.get("--against", ""),
-        said.get("--scratch", ""), said.get("--python", ""), framework,
-    ), say)  # fmt: skip
+    wanted = Request(
+        root,
+        environ,
+        said.get("--database", ""),
+        said.get("--against", ""),
+        server=said.get("--scratch", ""),
+        python=said.get("--python", ""),
+        framework=framework,
+    )
+    drifted = drift(wanted, say)
     return graded(drifted, settings.level), asked or settings.fail_on

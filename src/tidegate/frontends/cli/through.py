@@ -9,7 +9,7 @@ from pathlib import Path
 from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
-from tidegate.contracts.target import Target
+from tidegate.contracts.target import Target, find_service
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.workflows.plan.here import Place
@@ -83,7 +83,7 @@ def inner(
 ) -> tuple[str, str]:
     """Return where a service's database is for the project's own containers."""
     assert target is not None
-    _refuse_unknown(target, service)
+    _find(target, service)
     return service, "5432"
 
 
@@ -92,15 +92,14 @@ def outer(
 ) -> tuple[str, str]:
     """Return where a service's database is reached from this machine."""
     found = outside.target_of(glob, outside.asked_of(glob, {}, {}), environ, need_backend=False)
-    _refuse_unknown(found, service)
+    _find(found, service)
     return found.address(service, 5432)
 
 
-def _refuse_unknown(target: Target, service: str) -> None:
-    known = [one.name for one in target.services]
-    if service not in known:
-        raise UsageProblem(
-            f"--against {service}: there is no such service, and it is not a URL",
-            f"The services are: {', '.join(known)}.",
-            "name the database's service, or give postgresql://user:password@host:5432/name",
-        )
+def _find(target: Target, service: str) -> None:
+    find_service(
+        target.services,
+        service,
+        "--against names a service or is a URL.",
+        "name the database's service, or give postgresql://user:password@host:5432/name",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +22,11 @@ from tidegate.workflows.plan.target import Target
 MODULE = "tidegate.authoring.drift"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked for. `against` is the URL of the database that may have drifted, or empty."""
+def drift(wanted: plan.Request, say: Callable[[str], None]) -> Findings:
+    """Return what has drifted; `wanted.against` is the database that may have, or empty.
 
-    root: Path
-    environ: Mapping[str, str]
-    database: str = ""
-    against: str = ""
-    server: str = ""
-    python: str = ""
-    framework: str = ""
-
-
-def drift(wanted: Wanted, say: Callable[[str], None]) -> Findings:
-    """Return what has drifted. Raises as a rehearsal does where it can't be told."""
-    request = plan.Request(
-        wanted.root, wanted.environ, wanted.database, wanted.against, "", "", wanted.server,
-        wanted.python, wanted.framework,
-    )  # fmt: skip
+    Raises as a rehearsal does where it can't be told.
+    """
     python = project_python(wanted.root, wanted.python, wanted.environ)
     findings: list[Finding] = []
     seen: list[str] = []
@@ -53,7 +39,7 @@ def drift(wanted: Wanted, say: Callable[[str], None]) -> Findings:
         if project.framework == "django":
             findings += _models(inside, wanted.root, seen)
         if wanted.against or project.framework != "django":
-            findings += _built(request, project, (connection, recorded_sql), inside, seen, say)
+            findings += _built(wanted, project, (connection, recorded_sql), inside, seen, say)
     said = saying.summary(findings, seen, bool(wanted.against))
     return Findings("check", str(wanted.root), tuple(findings), {"counts": _counts(findings)}, said)
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tidegate.contracts.target import Container, Service, Target
-from tidegate.errors import NotReady, PolicyRefused, UpdateUndone, UsageProblem
+from tidegate.contracts.target import Container, Service, Target, find_service
+from tidegate.errors import NotReady, PolicyRefused, UpdateUndone
 from tidegate.workflows.update import insiding, releases, statics
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.standing import needs
@@ -49,14 +49,8 @@ def preflight(one: Update) -> None:
     with one.stage("check"):
         for warning in one.target.check():
             one.tell.warn(warning)
-        unknown = set(one.only) - {service.name for service in one.target.services}
-        if unknown:
-            names = ", ".join(service.name for service in one.target.services)
-            raise UsageProblem(
-                f"there is no service {', '.join(sorted(unknown))}",
-                f"The services are: {names}.",
-                "correct --only",
-            )
+        for name in one.only:
+            find_service(one.target.services, name, next="correct --only")
 
 
 def remember(one: Update) -> None:

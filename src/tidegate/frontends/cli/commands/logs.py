@@ -14,8 +14,7 @@ from collections.abc import Mapping
 
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
-from tidegate.contracts.target import Target
-from tidegate.errors import UsageProblem
+from tidegate.contracts.target import Target, find_service
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
 from tidegate.process import run as run_command
@@ -34,14 +33,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         found, words = outside.parse("logs", argv, OPTIONS, words=99)
         target = outside.target_of(glob, outside.asked_of(glob, found, {}), environ, False)
         target.reach()
-        names = [one.name for one in target.services]
-        unknown = [word for word in words if word not in names]
-        if unknown:
-            raise UsageProblem(
-                f"there is no service {unknown[0]}",
-                f"The services are: {', '.join(names)}.",
-                "correct the name",
-            )
+        for word in words:
+            find_service(target.services, word)
         services = words or _relevant(target, report)
         follow = "--follow" in found
         command = target.following(services, found.get("--tail", "50"), follow)

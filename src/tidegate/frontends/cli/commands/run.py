@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
+from tidegate.contracts.target import find_service
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
@@ -41,13 +42,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         target = outside.target_of(glob, outside.asked_of(glob, found, {}), environ, not named)
         report.secrets = target.secrets
         service = named[0] if named else target.backend
-        known = [one.name for one in target.services]
-        if service not in known:
-            raise UsageProblem(
-                f"there is no service {service}",
-                f"The services are: {', '.join(known)}.",
-                "correct the name",
-            )
+        find_service(target.services, service)
         if words[0] == "manage.py":
             words = [target.python(), *words]
         target.reach()
