@@ -51,7 +51,7 @@ def _word(name: str, seed: str) -> str:
 def form(name: str) -> int:
     """Return the form that a variable's name suggests."""
     upper = name.upper()
-    if upper.endswith("_FILE"):
+    if upper.endswith("_FILE") or upper.startswith("FILE__"):
         return FILE
     if any(word in upper for word in ("URL", "URI", "DSN")):
         return URL
