@@ -607,7 +607,7 @@ def test_a_static_root_of_the_environment(
         + "STATIC_URL = '/s/'\nSTATIC_ROOT = os.environ.get('STATIC_ROOT', 'collected')\n"
     )
     sealed = tidegate("seal", cwd=project.root, env={})
-    assert "STATIC_ROOT decides where static files are" in sealed.err, sealed.said
+    assert "static files are where STATIC_ROOT will say" in sealed.err, sealed.said
     env = {**database.environ, "STATIC_ROOT": str(tmp_path / "elsewhere")}
     assert boot(tidegate, project, env).code == 0
     worker = boot(tidegate, project, env, "--collectstatic", "never", traced=True)
