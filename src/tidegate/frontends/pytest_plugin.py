@@ -78,7 +78,8 @@ class Proof(pytest.Item):
 
         try:
             found = self.work(self)
-            lowest = load(str(self.config.rootpath)).fail_on
+            # a way that fails is what up_down_up is about, whatever a plan says of it
+            lowest = "info" if self.work is _ways else load(str(self.config.rootpath)).fail_on
         except TidegateError as error:
             text = "\n".join(error.lines())
             for name in OPTIONS:  # the commands' own names are without our prefix
