@@ -45,7 +45,7 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Django:
     made = Django(tmp_path)
-    made.add("0001_initial", ORDERS)
+    made.add("0001_initial", ORDERS.replace("key=True", "key=True, serialize=False"))
     made.add("0002_drop", DROP)
     for folder in ("shop", "shop/migrations"):
         (tmp_path / folder / "__init__.py").write_text("", "utf-8")
