@@ -1,7 +1,9 @@
 """A unique field is added with a callable default that is called once.
 
 Django calls the default a single time and gives its value to all old rows: with two rows the
-unique constraint fails. Add it nullable and without its default and unique, fill row by row in a migration that is not
+unique constraint fails.
+
+Add it nullable, without its default and without unique. Fill row by row in a migration that is not
 atomic, so that each row is locked for itself, then make it unique. Rows that the previous release
 writes meanwhile have no value yet: fill those, and forbid NULL, in the next release.
 """
