@@ -7,13 +7,15 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidegate.contracts.database import Database
-from tidegate.contracts.framework import Project
-from tidegate.contracts.reporter import Reporter
 from tidegate.errors import RefusedForGood, UsageProblem
-from tidegate.model.connection import Connection
+
+if TYPE_CHECKING:  # whoever asks for one plugin should not wait for the words of the others
+    from tidegate.contracts.database import Database
+    from tidegate.contracts.framework import Project
+    from tidegate.contracts.reporter import Reporter
+    from tidegate.model.connection import Connection
 
 
 def names(package: str) -> list[str]:
