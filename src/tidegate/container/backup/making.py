@@ -69,8 +69,8 @@ def keep(
     level = source.level()
     if chosen.command:
         return hook.run(chosen.command, str(level["level_digest"]), connection, environ, report)
-    if chosen.verify == "full" and chosen.scratch and connection.vendor == "postgresql":
-        scratch.check(chosen.scratch, alias, environ)
+    if chosen.verify == "full" and chosen.scratch and connection.vendor != "sqlite":
+        scratch.check(chosen.scratch, connection, environ)
     cipher = crypt.cipher_for(chosen.recipients, environ)
     bucket = stores.Bucket(chosen.remote, environ) if chosen.remote else None
     if bucket:

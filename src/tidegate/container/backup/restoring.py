@@ -64,7 +64,7 @@ def restore(
 
 def check_kind(backup: Backup, target: Connection) -> None:
     """Refuse a target of another kind of database."""
-    if backup.manifest["vendor"] != target.vendor:
+    if backup.manifest["vendor"] != {"mariadb": "mysql"}.get(target.vendor, target.vendor):
         raise PolicyRefused(
             f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
             "Nothing was changed.", "name a database of the same kind with --into",

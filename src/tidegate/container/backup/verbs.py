@@ -55,11 +55,7 @@ def snapshot(raising: Raising, chosen: making.Policy, end: bool) -> dict[str, An
     """
     gate, connection = raising.gate, raising.connection
     if connection.vendor != "postgresql":
-        raise UsageProblem(
-            f"there are no snapshots of {connection.vendor}",
-            "They are copies that a PostgreSQL server makes of a database.",
-            "make a backup: tidegate backup",
-        )
+        raise no_snapshots(connection)
     started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     with elected(raising):
         pass
@@ -73,6 +69,15 @@ def snapshot(raising: Raising, chosen: making.Policy, end: bool) -> dict[str, An
         if book.off:
             raising.report.warn(f"the ledger was not written: {book.off}")
     return receipt
+
+
+def no_snapshots(connection: Connection) -> UsageProblem:
+    """Return the error for another database than PostgreSQL's."""
+    return UsageProblem(
+        f"there are no snapshots of {connection.vendor}",
+        "They are copies that a PostgreSQL server makes of a database.",
+        "make a backup: tidegate backup",
+    )
 
 
 def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledger:

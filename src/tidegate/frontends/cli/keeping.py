@@ -34,6 +34,7 @@ from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import mysqling
 from tidegate.frontends.cli.serving import Asked, Serving
 from tidegate.model.connection import Connection
 from tidegate.reading.project import ignore
@@ -108,6 +109,12 @@ def backup(
     receipts: list[dict[str, Any]] = []
 
     def keep(asked: Asked) -> Mapping[str, Any]:
+        if "recorded" in asked.event:
+            login, server = mysqling.login(asked, target, environ)
+            report.secrets += _secret(login.connection)
+            receipt = mysqling.keep(asked, login, server, chosen, environ, report)
+            receipts.append({"database": login.connection.alias, **receipt})
+            return receipt
         source = Lent(asked, target, environ)
         report.secrets += _secret(source.connection)
         receipt = making.keep(source, chosen, environ, report)
@@ -171,6 +178,7 @@ def restore(
             proving.read_back(here, known)
             report.stage("verify", str(here.manifest["alias"]), "the backup is whole")
             answers |= bringing(lambda path: nullcontext(here), target, known)
+            answers |= mysqling.bringing(offered[0], here, target, known, report)
         serving = stack.enter_context(Serving(environ, answers))
         offer(serving, offered)
         said = _run(target, report, serving, ("restore", words[0], *more))

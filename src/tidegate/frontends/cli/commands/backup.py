@@ -17,6 +17,8 @@ Where the project has Compose files and Docker is there, the files are written h
 and pg_dump is that of the database's container; --local reaches the database from here.
 --snapshot has the PostgreSQL server copy the database beside itself, in seconds, while no session
 is on it (--end-sessions ends them); it goes back by rename, and is lost with the server.
+MySQL and MariaDB are dumped by their maker's own program, in one transaction; their receipts are
+lines of receipts.jsonl in the folder, and no election holds a migration off meanwhile.
 --check proves a backup that was made before; --identity is the file with age's secret key.
 """
 
@@ -27,6 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container.backup import making, places, proving, verbs
+from tidegate.container.backup.mysql import verbs as mysql
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
@@ -71,8 +74,15 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        theirs = [c for c in gate.connections if mysql.is_mysql(c)]
+        gate.connections = [c for c in gate.connections if c not in theirs]
         wait(one, gate)
         receipts = []
+        for connection in theirs:
+            if snapshot:
+                raise verbs.no_snapshots(connection)
+            made = mysql.back_up(gate, connection, chosen, one.deadline, report)
+            receipts.append({"database": connection.alias, **made})
         for connection in gate.connections:
             raising = Raising(gate, connection, settings, one.deadline, report, signals)
             made = (verbs.snapshot(raising, chosen, end) if snapshot else
