@@ -109,7 +109,10 @@ def failure(program: str, text: str, env: Mapping[str, str]) -> StepFailed:
     secrets = tuple(env[name] for name in ("PGPASSWORD", "MYSQL_PWD") if env.get(name))
     said = masked(text, secrets).splitlines()
     # pg_restore says what went wrong first, and what it was doing after that.
-    first = next((at for at, line in enumerate(said) if "error:" in line or "ERROR " in line), max(0, len(said) - 3))
+    first = next(
+        (at for at, line in enumerate(said) if "error:" in line or "ERROR " in line),
+        max(0, len(said) - 3),
+    )
     lines = said[first : first + 3]
     return StepFailed(
         f"{program} failed: {lines[0] if lines else 'it was ended from outside'}",

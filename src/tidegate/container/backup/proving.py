@@ -42,9 +42,7 @@ def _restored(backup: Backup, url: str, environ: Mapping[str, str]) -> None:
         raise not_the_same(backup, different)
 
 
-def _restored_mysql(
-    backup: Backup, url: str, alias: str, environ: Mapping[str, str]
-) -> list[str]:
+def _restored_mysql(backup: Backup, url: str, alias: str, environ: Mapping[str, str]) -> list[str]:
     from tidegate.container.backup.mysql import restoring
     from tidegate.container.backup.mysql import scratch as servers
 

@@ -113,7 +113,9 @@ class Client:
         argv = self.argv("--binary-mode", BIGGEST)
         done = subprocess.run(argv, env=self.env, stdin=source, capture_output=True, check=False)
         if done.returncode:
-            raise failure(self.programs.client[-1], done.stderr.decode("utf-8", "replace"), self.env)
+            raise failure(
+                self.programs.client[-1], done.stderr.decode("utf-8", "replace"), self.env
+            )
 
 
 def probe(connection: Connection, environ: Mapping[str, str]) -> str:
@@ -133,7 +135,7 @@ def chosen(
     version = ""
     for one in here:
         client = Client(one, connection, environ)
-        ((said,),) = client.query("SELECT version()", 20.0)
+        ((said,),) = client.on("").query("SELECT version()", 20.0)
         version = str(said)
         if programs.maker_of(version) == one.maker:
             return client, version

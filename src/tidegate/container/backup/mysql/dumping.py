@@ -86,7 +86,7 @@ def _plain(name: bytes) -> str:
 def dump(client: Client, server: str, draft: Draft, tell: Progress) -> dict[str, Any]:
     """Write the dump into the draft; return what the manifest says of it."""
     before = facts.shape(client)
-    filled = _filled(client)
+    filled = facts.filled(client, facts.tables(client))
     tell.raw_ratio = 1.0
     counter = Counter()
     packer = tools.zstd(client.environ)
@@ -106,15 +106,17 @@ def dump(client: Client, server: str, draft: Draft, tell: Progress) -> dict[str,
             "start again when no migration runs",
         )
     _refuse_lacking(client, counter, filled)
-    return {"vendor": VENDOR, "server": server, "jobs": 1, "dump_bytes": size, **before,
-            "tool": client.programs.shown, "tables": dict(sorted(counter.rows.items()))}  # fmt: skip
+    about = {"vendor": VENDOR, "server": server, "tool": client.programs.shown, "jobs": 1}
+    return {**about, "dump_bytes": size, **before, "tables": dict(sorted(counter.rows.items()))}
 
 
 def _advised(error: StepFailed) -> StepFailed:
     if "insufficient privileges" not in error.what:
         return error
-    advice = ("back up as the account that made it, or let this one see it: "
-              "GRANT SELECT ON mysql.proc TO … (MariaDB), GRANT SHOW_ROUTINE ON *.* TO … (MySQL)")  # fmt: skip
+    advice = (
+        "back up as the account that made it, or let this one see it: "
+        "GRANT SELECT ON mysql.proc TO … (MariaDB), GRANT SHOW_ROUTINE ON *.* TO … (MySQL)"
+    )
     return StepFailed(error.what, "Nothing was kept of this attempt.", advice)
 
 
@@ -130,20 +132,10 @@ def _pass(stream: IO[bytes], out: Sink, counter: Counter, tell: Progress) -> int
     return size
 
 
-def _filled(client: Client) -> set[str]:
-    """Return the tables that have rows."""
-    return {name for name in facts.tables(client) if _has_rows(client, name)}
-
-
-def _has_rows(client: Client, name: str) -> bool:
-    return bool(client.query(f"SELECT 1 FROM {facts.quoted(name)} LIMIT 1"))
-
-
 def _refuse_lacking(client: Client, counter: Counter, filled: set[str]) -> None:
     """Refuse a dump that leaves tables out: an option file of the machine's may say so."""
     lacking = [name for name in facts.tables(client) if name not in counter.rows]
-    lacking += [name for name in filled
-                if counter.rows.get(name) == 0 and _has_rows(client, name)]  # fmt: skip
+    lacking += facts.filled(client, [one for one in filled if counter.rows.get(one) == 0])
     if lacking or not counter.complete:
         raise Damaged(
             "the dump does not hold all that is in the database",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -31,18 +32,18 @@ SCHEMA = {
     f"WHERE k.{HERE} AND k.referenced_table_name IS NOT NULL "
     "ORDER BY k.table_name, k.constraint_name, k.ordinal_position",
     "check": "SELECT constraint_name, check_clause FROM information_schema.check_constraints "
-    "WHERE constraint_schema = DATABASE() ORDER BY 1, 2",
+    "WHERE constraint_schema = DATABASE() ORDER BY constraint_name, check_clause",
     "trigger": "SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, "
     "event_object_table, action_statement) FROM information_schema.triggers "
-    "WHERE trigger_schema = DATABASE() ORDER BY 1",
+    "WHERE trigger_schema = DATABASE() ORDER BY trigger_name",
     "view": "SELECT table_name, view_definition FROM information_schema.views "
-    f"WHERE {HERE} ORDER BY 1",
+    f"WHERE {HERE} ORDER BY table_name",
     "function": "SELECT routine_name, CONCAT_WS(' ', routine_type, IFNULL(dtd_identifier, ''), "
     "routine_definition) FROM information_schema.routines WHERE routine_schema = DATABASE() "
-    "ORDER BY 1, 2",
+    "ORDER BY routine_name, routine_type",
     "event": "SELECT event_name, CONCAT_WS(' ', event_definition, IFNULL(interval_value, ''), "
     "IFNULL(interval_field, '')) FROM information_schema.events "
-    "WHERE event_schema = DATABASE() ORDER BY 1",
+    "WHERE event_schema = DATABASE() ORDER BY event_name",
 }
 CODE = ("trigger", "view", "function", "event")
 """What a rename of tables does not move."""
@@ -72,12 +73,26 @@ def shape(client: Client) -> dict[str, Any]:
     return {"sequences": numbers, "schema": schema(client)}
 
 
+def objects(client: Client, *kinds: str) -> list[tuple[str | None, ...]]:
+    """Return (kind, name, definition) of what the database has of these kinds, by one login."""
+    asked = [SCHEMA[kind].replace("SELECT ", f"SELECT '{kind}', ", 1) for kind in kinds]
+    return list(client.query(";\n".join(asked)))
+
+
+def filled(client: Client, names: Iterable[str]) -> set[str]:
+    """Return which of these tables have rows."""
+    listed = list(names)
+    asked = [f"SELECT {number}, EXISTS (SELECT 1 FROM {quoted(name)})"
+             for number, name in enumerate(listed)]  # fmt: skip
+    rows = client.query(";\n".join(asked)) if asked else []
+    return {listed[int(number or 0)] for number, some in rows if some == "1"}
+
+
 def schema(client: Client) -> dict[str, str]:
     """Return a digest of each object's definition."""
     texts: dict[str, list[str]] = {}
     own = f"{quoted(client.connection.name)}."
-    for kind, sql in SCHEMA.items():
-        for name, text in client.query(sql):
-            texts.setdefault(f"{kind} {name}", []).append((text or "").replace(own, ""))
+    for kind, name, text in objects(client, *SCHEMA):
+        texts.setdefault(f"{kind} {name}", []).append((text or "").replace(own, ""))
     return {name: sha256("\n".join(parts).encode()).hexdigest()[:16]
             for name, parts in texts.items()}  # fmt: skip

@@ -123,8 +123,10 @@ def _asked(
 ) -> Programs | None:
     try:
         for program in (client, dump):
-            said = subprocess.run([*program, "--version"], capture_output=True, text=True,
-                                  timeout=20, check=True, stdin=subprocess.DEVNULL).stdout  # fmt: skip
+            said = subprocess.run(
+                [*program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=20, check=True,
+            ).stdout  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
     maker = "MariaDB" if "MariaDB" in said else "MySQL"

@@ -29,7 +29,7 @@ def bring(
     """Bring a proved backup back as the database that the client is logged in to."""
     name, alias = client.connection.name, client.connection.alias
     admin = client.on("")
-    _refuse_older(backup, server)
+    refuse_other(backup, server)
     like = likeness(client)
     fresh = client.on(beside(name, "restore"))
     kept = "" if like is None else beside(name, "before")
@@ -75,12 +75,13 @@ def create(admin: Client, name: str, like: Likeness | None) -> None:
     except Failed as error:
         if error.code not in DENIED:
             raise
-        one, pattern = admin.connection, name.split("_restore_")[0].split("_before_")[0]
+        user, _, host = str(admin.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
+        pattern = name.split("_restore_")[0].split("_before_")[0]
         raise PolicyRefused(
-            f"{one.user or 'this account'} may not create the database {name}",
+            f"{user} may not create the database {name}",
             "A restore goes into a new database beside the old one. Nothing was changed.",
-            f"as root: GRANT ALL ON `{pattern}\\_%`.* TO the account; or name one that may: "
-            f"--into mysql://root:password@{one.host or 'localhost'}/{pattern}",
+            f"as root: GRANT ALL ON `{pattern}\\_%`.* TO '{user}'@'{host}'; or name an account "
+            f"that may, with --into mysql://…/{pattern}",
         ) from None
 
 
@@ -101,7 +102,8 @@ def drop(fresh: Client) -> None:
         pass
 
 
-def _refuse_older(backup: Backup, server: str) -> None:
+def refuse_other(backup: Backup, server: str) -> None:
+    """Refuse a dump of the other maker's, or of a newer server."""
     theirs = str(backup.manifest["server"])
     if programs.maker_of(theirs) != programs.maker_of(server):
         raise PolicyRefused(

@@ -1,4 +1,4 @@
-"""A MySQL or MariaDB for as long as a verification takes: on this machine, or at a given address."""
+"""A server for as long as a verification takes: on this machine, or at a given address."""
 
 from __future__ import annotations
 

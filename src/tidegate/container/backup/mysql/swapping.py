@@ -38,11 +38,11 @@ def swap(
         code = {one.connection.name: _written(one, folder) for one in moving}
         old = code.get(live.connection.name)
         if old:
-            report.stage("restore", live.connection.alias, "it has triggers, views or routines, "
-                         f"which are made again; if this is cut short they are in {old}")  # fmt: skip
-        for one in moving:
-            _drop_triggers(one)
+            text = f"its triggers, views and routines are made again; until then they are in {old}"
+            report.stage("restore", live.connection.alias, text)
         try:
+            for one in moving:
+                _drop_triggers(one)
             _rename(live, fresh, kept)
         except BaseException:
             if old:
@@ -67,10 +67,15 @@ def _rename(live: Client, fresh: Client, kept: Client | None) -> None:
     if not pairs:
         return
     moves = ", ".join(f"{_full(a, name)} TO {_full(b, name)}" for a, b, name in pairs if b)
+    _patiently(live, f"RENAME TABLE {moves}")
+
+
+def _patiently(live: Client, sql: str) -> None:
+    """Run what waits for whoever works on a table: briefly, and again, as others wait behind it."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            live.on("").query(f"SET SESSION lock_wait_timeout = {LOCK_WAIT};\nRENAME TABLE {moves}")
+            live.query(f"SET SESSION lock_wait_timeout = {LOCK_WAIT};\n{sql}")
             return
         except Failed as error:
             if error.code not in BUSY or time.monotonic() > until:
@@ -104,7 +109,7 @@ def _full(client: Client, name: str) -> str:
 
 
 def _has_code(client: Client) -> bool:
-    return any(client.query(facts.SCHEMA[kind]) for kind in facts.CODE)
+    return bool(facts.objects(client, *facts.CODE))
 
 
 def _written(client: Client, folder: Path) -> Path:
@@ -134,12 +139,12 @@ def _run(client: Client, path: Path) -> None:
 
 
 def _names(client: Client, kind: str) -> list[str]:
-    return list(dict.fromkeys(str(row[0]) for row in client.query(facts.SCHEMA[kind])))
+    return [str(name) for _, name, _ in facts.objects(client, kind)]
 
 
 def _drop_triggers(client: Client) -> None:
     for name in _names(client, "trigger"):
-        client.query(f"DROP TRIGGER {quoted(name)}")
+        _patiently(client, f"DROP TRIGGER {quoted(name)}")
 
 
 def _drop_code(client: Client) -> None:
@@ -150,4 +155,4 @@ def _drop_code(client: Client) -> None:
     words += [("EVENT", name) for name in _names(client, "event")]
     words += [(str(kind), str(name)) for kind, name in kinds]
     for kind, name in words:
-        client.query(f"DROP {kind} {quoted(name)}")
+        _patiently(client, f"DROP {kind} {quoted(name)}")

@@ -85,7 +85,9 @@ def kept(
 ) -> dict[str, Any]:
     """Write, prove and put away; the receipt is written where the archives are."""
     receipt = making.keep(source, chosen, environ, report)
-    note("backup", source.connection, chosen.folder if not chosen.remote else None, receipt, environ)
+    note(
+        "backup", source.connection, chosen.folder if not chosen.remote else None, receipt, environ
+    )
     return receipt
 
 

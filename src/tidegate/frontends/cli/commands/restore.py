@@ -11,8 +11,8 @@ sqlite:////folder/file.
 Over a database that is there it asks for a word first: it says what would be lost, and the
 --approve that a person has to type for exactly this. The old database is kept under another name,
 which is printed; drop it when it is no longer needed. MySQL and MariaDB rename no database: there
-the tables change places with those of a new one, in one statement. Stop the containers of the newer release
-first: one that boots migrates again.
+the tables change places with those of a new one, in one statement. Stop the containers of the
+newer release first: one that boots migrates again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from tidegate.container.backup import (
     verbs,
 )
 from tidegate.container.backup.archive import Backup, check_digests
-from tidegate.container.backup.mysql import verbs as mysql
 from tidegate.container.backup.errands import Errand
+from tidegate.container.backup.mysql import verbs as mysql
 from tidegate.container.backup.snapshotlist import SCHEME
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
