@@ -7,6 +7,7 @@ programs of the container that the database runs in, or by this machine's.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,9 +63,10 @@ def bringing(
         return {"lost": restoring.loses(here, found)}
 
     def bring(asked: Asked) -> Mapping[str, Any]:
+        began = time.monotonic()
         found, server = login(asked, target, environ)
         done = restoring.bring(here, found, server, environ, report)
-        verbs.brought_back(backup, found.connection, done, environ)
+        verbs.brought_back(backup, found.connection, done, environ, time.monotonic() - began)
         return {"name": done.name, "kept": done.kept}
 
     return {"loses": loses, "bring": bring}
