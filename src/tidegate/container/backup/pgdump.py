@@ -23,7 +23,7 @@ from tidegate.container.backup.pgrun import login, piped
 from tidegate.container.backup.progress import Progress
 from tidegate.contracts.database import Session
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import StepFailed
+from tidegate.errors import RefusedForGood, StepFailed, TidegateError
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
@@ -111,14 +111,25 @@ class Snapshot:
 
         counting = threading.Thread(target=count, daemon=True)
         counting.start()
-        yield facts
-        counting.join()
-        if failed:
-            raise StepFailed(
-                f"the rows could not be counted: {failed[0]}",
-                "Nothing was kept of this backup, and nothing was changed.",
-                "start again; pg_stat_activity shows who holds a table's lock",
-            ) from failed[0]
+        try:
+            yield facts
+            counting.join()
+        except StepFailed:
+            if not failed:
+                raise
+        if failed:  # its end ends the snapshot, too: pg_dump then fails of that
+            raise _uncounted(failed[0]) from failed[0]
+
+
+def _uncounted(error: Exception) -> TidegateError:
+    nothing = "Nothing was kept of this backup, and nothing was changed."
+    if isinstance(error, Permanent):
+        meaning = " ".join(one for one in (error.meaning, nothing) if one)
+        return RefusedForGood(f"the rows could not be counted: {error.what}", meaning, error.next)
+    return StepFailed(
+        f"the rows could not be counted: {error}", nothing,
+        "start again; pg_stat_activity shows who holds a table's lock",
+    )  # fmt: skip
 
 
 @contextmanager
