@@ -1,9 +1,9 @@
 """Back up the database and prove it: read back, or restored and compared.
 
-usage: tidegate backup [--to DIR|s3://BUCKET/PREFIX] [--verify quick|full] [--keep N] [--days N]
-                       [--jobs N] [--recipient KEY,...] [--scratch URL] [--databases A,B]
-                       [--timeout SECONDS] [--env NAME] [--service NAME] [--local]
-                       [--format text|json|jsonl]
+usage: tidegate backup [--to DIR|s3://BUCKET/PREFIX|volume:NAME] [--verify quick|full]
+                       [--keep N] [--days N] [--jobs N] [--recipient KEY,...] [--scratch URL]
+                       [--databases A,B] [--timeout SECONDS] [--env NAME] [--service NAME]
+                       [--local] [--format text|json|jsonl]
        tidegate backup --snapshot [--end-sessions] [--verify quick|full] [--keep N] [--days N]
        tidegate backup --check BACKUP [--verify quick|full] [--scratch URL] [--identity FILE]
 
@@ -74,8 +74,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
-        theirs = [c for c in gate.connections if mysql.is_mysql(c)]
-        gate.connections = [c for c in gate.connections if c not in theirs]
+        theirs = mysql.set_apart(gate)
         wait(one, gate)
         receipts = []
         for connection in theirs:
