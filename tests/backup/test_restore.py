@@ -88,6 +88,13 @@ def test_back_to_the_backup(which: str, tidegate: Runner, shop: Callable[[str], 
     if database.server:
         assert database.server.sql("SELECT count(*) FROM sold", kept) == "101"
         database.server.sql(f'DROP DATABASE "{kept}"')
+        database.rows("DELETE FROM sold WHERE id = 7")
+        again = run(tidegate, project, database, "restore", str(path)).err
+        assert "public.sold: 499 rows now, 500 in the backup" in again
+        assert (
+            "The database was restored since that backup" in again
+            and "or changed since" not in again
+        )
     else:
         assert Database("", kept).rows("SELECT count(*) FROM sold") == ["101"]
     runs = run(tidegate, project, database, "history", "--verify")

@@ -51,7 +51,8 @@ def dump(
                 if program.prefix:
                     _end_ours(database)
                 raise
-    return {**about(program, held.server, jobs, raw), "xid": held.xid, **facts}
+    return {**about(program, held.server, jobs, raw), "xid": held.xid, "oid": held.oid,
+            **facts}  # fmt: skip
 
 
 def write(
@@ -96,6 +97,8 @@ class Snapshot:
     server: str
     name: str
     xid: str
+    oid: str
+    """Which database it is: a restore puts another one in its place."""
 
     @contextmanager
     def counting(self) -> Iterator[dict[str, Any]]:
@@ -142,10 +145,11 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
         session.query(f"SET lock_timeout = '{LOCK_WAIT}s'")
         session.query("SET idle_in_transaction_session_timeout = 0")
         session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((name, xid),) = session.query(
-            "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text"
+        ((name, xid, oid),) = session.query(
+            "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text, oid "
+            "FROM pg_database WHERE datname = current_database()"
         )
-        yield Snapshot(session, version, str(name), str(xid))
+        yield Snapshot(session, version, str(name), str(xid), str(oid))
     finally:
         session.close()
 

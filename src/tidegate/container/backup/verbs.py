@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.backup import archive, lending, making, restoring, snapshots
+from tidegate.container.backup import archive, lending, making, restoring, since, snapshots
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
@@ -88,18 +88,18 @@ def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledg
 
 def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> list[str]:
     """Say what a restore over an existing database takes away; nothing where there is none."""
-    since = []
+    rows = []
     if target.vendor == "postgresql":
         server = PostgreSQL(target, environ).direct()
         if not restoring.is_there(server, environ):
             return []
-        since = restoring.written_since(backup, server)
+        rows = since.written(backup, server)
     elif not Path(target.name).exists():
         return []
     return [
         f"{target.shown} goes back to {backup.manifest['created']}: what was written since is not "
         "in it.",
-        *(since or ["How much that is can't be counted here."]),
+        *(rows or ["How much that is can't be counted here."]),
         "The database as it is now is kept, under another name.",
     ]
 

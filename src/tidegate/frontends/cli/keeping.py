@@ -78,7 +78,8 @@ class Lent:
                            self.environ, tell, jobs)  # fmt: skip
         self.asked.say("dumped", {})
         about = pgdump.about(program, server, jobs, raw)
-        return {**created, **about, "xid": self.asked.event["xid"], **self.asked.wait("facts")}
+        seen = {key: self.asked.event[key] for key in ("xid", "oid") if key in self.asked.event}
+        return {**created, **about, **seen, **self.asked.wait("facts")}
 
 
 def programs(target: Target, environ: Mapping[str, str], server: str, program: str) -> tools.Tools:

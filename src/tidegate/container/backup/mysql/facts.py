@@ -9,7 +9,7 @@ from typing import Any
 from tidegate.container.backup.mysql.client import Client, quoted
 
 HERE = "table_schema = DATABASE()"
-# `MySQL` keeps what it says of tables for a day; MariaDB leaves such a comment out.
+# MySQL keeps what it says of tables for a day; MariaDB leaves such a comment out.
 FRESH = "/*!80000 SET SESSION information_schema_stats_expiry = 0 */;\n"
 TABLES = (
     "SELECT table_name, engine, auto_increment, data_length FROM information_schema.tables "
