@@ -32,7 +32,7 @@ SAY_EVERY = 8 << 20  # bytes between two words to the progress
 _NAME = rb"`((?:[^`]|``)+)`"
 _INSERT = re.compile(rb"INSERT (?:IGNORE )?INTO " + _NAME + rb".*? VALUES")
 _CREATE = re.compile(rb"CREATE TABLE " + _NAME + rb" \(")
-_STRING = re.compile(rb"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
+_STRING = re.compile(rb"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'", re.DOTALL)
 
 
 class Sink(Protocol):
