@@ -50,8 +50,9 @@ def test_there_and_back(
     volume: str, tidegate: Runner, make_project: Callable[..., SmallProject],
     fresh: Callable[[str], Database],
 ) -> None:  # fmt: skip
-    """Named as Compose files name it; the files are the account's that the volume belongs to; what
-    was cut there is refused; it comes back; older ones go; a volume that is not there is said."""
+    """Named as Compose files name it; the files are the account's that the volume belongs to; a
+    rollback finds it by its receipt; it comes back; what was cut there is refused; older ones go; a
+    volume that is not there is said."""
     project, database = make_project("django", 1), fresh("sqlite")
     project.add("CREATE TABLE sold (id integer)", SOLD)
     where = f"volume:kept-{os.getpid()}"
@@ -69,6 +70,9 @@ def test_there_and_back(
     assert in_it(volume, f"cd /b/{name}; stat -c '%a %u %n' . *").splitlines() == [
         "700 1234 .", "600 1234 SHA256SUMS", "600 1234 data.sqlite3", "600 1234 manifest.json",
     ]  # fmt: skip
+    project.add("DROP TABLE made_1")
+    assert run("migrate").code == 0
+    assert f"way backup {path}: taken" in run("rollback", "--plan").out
     database.rows("DELETE FROM sold WHERE id > 100")
     asked = run("restore", path)
     words = re.search(r"if that is meant: tidegate (.*)", asked.err)

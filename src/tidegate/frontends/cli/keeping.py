@@ -215,8 +215,12 @@ def known(root: Path, environ: Mapping[str, str], found: Mapping[str, str]) -> d
     if chosen.remote:
         for alias in (found.get("--databases") or "default").split(","):
             out += places.found(chosen.folder, chosen.remote, alias, environ)
-    if found.get("--from"):
-        out += shelf.every(Path(found["--from"]).absolute())
+    named = found.get("--from", "")
+    if places.is_remote(named):
+        for alias in (found.get("--databases") or "default").split(","):
+            out += places.found(Path(), named, alias, environ)
+    elif named:
+        out += shelf.every(Path(named).absolute())
     return {one.shown: one for one in out}
 
 

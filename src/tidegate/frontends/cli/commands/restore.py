@@ -3,11 +3,11 @@
 usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--identity FILE] [--timeout SECONDS]
                         [--env NAME] [--service NAME] [--local]
 
-BACKUP is the folder, the s3:// address or the snapshot: that `tidegate backup` printed; --identity
-is the file with the secret key of age, where it is encrypted for one. Without --into it comes back
-as the project's own database, through Compose where there are Compose files and Docker; URL is
-postgresql://user:password@host:5432/name, mysql://user:password@host:3306/name, or
-sqlite:////folder/file.
+BACKUP is what `tidegate backup` printed: a folder, or an address that begins with s3://, volume: or
+snapshot:. --identity is the file with age's secret key, where it is encrypted for one.
+Without --into it comes back as the project's own database, through Compose where there are Compose
+files and Docker; URL is postgresql://user:password@host:5432/name,
+mysql://user:password@host:3306/name, or sqlite:////folder/file.
 Over a database that is there it asks for a word first: it says what would be lost, and the
 --approve that a person has to type for exactly this. The old database is kept under another name,
 which is printed; drop it when it is no longer needed. MySQL and MariaDB rename no database: there
