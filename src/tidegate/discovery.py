@@ -84,7 +84,8 @@ def database(connection: Connection, environ: Mapping[str, str]) -> Database:
             return found
     raise RefusedForGood(
         f"database {connection.alias} is on {connection.vendor or connection.driver or 'nothing'}",
-        "This version of tidegate speaks to PostgreSQL and SQLite.",
+        "This version of tidegate migrates PostgreSQL and SQLite; MySQL and MariaDB it only backs "
+        "up and restores.",
         "leave the alias out with databases = [...] under [tool.tidegate]",
     )
 
