@@ -112,8 +112,11 @@ class FakeTarget:
     def untagging(self, references: Sequence[str]) -> Command:
         return self._command("untag", *references)
 
-    def starting(self, services: Sequence[str]) -> Command:
-        return self._command("start", *services)
+    def may_remove(self, service: str) -> None:
+        return None
+
+    def starting(self, services: Sequence[str]) -> list[Command]:
+        return [self._command("start", *services)]
 
     def replacing(
         self, service: str, replicas: int, configuration: str = "", recreate: bool = True

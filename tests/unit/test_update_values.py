@@ -17,8 +17,9 @@ from tidegate.model.command import Command
 from tidegate.process import Result, run
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.insiding import _raised
+from tidegate.workflows.update.pending import refuse_unreachable
 from tidegate.workflows.update.state import Release, State
-from tidegate.workflows.update.story import _superseded, refuse_unreachable
+from tidegate.workflows.update.story import _superseded
 from tidegate.workflows.update.verify import look, settle
 
 WEB = Service("web", "shop", restart="unless-stopped")

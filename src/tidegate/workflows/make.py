@@ -23,7 +23,7 @@ from tidegate.process import present, run
 from tidegate.workflows.making import asking, inside
 from tidegate.workflows.update import hostcode, insiding, standing
 from tidegate.workflows.update.hostcode import ROOT, owner
-from tidegate.workflows.update.story import refuse_unreachable
+from tidegate.workflows.update.pending import refuse_unreachable
 
 IGNORED = ("node_modules", "__pycache__", "site-packages")
 

@@ -143,9 +143,10 @@ def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> No
     if not absent:
         return
     tell.stage("start", "", f"{', '.join(absent)}: not running, and needed")
-    done = run(target.starting(absent), 600, apart=True)
-    if not done.ok:
-        raise NotReady(f"{absent[0]} can't be started", "\n".join(done.err.splitlines()[-5:]))
+    for command in target.starting(absent):
+        done = run(command, 600, apart=True)
+        if not done.ok:
+            raise NotReady(f"{absent[0]} can't be started", "\n".join(done.err.splitlines()[-5:]))
     timeout = target.number("timeout")
     restarts = _restarts(target.containers())
     ill = settle(target.containers, needed, restarts, 0, timeout, _ignored, patient=True)
