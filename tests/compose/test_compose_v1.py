@@ -26,6 +26,8 @@ ALONE = """\
 [ "$1" = compose ] && { echo "docker: 'compose' is not a docker command." >&2; exit 1; }
 exec {docker} "$@"
 """
+CITY = "    city = models.CharField(max_length=40, default='')\n"
+TITLE = "`docker-compose.local.yml`, driven from PowerShell"
 PAGE = "how-to/adopt-a-compose-project.md"
 
 
@@ -100,15 +102,12 @@ def test_a_project_of_old(stack: Make, programs: Path, monkeypatch: pytest.Monke
     assert exited(one, ["run", "db", "--", *words], 0).out == "mei\n"
 
 
-TITLE = "`docker-compose.local.yml`, driven from PowerShell"
-
-
 def test_a_volume_without_a_name() -> None:
     """Version 1 has to remove a container before its next one: where the only data would stay
     behind in a volume that nobody finds, that is refused, with what to type."""
     volume = "0f" * 32
-    raw = {"Name": "/shop_db_1", "Config": {"Image": "postgres:15"},
-           "Mounts": [{"Type": "volume", "Name": volume, "Destination": "/var/lib/data"}]}  # fmt: skip
+    mount = {"Type": "volume", "Name": volume, "Destination": "/var/lib/data"}
+    raw = {"Name": "/shop_db_1", "Config": {"Image": "postgres:15"}, "Mounts": [mount]}
     with pytest.raises(PolicyRefused, match="new container of db would begin with an empty") as it:
         refuse_nameless("db", raw)
     assert "docker start shop_db_1" in it.value.next

@@ -1,4 +1,4 @@
-"""An image whose packages lie in an environment that is on no PATH, and whose PATH has no Python."""
+"""An image whose packages lie in an environment that is on no PATH, which has no Python either."""
 
 from __future__ import annotations
 
