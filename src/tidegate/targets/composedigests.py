@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from tidegate.process import run
@@ -19,12 +20,15 @@ def digests(
     it depends on, `up` does not, and `config --hash` leaves out what an `env_file` holds. Each
     of the three is what the files say now.
     """
+    own = words.begin(("*",))[len(words.compose) :]
+    if words.first:  # it reads no configuration from its standard input, and has one digest
+        return _asked(words, own)
     every = ("-f", "-", "--profile", "*")
     found = _asked(words, every, _alone(config))
     if found and all(found.get(name) == digest for name, digest in marked):
         return found
     whole = _asked(words, every, merged)
-    plain = _asked(words, words.begin(("*",))[len(words.compose) :])
+    plain = _asked(words, own)
     others = [pair for each in (whole, plain) for pair in each.items() if pair in marked]
     return {**plain, **found, **dict(others)}
 
@@ -36,7 +40,9 @@ def _alone(config: Mapping[str, Any]) -> str:
     return json.dumps({**config, "services": own})
 
 
-def _asked(words: Words, more: Sequence[str], stdin: str | None = None) -> dict[str, str]:
+@lru_cache(maxsize=16)
+def _asked(words: Words, more: tuple[str, ...], stdin: str | None = None) -> dict[str, str]:
+    """Ask Compose, once: no file is read anew while an update runs."""
     command = words.command(*words.compose, *more, "config", "--hash", "*")
     done = run(command, 60, stdin=stdin)
     pairs = (line.split() for line in done.out.splitlines() if done.ok)
