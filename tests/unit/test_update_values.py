@@ -37,7 +37,7 @@ def one(state: str = "running", **more: object) -> Container:
         (one(health="healthy"), "", ""),
         (one(health="starting"), "", "is not healthy yet"),
         (one(health="unhealthy", error="no\nHTTP 500"), "is unhealthy: HTTP 500", ""),
-        (one(restarts=3), "crashes and is restarted again and again (exit code 0)", ""),
+        (one(restarts=3), "crashes and is restarted again and again", ""),
         (one("restarting", exit_code=3), "crashes and is restarted (exit code 3)", ""),
         (one("exited", exit_code=137, oom=True), "was killed: it used more memory than it may", ""),
         (one("exited"), "ended with exit code 0", ""),

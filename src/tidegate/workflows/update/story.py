@@ -13,13 +13,12 @@ from contextlib import nullcontext
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, find_service
-from tidegate.errors import UpdateUndone
 from tidegate.workflows.update import insiding, releases, statics
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide
 from tidegate.workflows.update.state import Release
 from tidegate.workflows.update.updating import Update, settled, unwell
-from tidegate.workflows.update.verify import answers
+from tidegate.workflows.update.verify import Ill, answers
 
 CUT_OFF = ("static", "replace", "verify", "undo")  # stages in which what serves was touched
 
@@ -250,8 +249,16 @@ def verify(one: Update) -> None:
         patience = min(30.0, one.target.number("timeout"))
         why = answers(one.verify_url, patience) if one.verify_url else ""
         if why:
-            raise UpdateUndone("the new release is not well", f"{one.verify_url} {why}")
+            raise unwell(
+                one, _unseen(one, f"{one.verify_url} {why}"), "the new release is not well"
+            )
     one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
+
+
+def _unseen(one: Update, why: str) -> tuple[Ill, ...]:
+    """What the backend says now is gone once the previous release runs again."""
+    own = [each.id for each in one.seen() if each.service == one.target.backend]
+    return (Ill(one.target.backend, f"runs, but {why}", own[0] if own else ""),)
 
 
 def keep(one: Update) -> dict[str, Any]:
