@@ -136,7 +136,7 @@ def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
     assert len(one.ids("web")) == 3
 
 
-# A release with another style sheet, made of the one that runs: nothing else is built anew. The seal
+# A release with another style sheet, made of the one that runs; nothing else is built. The seal
 # knows the old sheet; without one the files themselves are looked at.
 RED = """\
 FROM {}:latest
