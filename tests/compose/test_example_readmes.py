@@ -127,7 +127,7 @@ def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
     one.write({"board.css": "body { color: red }\n", "Dockerfile.red": RED.format(one.name)})
     docker("build", "-q", "-t", f"{one.name}:latest", "-f", "Dockerfile.red", ".", cwd=one.folder)
     red = ["up", "--no-build", "--only", "web", "--timeout", "25", "--verify", f"{board}/gone"]
-    assert "static files copied to '/srv/static'" in exited(one, red, 8).err
+    assert "1 static file copied to '/srv/static'" in exited(one, red, 8).err
     assert (got(plain), got(f"{board}/static/staticfiles.json")) == before_it
     assert got(board + style[1])[0] == 200, "the page's own file, by its hash"
     one.compose("down", "--volumes", "-t", "2")
