@@ -11,8 +11,9 @@ Make = Callable[..., Stack]
 DOCKERFILE = f"""\
 FROM {BASE}
 RUN real="$(readlink -f "$(command -v python)")" && "$real" -m venv --without-pip .venv && \\
-    mv "$(python -c 'import sysconfig as s; print(s.get_path("purelib"))')"/* \\
-       .venv/lib/python3*/site-packages/ && rm -f /usr/local/bin/python /usr/local/bin/python3
+    cd "$(python -c 'import sysconfig as s; print(s.get_path("purelib"))')" && \\
+    rm -rf alembic django/contrib/gis && mv django asgiref sqlparse \\
+    /app/.venv/lib/python3*/site-packages/ && rm -f /usr/local/bin/python /usr/local/bin/python3
 ENV PYTHON_VERSION=
 COPY . .
 CMD [".venv/bin/python", "serve.py"]
