@@ -126,12 +126,13 @@ def test_env_file(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     (project.root / "app.env").write_text(
         f'# the database\nexport DATABASE_URL="{database.url}"\nOTHER=one # comment\n'
     )
-    env = {"OTHER": "two", "TIDEGATE_WEN_BEHIND": "fail"}
+    env = {"OTHER": "two", "TIDEGATE_WEN_BEHIND": "fail", "TIDEGATE_ORIGIN": "{}"}
     app = ("sh", "-c", 'echo "$DATABASE_URL $OTHER"')
     words = ("--env-file", "app.env", "boot", "--", *app)
     done = tidegate(*words, cwd=project.root, env=env)
     assert (done.code, done.out) == (0, f"{database.url} two\n"), done.said
     assert "is TIDEGATE_WHEN_BEHIND meant?" in done.err
+    assert "ORIGIN" not in done.err, "what tidegate sets by itself is no mistake"
     status = tidegate("status", "--check", "--env-file=app.env", cwd=project.root, env={})
     assert status.code == 0, status.said
 

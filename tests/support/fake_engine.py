@@ -1,11 +1,14 @@
 """An engine as one JSON file: the commands of `FakeTarget` are real processes that change it.
 
 A release is a word; `images` says what a reference names, `sick` which releases don't stay up.
+`kills` is the number of the command after which whoever ran it is killed.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +42,14 @@ class FakeTarget:
         self.away = 0
         self.file.write_text(json.dumps({**START, "running": dict.fromkeys(names, "one"), **state}))
 
+    @classmethod
+    def again(cls, folder: Path) -> FakeTarget:
+        """The target of a folder in which there is one: its engine as it stands."""
+        text = (folder / "engine.json").read_text()
+        one = cls(folder)
+        one.file.write_text(text)
+        return one
+
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.file.read_text())
         return found
@@ -65,7 +76,8 @@ class FakeTarget:
         ]  # fmt: skip
 
     def image_id(self, reference: str) -> str:
-        return str(self.state()["images"].get(reference, ""))
+        images = self.state()["images"]
+        return str(images.get(reference, reference if reference in images.values() else ""))
 
     def image_age(self, reference: str) -> str:
         return ""
@@ -112,8 +124,11 @@ class FakeTarget:
     def untagging(self, references: Sequence[str]) -> Command:
         return self._command("untag", *references)
 
-    def starting(self, services: Sequence[str]) -> Command:
-        return self._command("start", *services)
+    def may_remove(self, service: str) -> None:
+        return None
+
+    def starting(self, services: Sequence[str]) -> list[Command]:
+        return [self._command("start", *services)]
 
     def replacing(
         self, service: str, replicas: int, configuration: str = "", recreate: bool = True
@@ -173,6 +188,8 @@ def engine(path: Path, verb: str, words: list[str]) -> int:
     elif verb == "rollback":
         state["pending"] = ["a.2"]
     path.write_text(json.dumps(state))
+    if len(state["log"]) == state.get("kills"):
+        os.kill(os.getppid(), signal.SIGKILL)
     return 1 if fails else 0
 
 

@@ -17,8 +17,9 @@ from tidegate.model.command import Command
 from tidegate.process import Result, run
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.insiding import _raised
+from tidegate.workflows.update.pending import refuse_unreachable
 from tidegate.workflows.update.state import Release, State
-from tidegate.workflows.update.story import _superseded, refuse_unreachable
+from tidegate.workflows.update.story import _superseded
 from tidegate.workflows.update.verify import look, settle
 
 WEB = Service("web", "shop", restart="unless-stopped")
@@ -36,7 +37,7 @@ def one(state: str = "running", **more: object) -> Container:
         (one(health="healthy"), "", ""),
         (one(health="starting"), "", "is not healthy yet"),
         (one(health="unhealthy", error="no\nHTTP 500"), "is unhealthy: HTTP 500", ""),
-        (one(restarts=3), "crashes and is restarted again and again (exit code 0)", ""),
+        (one(restarts=3), "crashes and is restarted again and again", ""),
         (one("restarting", exit_code=3), "crashes and is restarted (exit code 3)", ""),
         (one("exited", exit_code=137, oom=True), "was killed: it used more memory than it may", ""),
         (one("exited"), "ended with exit code 0", ""),

@@ -1,7 +1,8 @@
 """The Python that has the app's packages, where the image's first one has none of them.
 
-An image built with Poetry, uv or a plain `venv` often keeps them in an environment beside the code
-and never puts that on its PATH. The one-file inside then goes on as that environment's Python.
+An image built with Poetry, uv or a plain `venv` often keeps them in an environment beside the code,
+or in the tool's own folder, and never puts that on its PATH. The one-file inside then goes on as
+that environment's Python.
 """
 
 from __future__ import annotations
@@ -12,6 +13,13 @@ from collections.abc import Iterator, Mapping
 FRAMEWORKS = ("django", "alembic")
 FOLDERS = (".venv", "venv", "env")
 ELSEWHERE = ("/venv", "/.venv", "/opt/venv", "/opt/.venv", "/env")
+NAMED = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")  # variables with the path of one environment
+# Poetry and Pipenv keep an environment for each project below a folder of their own: a variable
+# that names it, and where it is otherwise, below the home folder.
+COLLECTIONS = (
+    ("POETRY_VIRTUALENVS_PATH", ".cache/pypoetry/virtualenvs"),
+    ("WORKON_HOME", ".local/share/virtualenvs"),
+)
 TOLD = "TIDEGATE_PYTHON_CHOSEN"  # against going round in a circle
 
 
@@ -22,6 +30,11 @@ def become_the_projects_own(argv: list[str], environ: Mapping[str, str]) -> None
     python = elsewhere(os.getcwd(), environ)
     if python:
         os.execve(python, [python, *argv], {**environ, TOLD: python})
+
+
+def beside() -> str:
+    """Return the Python to use in place of this one; an empty string where this one is right."""
+    return "" if _here() else elsewhere(os.getcwd(), os.environ)
 
 
 def elsewhere(folder: str, environ: Mapping[str, str]) -> str:
@@ -40,12 +53,27 @@ def _here() -> bool:
 
 
 def _places(folder: str, environ: Mapping[str, str]) -> Iterator[str]:
-    if environ.get("VIRTUAL_ENV"):
-        yield environ["VIRTUAL_ENV"]
+    for name in NAMED:
+        if environ.get(name):
+            yield os.path.join(folder, environ[name])
     for parent in (folder, os.path.dirname(folder)):
         for name in FOLDERS:
             yield os.path.join(parent, name)
     yield from ELSEWHERE
+    yield from _collected(environ)
+
+
+def _collected(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the environments of the tools' own folders, where there is no doubt which."""
+    home = environ.get("HOME") or "/root"
+    for variable, usual in COLLECTIONS:
+        place = environ.get(variable) or os.path.join(home, usual)
+        try:
+            found = [one.path for one in os.scandir(place) if one.is_dir()]
+        except OSError:
+            continue
+        if len(found) == 1:
+            yield found[0]
 
 
 def _holds(lib: str) -> bool:

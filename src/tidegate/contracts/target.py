@@ -120,6 +120,9 @@ class Target(Protocol):
     def removes_first(self) -> bool:
         """Whether a container has to be removed before its service gets another one."""
 
+    def may_remove(self, service: str) -> None:
+        """Raise PolicyRefused where a removed container's next one would not have its data."""
+
     def number(self, key: str) -> float:
         """Return a setting that is a number."""
 
@@ -180,8 +183,8 @@ class Target(Protocol):
     def keeping(self, service: str, stamp: str) -> str:
         """Return the name under which a release's image is kept."""
 
-    def starting(self, services: Sequence[str]) -> Command:
-        """Return the command that starts what does not run, and replaces nothing."""
+    def starting(self, services: Sequence[str]) -> list[Command]:
+        """Return the commands that start what does not run, and replace nothing that does."""
 
     def replacing(
         self, service: str, replicas: int, configuration: str = "", recreate: bool = True

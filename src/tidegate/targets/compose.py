@@ -24,6 +24,7 @@ from tidegate.targets.composesettings import KEYS, Values, gather
 
 NAME = "compose"
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
+OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
 
@@ -55,7 +56,7 @@ def find(
         values.words("profiles"),
         values.text("project"),
     )
-    config, unset, words, files = _configured(words, files)
+    config, unset, words, files = _configured(words, files, environ)
     words = replace(words, secrets=composeservices.secrets(config))
     return _project(root, asked, values, files, words, config, unset, environ)
 
@@ -144,11 +145,11 @@ def _env_source(values: Values, words: Words) -> str:
 
 
 def _configured(
-    words: Words, files: composefiles.Files
+    words: Words, files: composefiles.Files, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], tuple[str, ...], Words, composefiles.Files]:
     """Return the merged configuration; a file that can't stand alone is laid over the base."""
     if words.compose == ("docker-compose",) and _first_generation():
-        config, unset = _from_yaml(words)
+        config, unset = _from_yaml(words, environ)
         # A configuration that is kept lies elsewhere, and version 1 names a project by its folder.
         return config, unset, replace(words, first=True, project=str(config["name"])), files
     done = run(words.config("--format", "json"), 60)
@@ -191,7 +192,9 @@ def _first_generation() -> bool:
     return done.out.strip().lstrip("v").startswith("1.")
 
 
-def _from_yaml(words: Words) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def _from_yaml(
+    words: Words, environ: Mapping[str, str]
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Return the configuration through a YAML library: version 1 has no JSON."""
     try:
         yaml: Any = importlib.import_module("yaml")
@@ -205,7 +208,7 @@ def _from_yaml(words: Words) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     if not done.ok:
         raise _wrong(words, done)
     config = dict(yaml.safe_load(done.out))
-    name = words.project or re.sub(r"[^a-z0-9_-]", "", _first_folder(words).name.lower())
+    name = re.sub(r"[^a-z0-9_-]", "", _name_of(words, environ).lower())
     services = {
         key: {**raw, "image": raw.get("image", f"{name}_{key}"), "volumes": _long(raw)}
         for key, raw in (config.get("services") or {}).items()
@@ -213,8 +216,18 @@ def _from_yaml(words: Words) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     return {**config, "name": name, "services": services}, _unset(done.err)
 
 
-def _first_folder(words: Words) -> Path:
-    return (words.root / words.files[0]).parent if words.files else words.root
+def _name_of(words: Words, environ: Mapping[str, str]) -> str:
+    """Return what version 1 calls the project, which it says nowhere."""
+    said = words.project or environ.get("COMPOSE_PROJECT_NAME", "")
+    for name in words.env_files or (".env",):
+        try:
+            text = (words.root / name).read_text(encoding="utf-8-sig", errors="replace")
+        except OSError:
+            continue
+        found = OWN_NAME.search(text)
+        said = said or (found[1] if found else "")
+    folder = (words.root / words.files[0]).parent if words.files else words.root
+    return said or folder.resolve().name
 
 
 def _long(raw: Mapping[str, Any]) -> list[dict[str, Any]]:

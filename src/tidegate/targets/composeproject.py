@@ -17,7 +17,14 @@ from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, run
-from tidegate.targets import archive, composebeside, composeseen, signing
+from tidegate.targets import (
+    archive,
+    composebeside,
+    composedigests,
+    composepython,
+    composeseen,
+    signing,
+)
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composesettings import Values
 
@@ -147,56 +154,40 @@ class ComposeProject:
 
     def workdir(self) -> str:
         """Return the folder in the image where the backend's code lies."""
-        said = self.values.text("workdir")
-        raw = self.config["services"][self.backend]
-        if said or raw.get("working_dir"):
-            return said or str(raw["working_dir"])
-        image = next(one.image for one in self.services if one.name == self.backend)
-        argv = ("image", "inspect", "--format", "{{.Config.WorkingDir}}", image)
-        done = self._ask(self.words.docker(*argv), 20)
-        return done.out.strip() or "/"
+        return self.values.text("workdir") or self._folder(self.backend, self._image(self.backend))
+
+    def _image(self, service: str) -> composepython.Image:
+        reference = next((one.image for one in self.services if one.name == service), "")
+        return composepython.inspected(self.words, reference)
+
+    def _folder(self, service: str, image: composepython.Image) -> str:
+        return str(self.config["services"][service].get("working_dir") or image.workdir or "/")
 
     def python(self) -> str:
-        """Return the setting: a program on the image's PATH, or a path."""
-        return self.values.text("python")
+        """Return the setting, or what has the packages in the backend's image."""
+        said = self.values.text("python")
+        if said:
+            return said
+        image = self._image(self.backend)
+        folder = self.values.text("workdir") or self._folder(self.backend, image)
+        return composepython.find(self.words, image, folder, self.environ)
+
+    def _starter(self, service: str) -> str:
+        """Return what starts the inside in a service's container."""
+        said = self.values.text("python")
+        if said:
+            return said
+        image = self._image(service)
+        return composepython.first(self.words, image, self._folder(service, image), self.environ)
 
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""
-        image = next(one.image for one in self.services if one.name == self.backend)
-        argv = ("image", "inspect", "--format", "{{json .Config.Env}}", image)
-        done = self._ask(self.words.docker(*argv), 20)
-        env = json.loads(done.out) if done.ok else []
-        return next((one[5:] for one in env or [] if one.startswith("PATH=")), "")
+        return self._image(self.backend).path
 
     def digests(self) -> Mapping[str, str]:
-        """Return the digest of each service's configuration.
-
-        How a container came to be shows in its digest (Compose 2.26): `up --no-deps` forgets what
-        it depends on, `up` does not, and `config --hash` leaves out what an `env_file` holds. Each
-        of the three is what the files say now.
-        """
-        found = self._digests(("-f", "-", "--profile", "*"), self._alone())
+        """Return the digest of each service's configuration."""
         marked = {(one.service, one.config) for one in self.containers()}
-        if found and all(found.get(name) == digest for name, digest in marked):
-            return found
-        merged = self._digests(("-f", "-", "--profile", "*"), self.configuration())
-        plain = self._digests(self.words.begin(("*",))[len(self.words.compose) :])
-        others = [pair for each in (merged, plain) for pair in each.items() if pair in marked]
-        return {**plain, **found, **dict(others)}
-
-    def _alone(self) -> str:
-        """Return the configuration without what the services need of each other."""
-        raw = self.config.get("services") or {}
-        own = {
-            name: {k: v for k, v in one.items() if k != "depends_on"} for name, one in raw.items()
-        }
-        return json.dumps({**self.config, "services": own})
-
-    def _digests(self, words: Sequence[str], stdin: str | None = None) -> dict[str, str]:
-        command = self.words.command(*self.words.compose, *words, "config", "--hash", "*")
-        done = run(command, 60, stdin=stdin)
-        pairs = (line.split() for line in done.out.splitlines() if done.ok)
-        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+        return composedigests.digests(self.words, self.config, self.configuration(), marked)
 
     def configuration(self) -> str:
         """Return the merged configuration as JSON, which Compose reads back as a file."""
@@ -207,6 +198,12 @@ class ComposeProject:
     def removes_first(self) -> bool:
         """Version 1 can't read the images of today's engines when it recreates a container."""
         return self.words.first
+
+    def may_remove(self, service: str) -> None:
+        """Compose v2 gives the volumes without a name to the next container; a removal does not."""
+        own = f"label={composeseen.LABEL}service={service}"
+        for raw in self._inspected(f"label={composeseen.LABEL}project={self.name}", own):
+            composeseen.refuse_nameless(service, raw)
 
     def kept(self) -> list[str]:
         """Return the references of kept images, oldest first."""
@@ -255,12 +252,21 @@ class ComposeProject:
         """Return the name under which a release's image is kept."""
         return f"{KEPT}{self.name.strip('-_')}:{service}-{stamp}"
 
-    def starting(self, services: Sequence[str]) -> Command:
-        """Return the command that starts what does not run, as the files say it now.
+    def starting(self, services: Sequence[str]) -> list[Command]:
+        """Return the commands that start what does not run, as the files say it now.
 
         A container that ended because a variable was missing must not come back as it was.
         """
-        return self.words.up(services)
+        stale = self._stale(services) if self.removes_first else []
+        for name in stale:
+            self.may_remove(name)
+        return [*map(self.words.remove, stale), self.words.up(services)]
+
+    def _stale(self, services: Sequence[str]) -> list[str]:
+        """Return the services with a container of another configuration than the present one."""
+        now = self.digests()
+        old = {one.service for one in self.containers() if one.config != now.get(one.service)}
+        return [name for name in services if name in old]
 
     def replacing(
         self, service: str, replicas: int, configuration: str = "", recreate: bool = True
@@ -297,7 +303,7 @@ class ComposeProject:
         command = self.words.run(
             service,
             (ARCHIVE, *words),
-            entrypoint=self.python(),
+            entrypoint=self._starter(service),
             user=user,
             mounts={**(mounts or {}), ARCHIVE: pyz},
             environ=(

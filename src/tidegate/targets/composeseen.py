@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from tidegate.contracts.target import Container
+from tidegate.errors import PolicyRefused
 
 LABEL = "com.docker.compose."
+NAMELESS = re.compile(r"[0-9a-f]{64}")
 
 
 def published(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
@@ -61,3 +64,24 @@ def _health_words(state: Mapping[str, Any]) -> str:
 def labels_of(raw: Mapping[str, Any]) -> Mapping[str, str]:
     """Return its labels."""
     return raw["Config"].get("Labels") or {}
+
+
+def refuse_nameless(service: str, raw: Mapping[str, Any]) -> None:
+    """Raise PolicyRefused where a container has a volume that no other one can be given."""
+    mounts = raw.get("Mounts") or []
+    found = [one for one in mounts if NAMELESS.fullmatch(str(one.get("Name") or ""))]
+    if not found:
+        return
+    name, place = str(raw["Name"]).lstrip("/"), found[0]["Destination"]
+    volume = found[0]["Name"]
+    raise PolicyRefused(
+        f"a new container of {service} would begin with an empty {place}",
+        f"What is there lies on a volume without a name ({volume[:12]}), which Compose v2 hands on "
+        f"to the next container. For docker-compose version 1 {name} has to be removed first on "
+        "this engine. Nothing was removed.",
+        "install Compose v2 (docker compose), then run this again\n"
+        f"or let it run as it was: docker start {name}\n"
+        f"or give {place} a volume with a name, and copy what is there:\n"
+        f"docker run --rm --entrypoint cp -v {volume}:/from:ro -v NAME:/to "
+        f"{raw['Config'].get('Image')} -a /from/. /to/",
+    )

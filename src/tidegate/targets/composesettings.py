@@ -35,7 +35,7 @@ KEYS = (
     Key("database", "", "the database's service"),
     Key("source", "", "the host's folder with manage.py or alembic.ini"),
     Key("workdir", "", "the folder of manage.py or alembic.ini in the image"),
-    Key("python", "python", "the Python of the image that has the app's packages"),
+    Key("python", "", "the Python of the image that has the app's packages"),
     Key("settle", "10", "seconds for which everything must stay well after an update", "seconds"),
     Key("timeout", "300", "seconds until which every service must be healthy", "seconds"),
     Key("migrate_timeout", "3600", "seconds that the migration may take", "seconds"),

@@ -23,7 +23,7 @@ from tidegate.process import present, run
 from tidegate.workflows.making import asking, inside
 from tidegate.workflows.update import hostcode, insiding, standing
 from tidegate.workflows.update.hostcode import ROOT, owner
-from tidegate.workflows.update.story import refuse_unreachable
+from tidegate.workflows.update.pending import refuse_unreachable
 
 IGNORED = ("node_modules", "__pycache__", "site-packages")
 
@@ -96,7 +96,10 @@ class Making:
         workdir = next(iter(self.mounts))
         names = [f"{workdir}/{path.relative_to(self.folder).as_posix()}" for path in paths]
         words = ("chown", owner(self.folder), *names)
-        run(self.target.once(self.target.backend, words, user=ROOT, mounts=self.mounts), 60)
+        code = {
+            workdir: self.mounts[workdir]
+        }  # an environment below it would be copied for nothing
+        run(self.target.once(self.target.backend, words, user=ROOT, mounts=code), 60)
 
     def packages(self) -> dict[str, str]:
         """Return what lets our own Python see the packages of the project's environment."""

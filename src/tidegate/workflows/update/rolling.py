@@ -98,7 +98,8 @@ def _provide(one: Update) -> None:
     absent = [s.name for s in needs(one.target, one.target.migrator) if s.name not in running]
     if absent:
         one.tell.stage("start", "", f"{', '.join(absent)}: not running, and needed")
-        one.must(one.target.starting(absent), f"{absent[0]} can't be started")
+        for command in one.target.starting(absent):
+            one.must(command, f"{absent[0]} can't be started")
 
 
 def _knowing(one: Update) -> tuple[str, dict[str, Any]]:

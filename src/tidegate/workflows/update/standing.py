@@ -96,8 +96,10 @@ def next_word(
     active = [one for one in target.services if one.active]
     if not any(one.up for one in seen):
         return "tidegate up    (nothing runs)", False
-    missing = [s.name for s in active if not s.once and not any(c.service == s.name for c in seen)]
-    ill = look([s for s in active if s.name not in missing], seen, _restarts(seen)).ill
+    there = {one.service for one in seen}
+    # What another service waits for once may be gone: its work is done, or was undone with it.
+    missing = [one.name for one in active if not one.once and one.name not in there]
+    ill = look([one for one in active if one.name in there], seen, _restarts(seen)).ill
     if ill:
         return f"tidegate logs {ill[0].service}    ({ill[0].service} {ill[0].what})", False
     unreachable = [one for one in databases if one["state"] == "unreachable"]
@@ -143,9 +145,10 @@ def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> No
     if not absent:
         return
     tell.stage("start", "", f"{', '.join(absent)}: not running, and needed")
-    done = run(target.starting(absent), 600, apart=True)
-    if not done.ok:
-        raise NotReady(f"{absent[0]} can't be started", "\n".join(done.err.splitlines()[-5:]))
+    for command in target.starting(absent):
+        done = run(command, 600, apart=True)
+        if not done.ok:
+            raise NotReady(f"{absent[0]} can't be started", "\n".join(done.err.splitlines()[-5:]))
     timeout = target.number("timeout")
     restarts = _restarts(target.containers())
     ill = settle(target.containers, needed, restarts, 0, timeout, _ignored, patient=True)

@@ -69,6 +69,8 @@ class Update:
     def room(self, service: str) -> None:
         """Remove a service's containers where that has to come before the new ones."""
         if self.target.removes_first:
+            if not self.dry:
+                self.target.may_remove(service)
             self.do(self.target.removing(service))
 
     def seen(self) -> list[Container]:

@@ -68,7 +68,8 @@ def _judge(service: Service, one: Container, restarts: int) -> tuple[str, str]:
     if one.oom:
         return "was killed: it used more memory than it may", ""
     if one.restarts > restarts:
-        return f"crashes and is restarted again and again (exit code {one.exit_code})", ""
+        code = "" if one.up else f" (exit code {one.exit_code})"  # of one that runs it is 0
+        return f"crashes and is restarted again and again{code}", ""
     if one.state == "restarting":
         return f"crashes and is restarted (exit code {one.exit_code})", ""
     if one.state in ("exited", "dead"):

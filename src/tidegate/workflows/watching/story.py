@@ -18,7 +18,7 @@ from tidegate.errors import PolicyRefused, Stopped, TidegateError
 from tidegate.model.words import counted
 from tidegate.workflows.make import Making, Wanted, migration_files, remove, written
 from tidegate.workflows.making import inside
-from tidegate.workflows.update.story import refuse_unreachable
+from tidegate.workflows.update.pending import refuse_unreachable
 from tidegate.workflows.watching import applying, aside, guard, seeing, temporary
 
 NAME = "watch"  # what the temporary steps are called
