@@ -19,7 +19,7 @@ from tidegate.reading.project.project import ProjectFiles
 SEVERITY = "error"
 ERRORS = (
     r"relation \"?[\w.]+\"? does not exist",
-    r"column \"?[\w.]+\"? does not exist",
+    r"column (\"?[\w.]+\"? )?does not exist",
     r"no such (table|column)",
     r"UndefinedColumn",
 )

@@ -71,10 +71,10 @@ def _argv(
     shell_form = False
     if image is not None and image.entrypoint is not None:
         entry, shell_form = _form(image.entrypoint.words, image.entrypoint.shell, image.shell_words)
-        entry_place = Place(image.path, image.entrypoint.line)
+        entry_place = image.entrypoint.place
     if image is not None and image.cmd is not None and not shell_form:
         command, shell_form = _form(image.cmd.words, image.cmd.shell, image.shell_words)
-        command_place = Place(image.path, image.cmd.line)
+        command_place = image.cmd.place
     if service is not None:
         own = service.words("entrypoint")
         if own is not None:
@@ -139,9 +139,7 @@ class _Teller:
         if found is not None and not found[0].endswith(".py"):
             yield from self.in_script(found, rest, place, command, command_place, depth, False)
             return
-        whole = rest == command
-        where = command_place if whole else place
-        yield Act(shell.Command(rest, where.line), where, locked=locked)
+        yield Act(shell.Command(rest, place.line), place, locked=locked)
 
     def by_shell(
         self,
