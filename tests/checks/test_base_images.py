@@ -183,3 +183,19 @@ def test_a_command_of_the_base_s_build_is_told_once(tmp_path: Path) -> None:
     assert [(one.problem.place.path, one.problem.place.line) for one in found] == [
         ("docker/base/Dockerfile", 7)
     ]
+
+
+def test_a_toolbox_upon_the_app_s_image_is_no_second_app(tmp_path: Path) -> None:
+    """A service of a profile that only borrows the base's start runs what a person types."""
+    waits = "    depends_on:\n      db:\n        condition: service_healthy\n"
+    db = '  db:\n    image: postgres:16\n    environment:\n      POSTGRES_PASSWORD: a\n    healthcheck:\n      test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "a", "-d", "a"]\n'
+    tree = {
+        **TREE,
+        "docker/base/start.sh": "#!/bin/sh\nset -e\npython manage.py migrate\nexec \"$@\"\n",
+        "compose.yaml": "name: shop\n" + SERVICES.replace("build: docker/base\n", "build: docker/base\n" + waits) + "    profiles: [tools]\n" + db,
+    }  # fmt: skip
+    assert seen(written(tmp_path, tree)) == []
+    started = {**tree, "web/Dockerfile": TREE["web/Dockerfile"] + 'CMD ["gunicorn", "shop.wsgi"]\n'}
+    assert [rule for rule, _ in seen(written(tmp_path / "own", started))] == [
+        "nothing-waits-for-database"
+    ]

@@ -25,6 +25,7 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
     """Return the story of a service, or of an image by itself."""
     entry, command, entry_place, command_place, shell_form = _argv(service, image)
     teller = _Teller(find, image.workdir if image else "/", _known(service, image))
+    teller.places = _places(service)
     acts = tuple(
         teller.tell(
             (*entry, *command), command_place if not entry else entry_place, command, command_place
@@ -43,6 +44,13 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
         tuple(teller.scripts),
         known,
     )
+
+
+def _places(service: Service | None) -> dict[str, Place]:
+    """Return where each word of a Compose file's lists begins, the text of a block below its bar."""
+    found = [service.get(key) for key in ("entrypoint", "command")] if service else []
+    items = [one for each in found if each is not None for one in each.items]
+    return {one.text: Place(one.path, one.line + (one.style in ("|", ">"))) for one in items}
 
 
 def _known(service: Service | None, image: Image | None) -> dict[str, str]:
@@ -108,6 +116,7 @@ class _Teller:
     def __init__(self, find: Find, workdir: str, known: Mapping[str, str]) -> None:
         self.find, self.workdir, self.known = find, workdir, known
         self.shells = 0
+        self.places: dict[str, Place] = {}
         self.scripts: list[ScriptUse] = []
 
     def tell(
@@ -162,6 +171,7 @@ class _Teller:
             where = (
                 command_place if command and rest[at] in (*command, " ".join(command)) else place
             )
+            where = self.places.get(rest[at], where)
             parsed = shell.parse(rest[at], errexit="e" in options.replace("pipefail", ""))
             arguments = rest[at + 1 :]
             yield from self.commands(parsed, where, "", arguments, command, command_place, depth,
