@@ -192,6 +192,4 @@ def test_a_command_in_a_block_of_yaml(tmp_path: Path) -> None:
         ("failed-migration-is-ignored", 8)
     ]
     mending.apply(project, mending.plan(project, found), found)
-    assert (tmp_path / "compose.yaml").read_text() == compose.replace(
-        "migrate\n", "migrate &&\n"
-    )
+    assert (tmp_path / "compose.yaml").read_text() == compose.replace("migrate\n", "migrate &&\n")

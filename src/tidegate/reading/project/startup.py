@@ -47,7 +47,7 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
 
 
 def _places(service: Service | None) -> dict[str, Place]:
-    """Return where each word of a Compose file's lists begins, the text of a block below its bar."""
+    """Return where each word of a Compose file's lists begins; a block's text, below its bar."""
     found = [service.get(key) for key in ("entrypoint", "command")] if service else []
     items = [one for each in found if each is not None for one in each.items]
     return {one.text: Place(one.path, one.line + (one.style in ("|", ">"))) for one in items}

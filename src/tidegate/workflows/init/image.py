@@ -49,7 +49,7 @@ def _install(found: Found) -> list[str]:
     installer, files = found.packages.installer, found.packages.files
     if installer == "uv":
         return [
-            "COPY pyproject.toml uv.lock ./",
+            f"COPY {' '.join(files)} ./",
             _NEWEST,
             f"{both} pip install uv \\",
             "    && UV_PROJECT_ENVIRONMENT=/venv uv sync --frozen --no-dev --no-install-project \\",
@@ -57,7 +57,7 @@ def _install(found: Found) -> list[str]:
         ]
     if installer == "poetry":
         return [
-            "COPY pyproject.toml poetry.lock ./",
+            f"COPY {' '.join(files)} ./",
             _NEWEST,
             f"{cache} pip install poetry \\",
             "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
@@ -65,7 +65,7 @@ def _install(found: Found) -> list[str]:
         ]
     if installer == "pyproject":  # what it depends on, without building the project itself
         return [
-            "COPY pyproject.toml ./",
+            f"COPY {files[0]} ./",
             _NEWEST,
             f"{both} pip install uv \\",
             f"    && uv pip install --python /venv/bin/python -r pyproject.toml {more}",
@@ -101,6 +101,7 @@ def _final_stage(found: Found) -> list[str]:
         f"    && install -d -o app -g app {' '.join(folders)}",
         "COPY --from=build /venv /venv",
         "COPY . .",
+        *([f"WORKDIR /app/{found.folder}"] if found.folder else []),
         "# Writes down which migrations belong to this image; needs no database.",
         f"RUN {fake + ' ' if fake else ''}tidegate seal",
         "USER 10001:10001",
