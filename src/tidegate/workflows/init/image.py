@@ -33,7 +33,17 @@ def _build_stage(found: Found) -> list[str]:
             f"RUN apt-get update && apt-get install -y --no-install-recommends {build}"
             " && rm -rf /var/lib/apt/lists/*"
         )
-    return [*out, "RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH", *_install(found)]
+    return [*out, *_environment(found), *_install(found)]
+
+
+def _environment(found: Found) -> list[str]:
+    """A folder for the packages; the image's own pip fills it, so that the app has none."""
+    if found.packages.installer == "poetry":
+        return ["RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH"]
+    return [
+        "RUN python -m venv --without-pip /venv",
+        "ENV PATH=/venv/bin:$PATH PIP_PYTHON=/venv/bin/python",
+    ]
 
 
 # What hadolint would have pinned, and nobody keeps up to date: the distribution does, and pip.
