@@ -18,7 +18,7 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rounds", type=int, default=2, help="how often each race is run")
+    parser.addoption("--rounds", type=int, default=1, help="how often each race is run")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

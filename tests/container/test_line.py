@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from test_seal import APP, boot, imported, seal
+from test_seal import APP, MakeProject, boot, imported, seal
 
 from support.gate import Database, Runner, Started, eventually
 from support.projects import SmallProject
@@ -44,6 +44,11 @@ def standing(
     )
     one.until("wait")
     return one
+
+
+@pytest.fixture(params=["django", "alembic"])
+def project(request: pytest.FixtureRequest, make_project: MakeProject) -> SmallProject:
+    return make_project(request.param, login="url")
 
 
 @pytest.fixture

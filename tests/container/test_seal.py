@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.gate import APP, Database, Ended, Runner
-from support.projects import SmallProject
+from support.projects import POSTGRESQL, SmallProject
 
 MakeProject = Callable[..., SmallProject]
 Fresh = Callable[[str], Database]
@@ -461,14 +461,97 @@ def test_an_object_can_say_anything(
     assert other.tables() == ["made_1", "made_2"]
 
 
+BASE = TWISTED + "\nif env('POSTGRES_HOST'): DATABASES['default'] = server\n"
+INSTALLED = {  # what lies beside the libraries, and what the project says
+    "the settings": ({"settings.py": BASE}, ""),
+    "what the settings import": ({"base.py": BASE}, "from company.base import *\n"),
+    "what an import of theirs has read": (
+        {"login.py": BASE, "base.py": "from company.login import *\n"},
+        "from company.base import *\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", INSTALLED)
+def test_settings_beside_the_libraries(
+    where: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
+):
+    """Settings that `pip install .` has put among the libraries are asked anew each time."""
+    project, database = make_project("django"), fresh("newest")
+    installed, own = INSTALLED[where]
+    package = tmp_path / "lib" / "site-packages" / "company"
+    package.mkdir(parents=True)
+    for name, text in {"__init__.py": "", **installed}.items():
+        (package / name).write_text(text)
+    settings = project.root / "config" / "settings.py"
+    settings.write_text(own)
+    always = {"PYTHONPATH": str(package.parent)}
+    if not own:
+        settings.unlink()
+        always["DJANGO_SETTINGS_MODULE"] = "company.settings"
+    seal(tidegate, project, always)
+    elsewhere = boot(tidegate, project, always)
+    assert elsewhere.code == 0, elsewhere.said  # the SQLite file is current
+    env = {**always, **database.parts}
+    done = boot(tidegate, project, env)
+    assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert database.tables() == ["made_1", "made_2"]
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+
+
+def test_env_py_with_an_installed_app(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
+):
+    """An env.py whose URL comes from an installed package is asked anew as well."""
+    project, database, other = make_project("alembic"), fresh("newest"), fresh("newest")
+    package = tmp_path / "lib" / "site-packages" / "company"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "login.py").write_text("import os\nURL = os.getenv('SHOP_URL', 'sqlite:///x')\n")
+    env_py = next(project.root.rglob("env.py"))
+    text = env_py.read_text()
+    env_py.write_text(
+        "from company.login import URL\n"
+        + re.sub(r"create_engine\(url\([^)]*\)", "create_engine(URL", text)
+    )
+    always = {"PYTHONPATH": str(package.parent)}
+    seal(tidegate, project, always)
+    for one in (database, other):
+        env = {**always, "SHOP_URL": one.url.replace("postgresql", POSTGRESQL, 1)}
+        assert boot(tidegate, project, env).code == 0
+        assert one.tables() == ["made_1", "made_2"]
+
+
+def test_a_seal_that_leads_elsewhere(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Who migrates by a seal makes sure first that the settings mean the same database."""
+    project, database = make_project("django"), fresh("newest")
+    (project.root / "config" / "settings.py").write_text(BASE)
+    sealed = seal(tidegate, project)
+    lines = sealed.read_text().splitlines(keepends=True)
+    wrong = [re.sub(r"\tname\tenv\tPOSTGRES_DB", "\tname\tconst\tpostgres", one) for one in lines]
+    assert wrong != lines
+    sealed.write_text("".join(wrong))
+    done = boot(tidegate, project, database.parts)
+    assert done.code == 4, done.said
+    assert "the seal leads to" in done.err and "Nothing was applied" in done.err
+    assert database.tables() == []
+    assert boot(tidegate, project, {**database.parts, "TIDEGATE_SEAL": "/none"}).code == 0
+
+
 def test_what_settings_write_is_taken_back(tidegate: Runner, make_project: MakeProject):
-    """Folders and files that settings make of made-up values don't stay in the image."""
+    """Folders and files that settings make of made-up values don't stay in the image.
+
+    They stand as long as the project is asked: its logging may write there.
+    """
     project = make_project("django")
     settings = project.root / "config" / "settings.py"
     settings.write_text(
         settings.read_text()
         + "\nimport os, pathlib\ndata = pathlib.Path(os.environ['DATA_DIR'])\n"
         + "data.mkdir(exist_ok=True)\n(data / 'secret.key').write_text('x')\n"
+        + "LOGGING = {'version': 1, 'root': {'handlers': ['file']}, 'handlers': {'file': "
+        + "{'class': 'logging.FileHandler', 'filename': str(data / 'app.log')}}}\n"
     )
     before = {path for path in project.root.rglob("*") if "__pycache__" not in path.parts}
     path = seal(tidegate, project, {"DATABASE_URL": "postgresql://a:b@c.invalid/d"})
@@ -524,7 +607,7 @@ def test_a_static_root_of_the_environment(
         + "STATIC_URL = '/s/'\nSTATIC_ROOT = os.environ.get('STATIC_ROOT', 'collected')\n"
     )
     sealed = tidegate("seal", cwd=project.root, env={})
-    assert "STATIC_ROOT decides where static files are" in sealed.err, sealed.said
+    assert "static files are where STATIC_ROOT will say" in sealed.err, sealed.said
     env = {**database.environ, "STATIC_ROOT": str(tmp_path / "elsewhere")}
     assert boot(tidegate, project, env).code == 0
     worker = boot(tidegate, project, env, "--collectstatic", "never", traced=True)

@@ -163,7 +163,7 @@ def test_the_last_line_says_what_to_do(
     away = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
     assert last(DATABASE_URL=away).startswith("next: tidegate wait ")
     side = project.add("SELECT 1", after=project.ids[0])
-    assert last() == "next: alembic merge heads    (alembic has 2 heads)"
+    assert last() == "next: tidegate make --merge    (alembic has 2 heads)"
     project.remove(side)
     project.remove(project.ids[-1])
     assert last().startswith("next: start the newer release")

@@ -1,7 +1,7 @@
 """The migrations have more than one end.
 
 Two branches added a migration each, and no migration joins them: the framework does not know which state is the last and refuses to migrate at all.
-Merge them: `manage.py makemigrations --merge`, `alembic merge heads`; `tidegate make` does it with a name.
+Merge them: `tidegate make --merge`, which also tells whether both orders give the same schema.
 It is silent for Alembic branches with labels that are upgraded by `heads`.
 """
 
@@ -47,7 +47,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield _problem(
                 leaves,
                 f"The app {label} has {len(leaves)} last migrations",
-                f"python manage.py makemigrations --merge {label}",
+                f"tidegate make --merge    (or: python manage.py makemigrations --merge {label})",
                 "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph",
             )
     for one in project.alembics:
@@ -58,7 +58,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         labelled = [head for head in heads if head.branches]
         if len(heads) > 1 and len(labelled) < len(heads) - 1 and not _upgrades_heads(project):
             yield _problem(
-                heads, f"Alembic has {len(heads)} heads", "alembic merge heads",
+                heads, f"Alembic has {len(heads)} heads",
+                "tidegate make --merge    (or: alembic merge heads)",
                 "Multiple head revisions are present for given argument 'head'",
             )  # fmt: skip
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from tidegate.container import ledger
 from tidegate.container.dumps import wait_for_dumps
+from tidegate.container.gate import refuse_misled
 from tidegate.container.raising import Raising, patiently
 from tidegate.container.stepping import book_of, written_down
 from tidegate.contracts.database import Election, Session
@@ -122,6 +123,7 @@ def _leading(raising: Raising, election: Election, session: Session, began: floa
     if not verdict.to_do:
         book_of(raising, election).close_left_open()
         return verdict
+    refuse_misled(raising.gate, raising.connection)
     if raising.check is not None:
         raising.check(verdict, session)
     _refuse_rolled_back(raising, election, verdict)

@@ -12,11 +12,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tidegate.container import pydantic
+from tidegate.container.imports import Imports
+from tidegate.container.lookups import Own, watch_environ
 from tidegate.container.traces_left import TakenBack
 from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
@@ -32,7 +34,8 @@ class Answer:
     `connections` as dictionaries; `shape` is text over all that decides which migrations there
     are; `reads` the variables looked at; `made_up` what had to be invented; `iterated` whether
     the whole environment was walked (pydantic does); `files` the project's own modules that were
-    imported, `libraries` the modules of others that these brought along. `static` is what decides
+    imported, `libraries` the modules of others that these brought along, and that have nothing
+    from the environment. `static` is what decides
     where static files come from and go to; `error` the kind and text of what ended it, `where` the
     line of the project that it came from, `last` the variable that was looked up before, `wrong`
     the variables whose values pydantic says it does not take.
@@ -159,21 +162,23 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
         for fd in (0, 1, 2):
             os.dup2(silence, fd)
         root = str(project.root.resolve())
-        watch = watch_environ(environ, root)
+        imports = Imports()
+        own = Own(root, environ)
+        watch = watch_environ(environ, own, imports)
         before = set(sys.modules)
         missing: list[str] = []
         wrong: list[str] = []
-        with TakenBack(root):
+        with TakenBack(root), imports:
             try:
                 found = [_plain(asdict(one)) for one in project.connections()]
-                own, others = _imported(project, before)
+                files, others = _imported(own, before, imports)
                 shape, static = _shape(project)
-                answer = Answer(found, shape, static, files=own, libraries=others)
+                answer = Answer(found, shape, static, files=files, libraries=others)
             except BaseException as error:
                 missing, wrong = pydantic.refused(error)
                 if not missing and not wrong:
                     missing = watch.missing[-1:]
-                answer = _told(error, root)
+                answer = _told(error, own)
         answer = replace(
             answer,
             reads=watch.read(environ),
@@ -189,15 +194,15 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
         os._exit(0)
 
 
-def _told(error: BaseException, root: str) -> Answer:
+def _told(error: BaseException, own: Own) -> Answer:
     """Say what ended the settings, and at which line of the project's own."""
     if isinstance(error, TidegateError):
         return Answer(error=error.what, advice=[error.meaning, error.next])
     where, trace = "", error.__traceback__
     while trace is not None:
         file = os.path.realpath(trace.tb_frame.f_code.co_filename)
-        if file.startswith(root + os.sep) and "site-packages" not in file:
-            where = f"{os.path.relpath(file, root)}:{trace.tb_lineno}"
+        if own.holds(file):
+            where = f"{own.shown(file)}:{trace.tb_lineno}"
         trace = trace.tb_next
     text = f"{type(error).__name__}: {error}"
     return Answer(error=text[:600], where=where)
@@ -223,20 +228,24 @@ def _shape(project: Project) -> tuple[str, str]:
     return json.dumps([steps, sorted(settings.DATABASES)]), json.dumps(static)
 
 
-def _imported(project: Project, before: set[str]) -> tuple[list[str], list[str]]:
-    """Return (the project's own files, the names of library modules) that loading brought in."""
-    root = str(project.root.resolve()) + os.sep
-    own, others = set(), []
+def _imported(own: Own, before: set[str], imports: Imports) -> tuple[list[str], list[str]]:
+    """Return (the project's own files, the names of library modules) that loading brought in.
+
+    What reads the environment while it is imported is the project's own in this, too.
+    """
+    files, others = set(), []
+    readers = imports.readers
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name in before or not file:
             continue
-        path = os.path.realpath(file)
-        if path.startswith(root) and "site-packages" not in path:
-            own.add(path)
-        else:
-            others.append(name)
-    return sorted(path for path in own if path.endswith(".py")), others
+        if own.holds(file):
+            files.add(os.path.realpath(file))
+            continue
+        others.append(name)
+        if name in readers:
+            files.add(os.path.realpath(file))
+    return sorted(path for path in files if path.endswith(".py")), imports.fresh(others)
 
 
 def warm_up(answer: Answer) -> None:
@@ -248,101 +257,3 @@ def warm_up(answer: Answer) -> None:
             continue  # one that wants settings first is left to the child
     gc.collect()
     gc.freeze()  # or each child's collector would copy every page of ours
-
-
-class Watch:
-    """What was looked up in the environment; `missing` only where the project's own code asked."""
-
-    def __init__(self, root: str = "") -> None:
-        self.reads: set[str] = set()
-        self.missing: list[str] = []
-        self.last = ""
-        self._walked = self._walked_here = False
-        self._yielded = ""  # by a walk over the environment: looked up next, and not by name
-        self._root = root + os.sep
-
-    @property
-    def blindly(self) -> bool:
-        """Whether the whole environment was walked, and nobody says what for."""
-        return self._walked_here or (self._walked and not pydantic.variables())
-
-    def read(self, environ: Mapping[str, str]) -> list[str]:
-        """Return what was looked up, or may have been."""
-        return sorted(self.reads | (set(environ) if self.blindly else pydantic.variables()))
-
-    def looked_up(self, name: str) -> None:
-        """Note a look-up."""
-        if name == self._yielded:
-            self._yielded = ""
-        else:
-            self.reads.add(name)
-            self.last = name
-
-    def walk(self, names: Iterator[str]) -> Iterator[str]:
-        """Note a walk over all names, and whether it is the project's own."""
-        frame = sys._getframe(1)
-        while frame.f_back and frame.f_code.co_filename.endswith(("os.py>", "_collections_abc>")):
-            frame = frame.f_back
-        self._walked = True
-        self._walked_here |= self._is_own(frame.f_code.co_filename)
-        for name in names:
-            self._yielded = name
-            yield name
-
-    def lacks(self, name: str) -> None:
-        """Note a variable that isn't there, unless a library asked for its own ends."""
-        if self._is_asked_by_project():
-            self.missing.append(name)
-
-    def _is_asked_by_project(self) -> bool:
-        """Walk the callers up to one of the project's files, or to an import that it began."""
-        frame = sys._getframe(2)
-        while frame is not None and "importlib" not in frame.f_code.co_filename:
-            if self._is_own(frame.f_code.co_filename):
-                return True
-            frame = frame.f_back  # type: ignore[assignment]
-        return False
-
-    def _is_own(self, file: str) -> bool:
-        path = os.path.realpath(file)
-        return path.startswith(self._root) and "site-packages" not in path
-
-
-def watch_environ(environ: Mapping[str, str], root: str) -> Watch:
-    """Put `environ` in place of this process's environment and record every look-up."""
-    watch = Watch(root)
-    for name in list(os.environ):
-        if name not in environ:
-            del os.environ[name]
-    os.environ.update(environ)
-    kind = type(os.environ)
-
-    class Watched(kind):  # type: ignore[misc, valid-type]
-        def __getitem__(self, name: str) -> str:
-            watch.looked_up(name)
-            try:
-                return str(kind.__getitem__(self, name))
-            except KeyError:
-                watch.lacks(name)
-                raise
-
-        def get(self, name: str, default: Any = None) -> Any:
-            watch.looked_up(name)
-            try:
-                return kind.__getitem__(self, name)
-            except KeyError:
-                watch.lacks(name)
-                return default
-
-        def __contains__(self, name: object) -> bool:
-            watch.looked_up(str(name))
-            there = kind.__contains__(self, name)
-            if not there:
-                watch.lacks(str(name))
-            return bool(there)
-
-        def __iter__(self) -> Any:
-            return watch.walk(kind.__iter__(self))
-
-    os.environ.__class__ = Watched
-    return watch

@@ -87,7 +87,7 @@ def _advice(one: Mapping[str, Any], framework: str) -> str:
         step = one["half"][0]
         return f"correct it and run it again: tidegate migrate    ({step} is half applied)"
     if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
-        return f"alembic merge heads    ({alias} has {len(one['heads'])} heads)"
+        return f"tidegate make --merge    ({alias} has {len(one['heads'])} heads)"
     if one.get("conflicts") and state != "current":
         ends = one["conflicts"][0]
         return f"tidegate make --merge    ({' and '.join(ends)} are not joined)"

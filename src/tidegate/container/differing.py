@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tidegate.container.asking import Answer, Ask
+from tidegate.container.markers import carried
 
 
 def differing(
@@ -51,7 +52,8 @@ def _spoken_of(
     changed: Callable[[Sequence[str]], Answer | None],
 ) -> list[str]:
     """Return the one of `group` whose value an error repeats, if it is one alone as well."""
-    for name in [name for name in group if len(values[name]) > 3 and values[name] in answer.error]:
+    told = {name: carried(values[name]) for name in group}
+    for name in [name for name in group if len(told[name]) > 3 and told[name] in answer.error]:
         alone = changed([name])
         return [name] if alone and alone.error else []
     return []

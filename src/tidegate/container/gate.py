@@ -16,7 +16,7 @@ from tidegate.container import ledger, sealfile
 from tidegate.container.blaming import no_driver
 from tidegate.contracts.database import Database, Rows, Session, TableMissing
 from tidegate.contracts.framework import Project
-from tidegate.errors import UsageProblem
+from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import Verdict, heads, judge
 from tidegate.model.step import Step
@@ -220,6 +220,22 @@ def _sealed_connections(
             )
         )
     return out, ""
+
+
+def refuse_misled(gate: Gate, connection: Connection) -> None:
+    """Refuse to apply by a seal that leads to another database than the project does."""
+    if gate.head is None or gate.why:
+        return
+    asked = next((c for c in gate.project.connections() if c.alias == connection.alias), None)
+    there = asked.shown if asked else "no such database"
+    if asked is None or (asked.vendor, there) != (connection.vendor, connection.shown):
+        raise RefusedForGood(
+            f"the seal leads to {connection.shown}, and the project to {there}",
+            "Both are made from the same environment, so the seal has not understood the project. "
+            "Nothing was applied.",
+            "without the seal: TIDEGATE_SEAL=/none tidegate boot …; please report how the project "
+            "reads its login",
+        )
 
 
 def code_heads(gate: Gate, alias: str) -> tuple[str, ...]:

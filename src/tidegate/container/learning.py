@@ -61,7 +61,9 @@ def learn(ask: Ask, environ: Mapping[str, str], first: Answer) -> Learned:
 def _learned(ask: Ask, given: Mapping[str, str], first: Answer, folder: str) -> Learned:
     escaped, plain = Markers(folder, escaped=True), Markers(folder, escaped=False)
     found = survey(ask, given, first, escaped)
-    if any(map(is_url, of_databases(first))) and not any(map(is_url, found.carrying)):
+    urls = [name for name in of_databases(first) if is_url(name)]
+    refused = [name for name in urls if name in found.taken or name not in found.sound]
+    if refused and not any(map(is_url, found.carrying)):  # by a percent sign, perhaps
         found = survey(ask, given, first, plain)
     recipes = [
         one

@@ -29,6 +29,10 @@ class Markers:
         url = f"postgresql://u{word}:{password}@h{word}:{number}/d{word}"
         return (url, number, word, self._file(name, seed))
 
+    def strict(self, name: str, seed: str) -> tuple[str, str]:
+        """Return the paths of files that hold a number, and a yes."""
+        return self._file(name, seed, "5432"), self._file(name, seed, "True")
+
     def traces(self, name: str, seed: str) -> tuple[str, str]:
         """Return what is seen of any of its forms in a login that carries it."""
         return (_word(name, seed), self.all(name, seed)[NUMBER])
@@ -37,10 +41,10 @@ class Markers:
         """Return for each variable the form that its name suggests."""
         return {name: self.all(name, seed)[form(name)] for name in names}
 
-    def _file(self, name: str, seed: str) -> str:
-        path = os.path.join(self.folder, f"{seed}-{name}")
+    def _file(self, name: str, seed: str, text: str = "") -> str:
+        path = os.path.join(self.folder, f"{seed}-{name}{text}")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(_word(name, seed) + "\n")  # as most editors and `echo` leave a secret
+            file.write((text or _word(name, seed)) + "\n")  # as editors and `echo` leave a secret
         return path
 
 
@@ -51,7 +55,7 @@ def _word(name: str, seed: str) -> str:
 def form(name: str) -> int:
     """Return the form that a variable's name suggests."""
     upper = name.upper()
-    if upper.endswith("_FILE"):
+    if upper.endswith("_FILE") or upper.startswith("FILE__"):
         return FILE
     if any(word in upper for word in ("URL", "URI", "DSN")):
         return URL
@@ -61,3 +65,11 @@ def form(name: str) -> int:
 def is_url(name: str) -> bool:
     """Whether a variable's name suggests a URL."""
     return form(name) == URL
+
+
+def carried(value: str) -> str:
+    """Return what a marker puts into a login: of a file, what stands in it."""
+    if value[:1] != "/":
+        return value
+    with open(value, encoding="utf-8") as file:
+        return file.read().strip()

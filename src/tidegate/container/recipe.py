@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.container.markers import carried
+
 FIELDS = ("host", "port", "user", "password", "name")
 
 
@@ -64,12 +66,12 @@ def read_off(
 
     `values` are the markers of the pattern's variables, `url` the kind of recipe that a URL has.
     """
-    carried = {name: _carried(value) for name, value in values.items()}
+    shown = {name: carried(value) for name, value in values.items()}
     fields: dict[str, tuple[str, str]] = {}
     options = dict(raw["options"])
     for key, value in raw["options"].items():
         for name in pattern:
-            if value == carried[name]:
+            if value == shown[name]:
                 fields[f"option:{key}"] = ("env" if values[name] == value else "file", name)
                 del options[key]
                 break
@@ -78,7 +80,7 @@ def read_off(
             fields = {"url": (url, name), **fields}
             return Recipe(raw["alias"], pattern, raw["vendor"], fields, options)
     for key in FIELDS:
-        source = next((name for name in pattern if raw[key] and raw[key] == carried[name]), "")
+        source = next((name for name in pattern if raw[key] and raw[key] == shown[name]), "")
         if source:
             fields[key] = ("env" if values[source] == raw[key] else "file", source)
         elif key == "password" and raw[key]:
@@ -86,14 +88,6 @@ def read_off(
         else:
             fields[key] = ("const", raw[key])
     return Recipe(raw["alias"], pattern, raw["vendor"], fields, options)
-
-
-def _carried(value: str) -> str:
-    """Return what a marker puts into a login: of a file, what stands in it."""
-    if value[:1] != "/":
-        return value
-    with open(value, encoding="utf-8") as file:
-        return file.read().strip()
 
 
 def split_url(url: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import md5, sha256
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tidegate import discovery
 from tidegate._version import __version__
@@ -59,20 +59,57 @@ def seal(
     ask = Ask(project, time.monotonic() + seconds, tell)
     learned = _learned(ask, environ)
     with TakenBack(str(project.root.resolve())):
-        connections = project.connections()
-        steps = {one.alias: project.steps(one.alias) for one in connections}
-        static = project.static_files()
+        rows, body = _content(root, project, environ, settings, learned)
+    path = sealfile.seal_path(str(root), environ)
+    try:
+        sealfile.write(path, rows, body)
+    except OSError as error:
+        named = environ.get("TIDEGATE_SEAL")
+        raise UsageProblem(
+            f"{path} can't be written: {error.strerror}",
+            "TIDEGATE_SEAL names this place."
+            if named
+            else "The seal lies in the project's folder, which this user may not write to.",
+            "correct TIDEGATE_SEAL, or leave it out"
+            if named
+            else "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
+        ) from None
+    counts = {alias: len(some) for alias, some in body["steps"].items()}
+    static = [row for row in rows if row[0] == "static" and row[1] != "-"]
+    return Sealed(
+        path,
+        project.framework,
+        counts,
+        bool(learned.recipes),
+        learned.why,
+        learned.unsure,
+        tuple(name for name in learned.static_variables if static and name not in environ),
+    )
+
+
+def _content(
+    root: Path,
+    project: Project,
+    environ: Mapping[str, str],
+    settings: Mapping[str, str],
+    learned: Learned,
+) -> tuple[list[tuple[str, ...]], dict[str, dict[str, Any]]]:
+    """Return the lines of the seal, and what is read only where they don't suffice."""
+    connections = project.connections()
+    steps = {one.alias: project.steps(one.alias) for one in connections}
+    static = project.static_files()
     _refuse_gaps(steps)
     watched = _watched(root, project, steps, learned)
     by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
+    statics = [(name, _digest(environ.get(name))) for name in learned.static_variables]
     rows: list[tuple[str, ...]] = [
         ("version", __version__),
         ("framework", project.framework),
         ("root", str(root)),
         *_config(project, environ),
         *(("shape", name, _digest(environ.get(name))) for name in learned.shape_variables),
-        *(("static-shape", name, _digest(environ.get(name))) for name in learned.static_variables),
+        *(("static-shape", *one) for one in statics),
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
@@ -88,35 +125,11 @@ def seal(
     if learned.why:
         rows.append(("why", learned.why))
     rows = [tuple(column.replace("\t", " ").replace("\n", " ") for column in row) for row in rows]
-    body = {
+    return rows, {
         "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
         "files": sealfile.digests(watched),
         "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
     }
-    path = sealfile.seal_path(str(root), environ)
-    try:
-        sealfile.write(path, rows, body)
-    except OSError as error:
-        named = environ.get("TIDEGATE_SEAL")
-        raise UsageProblem(
-            f"{path} can't be written: {error.strerror}",
-            "TIDEGATE_SEAL names this place."
-            if named
-            else "The seal lies in the project's folder, which this user may not write to.",
-            "correct TIDEGATE_SEAL, or leave it out"
-            if named
-            else "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
-        ) from None
-    counts = {alias: len(some) for alias, some in steps.items()}
-    return Sealed(
-        path,
-        project.framework,
-        counts,
-        bool(learned.recipes),
-        learned.why,
-        learned.unsure,
-        tuple(name for name in learned.static_variables if static and name not in environ),
-    )
 
 
 def _learned(ask: Ask, environ: Mapping[str, str]) -> Learned:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tidegate.container import modes
 from tidegate.container.asking import RETRIES, Answer, Ask
 from tidegate.container.differing import differing, same, same_login
-from tidegate.container.markers import WORD, Markers, form
+from tidegate.container.markers import FILE, WORD, Markers, form
 from tidegate.container.recipe import FIELDS
 from tidegate.container.trying import SWITCHED, holding_objects, taken_by, taken_together
 
@@ -86,7 +86,7 @@ def survey(ask: Ask, environ: Mapping[str, str], first: Answer, markers: Markers
     named = [name for name in strict if name in marked[name].wrong]
     marked.update(taken_together(ask, found, named, markers))
     for name in [name for name in strict if marked[name].error]:
-        if taken := taken_by(ask, found, found.bare, name, markers):
+        if taken := taken_by(ask, found, found.bare, name, markers, marked[name].error):
             marked[name] = taken
         else:
             together += _asking_for_more(ask, found, name, markers)
@@ -156,8 +156,10 @@ def _told(
     `own` are those of the environment, of variables whose value is not a part of the login.
     """
     out = {}
+    numbers = {name for name in texts if found.taken.get(name, "").isdigit()}
     for word in [word for pair in SWITCHED for word in pair]:
-        odd = _odd(ask, found, dict.fromkeys(texts, word))
+        taking = [name for name in texts if word.isdigit() or name not in numbers]
+        odd = _odd(ask, found, dict.fromkeys(taking, word))
         out.update({(name, word): answer for name, answer in odd.items()})
     strict = [name for name in found.names if name not in found.sound]
     for pair in SWITCHED:  # what takes no marker is a number, or a yes or no of one spelling
@@ -169,7 +171,7 @@ def _told(
             if word == pair[0]:
                 strict = [name for name in strict if name not in taking]
     for name in found.names:
-        engines = modes.ENGINES if "ENGINE" in name else ()
+        engines = modes.ENGINES if "ENGINE" in name or "BACKEND" in name else ()
         for word in dict.fromkeys([*words.get(name, ()), *engines, *own.get(name, ())]):
             out[name, word] = ask({**found.bare, name: word})
     return out
@@ -258,7 +260,7 @@ def _closure(
         for names, answer in list(differing(ask, settled, values, plain, same_login)):
             taken: Answer | None = answer
             if answer.error and len(names) == 1:
-                taken = taken_by(ask, found, settled, names[0], markers)
+                taken = taken_by(ask, found, settled, names[0], markers, answer.error)
             if taken is None or taken.error:
                 refusing += names
             elif taken.connections != plain.connections:
@@ -266,5 +268,8 @@ def _closure(
         words = [n for n in others if form(n) == WORD and n not in (*moves, *refusing)]
         words = [n for n in words if n not in found.taken]
         refusing += holding_objects(ask, settled, words, plain)
+    if len(moves) > MOST:  # what only stands in for another, by a file, has no recipe then
+        refusing += [name for name in moves if form(name) == FILE]
+        moves = [name for name in moves if form(name) != FILE]
     found.unsure |= {name for name in refusing if name not in switching}
     return sorted(moves)

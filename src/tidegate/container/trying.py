@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.container.asking import Answer, Ask
 from tidegate.container.differing import differing, same, same_login
-from tidegate.container.markers import Markers
+from tidegate.container.markers import FILE, NUMBER, Markers, form
 
 if TYPE_CHECKING:
     from tidegate.container.survey import Survey
@@ -56,10 +56,13 @@ def taken_together(
 
 
 def taken_by(
-    ask: Ask, found: Survey, settled: Mapping[str, str], name: str, markers: Markers
+    ask: Ask, found: Survey, settled: Mapping[str, str], name: str, markers: Markers, refusal: str
 ) -> Answer | None:
-    """Return the answer to the first value that `name` takes, and remember the value."""
-    for value in (*markers.all(name, "q"), *STRICT):
+    """Return the answer to the first value that `name` takes, and remember the value.
+
+    `refusal` is the error that it was refused with: what it says is wanted is tried first.
+    """
+    for value in _likeliest_first(name, markers, refusal):
         answer = ask({**settled, name: value})
         if answer.error:
             continue
@@ -68,6 +71,17 @@ def taken_by(
         found.taken[name] = value
         return answer
     return None
+
+
+def _likeliest_first(name: str, markers: Markers, refusal: str) -> list[str]:
+    usual = [*markers.all(name, "q"), *STRICT]
+    number, yes = usual[NUMBER], "True"
+    if form(name) == FILE:
+        number, yes = markers.strict(name, "q")
+    wanted = [value for word, value in
+              (("int()", number), ("oolean", yes), ("float", "0.5"), ("imezone", "UTC"))
+              if word in refusal]  # fmt: skip
+    return [*wanted, *usual]
 
 
 def _listed(ask: Ask, found: Survey, settled: Mapping[str, str], name: str) -> Answer | None:

@@ -1,8 +1,8 @@
 """The history has more than one end.
 
 Two branches each added a step after the same one. Django refuses to migrate ("conflicting
-migrations"), Alembic refuses `upgrade head`. Merge them: `manage.py makemigrations --merge`,
-`alembic merge heads`.
+migrations"), Alembic refuses `upgrade head`. Merge them: `tidegate make --merge`,
+which also tells whether both orders give the same schema.
 """
 
 from __future__ import annotations
@@ -43,11 +43,15 @@ def examine_graph(graph: GraphView) -> Iterator[Hazard]:
         for one in ends[1:]:
             yield Hazard(
                 f"{'app ' + app if app else 'the history'} has {len(ends)} ends: {', '.join(names)}",
-                f"python manage.py makemigrations --merge {app}" if app else "alembic merge heads",
+                f"tidegate make --merge    (or: {_own(app)})",
                 span=one.title,
                 path=one.path,
                 also=tuple(Place(x.path, x.title.line, note=x.id) for x in ends if x is not one),
             )
+
+
+def _own(app: str) -> str:
+    return f"python manage.py makemigrations --merge {app}" if app else "alembic merge heads"
 
 
 def _app(id: str) -> str:

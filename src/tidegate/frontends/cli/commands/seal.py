@@ -62,9 +62,9 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
             )
         if sealed.elsewhere:
             report.warn(
-                f"{' and '.join(sealed.elsewhere)} decides where static files are, and is not set "
-                "here: where it is set, boot will load the settings to look at them; set it before "
-                "sealing (ENV in the Dockerfile)"
+                f"static files are where {' and '.join(sealed.elsewhere)} will say, not set "
+                "here: where one is set, boot will load the settings to look at them; set it "
+                "before sealing (ENV in the Dockerfile)"
             )
         return 0
 
