@@ -38,7 +38,7 @@ class Step(NamedTuple):
     alembic: str
     label: str = ""  # "" means harmless
     atomic: bool = True
-    code: str = ""
+    back: str = "pass"  # Alembic's downgrade()
 
 
 class Tables:
@@ -48,6 +48,7 @@ class Tables:
         self.random = random.Random(seed)
         self.columns: dict[int, dict[str, str]] = {}
         self.sizes: dict[tuple[int, str], int] = {}
+        self.checked: set[tuple[int, str]] = set()
         self.count = 0
 
     def name(self, kind: str) -> str:
@@ -96,7 +97,10 @@ migrations.AddIndex(
     sa.Column("e", sa.Text(), nullable=True),
 )
 op.create_index("item{number}_a", "shop_item{number}", ["a"])"""
-    return Step(django, alembic)
+    back = (
+        f'op.drop_index("item{number}_a", "shop_item{number}")\nop.drop_table("shop_item{number}")'
+    )
+    return Step(django, alembic, back=back)
 
 
 def add_nullable(tables: Tables) -> Step:
@@ -109,11 +113,12 @@ def add_nullable(tables: Tables) -> Step:
     model_name="item{table}", name="{name}", field=models.TextField(blank=True, null=True)
 ),""",
         f'op.add_column("shop_item{table}", sa.Column("{name}", sa.Text(), nullable=True))',
+        back=f'op.drop_column("shop_item{table}", "{name}")',
     )
 
 
 def widen(tables: Tables) -> Step:
-    """A longer varchar."""
+    """A longer varchar; a check of the column is proved again."""
     table, name = tables.pick("char")
     tables.sizes[table, name] += 10
     size = tables.sizes[table, name]
@@ -122,6 +127,8 @@ def widen(tables: Tables) -> Step:
     model_name="item{table}", name="{name}", field=models.CharField(max_length={size}, null=True)
 ),""",
         f'op.alter_column("shop_item{table}", "{name}", type_=sa.String(length={size}))',
+        "type-change-proves-checks" if (table, name) in tables.checked else "",
+        back=f'op.alter_column("shop_item{table}", "{name}", type_=sa.String({size - 10}))',
     )
 
 
@@ -138,6 +145,7 @@ def concurrent(tables: Tables) -> Step:
         "{index}", "shop_item{table}", ["{name}"], postgresql_concurrently=True
     )""",
         atomic=False,
+        back=f'op.drop_index("{index}", "shop_item{table}")',
     )
 
 
@@ -152,6 +160,7 @@ def words(tables: Tables) -> Step:
     field=models.TextField(blank=True, null=True, help_text="{label}"),
 ),""",
         f"op.execute(\"COMMENT ON COLUMN shop_item{table}.{name} IS '{label}'\")",
+        back=f'op.execute("COMMENT ON COLUMN shop_item{table}.{name} IS NULL")',
     )
 
 
@@ -165,6 +174,7 @@ def index(tables: Tables) -> Step:
 ),""",
         f'op.create_index("{made}", "shop_item{table}", ["{name}"])',
         "index-without-concurrently",
+        back=f'op.drop_index("{made}", "shop_item{table}")',
     )
 
 
@@ -176,6 +186,7 @@ def drop(tables: Tables) -> Step:
         f'migrations.RemoveField(model_name="item{table}", name="{name}"),',
         f'op.drop_column("shop_item{table}", "{name}")',
         "column-dropped",
+        back=f'op.add_column("shop_item{table}", sa.Column("{name}", sa.Text()))',
     )
 
 
@@ -190,6 +201,7 @@ def rename(tables: Tables) -> Step:
 ),""",
         f'op.alter_column("shop_item{table}", "{name}", new_column_name="{new}")',
         "column-renamed",
+        back=f'op.alter_column("shop_item{table}", "{new}", new_column_name="{name}")',
     )
 
 
@@ -201,6 +213,7 @@ def not_null(tables: Tables) -> Step:
         f'migrations.AlterField("item{table}", "{name}", models.TextField()),',
         f'op.alter_column("shop_item{table}", "{name}", nullable=False)',
         "not-null-scans",
+        back=f'op.alter_column("shop_item{table}", "{name}", nullable=True)',
     )
 
 
@@ -216,6 +229,7 @@ def retype(tables: Tables) -> Step:
 ),""",
         f'op.alter_column("shop_item{table}", "{name}", type_=sa.BigInteger())',
         "type-change-rewrites",
+        back=f'op.alter_column("shop_item{table}", "{name}", type_=sa.Integer())',
     )
 
 
@@ -230,6 +244,7 @@ def unique(tables: Tables) -> Step:
 ),""",
         f'op.create_unique_constraint("{made}", "shop_item{table}", ["{name}"])',
         "unique-builds-index",
+        back=f'op.drop_constraint("{made}", "shop_item{table}")',
     )
 
 
@@ -237,6 +252,7 @@ def check(tables: Tables) -> Step:
     """A check constraint that is validated at once."""
     table, name = tables.pick("char")
     made = tables.name("ck_")
+    tables.checked.add((table, name))
     return Step(
         f"""migrations.AddConstraint(
     model_name="item{table}",
@@ -244,6 +260,7 @@ def check(tables: Tables) -> Step:
 ),""",
         f'op.create_check_constraint("{made}", "shop_item{table}", "{name} <> \'\'")',
         "check-validates",
+        back=f'op.drop_constraint("{made}", "shop_item{table}")',
     )
 
 
@@ -260,6 +277,7 @@ def required(tables: Tables) -> Step:
 )
 op.alter_column("shop_item{table}", "{name}", server_default=None)""",
         "required-column-without-database-default",
+        back=f'op.drop_column("shop_item{table}", "{name}")',
     )
 
 
@@ -318,12 +336,12 @@ def write(steps: list[Step], root: Path) -> dict[str, str]:
         (shop / f"{number:04d}_step.py").write_text(text)
         labels[f"shop/migrations/{number:04d}_step.py"] = step.label
         down = f'"{number - 1:012x}"' if number > 1 else "None"
-        body = step.alembic.replace("\n", "\n    ")
+        body, back = (text.replace("\n", "\n    ") for text in (step.alembic, step.back))
         text = (
             f'"""step {number}\n\nRevision ID: {number:012x}\n"""\n\nimport sqlalchemy as sa\n'
             f'from alembic import op\n\nrevision = "{number:012x}"\ndown_revision = {down}\n'
             f"branch_labels = None\ndepends_on = None\n\n\ndef upgrade() -> None:\n    {body}\n\n\n"
-            'def downgrade() -> None:\n    op.execute("SELECT 1")\n'
+            f"def downgrade() -> None:\n    {back}\n"
         )
         (versions / f"{number:012x}_step.py").write_text(text)
         labels[f"migrations/versions/{number:012x}_step.py"] = step.label

@@ -7,13 +7,15 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidegate.contracts.database import Database
-from tidegate.contracts.framework import Project
-from tidegate.contracts.reporter import Reporter
 from tidegate.errors import RefusedForGood, UsageProblem
-from tidegate.model.connection import Connection
+
+if TYPE_CHECKING:  # whoever asks for one plugin should not wait for the words of the others
+    from tidegate.contracts.database import Database
+    from tidegate.contracts.framework import Project
+    from tidegate.contracts.reporter import Reporter
+    from tidegate.model.connection import Connection
 
 
 def names(package: str) -> list[str]:
@@ -82,7 +84,8 @@ def database(connection: Connection, environ: Mapping[str, str]) -> Database:
             return found
     raise RefusedForGood(
         f"database {connection.alias} is on {connection.vendor or connection.driver or 'nothing'}",
-        "This version of tidegate speaks to PostgreSQL and SQLite.",
+        "This version of tidegate migrates PostgreSQL and SQLite; MySQL and MariaDB it only backs "
+        "up and restores.",
         "leave the alias out with databases = [...] under [tool.tidegate]",
     )
 

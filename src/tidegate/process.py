@@ -6,7 +6,6 @@ A command is a list that can be printed, compared, and only then run. No shell i
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -126,6 +125,8 @@ def revision(root: os.PathLike[str]) -> str:
 
 def present(program: str) -> bool:
     """Return whether `program` is on the PATH."""
+    import shutil
+
     return shutil.which(program) is not None
 
 

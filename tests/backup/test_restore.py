@@ -78,8 +78,9 @@ def test_back_to_the_backup(which: str, tidegate: Runner, shop: Callable[[str], 
     if database.server:
         assert "public.sold: 1 rows were written or changed since" in asked.err
     assert database.rows("SELECT count(*) FROM sold") == ["101"]
-    wrong = run(tidegate, project, database, "restore", str(path), "--approve", "0123456789ab")
-    assert (wrong.code, "is the word for another plan" in wrong.err) == (6, True), wrong.said
+    if which == "sqlite":
+        wrong = run(tidegate, project, database, "restore", str(path), "--approve", "0123456789ab")
+        assert (wrong.code, "is the word for another plan" in wrong.err) == (6, True), wrong.said
     done = approved(tidegate, project, database, "restore", str(path))
     assert done.code == 0, done.said
     assert database.rows("SELECT count(*) FROM sold") == ["500"]
@@ -88,6 +89,11 @@ def test_back_to_the_backup(which: str, tidegate: Runner, shop: Callable[[str], 
     if database.server:
         assert database.server.sql("SELECT count(*) FROM sold", kept) == "101"
         database.server.sql(f'DROP DATABASE "{kept}"')
+        database.rows("DELETE FROM sold WHERE id = 7")
+        again = run(tidegate, project, database, "restore", str(path)).err
+        assert "public.sold: 499 rows now, 500 in the backup" in again
+        assert "The database was restored since that backup" in again
+        assert "or changed since" not in again
     else:
         assert Database("", kept).rows("SELECT count(*) FROM sold") == ["101"]
     runs = run(tidegate, project, database, "history", "--verify")
@@ -201,9 +207,10 @@ def test_killed_at_any_point(tidegate: Runner, shop: Callable[[str], Any]):
     whole = run(tidegate, project, database, *words)
     assert whole.code == 0, whole.said
     rng = random.Random(7)
-    seen = set()
+    seen, made = set(), True
     for number in range(5):
-        spoil(database)
+        if made:  # else it is as it was before the restore that was killed
+            spoil(database)
         started = tidegate.start(*words, cwd=project.root, env=database.environ)
         time.sleep(rng.uniform(0.1, 1.0) * whole.seconds)  # the moment is the point of this test
         started.signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
@@ -213,9 +220,6 @@ def test_killed_at_any_point(tidegate: Runner, shop: Callable[[str], Any]):
         made = "made_1" in database.tables()
         assert (count, made) in {("101", False), ("500", True)}
         seen.add(count)
-        if count == "101":  # back to the start for the next round
-            again = run(tidegate, project, database, *words)
-            assert again.code == 0, again.said
     assert "101" in seen
     left = [name for name in databases(database) if "_restore_" in name]
     again = run(tidegate, project, database, *words)

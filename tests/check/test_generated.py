@@ -25,7 +25,7 @@ from tidegate.workflows.check.review import review
 pytest.importorskip("django")
 pytest.importorskip("alembic")
 pytest.importorskip("pgparse")
-BENCH = Path(__file__).resolve().parents[2] / "bench" / "review.py"
+BENCH = Path(__file__).resolve().parents[2] / "bench"
 FILES = 70
 COLUMNS = """
     SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
@@ -46,7 +46,11 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def bench() -> Any:
-    spec = importlib.util.spec_from_file_location("bench_review", BENCH)
+    return loaded("review")
+
+
+def loaded(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -77,6 +81,20 @@ def test_replay_ends_with_the_schema_of_the_server(
     )  # fmt: skip
     assert indexes == sorted(server.sql(INDEXES, name).splitlines())
     server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_the_labels_are_what_a_server_does(
+    bench: Any, tmp_path: Path, servers: Callable[[str], Server]
+) -> None:
+    """It reads, rewrites, writes, or fails the previous release; the way down leaves nothing."""
+    effects = loaded("effects")
+    labels = bench.write(bench.history(FILES, 5), tmp_path)
+    server = servers("newest")
+    name = f"generated_{next(_numbers)}"
+    server.sql(f"CREATE DATABASE {name}")
+    found = effects.measured(tmp_path, labels, server.url(dbname=name))
+    assert [o for o in found if o[2] != effects.EFFECTS[o[1]]] == []
+    assert {label for _, label, _ in found} == set(effects.EFFECTS)
 
 
 @pytest.mark.parametrize("framework", ["django", "alembic"])

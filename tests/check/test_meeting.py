@@ -23,6 +23,13 @@ INSTALLED_APPS = ["shop", "tidegate.django"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 """
+MODELS = """\
+from django.db import models
+class Order(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    total = models.IntegerField(null=True)
+    code = models.CharField(max_length=20)
+"""
 
 
 def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -38,11 +45,12 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Django:
     made = Django(tmp_path)
-    made.add("0001_initial", ORDERS)
+    made.add("0001_initial", ORDERS.replace("key=True", "key=True, serialize=False"))
     made.add("0002_drop", DROP)
     for folder in ("shop", "shop/migrations"):
         (tmp_path / folder / "__init__.py").write_text("", "utf-8")
     (tmp_path / "settings.py").write_text(SETTINGS, "utf-8")
+    (tmp_path / "shop" / "models.py").write_text(MODELS, "utf-8")
     return made
 
 
@@ -58,17 +66,41 @@ def test_manage_py_check_shows_the_findings(project: Django) -> None:
     assert run(project.root, *words, "--fail-level", "WARNING").returncode == 1
 
 
-def test_pytest_has_the_review_as_a_test(project: Django) -> None:
-    """It fails with the report and nothing else, passes when there is nothing, and is asked for."""
-    words = ("pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(project.root))
-    plugin = () if _installed() else ("-p", "tidegate.frontends.pytest_plugin")
-    failed = run(project.root, *words, *plugin, "--tidegate")
+def test_pytest_has_what_is_to_be_proved_as_tests(project: Django) -> None:
+    """Each fails with its report and nothing else, passes when there is nothing, is asked for."""
+    pytest.importorskip("django")
+    words = ["pytest", "-v", "-p", "no:cacheprovider", "--rootdir", str(project.root)]
+    words += [] if _installed() else ["-p", "tidegate.frontends.pytest_plugin"]
+    failed = run(project.root, *words, "--tidegate")
     assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert re.findall(r"^::tidegate::(\w+) (\w+)", failed.stdout, re.MULTILINE) == [
+        ("heads", "PASSED"), ("check", "FAILED"), ("up_down_up", "PASSED"), ("drift", "FAILED"),
+    ]  # fmt: skip
     assert "error  column-dropped  shop/migrations/0002_drop.py:7" in failed.stdout
+    assert "no migration does this yet: shop: Add field total to order" in failed.stdout
     assert "Traceback" not in failed.stdout
     (project.root / "shop" / "migrations" / "0002_drop.py").unlink()
-    assert run(project.root, *words, *plugin, "--tidegate").returncode == 0
-    assert run(project.root, *words, *plugin).returncode == 5  # no test was asked for
+    chosen = run(project.root, *words, "--tidegate", "-k", "heads or check or drift")
+    assert (chosen.returncode, "3 passed" in chosen.stdout) == (0, True)
+    assert run(project.root, *words).returncode == 5  # no test was asked for
+
+
+def test_pytest_tells_two_heads_and_a_way_back_that_fails(project: Django) -> None:
+    """They are tests of their own; the review says nothing against either file."""
+    pytest.importorskip("django")
+    needs = [("shop", "0001_initial")]
+    code = "migrations.RunPython(migrations.RunPython.noop, {})"
+    project.add("0002_drop", code.format("lambda apps, editor: 1 / 0"), needs=needs)
+    words = ["pytest", "-v", "-p", "no:cacheprovider", "--rootdir", str(project.root)]
+    words += [] if _installed() else ["-p", "tidegate.frontends.pytest_plugin"]
+    failed = run(project.root, *words, "--tidegate", "-k", "up_down_up")
+    assert "::tidegate::up_down_up FAILED" in failed.stdout
+    assert "down-fails  shop/migrations/0002_drop.py" in failed.stdout
+    assert "ZeroDivisionError" in failed.stdout
+    project.add("0002_other", code.format("migrations.RunPython.noop"), needs=needs)
+    failed = run(project.root, *words, "--tidegate", "-k", "heads or check")
+    assert "error  several-heads" in failed.stdout
+    assert "1 failed, 1 passed" in failed.stdout
 
 
 def _installed() -> bool:

@@ -34,7 +34,9 @@ next release
 
 @pytest.fixture
 def found(tmp_path: Path) -> Findings:
-    project = Django(tmp_path)
+    root = tmp_path / "backend"
+    root.mkdir()
+    project = Django(root)
     project.add("0001_initial", ORDERS)
     path = project.add("0002_drop", "")
     line = '        migrations.RemoveField("order", "total"),  # ünïcode <&>'
@@ -54,6 +56,18 @@ def test_text_shows_the_source_with_carets(found: Findings) -> None:
 def test_github_annotations(found: Findings) -> None:
     """One workflow command a finding, line ends escaped."""
     assert render("github", found) == GITHUB
+
+
+def test_places_in_a_repository_of_several_projects(found: Findings) -> None:
+    """Those who show them beside the lines know the file by its path in the repository."""
+    root = Path(found.root)
+    (root.parent / ".git").write_text("gitdir: elsewhere\n", "utf-8")
+    path = f"{root.name}/shop/migrations/0002_drop.py"
+    assert render("github", found).startswith(f"::error file={path},")
+    assert json.loads(render("gitlab", found))[0]["location"]["path"] == path
+    (result,) = json.loads(render("sarif", found))["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == path
+    assert render("text", found) == TEXT
 
 
 def test_sarif(found: Findings) -> None:

@@ -18,6 +18,7 @@ from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
 
 Make = Callable[..., Stack]
 OWNER = 12345
+INDEX = 'migrations.RunSQL("CREATE INDEX by_name ON shop_customer (name)", "DROP INDEX by_name")'
 CODE = 'migrations.AddField("Customer", "code", models.IntegerField(null=True))'
 CODE_FIELD = "code = models.IntegerField(null=True)"
 EMAIL = "    email = models.EmailField(default='')\n"
@@ -132,18 +133,25 @@ def test_make_writes_into_the_hosts_tree(running: Stack) -> None:
     assert "there is nothing to make" in done.err
 
 
-def test_migrate_alone_restarts_nothing(running: Stack) -> None:
-    """The image is built anew by hand; `migrate` applies its steps, and no container is touched."""
+def test_migrate_alone_restarts_nothing(running: Stack, tmp_path: Path) -> None:
+    """The image is built anew by hand; `migrate` applies its steps, in the forms of a plan of this
+    machine, and no container is touched."""
     running.write({"shop/models.py": MODELS + EMAIL})
     if not (running.folder / "shop/migrations/0002_add_the_email.py").exists():
         exited(running, ["make", "-m", "Add the email!"], 0)
+    running.migration("0002_by_name", INDEX, "0002_add_the_email")
     running.compose("build", "-q", "web")
     before = running.ids() | running.ids("db")
     behind = exited(running, ["status", "--check"], 1)
     assert "pending    shop.0002_add_the_email" in behind.out
-    done = exited(running, ["migrate"], 0)
-    assert "in a one-off container of the service web" in done.err
-    assert "shop.0002_add_the_email: done (1 of 1)" in done.err
+    forms = str(tmp_path / "forms.json")
+    exited(running, ["plan", "--online", "-o", forms, "--fail-on", "never"], 0)
+    done = exited(running, ["migrate", "--forms", forms, "--format", "jsonl"], 0)
+    assert "in a one-off container of the service web" in done.out + done.err
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    (result,) = [one["migration"] for one in lines if one["stage"] == "result"]
+    assert result["applied"] == ["shop.0002_add_the_email", "shop.0002_by_name"]
+    assert "online: CREATE INDEX CONCURRENTLY by_name" in done.out, done.said
     assert running.ids() | running.ids("db") == before
     assert exited(running, ["status", "--check"], 0)
 
@@ -192,7 +200,8 @@ def test_plan_and_apply_without_the_projects_packages(running: Stack, tmp_path: 
     agent = running.start(*words, env={"TIDEGATE_AGENT": "robot"}).end(120)
     assert agent.code == 6
     assert "needs a person's word" in agent.err
-    assert "steps are applied" in exited(running, words, 0).err
+    done = exited(running, [*words, "--format", "json"], 0)
+    assert json.loads(done.out)["applied"] == ["shop.0008_code", "shop.0009_drop"]
     assert _beside(running) == []
     models = running.folder / "shop/models.py"  # so that they say what the database has now
     running.write({"shop/models.py": re.sub("name = .*", CODE_FIELD, models.read_text())})

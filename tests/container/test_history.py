@@ -178,8 +178,16 @@ def test_an_older_ledger_is_widened(
     assert verify(tidegate, project, database).code == 0
 
 
+LEDGER_UNREAD = {
+    ("history",): "permission denied for table tidegate_run",
+    ("rollback", "--plan"): "permission denied for table tidegate_run",
+    ("backup",): "the rows could not be counted",
+}
+
+
 def test_a_ledger_of_another_role(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
-    """Tables that may be written and not widened are written as far as they go."""
+    """Tables that may be written and not widened are written as far as they go; without any right
+    a start goes on and says so, and what needs the ledger names the grant."""
     project, database = make_project("alembic"), fresh("newest")
     server = database.server
     assert server
@@ -197,6 +205,10 @@ def test_a_ledger_of_another_role(tidegate: Runner, make_project: MakeProject, f
     project.add("SELECT 1")
     done = tidegate("boot", "--", *APP, cwd=project.root, env={"DATABASE_URL": url})
     assert (done.code, "the ledger was not written" in done.err) == (0, True), done.said
+    for words, said in LEDGER_UNREAD.items():
+        done = tidegate(*words, cwd=project.root, env={"DATABASE_URL": url})
+        assert (done.code, said in done.err) == (4, True), done.said
+        assert f'GRANT SELECT ON tidegate_run TO "{role}"' in done.err
     execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 

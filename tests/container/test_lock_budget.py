@@ -99,12 +99,16 @@ def test_the_blocker_is_shown(tidegate: Runner, project: SmallProject, deployed)
     assert (wait["wanted"], wait["waited"] > 0.05) == ("ACCESS EXCLUSIVE on made_1", True)
 
 
-def test_whose_lock_it_was_at_the_deadline(tidegate: Runner, pair: SmallProject, deployed) -> None:
-    """At the deadline the error names the session in the way and how to end it."""
+@pytest.mark.parametrize("timeout", ["2", "0.1"])
+def test_whose_lock_it_was_at_the_deadline(
+    timeout: str, tidegate: Runner, pair: SmallProject, deployed
+) -> None:
+    """At the deadline the error names the session in the way and how to end it, also when all the
+    time was over before the statement was sent."""
     database = deployed(pair)
     pair.add("ALTER TABLE made_1 ADD COLUMN more integer")
     with reader(database, "SELECT * FROM made_1") as session:
-        done = tidegate("migrate", "--timeout", "3", cwd=pair.root, env=database.environ)
+        done = tidegate("migrate", "--timeout", timeout, cwd=pair.root, env=database.environ)
         assert done.code == 7, done.said
         assert f"pg_terminate_backend({session.info.backend_pid})" in done.err
         assert "in the way of ACCESS EXCLUSIVE on made_1" in done.err

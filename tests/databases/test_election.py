@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from support.gate import Database
+from tidegate.databases.pgelection import FENCE
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.readiness import Transient
@@ -21,6 +22,19 @@ def election_of(database: Database):
     login = Connection("default", "postgresql", url.hostname or "", str(url.port),
                        url.username or "", Secret(url.password or ""), database.name)  # fmt: skip
     return PostgreSQL(login, {}).election(5)
+
+
+def test_it_is_looked_once_however_late(fresh: Fresh) -> None:
+    """With the deadline over, a winner is told that nothing of a dead holder runs where that is so,
+    and that something does where it does."""
+    database = fresh("newest")
+    ours, fenced = election_of(database), election_of(database)
+    assert ours.try_win()
+    assert ours.settle(0.0, lambda text: None)
+    fenced.query(f"SELECT pg_advisory_lock({FENCE[0]}, {FENCE[1]})")
+    assert not ours.settle(0.0, lambda text: None)
+    fenced.release()
+    ours.release()
 
 
 def test_won_back_once(fresh: Fresh) -> None:

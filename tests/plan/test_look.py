@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,9 @@ def test_a_start_uses_the_forms_of_a_plan(
     assert done.code == 0, done.said
     assert "online: CREATE INDEX CONCURRENTLY by_id" in done.err
     assert "CONCURRENTLY other" not in done.err
+    history = migrate(project, database, "history", "--step", project.ids[-2]).out
+    (number,) = re.findall(r"^ *(\d+) ", history, re.MULTILINE)[:1]
+    assert "CREATE INDEX CONCURRENTLY by_id" in migrate(project, database, "history", number).out
     names = database.rows("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")
     assert {"by_id", "other"} <= set(names)
 

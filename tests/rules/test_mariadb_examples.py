@@ -77,3 +77,32 @@ def test_a_step_that_fails_is_half_applied(server: MariaDB) -> None:
     with pytest.raises(Exception, match="Duplicate column name 'b'"):
         rule_examples.apply(example, made[1:], server.url(name))
     assert server.sql("SELECT count(a) FROM orders", name) == [(0,)]
+
+
+def test_what_is_not_said_of_a_column_is_lost(server: MariaDB) -> None:
+    """Its NOT NULL, its default and its AUTO_INCREMENT; and all three stay where they are said."""
+    examples = [c.values[1] for c in CASES if c.values[0].name == "mysql-existing-left-out"]
+    facts = "SELECT IS_NULLABLE, COLUMN_DEFAULT FROM information_schema.COLUMNS"
+    where = "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'orders' AND COLUMN_NAME"
+    longer, _, commented = examples
+    for text, said in ((longer.bad, "YES"), (longer.good, "NO")):
+        name = applied(server, longer, text)
+        assert server.sql(f"{facts} {where} = 'reference'", name)[0][0] == said
+    for text, default in ((commented.bad, "NULL"), (commented.good, "0")):
+        name = applied(server, commented, text)
+        assert server.sql(f"{facts} {where} = 'n'", name)[0][1].strip("'") == default
+    key = 'op.alter_column("{}", "id", comment="k", existing_type=sa.BigInteger(), existing_{})'
+    bill = longer._replace(
+        before='op.create_table("b", sa.Column("id", sa.BigInteger(), primary_key=True))'
+    )
+    for word, extra in (("nullable=False", ""), ("autoincrement=True", "auto_increment")):
+        name = applied(server, bill, key.format("b", word))
+        found = f"SELECT EXTRA FROM information_schema.COLUMNS {where} = 'id'"
+        assert server.sql(found.replace("'orders'", "'b'"), name) == [(extra,)]
+
+
+def test_the_step_fails_without_the_type(server: MariaDB) -> None:
+    """Alembic itself refuses it."""
+    examples = [c.values[1] for c in CASES if c.values[0].name == "mysql-existing-left-out"]
+    with pytest.raises(Exception, match="require the existing type"):
+        applied(server, examples[1], examples[1].bad)

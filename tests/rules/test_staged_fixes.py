@@ -575,3 +575,23 @@ def test_a_revision_as_autogenerate_writes_it(
     staged.run(made, server.url(dbname=db), filled(server, db, "alembic"), lambda state: None)
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'orders'"
     assert server.sql(columns, db) == "6"
+
+
+def test_a_callable_of_the_project_is_left_to_its_author(tmp_path: Path) -> None:
+    """Nothing is written; the refusal has the steps in the field's own names."""
+    added = """def number():
+    return "R-1"
+# --- operations
+migrations.AddField(
+    "order", "number", models.CharField(max_length=9, default=number, unique=True)
+),"""
+    case = Case("unique-with-one-default", "django", added, 4)
+    folder = written(case, tmp_path / "made")
+    path = str((folder.path / flagged(case)).relative_to(tmp_path / "made"))
+    done = fixing.fix(str(tmp_path / "made"), [path], "", None, "", OFF, unsafe=True)
+    assert not done.tree.texts
+    (said,) = {one.partition("is left to you: ")[2] for one in done.left if "Python" in one}
+    assert said.startswith(
+        "what number gives only Python can tell; add number with null=True and without its "
+        "default, give each row number() in a migration with atomic = False, then make it unique"
+    )

@@ -1,4 +1,4 @@
-"""A real MariaDB for the tests of its rules: Debian's, on a socket of its own."""
+"""A real MariaDB for the tests: Debian's, on a socket of its own."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ def _program() -> str:
 
 
 class MariaDB:
-    """One server without networking, accounts and tables of its own; `close` ends it."""
+    """One server without networking; `close` ends it.
 
-    def __init__(self) -> None:
+    It has no accounts and no tables of its own, but `whole`: then it has both, and routines.
+    """
+
+    def __init__(self, whole: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="maria-", dir="/tmp"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         account = _account()
@@ -37,9 +40,16 @@ class MariaDB:
             os.chown(self.folder, account["user"], account["group"])
         self.socket = str(self.folder / "s")
         data = f"--datadir={self.folder}"
+        if whole:
+            subprocess.run(
+                ["mariadb-install-db", "--no-defaults", data, "--skip-test-db",
+                 "--auth-root-authentication-method=normal"],
+                check=True, capture_output=True, cwd="/", **account,
+            )  # fmt: skip
+        grants = () if whole else ("--skip-grant-tables",)
         self.process = subprocess.Popen(
             [_program(), "--no-defaults", data, f"--socket={self.socket}",
-             "--skip-networking", "--skip-grant-tables", "--innodb-flush-log-at-trx-commit=0",
+             "--skip-networking", *grants, "--innodb-flush-log-at-trx-commit=0",
              f"--pid-file={self.folder / 'pid'}", "--character-set-server=utf8mb4"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **account,
         )  # fmt: skip
@@ -81,9 +91,9 @@ class MariaDB:
         self.sql(f"CREATE DATABASE {name}")
         return name
 
-    def url(self, name: str) -> str:
+    def url(self, name: str, login: str = "root") -> str:
         """Return the database as SQLAlchemy takes it."""
-        return f"mysql+pymysql://root@localhost/{name}?unix_socket={self.socket}"
+        return f"mysql+pymysql://{login}@localhost/{name}?unix_socket={self.socket}"
 
     def close(self) -> None:
         """End it."""

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tidegate.contracts.rule import SHOP, Example
+from tidegate.contracts.rule import Example
+from tidegate.contracts.shop import SHOP
+from tidegate.reading.migrations.record import TEMPORARY
 
 NEXT = "# --- next file\n"
 OPERATIONS = "# --- operations\n"
@@ -62,17 +64,19 @@ def count_before(example: Example) -> int:
 
 
 def _django(number: int, part: str) -> File:
+    mark, part = _mark(part)
     code, _, operations = part.rpartition(OPERATIONS)
     not_atomic = operations.startswith(NOT_ATOMIC)
     depends = f'("shop", "{number - 1:04d}_step")' if number > 1 else ""
-    head = DJANGO_HEAD + code
+    head = mark + DJANGO_HEAD + code
     text = head + "\n\nclass Migration(migrations.Migration):\n"
     text += f"    dependencies = [{depends}]\n"
     text += "    initial = True\n" if number == 1 else ""
     text += "    atomic = False\n" if not_atomic else ""
     text += "    operations = [\n"
-    before = DJANGO_HEAD.count("\n") + 1
-    lines = [before + number for number in range(code.count("\n"))]
+    before = (mark + DJANGO_HEAD).count("\n") + 1
+    lines = [1] if mark else []
+    lines += [before + number for number in range(code.count("\n"))]
     first = text.count("\n") + 1
     lines += [first - 1] if code else []
     lines += [first + number for number in range(operations.count("\n") + 1)]
@@ -80,14 +84,24 @@ def _django(number: int, part: str) -> File:
     return File(f"{number:04d}_step", text, tuple(lines), head.count("\n") + 3)
 
 
+def _mark(part: str) -> tuple[str, str]:
+    """Return a first line that is the file's own, and the rest."""
+    if not part.startswith(TEMPORARY):
+        return "", part
+    mark, _, rest = part.partition("\n")
+    return mark + "\n", rest
+
+
 def _alembic(number: int, part: str) -> File:
+    mark, part = _mark(part)
     body, _, back = part.partition(DOWNGRADE)
-    text = ALEMBIC_HEAD
+    text = mark + ALEMBIC_HEAD
     down = f'"r{number - 1}"' if number > 1 else "None"
     text += f'revision = "r{number}"\ndown_revision = {down}\n\n\n'
     head = text.count("\n") + 1
     text += "def upgrade():\n"
-    lines = tuple(head + 1 + number for number in range(body.count("\n") + 1))
+    lines = (1,) if mark else ()
+    lines += tuple(head + 1 + number for number in range(body.count("\n") + 1))
     text += textwrap.indent(body.rstrip() or "pass", " " * 4)
     text += "\n\n\ndef downgrade():\n"
     if back.strip() == "pass":

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tidegate import settings
+from tidegate.container.typos import mistyped
 
 
 def test_rising_order(tmp_path):
@@ -62,3 +66,12 @@ def test_wait_for_may_be_given_again():
         ["--wait-for", "tcp://a:1", "--wait-for", "tcp://b:2"], ["wait_for"]
     )
     assert found["wait_for"].split() == ["tcp://a:1", "tcp://b:2"]
+
+
+def test_no_variable_of_its_own_is_taken_for_a_mistyped_one():
+    """Whatever tidegate reads, or gives to what it starts, it does not warn of."""
+    named = re.compile(r'"(TIDEGATE_[A-Z_]*[A-Z])"')
+    sources = Path(settings.__file__).parent.rglob("*.py")
+    found = {name for path in sources for name in named.findall(path.read_text("utf-8"))}
+    assert len(found) > 20
+    assert mistyped(dict.fromkeys(found, "x")) == []

@@ -12,6 +12,7 @@ from tidegate.container import approving, ways
 from tidegate.container import boot as booting
 from tidegate.container import history as ledger
 from tidegate.container.backup import making, places, verbs
+from tidegate.container.backup.mysql import verbs as mysql
 from tidegate.container.boot import Boot
 from tidegate.container.gate import Gate
 from tidegate.container.going_back import go_down, refuse_loss
@@ -91,9 +92,12 @@ def backup(
         place = str(to) if places.is_remote(str(to)) else str(Path(to).absolute()) if to else ""
         chosen = making.policy(one.root, one.environ, {"dir": place} if place else {})
         gate = gate_of(one)
+        theirs = mysql.set_apart(gate)
         booting.wait(one, gate)
-        for connection in gate.connections:
-            receipt = verbs.back_up(_raising(one, gate, connection.alias), chosen)
+        for connection in (*theirs, *gate.connections):
+            receipt = (mysql.back_up(gate, connection, chosen, one.deadline, one.report)
+                       if connection in theirs else
+                       verbs.back_up(_raising(one, gate, connection.alias), chosen))  # fmt: skip
             out.append(BackedUp(connection.alias, str(receipt["path"]), int(receipt["bytes"]),
                                 str(receipt["digest"]), str(receipt["verified"])))  # fmt: skip
     return tuple(out)

@@ -40,6 +40,7 @@ class Doorway:
         self._limits: dict[int, float] = {}
         self._all_forms = patience.raising.forms
         self._forms: Mapping[str, list[list[str]]] = {}
+        self._instead = ""
 
     @property
     def may_repeat(self) -> bool:
@@ -62,6 +63,7 @@ class Doorway:
 
     def call(self, session: AppSession, sql: str, execute: Execute) -> Any:
         """Have one statement executed."""
+        self._instead = ""
         lock_class = pgclasses.lock_class(sql)
         if pgclasses.sets_own_limit(sql):
             self._own_limit = True
@@ -73,6 +75,10 @@ class Doorway:
             with pgonline.apart(session):
                 return self._formed(session, sql, lock_class, execute)
         return self._plainly(session, sql, lock_class, execute)
+
+    def sent(self, sql: str) -> str:
+        """Return the form that the last statement was sent in."""
+        return self._instead or sql
 
     def _plainly(self, session: AppSession, sql: str, lock_class: str, execute: Execute) -> Any:
         if lock_class == ROWS or self._atomic or not self.parts.on:
@@ -86,6 +92,7 @@ class Doorway:
         groups = self._forms.get(digest(sql))
         if not groups:
             return self._plainly(session, sql, lock_class, execute)
+        self._instead = "; ".join(one for group in groups for one in group)
         for group in groups:
             shown = "; ".join(group)
             self._say(self._stage, self._step, f"online: {' '.join(shown.split())[:100]}")

@@ -78,7 +78,10 @@ class Metrics:
                 file.write(self.text())
             os.replace(part, path)
         except OSError as error:
-            self._report.warn(f"{self.folder} takes no metrics: {error.strerror}")
+            mend = f"make it, or mount it at {self.folder}"
+            if not isinstance(error, FileNotFoundError):
+                mend = "let this user write there"
+            self._report.warn(f"{self.folder} takes no metrics: {error.strerror}; {mend}")
 
     def text(self) -> str:
         """Return the file's text: each family once, in the order of HELP."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -129,6 +127,9 @@ def _project_or_bug(report: Report, error: Exception) -> int:
 
 
 def _log(error: Exception, report: Report) -> str:
+    import tempfile
+    import traceback
+
     lines = "".join(traceback.format_exception(error))
     head = f"tidegate {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n\n"
     with tempfile.NamedTemporaryFile(

@@ -6,14 +6,12 @@ that is asked for. The first is taken where it reaches the goal; what it drops i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ways
-from tidegate.container.backup import archive, lending, places, shelf, snapshotlist, verbs
+from tidegate.container.backup import archive, lending, places, receipts, snapshotlist, verbs
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
@@ -124,7 +122,7 @@ def plan(one: Planning) -> Plan:
         remaining = tuple(step for step in applied if step.id not in undone)
         undos = tuple(one.gate.project.undoing(one.connection.alias, steps)) if steps else ()
         down = _down(undos, session)
-        backup = _by_backup(one, remaining, _receipts(one, session))
+        backup = _by_backup(one, remaining, receipts.places_of(session))
     finally:
         session.close()
     chosen = _choice(one.way, (down, backup))
@@ -255,33 +253,15 @@ def _count(session: Session, table: str, column: str = "") -> int | None:
     return int(str(rows[0][0]))
 
 
-def _receipts(one: Planning, session: Session) -> list[Path]:
-    """Return the folders that the ledger's receipts name: a backup may be made anywhere."""
-    try:
-        rows = session.query("SELECT DISTINCT backup FROM tidegate_run WHERE backup LIKE '{%'")
-    except (TableMissing, Transient, Permanent):
-        return []
-    paths = [receipt.get("path") for row in rows if (receipt := _receipt(str(row[0])))]
-    return [
-        Path(path).parent for path in paths if path and not path.startswith(snapshotlist.SCHEME)
-    ]
-
-
-def _receipt(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[Path]) -> Way:
+def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[str]) -> Way:
     """The newest backup that was made at exactly the level asked for."""
     goal = {step.id for step in remaining}
     alias, policy = one.connection.alias, one.policy
-    others = [folder for folder in dict.fromkeys(more) if policy.remote or folder != policy.folder]
+    others = [place for place in more if place != policy.where]
     known = places.found(policy.folder, policy.remote, alias, one.environ)
-    known += [backup for folder in others for backup in shelf.backups(folder, alias)]
+    known += [
+        backup for place in others for backup in receipts.backups_at(place, alias, one.environ)
+    ]
     known += lending.offered(one.environ, alias)
     known += snapshotlist.found(one.connection, one.environ)
     for backup in sorted(known, key=lambda one: one.created, reverse=True):
@@ -289,7 +269,7 @@ def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[Path]) -
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:
             lost = verbs.loses(backup, one.connection, one.environ)
             return Way("backup", "", tuple(lost), backup)
-    where = " or ".join([policy.where, *map(str, others)])
+    where = " or ".join([policy.where, *others])
     return Way("backup", f"no backup of that level is in {where}; name its folder with --from DIR")
 
 

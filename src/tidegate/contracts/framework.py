@@ -41,6 +41,9 @@ class Door(Protocol):
     def call(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
         """Have one statement executed; it may be sent again, in another form, or not at all."""
 
+    def sent(self, sql: str) -> str:
+        """Return what the statement that was called last was sent as."""
+
 
 @dataclass(slots=True)
 class Applying:
@@ -108,7 +111,8 @@ class Applying:
 
     def done(self, sql: str, run: Run) -> None:
         """Note that the statement ended well, and which locks its transaction now holds."""
-        self.statements.append((sql, time.monotonic() - self.began))
+        sent = self.door.sent(sql) if self.door is not None else sql
+        self.statements.append((sent, time.monotonic() - self.began))
         if self.ask_locks and sql.upper().lstrip().startswith(DDL):
             found = {(str(row[0]), str(row[1])) for row in run(self.ask_locks)}
             self.locks += sorted(found - set(self.locks))

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple, Protocol
 
 from tidegate.model.finding import Place
 from tidegate.model.operation import (
+    Column,
     Constraint,
     DropColumn,
+    DropTable,
     Operation,
     RenameColumn,
     Span,
@@ -36,9 +38,10 @@ class Example(NamedTuple):
     `bad` and `good` are what stands in `operations = [...]` (Django) or in `upgrade()` (Alembic);
     text that holds a line `# --- next file` is several migrations; what stands before a line
     `# --- operations` is the module's; what follows a line `# --- downgrade` is Alembic's way back;
-    a line `# atomic = False` is Django's attribute. They are applied to a database that holds the
-    tables of `SHOP`, after what `before` does. `line` is where the finding stands, from 1 within
-    `bad`; 0 is the head of the class or function.
+    a line `# atomic = False` is Django's attribute; a first line `# Temporary: ...` is the file's.
+    They are applied to a database that holds the tables of `contracts.shop`, after what `before`
+    does. `line` is where the finding stands, from 1 within `bad`; 0 is the head of the class or
+    function.
     """
 
     framework: str
@@ -155,6 +158,32 @@ class Moment:
             for one in self.step.moments
         )
 
+    def copy_of(self, table: str, column: str) -> Column | None:
+        """Return the column that the same transaction gives the name of this one, as it is now."""
+        names = {
+            one.change.new: one.change.column
+            for one in self.step.moments
+            if isinstance(one.change, RenameColumn)
+            and one.change.table == table
+            and one.operation.transaction == self.operation.transaction
+        }
+        name = column
+        while name in names:
+            name = names.pop(name)
+        found = self.table(table)
+        return found.columns.get(name) if found and name != column else None
+
+    def loses_table(self, table: str) -> bool:
+        """Whether the same transaction drops that table, with all that is in it."""
+        mine = self.operation.transaction
+        return any(
+            isinstance(one.change, DropTable)
+            and one.change.table == table
+            and one.operation.transaction == mine
+            and not one.operation.state_only
+            for one in self.step.moments
+        )
+
     def drops(self, table: str, column: str) -> bool:
         """Whether the same transaction drops that column."""
         mine = self.operation.transaction
@@ -188,7 +217,7 @@ class StepView:
     __slots__ = (
         "atomic", "backward", "backward_state", "backward_title", "empty", "framework", "fresh",
         "id", "initial", "last", "moments", "needs", "path", "problem", "replaces", "squashed",
-        "title", "vendor", "version",
+        "temporary", "title", "vendor", "version",
     )  # fmt: skip
 
     def __init__(
@@ -213,6 +242,7 @@ class StepView:
         self.squashed = False
         self.empty = False  # nothing is written in it, for whichever database
         self.last = False  # nothing depends on it
+        self.temporary = False  # `make --watch` wrote it, to be folded into one
 
     def is_fresh(self, step: str) -> bool:
         """Whether a step belongs to the release under review."""
@@ -254,41 +284,3 @@ class RuleModule(Protocol):
 
     __doc__: str
     RULE: Rule
-
-
-# The tables of every rule's example: what the test database holds before `before` is applied.
-SHOP = {
-    "django": """\
-migrations.CreateModel("Customer", [
-    ("id", models.BigAutoField(primary_key=True)),
-    ("email", models.CharField(max_length=200)),
-    ("name", models.CharField(max_length=100, null=True)),
-]),
-migrations.CreateModel("Order", [
-    ("id", models.BigAutoField(primary_key=True)),
-    ("customer", models.ForeignKey("shop.Customer", models.CASCADE)),
-    ("reference", models.CharField(max_length=40)),
-    ("note", models.TextField(null=True)),
-    ("total", models.IntegerField(null=True)),
-    ("placed", models.DateTimeField(null=True)),
-]),
-migrations.AddIndex("Order", models.Index(fields=["placed"], name="order_placed_idx")),
-""",
-    "alembic": """\
-op.create_table("customer",
-    sa.Column("id", sa.BigInteger(), primary_key=True),
-    sa.Column("email", sa.String(200), nullable=False),
-    sa.Column("name", sa.String(100)),
-)
-op.create_table("orders",
-    sa.Column("id", sa.BigInteger(), primary_key=True),
-    sa.Column("customer_id", sa.BigInteger(), sa.ForeignKey("customer.id"), nullable=False),
-    sa.Column("reference", sa.String(40), nullable=False),
-    sa.Column("note", sa.Text()),
-    sa.Column("total", sa.Integer()),
-    sa.Column("placed", sa.DateTime(timezone=True)),
-)
-op.create_index("orders_customer_idx", "orders", ["customer_id"])
-op.create_index("orders_placed_idx", "orders", ["placed"])
-""",
-}

@@ -101,10 +101,13 @@ class PostgreSQLElection:
         return self._won
 
     def settle(self, deadline: float, on_wait: Callable[[str], None]) -> bool:
-        """Wait until no session of an earlier holder is left; end those that outstay GRACE."""
+        """Wait until no session of an earlier holder is left; end those that outstay GRACE.
+
+        However late it is, it is looked once: nobody is said to be in the way who is not.
+        """
         began = time.monotonic()
         ended = False
-        while time.monotonic() < deadline:
+        while True:
             rows = self._query(
                 f"SELECT pg_try_advisory_lock({FENCE[0]}, {FENCE[1]}), "
                 f"pg_advisory_unlock({FENCE[0]}, {FENCE[1]})"
@@ -115,8 +118,9 @@ class PostgreSQLElection:
                 ended = True
                 on_wait("ending the session that a dead process left at the server")
                 self._end_fenced()
+            if time.monotonic() >= deadline:
+                return False
             time.sleep(0.1)
-        return False
 
     def _end_fenced(self) -> None:
         try:

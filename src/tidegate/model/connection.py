@@ -49,5 +49,6 @@ class Connection:
         """The connection as a user would name it, without the password."""
         if self.vendor == "sqlite":
             return self.name
-        where = f"{self.host or 'localhost'}:{self.port or '5432'}"
+        usual = "5432" if self.vendor == "postgresql" else "3306"
+        where = f"{self.host or 'localhost'}:{self.port or usual}"
         return f"{self.user + '@' if self.user else ''}{where}/{self.name}"

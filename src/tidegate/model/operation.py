@@ -127,7 +127,10 @@ class RenameColumn(NamedTuple):
 
 
 class AlterColumn(NamedTuple):
-    """A column changes. What is None stays as it is; `before` is the column as replay knows it."""
+    """A column changes. What is None stays as it is; `before` is the column as replay knows it.
+
+    `unsaid` is what a database that writes the column anew is not told of it, and forgets.
+    """
 
     table: str
     column: str
@@ -140,6 +143,7 @@ class AlterColumn(NamedTuple):
     collation: str = ""
     identity: bool | None = None
     enum: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 class AddIndex(NamedTuple):

@@ -172,9 +172,15 @@ def _rename_column(schema: Schema, change: RenameColumn, step: str, operation: O
         (new if key == old else key): (one._replace(name=new) if key == old else one)
         for key, one in found.columns.items()
     }
+    added = {
+        (f"column {new}" if key == f"column {old}" else key): step
+        for key, step in found.added_in.items()
+        if key != f"column {new}" or f"column {old}" not in found.added_in
+    }
     schema.put(
         found._replace(
             columns=columns,
+            added_in=added,
             indexes={
                 key: one._replace(columns=swap(one.columns)) for key, one in found.indexes.items()
             },

@@ -70,6 +70,22 @@ def change(old: str, new: str) -> str:
     return "rewrite"
 
 
+KINDS = {
+    "number": ("smallint", "integer", "bigint", "numeric", "real", "double precision"),
+    "text": ("varchar", "text", "char", "citext"),
+    "time": ("date", "time", "timetz", "timestamp", "timestamptz"),
+    "json": ("json", "jsonb"),
+}
+
+
+def kind(text: str) -> str:
+    """Return what a program takes a type's values for; "" where it can't be told."""
+    name = parts(normal(text))[0]
+    if not name or name.startswith("?"):
+        return ""
+    return next((kind for kind, names in KINDS.items() if name in names), name)
+
+
 def narrows(old: str, new: str) -> bool:
     """Whether a value that fitted may not fit any more, or loses some of itself."""
     if not old or not new:

@@ -33,3 +33,7 @@ class OnlineDoor:
             for group in self._forms[name]:
                 pgonline.run(session, group)
         return None
+
+    def sent(self, sql: str) -> str:
+        """Return the statement as it was written: the trace of a rehearsal sees what is sent."""
+        return sql

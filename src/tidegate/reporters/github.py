@@ -5,6 +5,7 @@ https://docs.github.com/en/actions/reference/workflow-commands-for-github-action
 
 from __future__ import annotations
 
+from tidegate.contracts.reporter import in_repository
 from tidegate.model.finding import Finding, Findings
 
 LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
@@ -12,13 +13,14 @@ LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 def render(found: Findings, colour: bool) -> str:
     """Return the annotations, then the summary as a plain line."""
-    lines = [_line(one) for one in found.findings]
+    above = in_repository(found.root)
+    lines = [_line(one, above) for one in found.findings]
     return "\n".join([*lines, found.summary] if found.summary else lines)
 
 
-def _line(one: Finding) -> str:
+def _line(one: Finding, above: str) -> str:
     place = one.place
-    words = {"file": place.path, "title": f"tidegate {one.rule}"}
+    words = {"file": above + place.path, "title": f"tidegate {one.rule}"}
     if place.line:
         words["line"] = str(place.line)
     if place.end_line:

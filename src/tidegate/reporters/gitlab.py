@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter
 
+from tidegate.contracts.reporter import in_repository
 from tidegate.model.finding import Findings
 
 LEVELS = {"error": "critical", "warning": "major", "info": "info"}
@@ -18,6 +19,7 @@ def render(found: Findings, colour: bool) -> str:
     """Return the report: a list of issues, each with a fingerprint that survives moved lines."""
     seen: Counter[str] = Counter()
     issues = []
+    above = in_repository(found.root)
     for one in found.findings:
         words = "\0".join((one.rule, one.place.path, one.step, one.message))
         number = seen[words]
@@ -30,7 +32,7 @@ def render(found: Findings, colour: bool) -> str:
                 "fingerprint": fingerprint,
                 "severity": LEVELS[one.severity],
                 "location": {
-                    "path": one.place.path,
+                    "path": above + one.place.path,
                     "lines": {"begin": max(one.place.line, 1)},
                 },
             }

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tidegate._version import __version__
+from tidegate.contracts.reporter import in_repository
 from tidegate.model.finding import Finding, Findings, Place
 
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
@@ -26,9 +27,10 @@ def render(found: Findings, colour: bool) -> str:
     index = {name: number for number, name in enumerate(names)}
     seen: Counter[str] = Counter()
     results = []
+    above = in_repository(found.root)
     for one in found.findings:
         words = "\0".join((one.rule, one.step, one.place.path, one.message))
-        results.append(_result(one, index[one.rule], words, seen[words]))
+        results.append(_result(one, index[one.rule], words, seen[words], above))
         seen[words] += 1
     driver = {
         "name": "tidegate",
@@ -42,20 +44,26 @@ def render(found: Findings, colour: bool) -> str:
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "automationDetails": {"id": f"tidegate/{found.verb}/"},
-        "originalUriBaseIds": {"PROJECT": {"description": {"text": "the project's folder"}}},
+        "originalUriBaseIds": {
+            "PROJECT": {
+                "description": {
+                    "text": "the repository, or the project's folder where there is none"
+                }
+            }
+        },
         "results": results,
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _result(one: Finding, index: int, words: str, number: int) -> dict[str, Any]:
+def _result(one: Finding, index: int, words: str, number: int, above: str) -> dict[str, Any]:
     text = f"{one.message}. Next: {one.remedy}" if one.remedy else one.message
     result: dict[str, Any] = {
         "ruleId": one.rule,
         "ruleIndex": index,
         "level": LEVELS[one.severity],
         "message": {"text": text},
-        "locations": [{"physicalLocation": _physical(one.place)}],
+        "locations": [{"physicalLocation": _physical(one.place, above)}],
         "partialFingerprints": {
             "tidegate/v1": hashlib.sha256(f"{words}\0{number}".encode()).hexdigest()
         },
@@ -65,7 +73,7 @@ def _result(one: Finding, index: int, words: str, number: int) -> dict[str, Any]
         result["relatedLocations"] = [
             {
                 "id": n,
-                "physicalLocation": _physical(place),
+                "physicalLocation": _physical(place, above),
                 "message": {"text": place.note or "also"},
             }
             for n, place in enumerate(one.also, 1)
@@ -73,9 +81,9 @@ def _result(one: Finding, index: int, words: str, number: int) -> dict[str, Any]
     return result
 
 
-def _physical(place: Place) -> dict[str, Any]:
+def _physical(place: Place, above: str) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "artifactLocation": {"uri": quote(place.path), "uriBaseId": "PROJECT"},
+        "artifactLocation": {"uri": quote(above + place.path), "uriBaseId": "PROJECT"},
     }
     if place.line:
         region = {"startLine": place.line}

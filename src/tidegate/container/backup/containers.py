@@ -19,7 +19,6 @@ LOCAL = ("", "localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal")
 PASSED = ("PGUSER", "PGPASSWORD", "PGDATABASE", "PGAPPNAME", "LC_ALL")
 PLACED = ("PGHOST", "PGPORT", "PGSSLMODE")  # where the container reaches it as an app does
 LONGEST = 20  # seconds
-PORT = "5432/tcp"
 
 
 def running(
@@ -29,6 +28,17 @@ def running(
 
     Without `near` any container that looks like PostgreSQL will do: the archive comes by stdin.
     """
+    return [(_prefix(docker, name, inner), name) for docker, name, inner in
+            answering(environ, near, "5432")]  # fmt: skip
+
+
+def answering(
+    environ: Mapping[str, str], near: Connection | None, port: str
+) -> list[tuple[str, str, str]]:
+    """Return (docker, name, port inside) of the containers that answer where `near` is.
+
+    `port` is the usual one; without `near`, any container that has it open.
+    """
     docker = shutil.which("docker", path=environ.get("PATH"))
     if not docker:
         return []
@@ -36,9 +46,10 @@ def running(
     for one in _inspected(docker):
         name = str(one.get("Name", "")).lstrip("/")
         ports = one.get("NetworkSettings", {}).get("Ports") or {}
-        inner = PORT if near is None and PORT in ports else _port_inside(one, ports, near)
+        usual = f"{port}/tcp"
+        inner = usual if near is None and usual in ports else _port_inside(one, ports, near, port)
         if inner:
-            found.append((_prefix(docker, name, inner.partition("/")[0]), name))
+            found.append((docker, name, inner.partition("/")[0]))
     return found
 
 
@@ -68,10 +79,12 @@ def _inspected(docker: str) -> Iterator[dict[str, Any]]:
         return
 
 
-def _port_inside(one: Mapping[str, Any], ports: Mapping[str, Any], near: Connection | None) -> str:
+def _port_inside(
+    one: Mapping[str, Any], ports: Mapping[str, Any], near: Connection | None, usual: str
+) -> str:
     if near is None:
         return ""
-    port = near.port or "5432"
+    port = near.port or usual
     if near.host in LOCAL:
         for inner, published in ports.items():
             if any(str(where.get("HostPort")) == port for where in published or ()):

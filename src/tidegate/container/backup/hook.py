@@ -34,6 +34,9 @@ def run(
         ) from None
     began = time.monotonic()
     env = {**login(connection, environ), "TIDEGATE_DATABASE": connection.alias}
+    if connection.vendor != "postgresql":  # as MySQL's own programs read them
+        env |= {"MYSQL_HOST": connection.host, "MYSQL_TCP_PORT": connection.port or "3306",
+                "MYSQL_PWD": connection.password.reveal()}  # fmt: skip
     try:
         done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=LONGEST, check=False)  # fmt: skip

@@ -35,7 +35,7 @@ def lend(source: Here, environ: Mapping[str, str], report: Report) -> dict[str, 
     direct = database.direct()
     with pgdump.snapshot(direct) as held:
         hidden = errands.written_out(direct.connection)
-        seen = {"server": held.server, "snapshot": held.name, "xid": held.xid}
+        seen = {"server": held.server, "snapshot": held.name, "xid": held.xid, "oid": held.oid}
         errand = Errand(environ, report, "keep", source.connection.alias, hidden, **known, **seen)
         with held.counting() as facts:
             errand.wait("dumped")

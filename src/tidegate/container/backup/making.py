@@ -22,7 +22,6 @@ from tidegate.container.backup import (
     proving,
     scratch,
     shelf,
-    stores,
 )
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.policy import Policy, policy
@@ -69,10 +68,10 @@ def keep(
     level = source.level()
     if chosen.command:
         return hook.run(chosen.command, str(level["level_digest"]), connection, environ, report)
-    if chosen.verify == "full" and chosen.scratch and connection.vendor == "postgresql":
-        scratch.check(chosen.scratch, alias, environ)
+    if chosen.verify == "full" and chosen.scratch and connection.vendor != "sqlite":
+        scratch.check(chosen.scratch, connection, environ)
     cipher = crypt.cipher_for(chosen.recipients, environ)
-    bucket = stores.Bucket(chosen.remote, environ) if chosen.remote else None
+    bucket = places.store(chosen.remote, environ) if chosen.remote else None
     if bucket:
         bucket.check()
     folder = places.spool(environ) if bucket else chosen.folder
@@ -119,7 +118,7 @@ def keep(
 
 def _passed_on(
     backup: Backup,
-    by: tuple[crypt.Cipher | None, stores.Bucket | None],
+    by: tuple[crypt.Cipher | None, places.Store | None],
     folder: Path,
     environ: Mapping[str, str],
     report: Report,
@@ -177,7 +176,7 @@ def _prepare(folder: Path, variable: str, report: Report) -> None:
 
 def _earlier(chosen: Policy, alias: str, environ: Mapping[str, str]) -> Backup | None:
     if chosen.remote:
-        found = stores.Bucket(chosen.remote, environ).backups(alias, newest=True)
+        found = places.store(chosen.remote, environ).backups(alias, newest=True)
     else:
         found = shelf.backups(chosen.folder, alias)
     return found[-1] if found else None
@@ -253,7 +252,7 @@ def _retire(chosen: Policy, alias: str, newest: Backup, environ: Mapping[str, st
     gone = [one for one in found if one in over or one in old]
     for one in gone:
         if chosen.remote:
-            stores.Bucket(chosen.remote, environ).remove(one)
+            places.store(chosen.remote, environ).remove(one)
         else:
             shutil.rmtree(one.path, ignore_errors=True)
     return [one.shown for one in gone]

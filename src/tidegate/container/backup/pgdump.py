@@ -23,7 +23,7 @@ from tidegate.container.backup.pgrun import login, piped
 from tidegate.container.backup.progress import Progress
 from tidegate.contracts.database import Session
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import StepFailed
+from tidegate.errors import RefusedForGood, StepFailed, TidegateError
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
@@ -51,7 +51,8 @@ def dump(
                 if program.prefix:
                     _end_ours(database)
                 raise
-    return {**about(program, held.server, jobs, raw), "xid": held.xid, **facts}
+    return {**about(program, held.server, jobs, raw), "xid": held.xid, "oid": held.oid,
+            **facts}  # fmt: skip
 
 
 def write(
@@ -96,6 +97,8 @@ class Snapshot:
     server: str
     name: str
     xid: str
+    oid: str
+    """Which database it is: a restore puts another one in its place."""
 
     @contextmanager
     def counting(self) -> Iterator[dict[str, Any]]:
@@ -111,14 +114,25 @@ class Snapshot:
 
         counting = threading.Thread(target=count, daemon=True)
         counting.start()
-        yield facts
-        counting.join()
-        if failed:
-            raise StepFailed(
-                f"the rows could not be counted: {failed[0]}",
-                "Nothing was kept of this backup, and nothing was changed.",
-                "start again; pg_stat_activity shows who holds a table's lock",
-            ) from failed[0]
+        try:
+            yield facts
+            counting.join()
+        except StepFailed:
+            if not failed:
+                raise
+        if failed:  # its end ends the snapshot, too: pg_dump then fails of that
+            raise _uncounted(failed[0]) from failed[0]
+
+
+def _uncounted(error: Exception) -> TidegateError:
+    nothing = "Nothing was kept of this backup, and nothing was changed."
+    if isinstance(error, Permanent):
+        meaning = " ".join(one for one in (error.meaning, nothing) if one)
+        return RefusedForGood(f"the rows could not be counted: {error.what}", meaning, error.next)
+    return StepFailed(
+        f"the rows could not be counted: {error}", nothing,
+        "start again; pg_stat_activity shows who holds a table's lock",
+    )  # fmt: skip
 
 
 @contextmanager
@@ -131,10 +145,11 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
         session.query(f"SET lock_timeout = '{LOCK_WAIT}s'")
         session.query("SET idle_in_transaction_session_timeout = 0")
         session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((name, xid),) = session.query(
-            "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text"
+        ((name, xid, oid),) = session.query(
+            "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text, oid "
+            "FROM pg_database WHERE datname = current_database()"
         )
-        yield Snapshot(session, version, str(name), str(xid))
+        yield Snapshot(session, version, str(name), str(xid), str(oid))
     finally:
         session.close()
 

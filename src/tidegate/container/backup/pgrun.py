@@ -14,6 +14,7 @@ from tidegate.errors import StepFailed
 from tidegate.model.connection import Connection
 
 PIPE = 1 << 20  # bytes, the most that Linux gives without being asked by root
+PROGRAMS = ("pg_dump", "pg_restore", "mariadb-dump", "mysqldump")
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT",
          "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL", "service": "PGSERVICE",
          "passfile": "PGPASSFILE", "channel_binding": "PGCHANNELBINDING",
@@ -99,16 +100,19 @@ def _widen(pipe: int) -> None:
 
 def program_of(argv: list[str]) -> str:
     """Return the name of the program, also behind `docker exec … CONTAINER`."""
-    known = [word for word in argv if os.path.basename(word) in ("pg_dump", "pg_restore")]
+    known = [word for word in argv if os.path.basename(word) in PROGRAMS]
     return os.path.basename((known or argv)[0])
 
 
 def failure(program: str, text: str, env: Mapping[str, str]) -> StepFailed:
     """Return the error of a program, with what it said last."""
-    secret = env.get("PGPASSWORD", "")
-    said = masked(text, (secret,) if secret else ()).splitlines()
+    secrets = tuple(env[name] for name in ("PGPASSWORD", "MYSQL_PWD") if env.get(name))
+    said = masked(text, secrets).splitlines()
     # pg_restore says what went wrong first, and what it was doing after that.
-    first = next((at for at, line in enumerate(said) if "error:" in line), max(0, len(said) - 3))
+    first = next(
+        (at for at, line in enumerate(said) if "error:" in line or "ERROR " in line),
+        max(0, len(said) - 3),
+    )
     lines = said[first : first + 3]
     return StepFailed(
         f"{program} failed: {lines[0] if lines else 'it was ended from outside'}",

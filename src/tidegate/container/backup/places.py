@@ -8,28 +8,36 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tidegate.container.backup import archive, crypt, shelf, stores
+from tidegate.container.backup import archive, crypt, shelf, stores, volumes
 from tidegate.container.backup.archive import Backup
 from tidegate.errors import PolicyRefused
 
+Store = stores.Bucket | volumes.Volume
+
 
 def is_remote(where: str) -> bool:
-    """Return whether it is the address of a bucket."""
-    return where.startswith(stores.SCHEME)
+    """Return whether it is the address of a bucket, or a volume of an engine's."""
+    return where.startswith((stores.SCHEME, volumes.SCHEME))
+
+
+def store(where: str, environ: Mapping[str, str]) -> Store:
+    """Return the bucket or the volume at an address."""
+    kind = volumes.Volume if where.startswith(volumes.SCHEME) else stores.Bucket
+    return kind(where, environ)
 
 
 def named(where: str, environ: Mapping[str, str]) -> Backup:
-    """Return the backup at a folder or an s3:// address. Raises NoBackup where none is."""
+    """Return the backup at a folder, s3:// or volume: address. Raises NoBackup where none is."""
     if is_remote(where):
         url, _, name = where.rstrip("/").rpartition("/")
-        return stores.Bucket(url, environ).open(name)
+        return store(url, environ).open(name)
     return archive.open_backup(Path(where).absolute())
 
 
 def found(folder: Path, remote: str, alias: str, environ: Mapping[str, str]) -> list[Backup]:
     """Return the whole backups of one database, where the policy puts them, oldest first."""
     if remote:
-        return stores.Bucket(remote, environ).backups(alias)
+        return store(remote, environ).backups(alias)
     return shelf.backups(folder, alias)
 
 
@@ -49,7 +57,7 @@ def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[Backup]:
             if backup.url:
                 draft = stack.enter_context(archive.drafting(folder))
                 url = backup.url.rpartition("/")[0]
-                place = stores.Bucket(url, environ).fetch(backup, draft.folder)
+                place = store(url, environ).fetch(backup, draft.folder)
                 here = archive.check_digests(place)
             else:
                 here = archive.check_digests(backup.path)

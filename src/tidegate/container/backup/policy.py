@@ -30,7 +30,7 @@ class Policy:
     command: str = ""
     """The site's own way, in place of ours."""
     remote: str = ""
-    """An s3:// address, where they go there."""
+    """An s3:// or volume: address, where they go there."""
     jobs: int = 1
     recipients: str = ""
     """Whom they are encrypted for, with commas between."""

@@ -12,7 +12,7 @@ def prove(backup: Backup, level: str, url: str, environ: Mapping[str, str]) -> N
     """Raise Damaged unless the backup holds what the manifest says."""
     with places.plain(backup, environ) as here:
         read_back(here, environ)
-        if level == "full" and backup.manifest["vendor"] == "postgresql":
+        if level == "full" and backup.manifest["vendor"] != "sqlite":
             _restored(here, url, environ)
 
 
@@ -20,17 +20,35 @@ def read_back(here: Backup, environ: Mapping[str, str]) -> None:
     """Read the whole of a plain archive, whose digests are compared already."""
     if here.manifest["vendor"] == "sqlite":
         sqlitecopy.read_back(here)
+    elif here.manifest["vendor"] == "mysql":
+        from tidegate.container.backup.mysql import dumping
+
+        dumping.read_back(here, environ)
     else:
         pgread.read_back(here, environ)
 
 
 def _restored(backup: Backup, url: str, environ: Mapping[str, str]) -> None:
     alias = str(backup.manifest["alias"])
+    if backup.manifest["vendor"] == "mysql":
+        different = _restored_mysql(backup, url, alias, environ)
+        if different:
+            raise not_the_same(backup, different)
+        return
     with scratch.database(str(backup.manifest["server"]), url, alias, environ) as target:
         pgread.fill(backup, target.connection, environ, owners=False)
         different = pgread.compare(backup, target)
     if different:
         raise not_the_same(backup, different)
+
+
+def _restored_mysql(backup: Backup, url: str, alias: str, environ: Mapping[str, str]) -> list[str]:
+    from tidegate.container.backup.mysql import restoring
+    from tidegate.container.backup.mysql import scratch as servers
+
+    with servers.database(str(backup.manifest["server"]), url, alias, environ) as (client, server):
+        restoring.fill(backup, client, environ)
+        return restoring.compare(backup, client, server)
 
 
 def not_the_same(backup: Backup, different: list[str]) -> Damaged:

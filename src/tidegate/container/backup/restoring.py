@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import likeness, pgfacts, pgread, places, proving, sqlitecopy
+from tidegate.container.backup import likeness, pgread, places, proving, sqlitecopy
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -25,7 +25,6 @@ from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
-COUNTING = "20s"  # that counting one table may take
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
 Fill = Callable[[Connection, bool], None]
 """Restores into a new database; the switch says whether owners and grants come along."""
@@ -64,7 +63,7 @@ def restore(
 
 def check_kind(backup: Backup, target: Connection) -> None:
     """Refuse a target of another kind of database."""
-    if backup.manifest["vendor"] != target.vendor:
+    if backup.manifest["vendor"] != {"mariadb": "mysql"}.get(target.vendor, target.vendor):
         raise PolicyRefused(
             f"the backup is of {backup.manifest['vendor']}, and {target.shown} is {target.vendor}",
             "Nothing was changed.", "name a database of the same kind with --into",
@@ -259,45 +258,6 @@ def _drop(old: PostgreSQL, environ: Mapping[str, str], fresh: str) -> None:
         session.close()
     except (Transient, Permanent):
         pass
-
-
-def written_since(backup: Backup, target: PostgreSQL) -> list[str]:
-    """Say how many rows were written since the backup, by the transactions that wrote them.
-
-    Only of the very database that was backed up; deleted rows leave no trace to count.
-    """
-    if target.connection.name != backup.manifest["database"] or "xid" not in backup.manifest:
-        return []
-    session = target.session(10.0)
-    try:
-        now = int(session.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0][0] or 0)
-        since = now - int(backup.manifest["xid"])
-        if since < 0 or since > 2_000_000_000:
-            return []
-        session.query(f"SET statement_timeout = '{COUNTING}'")
-        out = []
-        tables = backup.manifest["tables"] or [".".join(map(str, row)) for row in
-                                               session.query(pgfacts.TABLES)]  # fmt: skip
-        for table in tables:
-            space, _, name = table.partition(".")
-            if name.startswith("tidegate_"):
-                continue
-            full = f"{quote_identifier(space)}.{quote_identifier(name)}"
-            sql = (
-                f"SELECT count(*) FROM ONLY {full} WHERE age(xmin) BETWEEN 0 AND {since}"
-                if session.query(f"SELECT to_regclass({quote_literal(full)})")[0][0]
-                else "SELECT 0"
-            )
-            try:
-                count = int(session.query(sql)[0][0] or 0)
-            except (Transient, Permanent):
-                out.append(f"{table}: what was written since can't be counted in {COUNTING}")
-                continue
-            if count:
-                out.append(f"{table}: {count} rows were written or changed since")
-        return out
-    finally:
-        session.close()
 
 
 def is_there(target: PostgreSQL, environ: Mapping[str, str]) -> bool:

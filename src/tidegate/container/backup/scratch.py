@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,12 @@ SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "auto
 
 
 def named(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
-    """Return the database that a URL names, PostgreSQL's or a file of SQLite's."""
+    """Return the database that a URL names, a server's or a file of SQLite's."""
     scheme, _, rest = url.partition("://")
+    if scheme.partition("+")[0] in ("mysql", "mariadb"):
+        from tidegate.container.backup.mysql import client
+
+        return client.from_url(url, alias)
     if scheme != "sqlite":
         return from_url(url, alias, environ)
     # As SQLAlchemy and Django's readers of URLs have it: four slashes for an absolute path.
@@ -59,10 +63,14 @@ def from_url(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
     )  # fmt: skip
 
 
-def check(url: str, alias: str, environ: Mapping[str, str]) -> None:
+def check(url: str, source: Connection, environ: Mapping[str, str]) -> None:
     """Raise now what a verification would raise after a long dump, and say which server it is."""
+    if source.vendor != "postgresql":
+        from tidegate.container.backup.mysql import scratch as servers
+
+        return servers.check(url, source.alias, environ)
     try:
-        PostgreSQL(from_url(url, alias, environ), environ).session(10.0).close()
+        PostgreSQL(from_url(url, source.alias, environ), environ).session(10.0).close()
     except Transient as error:
         raise NotReady(
             f"the server for the verification does not answer: {error.where}: {error.reason}",
@@ -110,7 +118,7 @@ def beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]
 
 @contextmanager
 def _own_server(version: str, alias: str, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
-    account = _account()
+    account = unprivileged(("postgres", "nobody"))
     program = _server_programs(version, environ)
     folder = Path(tempfile.mkdtemp(prefix="tidegate-scratch-"))
     server: subprocess.Popen[bytes] | None = None
@@ -194,13 +202,13 @@ def _reachable(program: tools.Tools, folder: Path) -> tools.Tools:
     return tools.Tools(copy / real.name, program.version)
 
 
-def _account() -> dict[str, Any]:
-    """Return subprocess's arguments for another account: PostgreSQL refuses to run as root."""
+def unprivileged(names: Sequence[str]) -> dict[str, Any]:
+    """Return subprocess's arguments for another account: a server refuses to run as root."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return {}
     import pwd
 
-    for name in ("postgres", "nobody"):
+    for name in names:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:

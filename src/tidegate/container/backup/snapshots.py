@@ -27,6 +27,7 @@ from tidegate.container.backup.snapshotlist import SCHEME, listed
 from tidegate.container.gate import Gate
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
+from tidegate.databases.pglocks import own_name
 from tidegate.databases.pgwire import quote_identifier, quote_literal
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import PolicyRefused, StepFailed
@@ -105,6 +106,8 @@ def _refuse_sessions(admin: Session, name: str) -> None:
     rows = admin.query(
         "SELECT coalesce(nullif(application_name, ''), 'unnamed'), usename, count(*) "
         f"FROM pg_stat_activity WHERE datname = {quote_literal(name)} "
+        # Of our own election, which is let go of: the server may still be ending it.
+        f"AND application_name <> {quote_literal(own_name())} "
         "AND backend_type = 'client backend' GROUP BY 1, 2 ORDER BY 3 DESC"
     )
     if rows:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.backup import archive, lending, making, restoring, snapshots
+from tidegate.container.backup import archive, lending, making, restoring, since, snapshots
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
@@ -55,11 +55,7 @@ def snapshot(raising: Raising, chosen: making.Policy, end: bool) -> dict[str, An
     """
     gate, connection = raising.gate, raising.connection
     if connection.vendor != "postgresql":
-        raise UsageProblem(
-            f"there are no snapshots of {connection.vendor}",
-            "They are copies that a PostgreSQL server makes of a database.",
-            "make a backup: tidegate backup",
-        )
+        raise no_snapshots(connection)
     started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     with elected(raising):
         pass
@@ -75,6 +71,15 @@ def snapshot(raising: Raising, chosen: making.Policy, end: bool) -> dict[str, An
     return receipt
 
 
+def no_snapshots(connection: Connection) -> UsageProblem:
+    """Return the error for another database than PostgreSQL's."""
+    return UsageProblem(
+        f"there are no snapshots of {connection.vendor}",
+        "They are copies that a PostgreSQL server makes of a database.",
+        "make a backup: tidegate backup",
+    )
+
+
 def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledger:
     return ledger.Ledger(
         election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
@@ -83,18 +88,18 @@ def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledg
 
 def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> list[str]:
     """Say what a restore over an existing database takes away; nothing where there is none."""
-    since = []
+    rows = []
     if target.vendor == "postgresql":
         server = PostgreSQL(target, environ).direct()
         if not restoring.is_there(server, environ):
             return []
-        since = restoring.written_since(backup, server)
+        rows = since.written(backup, server)
     elif not Path(target.name).exists():
         return []
     return [
         f"{target.shown} goes back to {backup.manifest['created']}: what was written since is not "
         "in it.",
-        *(since or ["How much that is can't be counted here."]),
+        *(rows or ["How much that is can't be counted here."]),
         "The database as it is now is kept, under another name.",
     ]
 

@@ -34,6 +34,7 @@ from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import UsageProblem
+from tidegate.frontends.cli import mysqling
 from tidegate.frontends.cli.serving import Asked, Serving
 from tidegate.model.connection import Connection
 from tidegate.reading.project import ignore
@@ -77,7 +78,8 @@ class Lent:
                            self.environ, tell, jobs)  # fmt: skip
         self.asked.say("dumped", {})
         about = pgdump.about(program, server, jobs, raw)
-        return {**created, **about, "xid": self.asked.event["xid"], **self.asked.wait("facts")}
+        seen = {key: self.asked.event[key] for key in ("xid", "oid") if key in self.asked.event}
+        return {**created, **about, **seen, **self.asked.wait("facts")}
 
 
 def programs(target: Target, environ: Mapping[str, str], server: str, program: str) -> tools.Tools:
@@ -108,6 +110,12 @@ def backup(
     receipts: list[dict[str, Any]] = []
 
     def keep(asked: Asked) -> Mapping[str, Any]:
+        if "recorded" in asked.event:
+            login, server = mysqling.login(asked, target, environ)
+            report.secrets += _secret(login.connection)
+            receipt = mysqling.keep(asked, login, server, chosen, environ, report)
+            receipts.append({"database": login.connection.alias, **receipt})
+            return receipt
         source = Lent(asked, target, environ)
         report.secrets += _secret(source.connection)
         receipt = making.keep(source, chosen, environ, report)
@@ -171,6 +179,7 @@ def restore(
             proving.read_back(here, known)
             report.stage("verify", str(here.manifest["alias"]), "the backup is whole")
             answers |= bringing(lambda path: nullcontext(here), target, known)
+            answers |= mysqling.bringing(offered[0], here, target, known, report)
         serving = stack.enter_context(Serving(environ, answers))
         offer(serving, offered)
         said = _run(target, report, serving, ("restore", words[0], *more))
@@ -206,8 +215,12 @@ def known(root: Path, environ: Mapping[str, str], found: Mapping[str, str]) -> d
     if chosen.remote:
         for alias in (found.get("--databases") or "default").split(","):
             out += places.found(chosen.folder, chosen.remote, alias, environ)
-    if found.get("--from"):
-        out += shelf.every(Path(found["--from"]).absolute())
+    named = found.get("--from", "")
+    if places.is_remote(named):
+        for alias in (found.get("--databases") or "default").split(","):
+            out += places.found(Path(), named, alias, environ)
+    elif named:
+        out += shelf.every(Path(named).absolute())
     return {one.shown: one for one in out}
 
 

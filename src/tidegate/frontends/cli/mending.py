@@ -27,7 +27,8 @@ def mend(
     for line in dict.fromkeys(done.left):
         report.stage("fix", "", line)
     if not done.tree.texts:
-        report.stage("fix", "", "nothing here can be rewritten" + ("" if unsafe else " safely"))
+        more = " safely; --unsafe divides what has run nowhere yet (tidegate check --help)"
+        report.stage("fix", "", "nothing here can be rewritten" + ("" if unsafe else more))
         return None
     print("\n".join(done.tree.diff()), file=sys.stderr)
     if not yes and not agreed():

@@ -16,11 +16,11 @@ from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import consenting, keeping, outside, rolling, shipping
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
+from tidegate.workflows.plan.shipping import migrate as shipped
 from tidegate.workflows.update import standing
 from tidegate.workflows.update.state import State
 
-MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for",
-           "--forms")  # fmt: skip
+MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
 APPLY = ("--timeout", "--lock-timeout", "--framework", "--backup", "--wait-for")
 ADOPT = ("--timeout", "--lock-timeout", "--databases", "--database", "--to", "--scratch")
 HISTORY = ("--state", "--kind", "--step", "--by", "--limit", "--since", "--databases",
@@ -37,7 +37,8 @@ OPTIONS = {
     "apply": (*outside.TARGET, Option("--approve", True), *(Option(name, True) for name in APPLY)),
     "status": (*outside.TARGET, Option("--check")),
     "history": (*outside.TARGET, Option("--verify"), *(Option(name, True) for name in HISTORY)),
-    "migrate": (*outside.TARGET, Option("--approve", True), Option("--look", True),
+    "migrate": (*outside.TARGET,
+                *(Option(name, True) for name in ("--approve", "--look", "--forms")),
                 *(Option(name, True) for name in MIGRATE)),
     "backup": (*outside.TARGET, *map(Option, keeping.SWITCHES),
                *(Option(n, True) for n in (*keeping.FLAGS, *keeping.INSIDE))),
@@ -80,8 +81,9 @@ def run(
         if verb == "rollback":
             return rolling.run(glob, target, report, found, environ)
         if verb == "apply":
-            shipping.apply(target, report, words, found.get("--approve", ""),
-                           _said(APPLY, found), environ)  # fmt: skip
+            done = shipping.apply(target, report, words, found.get("--approve", ""),
+                                  _said(APPLY, found), environ)  # fmt: skip
+            _tells(glob, report, done, [("apply", done)])
             return 0
         if verb == "adopt":
             return _adopt(glob, target, report, found)
@@ -94,9 +96,10 @@ def run(
             standing.collectstatic(target, report, [*_said(COLLECT, found), *volume])
             return 0
         asked = consenting.words(glob.root, found, environ)
-        done = standing.migrate(target, report, [*words, *asked, *_said(MIGRATE, found)])
-        if glob.format == "json":
-            answer(json.dumps({"migrations": [one["migration"] for one in done]}, indent=2))
+        more = [*words, *asked, *_said(MIGRATE, found)]
+        events = shipped(target, report, more, found.get("--forms", ""))
+        each = [one["migration"] for one in events]
+        _tells(glob, report, {"migrations": each}, [("migration", one) for one in each])
         return 0
 
     if glob.format == "json":
@@ -114,6 +117,20 @@ def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
             raise
         advice = f"{error.next}\nor, without containers: tidegate {verb} --local"
         raise NotReady(error.what, error.meaning, advice.strip()) from None
+
+
+def _tells(
+    glob: Globals,
+    report: Report,
+    whole: Mapping[str, Any],
+    lines: Sequence[tuple[str, Any]],
+) -> None:
+    """Answer with what the inside did, as it would have itself."""
+    if glob.format == "json":
+        answer(json.dumps(whole, indent=2))
+    elif glob.format == "jsonl":
+        for key, one in lines:
+            report.stage("result", str(one.get("alias", "")), "", None, **{key: one})
 
 
 def _said(names: Sequence[str], found: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tidegate.container import approval, planned
 from tidegate.contracts.target import Target, Teller
@@ -17,8 +18,8 @@ def apply(
     given: str,
     words: Sequence[str],
     environ: Mapping[str, str],
-) -> None:
-    """Apply a plan in a one-off container.
+) -> Mapping[str, Any]:
+    """Apply a plan in a one-off container; return the inside's document.
 
     The marks of a coding agent and the approval's record are here, and not in there: the inside
     gets the word that was accepted.
@@ -32,4 +33,4 @@ def apply(
     plan = planned.read(paths[0])
     approval.refuse_unapproved(plan, approval.said(given), environ)
     approved = ("--approve", plan.fingerprint) if plan.needs_approval else ()
-    shipping.apply(target, tell, paths[0], [*approved, *words])
+    return shipping.apply(target, tell, paths[0], [*approved, *words])

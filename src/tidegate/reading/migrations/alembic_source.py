@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
-from tidegate.reading.migrations.record import Record, Said, suppressions
+from tidegate.reading.migrations.alembic_branches import ALL, compare, decide
+from tidegate.reading.migrations.record import TEMPORARY, Record, Said, suppressions
 from tidegate.reading.migrations.traits import OUTSIDE
 from tidegate.reading.migrations.values import (
     Call,
-    Ref,
     Scope,
     Unknown,
     bind,
@@ -30,9 +30,6 @@ from tidegate.reading.migrations.values import (
     span,
 )
 
-VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",
-           "mariadb": "mysql", "sqlite": "sqlite"}  # fmt: skip
-ALL = ("postgresql", "mysql", "sqlite")
 DEPTH = 8
 UNROLLED = 300
 QUIET = ("print", "logging", "logger", "log", "len", "isinstance", "getattr", "hasattr", "str",
@@ -79,6 +76,7 @@ def read(source: str, path: str, name: str) -> Record | None:
         title=_title(upgrade),
         branch_labels=_ids(scope.names.get("branch_labels")),
         settings={"down": _ids(scope.names["down_revision"]), "downgrade": _title(downgrade)},
+        temporary=source.startswith(TEMPORARY),
     )
 
 
@@ -256,7 +254,7 @@ class _Follower:
                 self.transaction = transaction + 1
 
     def _if(self, node: ast.If, scope: Scope) -> None:
-        answer = self.decide(node.test, scope)
+        answer = decide(node.test, scope, self.value)
         if answer is True or answer is False:
             self.block(node.body if answer else node.orelse, scope)
             return
@@ -286,76 +284,12 @@ class _Follower:
         finally:
             self.vendors = before
 
-    def decide(self, test: ast.expr, scope: Scope) -> Any:
-        """Return True, False, the vendors for which it is true, or None."""
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            answer = self.decide(test.operand, scope)
-            if isinstance(answer, tuple):
-                return tuple(one for one in ALL if one not in answer)
-            return None if answer is None else not answer
-        if isinstance(test, ast.BoolOp):
-            return self._decide_several(test, scope)
-        if isinstance(test, ast.Compare) and len(test.ops) == 1:
-            return self._compare(test, scope)
-        if isinstance(test, ast.Call):
-            vendor = _beginning(test)
-            if vendor:
-                return (vendor,)
-            value = self.value(test, scope)
-            if isinstance(value, Call) and value.last == "is_offline_mode":
-                return False
-            if isinstance(value, tuple) and not is_made(value) and value[:1] == ("dialect is",):
-                return value[1]
-            return value if isinstance(value, bool) else None
-        value = evaluate(test, scope)
-        if isinstance(value, tuple) and not is_made(value) and value[:1] == ("dialect is",):
-            return value[1]
-        return bool(value) if isinstance(value, bool | int | str) or value is None else None
-
-    def _decide_several(self, test: ast.BoolOp, scope: Scope) -> Any:
-        answers = [self.decide(one, scope) for one in test.values]
-        both = isinstance(test.op, ast.And)
-        if both and any(one is False for one in answers):
-            return False
-        if not both and any(one is True for one in answers):
-            return True
-        named = [one for one in answers if isinstance(one, tuple)]
-        if named and all(isinstance(one, tuple | bool) for one in answers):
-            sets = [set(one) for one in named]
-            kept = set.intersection(*sets) if both else set.union(*sets)
-            return tuple(one for one in ALL if one in kept)
-        if all(isinstance(one, bool) for one in answers):
-            return all(answers) if both else any(answers)
-        return None
-
-    def _compare(self, test: ast.Compare, scope: Scope) -> Any:
-        left, right = self.value(test.left, scope), self.value(test.comparators[0], scope)
-        if is_dialect(right):
-            left, right = right, left
-        operator = test.ops[0]
-        if is_dialect(left):
-            names = [right] if isinstance(right, str) else right
-            if not isinstance(names, list | tuple) or is_made(names):
-                return None
-            found = {VENDORS.get(str(one).partition("+")[0], "other") for one in names}
-            vendors = tuple(one for one in ALL if one in found)
-            if isinstance(operator, ast.NotEq | ast.NotIn):
-                return tuple(one for one in ALL if one not in vendors)
-            return vendors or ("none",)
-        plain = not is_made(left) and not is_made(right)
-        if plain and isinstance(left, str | int | None) and isinstance(right, str | int | None):
-            if isinstance(operator, ast.Eq | ast.Is):
-                return left == right
-            if isinstance(operator, ast.NotEq | ast.IsNot):
-                return left != right
-        return None
-
     # expressions
 
     def value(self, node: ast.expr, scope: Scope, alone: bool = False) -> Any:
         """Return an expression's value; calls that do something are noted on the way."""
         if isinstance(node, ast.Compare):
-            answer = self._compare(node, scope)
+            answer = compare(node, scope, self.value)
             return ("dialect is", answer) if isinstance(answer, tuple) else answer
         if not isinstance(node, ast.Call):
             return evaluate(node, scope)
@@ -441,22 +375,6 @@ class _Follower:
                 (batch.table, batch.kwargs) if batch is not None else None,
             )
         )
-
-
-def is_dialect(value: Any) -> bool:
-    """Whether a value is the name of the dialect in use."""
-    name = value.name if isinstance(value, Ref) else ""
-    return name.endswith(("dialect.name", "dialect", ".dialect_name")) or name == "dialect_name"
-
-
-def _beginning(test: ast.Call) -> str:
-    """Return the vendor of `url.startswith("mysql")`; "" for any other call."""
-    word = test.args[0] if len(test.args) == 1 else None
-    if not isinstance(test.func, ast.Attribute) or test.func.attr != "startswith":
-        return ""
-    text = word.value if isinstance(word, ast.Constant) and isinstance(word.value, str) else ""
-    text = text.partition(":")[0].partition("+")[0]
-    return VENDORS.get(text, "")
 
 
 def _is_enum(value: Any) -> bool:

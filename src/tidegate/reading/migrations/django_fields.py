@@ -101,7 +101,7 @@ def column_of(name: str, field: Call, target: str, lookup: Lookup) -> Column:
     out = Column(
         name=column,
         type=type_of(field, lookup.key(target) if target else None),
-        nullable=kwargs.get("null") is True and not key,
+        nullable=(kwargs.get("null") is True or field.last == "NullBooleanField") and not key,
         default=default,
         default_text=text,
         code_default=_effective_default(field),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
-from tidegate.reading.migrations.record import Record, suppressions
+from tidegate.reading.migrations.record import TEMPORARY, Record, suppressions
 from tidegate.reading.migrations.traits import traits_of
 from tidegate.reading.migrations.values import (
     Call,
@@ -54,6 +54,7 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
         traits=_traits(body.operations, body.scope),
         allowed=suppressions(source),
         title=_title(found[-1]),
+        temporary=source.startswith(TEMPORARY),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Column, Constraint, CreateTable, Index, Reference
@@ -106,7 +107,8 @@ class Models(Lookup):
             return Constraint("unique", name, columns)
         if made.last == "CheckConstraint":
             test = made.kwargs.get("check", made.kwargs.get("condition"))
-            return Constraint("check", name, not_null_of=self._not_null_of(model, test))
+            columns = tuple(self.column_name(model, one) for one in sorted(set(_tested(test))))
+            return Constraint("check", name, columns, not_null_of=self._not_null_of(model, test))
         if made.last == "ExclusionConstraint":
             return Constraint("exclude", name)
         return None
@@ -170,6 +172,23 @@ class Models(Lookup):
             Column(names[1], "", False, indexed=True, reference=Reference(self.table(target))),
         )
         return CreateTable(table, columns, (Constraint("unique", "", names),))
+
+
+def _tested(test: Any) -> Iterator[str]:
+    """Yield the fields that a condition names."""
+    if isinstance(test, Call):
+        for name in test.kwargs if test.last == "Q" else ():
+            yield name.split("__")[0]
+        for one in test.args:
+            if test.last == "F" and isinstance(one, str):
+                yield one.split("__")[0]
+            yield from _tested(one)
+        for value in test.kwargs.values():
+            yield from _tested(value)
+    elif isinstance(test, tuple) and not is_made(test) and len(test) == 2:
+        if isinstance(test[0], str):
+            yield test[0].split("__")[0]
+        yield from _tested(test[1])
 
 
 def together(value: Any) -> list[tuple[str, ...]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Span, Trait
 
+TEMPORARY = "# Temporary: `tidegate make --squash`"  # how the file of a temporary step begins
 ALLOW = re.compile(r"#\s*tidegate:\s*allow\s+([^:#]*?)\s*(?::\s*(.*?))?\s*$")
 
 
@@ -56,6 +58,22 @@ class Record(NamedTuple):
     branch_labels: tuple[str, ...] = ()
     problem: str = ""
     settings: dict[str, Any] = {}
+    temporary: bool = False
+    body: bytes = b""  # what the file does, where it has not been looked at
+
+    def folded(self) -> Record:
+        """Return it with its operations as bytes: most files of a history are never asked."""
+        if self.body:
+            return self
+        body = pickle.dumps((self.forward, self.backward, self.traits), pickle.HIGHEST_PROTOCOL)
+        return self._replace(forward=(), backward=(), traits={}, body=body)
+
+    def whole(self) -> Record:
+        """Return it with its operations."""
+        if not self.body:
+            return self
+        forward, backward, traits = pickle.loads(self.body)
+        return self._replace(forward=forward, backward=backward, traits=traits, body=b"")
 
 
 def suppressions(source: str) -> tuple[Allowed, ...]:

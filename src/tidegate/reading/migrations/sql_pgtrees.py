@@ -148,6 +148,8 @@ def constraint_of(tree: Tree) -> Constraint:
     }
     kind = kinds.get(tree.get("contype", ""), "check")
     columns = names_of(tree.get("fk_attrs") or tree.get("keys"))
+    if kind == "check":
+        columns = tuple(sorted(set(_columns(tree.get("raw_expr")))))
     reference = None
     if kind == "foreign-key":
         reference = Reference(relation(tree.get("pktable")), names_of(tree.get("pk_attrs")))
@@ -160,6 +162,18 @@ def constraint_of(tree: Tree) -> Constraint:
         using_index=tree.get("indexname", ""),
         not_null_of=_not_null_of(tree.get("raw_expr")) if kind == "check" else "",
     )
+
+
+def _columns(node: Any) -> Iterator[str]:
+    """Yield the columns that an expression names."""
+    if isinstance(node, dict):
+        if "ColumnRef" in node:
+            yield (names_of(node["ColumnRef"].get("fields", [])) or ("",))[-1]
+        for inner in node.values():
+            yield from _columns(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _columns(inner)
 
 
 def _not_null_of(tree: Tree | None) -> str:

@@ -10,6 +10,9 @@ from tidegate.model.operation import Span
 LIMIT = 20_000  # characters of a string that is put together
 
 
+LOGIC = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of conditions
+
+
 class Call(NamedTuple):
     """A call of something that is not run here. `receiver` is what a method was called on."""
 
@@ -290,6 +293,8 @@ def _joined(node: ast.JoinedStr, scope: Scope) -> Any:
 
 def _binary(node: ast.BinOp, scope: Scope) -> Any:
     left, right = evaluate(node.left, scope), evaluate(node.right, scope)
+    if isinstance(left, Call) and isinstance(right, Call) and isinstance(node.op, LOGIC):
+        return Call("&", (left, right), {}, left.span)
     if isinstance(node.op, ast.Add):
         if isinstance(left, str) and isinstance(right, str):
             return (left + right)[:LIMIT]
@@ -325,6 +330,8 @@ def _unary(node: ast.UnaryOp, scope: Scope) -> Any:
         return -value
     if isinstance(node.op, ast.Not) and is_known(value):
         return not value
+    if isinstance(node.op, ast.Invert) and isinstance(value, Call):
+        return Call("~", (value,), {}, value.span)
     return Unknown("expression")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.contracts.rule import Example, Hazard, Moment, Rule
+from tidegate.model import sqltype
 from tidegate.model.operation import DropColumn
 
 RULE = Rule(
@@ -46,8 +47,11 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     change = moment.change
     if not moment.is_old_column(change.table, change.column):
         return
+    if moment.loses_table(change.table):
+        return  # table-dropped says so
     if moment.renamed_to(change.table, change.column):
-        return  # a copy goes, and the column that it was made of takes its name
+        yield from _replaced(moment)  # a copy goes, and what it was made of takes its name
+        return
     table = moment.table(change.table)
     since = (table.forgotten.get(change.column) or table.forgotten.get("*", "")) if table else ""
     if since and not moment.step.is_fresh(since):
@@ -61,4 +65,21 @@ def examine(moment: Moment) -> Iterator[Hazard]:
             "release the code without the column first, and drop it in the next release; where "
             "that is done, say so: # tidegate: allow column-dropped: REASON",
         ),
+    )
+
+
+def _replaced(moment: Moment) -> Iterator[Hazard]:
+    """A copy made in the same release, of a type that the previous one does not know."""
+    change = moment.change
+    table, copy = moment.table(change.table), moment.copy_of(change.table, change.column)
+    old = table.columns.get(change.column) if table else None
+    if old is None or copy is None or moment.is_old_column(change.table, copy.name):
+        return
+    if sqltype.kind(old.type) in ("", sqltype.kind(copy.type)) or not sqltype.kind(copy.type):
+        return
+    yield Hazard(
+        f"{change.table}.{change.column} goes, and a column of another type takes its name "
+        f"({old.type}, then {copy.type}): queries of the previous release fail",
+        "add the new column in one release and let the code use it, and drop the old one in a later "
+        "one, under a name of its own",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tidegate.contracts.rule import Example, Hazard, Rule, StepView
+from tidegate.contracts.rule import Example, Hazard, Moment, Rule, StepView
 from tidegate.model.operation import (
     AddColumn,
     AddConstraint,
@@ -54,7 +54,8 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
     """Yield what is wrong with the step."""
     if step.framework != "alembic" or step.backward_state == "done":
         return
-    if not any(isinstance(one.change, SCHEMA) for one in step.real()):
+    gone = {one.change.table for one in step.real() if isinstance(one.change, DropTable)}
+    if not any(_stays(one, gone) for one in step.real()):
         return
     words = {"missing": "there is no downgrade()", "raises": "downgrade() only raises"}
     said = words.get(
@@ -67,3 +68,13 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
         severity="info" if step.backward_state == "raises" else "",
         span=step.backward_title,
     )
+
+
+def _stays(moment: Moment, gone: set[str]) -> bool:
+    """Whether the schema is another one afterwards: a table that only helps, goes again."""
+    change = moment.change
+    helps = isinstance(change, CreateTable) and change.table in gone
+    if isinstance(change, DropTable):
+        found = moment.table(change.table)
+        helps = found is not None and found.made_in == moment.step.id
+    return isinstance(change, SCHEMA) and not helps

@@ -40,7 +40,7 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     change = moment.change
     if change.concurrently or (change.table and not moment.is_old(change.table)):
         return
-    if change.why:
+    if change.why or moment.loses_table(change.table):
         return
     table = change.table or "its table"
     yield Hazard(

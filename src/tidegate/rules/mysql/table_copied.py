@@ -22,7 +22,9 @@ RULE = Rule(
             "alembic",
             vendor="mysql",
             bad='op.alter_column("orders", "total", type_=sa.BigInteger(), existing_type=sa.Integer())',
-            good='op.alter_column("orders", "reference", type_=sa.String(60), existing_type=sa.String(40))',
+            good="""op.alter_column(
+    "orders", "reference", type_=sa.String(60), existing_type=sa.String(40), existing_nullable=False
+)""",
         ),
         Example(
             "django",

@@ -6,10 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tidegate.contracts.rule import GraphView, Moment, Node, StepView
-from tidegate.model.operation import AlterColumn, Column, Operation
+from tidegate.model.operation import (
+    AddConstraint,
+    AddIndex,
+    AlterColumn,
+    Column,
+    Nothing,
+    Operation,
+)
 from tidegate.model.schema import Schema
-from tidegate.reading.migrations.alembic_replay import AlembicReplay
-from tidegate.reading.migrations.django_replay import DjangoReplay
 from tidegate.reading.migrations.record import Record
 
 
@@ -140,6 +145,7 @@ class Chain:
         for number, record in enumerate(self.order[begin : last + 1], begin):
             if states is not None:
                 states.offer(number, replay)
+            record = record.whole()
             if record.id in self.skipped or record.problem:
                 if record.problem and record.id in wanted:
                     yield self._bare(record, fresh)
@@ -154,7 +160,11 @@ class Chain:
         """Return a replay that has seen nothing yet."""
         schema = Schema()
         if self.framework == "django":
+            from tidegate.reading.migrations.django_replay import DjangoReplay
+
             return DjangoReplay(schema, self.vendor, self.user)
+        from tidegate.reading.migrations.alembic_replay import AlembicReplay
+
         return AlembicReplay(schema, self.vendor)
 
     def _bare(self, record: Record, fresh: frozenset[str]) -> StepView:
@@ -163,6 +173,7 @@ class Chain:
         view.needs, view.replaces = self.needs.get(record.id, ()), record.replaces
         view.backward_state, view.problem = record.backward_state, record.problem
         view.squashed = bool(record.replaces)
+        view.temporary = record.temporary
         view.empty = not record.forward and not record.problem
         view.last = record.id not in self.needed
         view.backward_title = record.settings.get("downgrade", record.title)
@@ -188,9 +199,25 @@ class Chain:
         return view
 
 
+def _is_there(operation: Operation, schema: Schema) -> bool:
+    """Whether an object is made on a condition, and is there already."""
+    change = operation.change
+    asked = operation.maybe or operation.sql.lstrip()[:2].upper() == "DO"
+    if isinstance(change, AddIndex):
+        found = schema.table(change.table)
+        asked = asked or change.if_not_exists
+        return asked and found is not None and change.made.name in found.indexes
+    if isinstance(change, AddConstraint):
+        found = schema.table(change.table)
+        return asked and found is not None and change.constraint.name in found.constraints
+    return False
+
+
 def _known_before(operation: Operation, schema: Schema) -> Operation:
     """Fill in what replay knows of an altered column, and leave out what stays as it is."""
     change = operation.change
+    if _is_there(operation, schema):
+        return operation._replace(change=Nothing("there", getattr(change, "table", "")))
     if not isinstance(change, AlterColumn):
         return operation
     found = schema.table(change.table)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from pathlib import Path
 
 from tidegate.errors import UsageProblem
 from tidegate.process import Command, Result, run
 
 
-def changed_since(root: str, revision: str) -> tuple[set[str], set[str]]:
-    """Return the files that are new or changed since `revision`, and those that were there then.
+def changed_since(root: str, revision: str, among: Collection[str]) -> tuple[set[str], set[str]]:
+    """Return which of the files `among` are new since `revision`, and which were changed.
 
     The comparison begins at the last commit that both have, as a pull request's does; files that
     git does not track yet are new. Paths are relative to `root`.
@@ -37,11 +38,11 @@ def changed_since(root: str, revision: str) -> tuple[set[str], set[str]]:
     for status, path in zip(words[::2], words[1::2], strict=False):
         if status.startswith("A"):
             new.add(path)
-        elif status.startswith(("M", "T")):
+        elif status.startswith(("M", "T")) and path in among:
             edited.add(path)
     fresh = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
     new |= {path for path in fresh.out.split("\0") if path}
-    return new, {path for path in edited if _differs(root, start, path)}
+    return new & set(among), {path for path in edited if _differs(root, start, path)}
 
 
 def _differs(root: str, revision: str, path: str) -> bool:

@@ -8,7 +8,7 @@ import os
 import pickle
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
@@ -16,10 +16,12 @@ from tidegate.reading.migrations.record import Record
 from tidegate.workflows.check import baseline
 from tidegate.workflows.check.cache import Cache
 from tidegate.workflows.check.chain import Chain
+from tidegate.workflows.check.files import Found, read_all
+from tidegate.workflows.check.keptsteps import KeptStates, keys
 from tidegate.workflows.check.settings import CheckSettings, load
-from tidegate.workflows.check.sources import Source, is_project
+from tidegate.workflows.check.sources import is_project
 from tidegate.workflows.check.suppressing import suppressed
-from tidegate.workflows.check.tree import Tree, every
+from tidegate.workflows.check.tree import Tree
 
 NOTHING = {"checked": 0, "suppressed": 0, "baseline": 0,
            "counts": dict.fromkeys(SEVERITIES, 0)}  # fmt: skip
@@ -60,6 +62,7 @@ def review(
     use_baseline: bool = True,
     tree: Tree | None = None,
     plan: str = "",
+    settings: CheckSettings | None = None,
 ) -> Findings:
     """Review the migrations of the project at `root` and return what there is to say.
 
@@ -67,11 +70,11 @@ def review(
     databases have applied; with none of them every migration is reviewed. What is named counts as
     one release: tables that it makes are new to all of it. `tree` is the project as it would be;
     its new files are reviewed with what is named. `plan` is the file of a rehearsal, by which the
-    findings are weighed.
+    findings are weighed. `settings` are those of the project, where the caller has read them.
     """
     environ = os.environ if environ is None else environ
     root = os.path.abspath(root)
-    settings = load(root, database)
+    settings = load(root, database) if settings is None else settings
     if standing is not None:
         steps = standing.pending if steps is None else steps
     scope = Scope(tuple(paths), since, steps, standing or Standing())
@@ -134,82 +137,16 @@ def _result(
     return Findings("check", root, tuple(in_order(kept)), extra, said)
 
 
-def read_all(
-    root: str, settings: CheckSettings, cache: Cache, tree: Tree | None = None
-) -> list[tuple[Record, tuple[Source, str]]]:
-    """Return each migration's Record with its source and digest; unchanged ones from the cache."""
-    out = []
-    for source in every(tree, root):
-        if any(_matches(source.path, pattern) for pattern in settings.exclude):
-            continue
-        if tree is not None and source.path in tree.texts:
-            taken = _taken(source, tree.texts[source.path].encode())
-            if taken[2] is not None:
-                out.append((taken[2], (source, taken[1])))
-            continue
-        kept = cache.get("file " + source.path)
-        known = kept is not None and kept[0] == (source.size, source.time, source.group)
-        if not known or not os.access(source.file, os.R_OK):
-            kept = _read(source, kept)
-            cache.put("file " + source.path, kept)
-        if kept[2] is not None:
-            out.append((kept[2], (source, kept[1])))
-    return out
-
-
-def _matches(path: str, pattern: str) -> bool:
-    import fnmatch
-
-    return fnmatch.fnmatch(path, pattern) or path.startswith(pattern.rstrip("/") + "/")
-
-
-def _read(
-    source: Source, kept: tuple[object, str, Record | None] | None
-) -> tuple[object, str, Record | None]:
-    try:
-        with open(source.file, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise UsageProblem(
-            f"{source.path} can't be read: {error.strerror}",
-            "A review that leaves a migration out would pass what it has not seen.",
-            "give this user the right to read it",
-        ) from None
-    digest = hashlib.sha256(data).hexdigest()
-    key = (source.size, source.time, source.group)
-    if kept is not None and kept[1] == digest and kept[0][2] == source.group:  # type: ignore[index]
-        return (key, digest, kept[2])
-    return _taken(source, data)
-
-
-def _taken(source: Source, data: bytes) -> tuple[Any, str, Record | None]:
-    digest = hashlib.sha256(data).hexdigest()
-    key = (source.size, source.time, source.group)
-    text = data.decode("utf-8", "replace")
-    record: Record | None
-    if source.framework == "django":
-        from tidegate.reading.migrations import django_source
-
-        record = django_source.read(text, source.path, source.group, source.name)
-    else:
-        from tidegate.reading.migrations import alembic_source
-
-        record = alembic_source.read(text, source.path, source.name)
-    return (key, digest, record)
-
-
-def _wanted(
-    root: str, found: Sequence[tuple[Record, tuple[Source, str]]], scope: Scope
-) -> tuple[set[str], dict[str, str]]:
+def _wanted(root: str, found: Found, scope: Scope) -> tuple[set[str], dict[str, str]]:
     """Return the paths to review, and those that changed since a revision that has them."""
     every = {record.path for record, _ in found}
     wanted, edited = set(every), {}
     if scope.since:
         from tidegate.workflows.check.gitfiles import changed_since
 
-        new, changed = changed_since(root, scope.since)
+        new, changed = changed_since(root, scope.since, every)
         wanted &= new | changed
-        edited = dict.fromkeys(every & changed, f"at {scope.since}")
+        edited = dict.fromkeys(changed, f"at {scope.since}")
     for record, _ in found:
         if record.id in scope.standing.edited:
             edited[record.path] = "when it was applied"
@@ -241,9 +178,7 @@ def _named(root: str, paths: Iterable[str], every: Collection[str]) -> set[str]:
     return out
 
 
-def chains(
-    found: Sequence[tuple[Record, tuple[Source, str]]], settings: CheckSettings
-) -> list[tuple[Chain, dict[str, str]]]:
+def chains(found: Found, settings: CheckSettings) -> list[tuple[Chain, dict[str, str]]]:
     """Return each chain of steps, with the digests of its files."""
     groups: dict[str, list[tuple[Record, str]]] = {}
     folders: dict[tuple[str, str], str] = {}
@@ -276,12 +211,12 @@ def _of_chain(
     fresh = inside if scope.narrow else frozenset()
     parsers = [bool(importlib.util.find_spec(name)) for name in ("pgparse", "sqlglot")]
     seed = repr((settings.key(), sorted(fresh), parsers))
-    keys = _keys(chain, digests, seed)
+    known = keys(chain, digests, seed)
     kept: dict[str, list[Finding]] = {}
     for id in inside:
-        found = cache.get("step " + keys[id])
+        found = cache.get("step " + known[id])
         if found is not None:
-            kept[id] = found
+            kept[id] = pickle.loads(found)
     missing = frozenset(inside - set(kept))
     if missing:
         from tidegate.workflows.check.asking import ask_step
@@ -292,8 +227,9 @@ def _of_chain(
         for view in chain.views(missing, fresh, states):
             kept[view.id] = ask_step(view, settings)
         for id in missing:
-            cache.put("step " + keys[id], kept[id])
-    whole = hashlib.sha256("".join(sorted(keys.values())).encode()).hexdigest()
+            if cache.on:
+                cache.put("step " + known[id], pickle.dumps(kept[id], pickle.HIGHEST_PROTOCOL))
+    whole = hashlib.sha256("".join(sorted(known.values())).encode()).hexdigest()
     name = f"graph {whole} {sorted(edited.items())}"
     graph_view = chain.graph()._replace(applied=scope.standing.applied, gone=scope.standing.gone)
     if scope.standing.applied:
@@ -311,42 +247,6 @@ def _of_chain(
     return [one for found in kept.values() for one in found] + graph
 
 
-class KeptStates:
-    """States of the replay near the end of the chain, where most changes are made."""
-
-    FROM_END = (1, 2, 4, 9, 30)
-
-    def __init__(self, cache: Cache, chain: Chain, digests: Mapping[str, str]) -> None:
-        self.cache = cache
-        seed = repr((chain.vendor, chain.user))
-        keys = _keys(chain, digests, seed)
-        self.keys = [keys[one.id] for one in chain.order]
-
-    def nearest(self, number: int) -> tuple[Any, int]:
-        """Return the nearest state before the step of that number."""
-        for back in range(number, max(number - 40, 0), -1):
-            kept = self.cache.get(f"state {self.keys[back - 1]}")
-            if kept is not None:
-                return pickle.loads(kept), back
-        return None, 0
-
-    def offer(self, number: int, replay: Any) -> None:
-        """Keep the state before one of the last steps."""
-        if number and len(self.keys) - number in self.FROM_END:
-            name = f"state {self.keys[number - 1]}"
-            if self.cache.get(name) is None:
-                self.cache.put(name, pickle.dumps(replay, pickle.HIGHEST_PROTOCOL))
-
-
 def _touches(one: Finding, paths: Collection[str]) -> bool:
     places = [one.place.path, *(place.path for place in one.also)]
     return any(path in paths for path in places)
-
-
-def _keys(chain: Chain, digests: Mapping[str, str], seed: str) -> dict[str, str]:
-    """Return a key a step that changes when it, or anything that runs before it, does."""
-    out, rolling = {}, hashlib.sha256(seed.encode())
-    for record in chain.order:
-        rolling.update(f"{record.id} {digests[record.id]} {record.path}\n".encode())
-        out[record.id] = rolling.copy().hexdigest()
-    return out

@@ -29,13 +29,14 @@ class Known(NamedTuple):
         return self.page.splitlines()[0]
 
 
-def paths() -> list[tuple[str, str]]:
+@cache
+def paths() -> tuple[tuple[str, str], ...]:
     """Return (family, module) of each rule, without importing one."""
     out = []
     for family in pkgutil.iter_modules(rules.__path__):
         folder = importlib.import_module(f"tidegate.rules.{family.name}")
         out += [(family.name, one.name) for one in pkgutil.iter_modules(folder.__path__)]
-    return sorted(out)
+    return tuple(sorted(out))
 
 
 OWN = {

@@ -115,7 +115,7 @@ def _levels(value: Any, where: str) -> dict[str, str]:
         raise UsageProblem(
             f"[tool.tidegate.check.{where}] is not a table", "", "write it as rule = false"
         )
-    known = set(rulebook.names())
+    known = set(rulebook.names()) if value else set()
     out = {}
     for name, said in value.items():
         require_rule(str(name), f"[tool.tidegate.check.{where}]", known)

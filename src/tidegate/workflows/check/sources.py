@@ -25,6 +25,7 @@ class Source(NamedTuple):
     file: str
     size: int
     time: int
+    mode: int = 0
 
 
 def find(root: str) -> list[Source]:
@@ -101,5 +102,13 @@ def _source(framework: str, group: str, home: str, root: str, entry: os.DirEntry
     stat = entry.stat()
     path = entry.path[len(root) :].replace(os.sep, "/").lstrip("/")
     return Source(
-        framework, group, home, entry.name[:-3], path, entry.path, stat.st_size, stat.st_mtime_ns
+        framework,
+        group,
+        home,
+        entry.name[:-3],
+        path,
+        entry.path,
+        stat.st_size,
+        stat.st_mtime_ns,
+        stat.st_mode,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,6 +64,8 @@ class Tree:
 
     def diff(self) -> list[str]:
         """Return the changes as people read them."""
+        import difflib
+
         out: list[str] = []
         for path in sorted(self.texts):
             fresh = path in self.new

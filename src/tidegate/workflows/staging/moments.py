@@ -9,7 +9,8 @@ from tidegate.model.schema import Table
 from tidegate.reading.migrations.django_state import Models
 from tidegate.workflows.check.cache import Cache
 from tidegate.workflows.check.chain import Chain
-from tidegate.workflows.check.review import chains, read_all
+from tidegate.workflows.check.files import read_all
+from tidegate.workflows.check.review import chains
 from tidegate.workflows.check.settings import load
 from tidegate.workflows.check.tree import Tree
 

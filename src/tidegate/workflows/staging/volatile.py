@@ -84,11 +84,21 @@ def django(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     at, change, made = _of(ats, one, UUID)
     call, column = django_fixes.call_of(source, at), change.column
     field = django_fixes.argument(call, 2, "field")
-    if called(call) != "AddField" or not isinstance(field, ast.Call) or column.type != "uuid":
-        raise Declined("only an AddField of a UUIDField can be filled by the database")
+    if called(call) != "AddField" or not isinstance(field, ast.Call):
+        raise Declined("it is not an AddField with its field in place")
     words = {word.arg: word.value for word in field.keywords}
     own = words.get("db_default", words.get("default"))
     said = source.of(own) if own is not None else ""
+    if "db_default" not in words and column.code_default not in CALLABLES:
+        name = column.name
+        raise Declined(
+            f"what {said} gives only Python can tell; add {name} with null=True and without its "
+            f"default, give each row {said}() in a migration with atomic = False, then make it "
+            "unique, and NOT NULL in the next release (the files to copy: tidegate rule "
+            "unique-with-one-default)"
+        )
+    if column.type != "uuid":
+        raise Declined("only a UUIDField's default is one that the database can fill in by itself")
     if not said.endswith("RandomUUID()") and column.code_default not in CALLABLES:
         raise Declined(f"what {said or 'the default'} gives can't be said in SQL")
     if any(not isinstance(each, AddConstraint) for each in beside(ats, at)) or column.reference:

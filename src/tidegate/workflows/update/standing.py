@@ -194,12 +194,14 @@ def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[st
     return [one for one in said if one["stage"] == insiding.RESULT]
 
 
-def migrate(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[str, Any]]:
+def migrate(
+    target: Target, tell: Teller, words: Sequence[str], mounts: Mapping[str, str] | None = None
+) -> list[Mapping[str, Any]]:
     """Apply the pending steps in a one-off container; no service is restarted.
 
     Return what it did, as the inside says it.
     """
-    return _alone(target, tell, "migrate", target.migrator, words)
+    return _alone(target, tell, "migrate", target.migrator, words, mounts)
 
 
 def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
@@ -208,12 +210,17 @@ def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
 
 
 def _alone(
-    target: Target, tell: Teller, verb: str, service: str, words: Sequence[str]
+    target: Target,
+    tell: Teller,
+    verb: str,
+    service: str,
+    words: Sequence[str],
+    mounts: Mapping[str, str] | None = None,
 ) -> list[Mapping[str, Any]]:
     prepared(target, service, tell)
     tell.stage(verb, "", f"in a one-off container of the service {service}")
     said = insiding.work(
-        target.inside(("--format", "jsonl", verb, *words), service),
+        target.inside(("--format", "jsonl", verb, *words), service, mounts=mounts or {}),
         target.number("migrate_timeout"),
         tell,
         lambda: insiding.end_leftovers(target, tell),

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.errors import PolicyRefused
+from tidegate.reading.migrations.record import TEMPORARY
 from tidegate.workflows.make import Making, migration_files
 from tidegate.workflows.watching import aside
 
-MARK = "# Temporary: `tidegate make --squash` folds it into one. "
+MARK = f"{TEMPORARY} folds it into one. "
 REVISION = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"']+)", re.M)
 BELOW = re.compile(r"^down_revision\b[^=\n]*=\s*[\"']([^\"']+)", re.M)
 Answers = Mapping[str, Any]

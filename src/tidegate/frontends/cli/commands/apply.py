@@ -83,6 +83,8 @@ def apply(
     done = {"plan": plan.fingerprint, **_apply(one, gate, gate.connections[0], plan)}
     if glob.format == "json":
         answer(json.dumps(done, indent=2))
+    elif glob.format == "jsonl":
+        report.stage("result", plan.database, "", apply=done)
 
 
 def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) -> dict[str, object]:

@@ -1,9 +1,9 @@
 """Back up the database and prove it: read back, or restored and compared.
 
-usage: tidegate backup [--to DIR|s3://BUCKET/PREFIX] [--verify quick|full] [--keep N] [--days N]
-                       [--jobs N] [--recipient KEY,...] [--scratch URL] [--databases A,B]
-                       [--timeout SECONDS] [--env NAME] [--service NAME] [--local]
-                       [--format text|json|jsonl]
+usage: tidegate backup [--to DIR|s3://BUCKET/PREFIX|volume:NAME] [--verify quick|full]
+                       [--keep N] [--days N] [--jobs N] [--recipient KEY,...] [--scratch URL]
+                       [--databases A,B] [--timeout SECONDS] [--env NAME] [--service NAME]
+                       [--local] [--format text|json|jsonl]
        tidegate backup --snapshot [--end-sessions] [--verify quick|full] [--keep N] [--days N]
        tidegate backup --check BACKUP [--verify quick|full] [--scratch URL] [--identity FILE]
 
@@ -17,6 +17,8 @@ Where the project has Compose files and Docker is there, the files are written h
 and pg_dump is that of the database's container; --local reaches the database from here.
 --snapshot has the PostgreSQL server copy the database beside itself, in seconds, while no session
 is on it (--end-sessions ends them); it goes back by rename, and is lost with the server.
+MySQL and MariaDB are dumped by their maker's own program, in one transaction; their receipts are
+lines of receipts.jsonl in the folder, and no election holds a migration off meanwhile.
 --check proves a backup that was made before; --identity is the file with age's secret key.
 """
 
@@ -27,6 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container.backup import making, places, proving, verbs
+from tidegate.container.backup.mysql import verbs as mysql
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
@@ -71,8 +74,14 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        theirs = mysql.set_apart(gate)
         wait(one, gate)
         receipts = []
+        for connection in theirs:
+            if snapshot:
+                raise verbs.no_snapshots(connection)
+            made = mysql.back_up(gate, connection, chosen, one.deadline, report)
+            receipts.append({"database": connection.alias, **made})
         for connection in gate.connections:
             raising = Raising(gate, connection, settings, one.deadline, report, signals)
             made = (verbs.snapshot(raising, chosen, end) if snapshot else

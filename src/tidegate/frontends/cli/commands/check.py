@@ -49,7 +49,6 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
-from tidegate.frontends.cli import drifting
 from tidegate.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
@@ -82,7 +81,9 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
     report = Report("text", glob.quiet)
 
     def work(signals: Signals) -> int:
-        if drifting.asked(argv):
+        if _about_drift(argv):
+            from tidegate.frontends.cli import drifting
+
             drifted, fail_on = drifting.found(
                 glob, argv, environ, lambda text: report.stage("drift", "", text)
             )
@@ -116,6 +117,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             use_baseline=not (asked.no_baseline or asked.write_baseline),
             plan=asked.plan,
             tree=tree,
+            settings=settings,
         )
         if asked.write_baseline:
             count = baseline.write(Path(glob.root, settings.baseline), found.findings)
@@ -125,6 +127,14 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         return 1 if found.at_least(asked.fail_on or settings.fail_on) else 0
 
     return guarded(report, work)
+
+
+def _about_drift(argv: list[str]) -> bool:
+    if not any(word.startswith(("--drift", "--against")) for word in argv):
+        return False
+    from tidegate.frontends.cli import drifting
+
+    return drifting.asked(argv)
 
 
 def parse(argv: list[str]) -> Asked:

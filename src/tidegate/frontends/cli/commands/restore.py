@@ -3,14 +3,16 @@
 usage: tidegate restore BACKUP [--into URL] [--approve WORD] [--identity FILE] [--timeout SECONDS]
                         [--env NAME] [--service NAME] [--local]
 
-BACKUP is the folder, the s3:// address or the snapshot: that `tidegate backup` printed; --identity
-is the file with the secret key of age, where it is encrypted for one. Without --into it comes back
-as the project's own database, through Compose where there are Compose files and Docker; URL is
-postgresql://user:password@host:5432/name, or sqlite:////folder/file.
+BACKUP is what `tidegate backup` printed: a folder, or an address that begins with s3://, volume: or
+snapshot:. --identity is the file with age's secret key, where it is encrypted for one.
+Without --into it comes back as the project's own database, through Compose where there are Compose
+files and Docker; URL is postgresql://user:password@host:5432/name,
+mysql://user:password@host:3306/name, or sqlite:////folder/file.
 Over a database that is there it asks for a word first: it says what would be lost, and the
 --approve that a person has to type for exactly this. The old database is kept under another name,
-which is printed; drop it when it is no longer needed. Stop the containers of the newer release
-first: one that boots migrates again.
+which is printed; drop it when it is no longer needed. MySQL and MariaDB rename no database: there
+the tables change places with those of a new one, in one statement. Stop the containers of the
+newer release first: one that boots migrates again.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from tidegate.container.backup import (
 )
 from tidegate.container.backup.archive import Backup, check_digests
 from tidegate.container.backup.errands import Errand
+from tidegate.container.backup.mysql import verbs as mysql
 from tidegate.container.backup.snapshotlist import SCHEME
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
@@ -81,7 +84,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
             command += f" --identity {own['identity']}"
         if own.get("into"):
             command += " --into URL"
-            done = _elsewhere(backup, own, command, known, report)
+            done = _elsewhere(backup, own, command, one)
         else:
             done = _here(backup, own.get("approve", ""), command, one)
         answer(done.kept or done.name)
@@ -102,15 +105,20 @@ def _found(word: str, gate: Gate, one: Boot) -> Backup:
 
 
 def _elsewhere(
-    backup: Backup, own: Mapping[str, str], command: str, environ: Mapping[str, str], report: Report
+    backup: Backup, own: Mapping[str, str], command: str, one: Boot
 ) -> restoring.Restored:
+    environ, report = one.environ, one.report
     target = scratch.named(own["into"], str(backup.manifest["alias"]), environ)
     report.secrets = (target.password.reveal(),) if target.password else ()
     restoring.check_kind(backup, target)
-    lost = verbs.loses(backup, target, environ)
+    theirs = mysql.is_mysql(target)
+    lost = (mysql.loses(backup, target, environ, one.deadline, report) if theirs else
+            verbs.loses(backup, target, environ))  # fmt: skip
     if lost:
         word = verbs.word_for(backup, target)
         approving.need_word(own.get("approve", ""), word, lost, command, environ)
+    if theirs:
+        return mysql.bring_back(backup, target, environ, one.deadline, report)
     return restoring.restore(backup, target, environ, report)
 
 
@@ -126,8 +134,12 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
             f"Its databases are: {', '.join(c.alias for c in gate.connections)}.",
             "name the target with --into URL",
         )
-    wait(one, gate)
-    lost = verbs.loses(backup, found[0], one.environ)
+    if theirs := mysql.is_mysql(found[0]):
+        restoring.check_kind(backup, found[0])
+        lost = mysql.loses(backup, found[0], one.environ, one.deadline, one.report)
+    else:
+        wait(one, gate)
+        lost = verbs.loses(backup, found[0], one.environ)
     if lost:
         word = verbs.word_for(backup, found[0])
         if (
@@ -136,5 +148,7 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
             Errand(one.environ, one.report, "word", str(alias), word=word, lost=lost).wait()
         else:
             approving.need_word(approved, word, lost, command, one.environ)
+    if theirs:
+        return mysql.bring_back(backup, found[0], one.environ, one.deadline, one.report)
     raising = Raising(gate, found[0], one.settings, one.deadline, one.report, one.signals)
     return verbs.bring_back(raising, backup)

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import approving, ways
-from tidegate.container.backup import making, verbs
+from tidegate.container.backup import making, places, verbs
 from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
@@ -69,7 +69,9 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
             )  # fmt: skip
         wait(one, gate)
         (connection,) = gate.connections
-        folder = {"dir": str(Path(own["from"]).absolute())} if own.get("from") else {}
+        named = own.get("from", "")
+        where = named if places.is_remote(named) else str(Path(named).absolute())
+        folder = {"dir": where} if named else {}
         policy = making.policy(gate.root, environ, folder)
         planning = Planning(
             gate, connection, policy, environ, own.get("to", ""), own.get("way", ""),

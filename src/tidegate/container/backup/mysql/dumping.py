@@ -1,0 +1,248 @@
+"""A MySQL or MariaDB database by its maker's own dump: one transaction, counted as it goes by.
+
+The dump can't be given a snapshot of another session's, so the rows are counted in what it writes
+and not in the database: in the same moment by construction.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import IO, Any, Protocol
+
+from tidegate.container.backup import archive, tools
+from tidegate.container.backup.archive import Backup, Damaged, Draft
+from tidegate.container.backup.mysql import VENDOR, facts
+from tidegate.container.backup.mysql.client import BIGGEST, Client, Failed
+from tidegate.container.backup.pgrun import piped
+from tidegate.container.backup.progress import Progress
+from tidegate.errors import StepFailed
+
+WORDS = ("--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob",
+         "--no-tablespaces", "--add-drop-trigger", BIGGEST)  # fmt: skip
+OF_MYSQL = ("--set-gtid-purged=OFF", "--column-statistics=0")
+SAY_EVERY = 8 << 20  # bytes between two words to the progress
+_NAME = rb"`((?:[^`]|``)+)`"
+_INSERT = re.compile(rb"INSERT (?:IGNORE )?INTO " + _NAME + rb".*? VALUES")
+_CREATE = re.compile(rb"CREATE TABLE " + _NAME + rb" \(")
+_STRING = re.compile(rb"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'", re.DOTALL)
+
+
+class Sink(Protocol):
+    """What the text of a dump is written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write some of it."""
+
+
+@dataclass(slots=True)
+class Counter:
+    """Counts the rows of each table in the lines of a dump.
+
+    MariaDB writes a row a line, MySQL many; a line break within a value is written as two signs.
+    Between two DELIMITER stands what a user wrote: triggers and routines, which may insert, too.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    complete: bool = False
+    _table: str = ""
+    _code: bool = False
+
+    def __call__(self, line: bytes) -> None:
+        """Take a line in."""
+        if line.startswith(b"DELIMITER "):
+            self._code = line.strip() != b"DELIMITER ;"
+        elif self._code:
+            return
+        elif self._table:
+            self.rows[self._table] += 1 if line[:1] == b"(" else _tuples(line)
+        elif found := _INSERT.match(line):
+            self._table = _plain(found[1])
+            rest = line[found.end() :]
+            self.rows[self._table] = self.rows.get(self._table, 0) + _tuples(rest)
+        elif found := _CREATE.match(line):
+            self.rows.setdefault(_plain(found[1]), 0)
+        elif line.startswith(b"-- Dump completed"):
+            self.complete = True
+        if line.endswith(b";\n"):
+            self._table = ""
+
+
+def _tuples(text: bytes) -> int:
+    return _STRING.sub(b"", text).count(b"(") if text.strip() else 0
+
+
+def _plain(name: bytes) -> str:
+    return name.decode("utf-8", "replace").replace("``", "`")
+
+
+def dump(client: Client, server: str, draft: Draft, tell: Progress) -> dict[str, Any]:
+    """Write the dump into the draft; return what the manifest says of it."""
+    before = facts.shape(client)
+    filled = facts.filled(client, facts.tables(client))
+    tell.raw_ratio = 1.0
+    counter = Counter()
+    packer = tools.zstd(client.environ)
+    name = "data.sql.zst" if packer else "data.sql.gz"
+    own = OF_MYSQL if client.programs.maker == "MySQL" else ()
+    argv = client.dump_argv(*WORDS, *own, client.connection.name)
+    try:
+        with piped(argv, [], client.env) as stream, packed(draft, name, packer) as out:
+            size = _pass(stream, out, counter, tell)
+    except StepFailed as error:
+        raise _advised(error) from None
+    after = facts.shape(client)
+    if after["schema"] != before["schema"]:
+        raise StepFailed(
+            "the schema was changed while it was dumped",
+            "What was dumped may be of neither. Nothing was kept of this backup.",
+            "start again when no migration runs",
+        )
+    _refuse_lacking(client, counter, filled)
+    about = {"vendor": VENDOR, "server": server, "tool": client.programs.shown, "jobs": 1}
+    return {**about, "dump_bytes": size, **before, "tables": dict(sorted(counter.rows.items()))}
+
+
+def _advised(error: StepFailed) -> StepFailed:
+    if "insufficient privileges" not in error.what:
+        return error
+    advice = (
+        "back up as the account that made it, or let this one see it: "
+        "GRANT SELECT ON mysql.proc TO … (MariaDB), GRANT SHOW_ROUTINE ON *.* TO … (MySQL)"
+    )
+    return StepFailed(error.what, "Nothing was kept of this attempt.", advice)
+
+
+def _pass(stream: IO[bytes], out: Sink, counter: Counter, tell: Progress) -> int:
+    size = told = 0
+    for line in stream:
+        counter(line)
+        out.write(line)
+        size += len(line)
+        if size - told > SAY_EVERY:
+            told = tell.seen = size
+            tell(size)
+    return size
+
+
+def _refuse_lacking(client: Client, counter: Counter, filled: set[str]) -> None:
+    """Refuse a dump that leaves tables out: an option file of the machine's may say so."""
+    lacking = [name for name in facts.tables(client) if name not in counter.rows]
+    lacking += facts.filled(client, [one for one in filled if counter.rows.get(one) == 0])
+    if lacking or not counter.complete:
+        raise Damaged(
+            "the dump does not hold all that is in the database",
+            "\n".join(f"{name}: has rows, and none is in it" for name in lacking[:5])
+            or "It ends too early.",
+            f"see the options of {client.programs.dump[-1]} in this machine's my.cnf",
+        )
+
+
+@contextmanager
+def packed(draft: Draft, name: str, packer: str) -> Iterator[Sink]:
+    """Give what packs into a file of the draft, and take the file's digest at the end."""
+    path = draft.folder / name
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "r+b") as file:
+        if packer:
+            with _zstd(packer, file) as out:
+                yield out
+        else:
+            with gzip.GzipFile("", "wb", 1, file, 0) as zipped:
+                yield zipped
+        file.flush()
+        os.fsync(file.fileno())
+    size = path.stat().st_size
+    draft.files[name] = {"bytes": size, "sha256": archive.digest_of(path)}
+
+
+@contextmanager
+def _zstd(packer: str, file: IO[bytes]) -> Iterator[Sink]:
+    with tempfile.TemporaryFile() as said:
+        argv = [packer, "-1", "-T0", "-q", "-c"]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=file, stderr=said)
+        assert process.stdin
+        try:
+            yield process.stdin
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # what it says, below, is why
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            code = process.wait()
+        if code:
+            said.seek(0)
+            text = said.read().decode("utf-8", "replace").strip()
+            raise _unpacked_error(text)
+
+
+def _unpacked_error(text: str) -> BaseException:
+    import errno
+
+    if "No space" in text:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return StepFailed(f"zstd failed: {text}", "", "see what it says")
+
+
+@contextmanager
+def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[IO[bytes]]:
+    """Give the text of a dump."""
+    if backup.data.suffix == ".gz":
+        with gzip.open(backup.data, "rb") as unzipped:
+            yield unzipped  # type: ignore[misc]
+        return
+    packer = tools.zstd(environ)
+    if not packer:
+        raise StepFailed(f"{backup.data.name} is packed with zstd, and there is no zstd here", "",
+                         "install zstd")  # fmt: skip
+    with piped([packer, "-d", "-q", "-c", str(backup.data)], [], environ) as stream:
+        yield stream
+
+
+def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
+    """Read the whole dump, and count the rows in it."""
+    counter = Counter()
+    try:
+        with plain(backup, environ) as stream:
+            for line in stream:
+                counter(line)
+    except (StepFailed, OSError, EOFError) as error:
+        raise Damaged(
+            f"the backup {backup.path} can't be read back: {error}",
+            "It ends or breaks before its end; it is not used.", "use another backup",
+        ) from None  # fmt: skip
+    wanted = backup.manifest["tables"]
+    lacking = [f"{name}: {counter.rows.get(name, 0)} of {count} rows"
+               for name, count in wanted.items() if counter.rows.get(name) != count]  # fmt: skip
+    if lacking or not counter.complete:
+        raise Damaged(
+            f"the backup {backup.path} does not hold all that was in the database",
+            "\n".join(lacking[:5]) or "The dump ends too early.",
+            "make another one",
+        )
+
+
+def level_of(client: Client, recorded: str) -> dict[str, Any]:
+    """Return the framework's rows, and their digest, for the manifest."""
+    rows = sorted(tuple(each or "" for each in row) for row in _recorded(client, recorded))
+    text = ",".join(".".join(row) for row in rows)
+    return {"level": [".".join(row) for row in rows],
+            "level_digest": f"{len(rows)}:{sha256(text.encode()).hexdigest()[:16]}"}  # fmt: skip
+
+
+def _recorded(client: Client, sql: str) -> list[tuple[str | None, ...]]:
+    try:
+        return list(client.query(sql.replace('"', "`")))
+    except Failed as error:
+        if error.code == 1146:  # no such table: nothing was applied yet
+            return []
+        raise

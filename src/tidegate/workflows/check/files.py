@@ -1,0 +1,86 @@
+"""Reads each migration file into a Record; what has not changed comes from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+from tidegate.errors import UsageProblem
+from tidegate.reading.migrations.record import Record
+from tidegate.workflows.check.cache import Cache
+from tidegate.workflows.check.settings import CheckSettings
+from tidegate.workflows.check.sources import Source
+from tidegate.workflows.check.tree import Tree, every
+
+Found = list[tuple[Record, tuple[Source, str]]]
+Kept = tuple[Any, str, Record | None]  # what tells that the file is as it was, its digest, Record
+EVERYBODY = 0o444
+
+
+def read_all(root: str, settings: CheckSettings, cache: Cache, tree: Tree | None = None) -> Found:
+    """Return each migration's Record with its source and digest."""
+    out = []
+    for source in every(tree, root):
+        if any(_matches(source.path, pattern) for pattern in settings.exclude):
+            continue
+        if tree is not None and source.path in tree.texts:
+            taken = _taken(source, tree.texts[source.path].encode())
+            if taken[2] is not None:
+                out.append((taken[2], (source, taken[1])))
+            continue
+        kept = cache.get("file " + source.path)
+        known = kept is not None and kept[0] == (source.size, source.time, source.group)
+        if not known or not _readable(source):
+            kept = _read(source, kept)
+            cache.put("file " + source.path, _folded(kept) if cache.on else kept)
+        if kept[2] is not None:
+            out.append((kept[2], (source, kept[1])))
+    return out
+
+
+def _readable(source: Source) -> bool:
+    return source.mode & EVERYBODY == EVERYBODY or os.access(source.file, os.R_OK)
+
+
+def _folded(kept: Kept) -> Kept:
+    return kept[0], kept[1], kept[2].folded() if kept[2] is not None else None
+
+
+def _matches(path: str, pattern: str) -> bool:
+    import fnmatch
+
+    return fnmatch.fnmatch(path, pattern) or path.startswith(pattern.rstrip("/") + "/")
+
+
+def _read(source: Source, kept: Kept | None) -> Kept:
+    try:
+        with open(source.file, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UsageProblem(
+            f"{source.path} can't be read: {error.strerror}",
+            "A review that leaves a migration out would pass what it has not seen.",
+            "give this user the right to read it",
+        ) from None
+    digest = hashlib.sha256(data).hexdigest()
+    key = (source.size, source.time, source.group)
+    if kept is not None and kept[1] == digest and kept[0][2] == source.group:
+        return (key, digest, kept[2])
+    return _taken(source, data)
+
+
+def _taken(source: Source, data: bytes) -> Kept:
+    digest = hashlib.sha256(data).hexdigest()
+    key = (source.size, source.time, source.group)
+    text = data.decode("utf-8", "replace")
+    record: Record | None
+    if source.framework == "django":
+        from tidegate.reading.migrations import django_source
+
+        record = django_source.read(text, source.path, source.group, source.name)
+    else:
+        from tidegate.reading.migrations import alembic_source
+
+        record = alembic_source.read(text, source.path, source.name)
+    return (key, digest, record)
