@@ -181,3 +181,15 @@ def test_windows_newlines_stay(tmp_path: Path) -> None:
     raw = (tmp_path / "compose.yaml").read_bytes()
     assert raw.count(b"\n") == raw.count(b"\r\n")
     assert b"start_period: 120s" in raw
+
+
+def test_a_command_in_a_block_of_yaml(tmp_path: Path) -> None:
+    """The line that a shell of the Compose file runs is named, and joined with the next."""
+    compose = "services:\n  web:\n    build: .\n    command:\n      - bash\n      - -c\n      - |\n        python manage.py migrate\n        exec gunicorn shop.wsgi\n"
+    project = written(tmp_path, {"Dockerfile": "FROM python:3.12\n", "compose.yaml": compose})
+    found = story.examine(project)
+    assert [(one.rule, one.problem.place.line) for one in found] == [
+        ("failed-migration-is-ignored", 8)
+    ]
+    mending.apply(project, mending.plan(project, found), found)
+    assert (tmp_path / "compose.yaml").read_text() == compose.replace("migrate\n", "migrate &&\n")

@@ -269,3 +269,15 @@ def test_a_loop_is_seen_between_two_restarts(up_for: float, named: bool, tmp_pat
     ended = Container("web", "shop-web-1", "restarting", 3, 1, False, "", "", 0, "KeyError: 'A'")
     (found_now,) = story.examine(ProjectFiles(tmp_path), Live((ended,)))
     assert "web ended with 3 and was restarted 1 times" in found_now.finding.message
+
+
+@pytest.mark.parametrize(("image", "named"), [("arm64", True), ("amd64", False)])
+def test_an_image_for_another_processor(image: str, named: bool, tmp_path: Path) -> None:
+    """What the kernel could not run is compared with the machine, and both are said."""
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    image: example/web:1\n")
+    log = "exec /usr/local/bin/start: exec format error"
+    one = Container("web", "w-1", "exited", 255, 0, False, "", "", 0, log, architecture=image)
+    found = story.examine(ProjectFiles(tmp_path), Live((one,), architecture="amd64"))
+    assert [(each.rule, each.problem.place.line) for each in found] == (
+        [("image-for-another-processor", 3)] if named else []
+    )

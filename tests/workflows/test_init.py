@@ -301,7 +301,9 @@ def adapted(root: Path, wheels: Path) -> None:
     (root / "wheels").chmod(0o755)
     text = (root / "Dockerfile").read_text()
     # The project's own packages in a layer of their own: it stays when our wheel changes.
-    ours = "COPY wheels /wheels\nRUN pip install --no-deps --find-links /wheels tidegate\n"
+    ours = (
+        "COPY wheels /wheels\nRUN pip install --no-deps --no-index --find-links /wheels tidegate\n"
+    )
     text, made = re.subn(r"(pip install -r requirements.txt) tidegate( .*\n)", r"\1\2" + ours, text)
     assert made == 1
     (root / "Dockerfile").write_text(text)

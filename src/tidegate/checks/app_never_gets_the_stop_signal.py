@@ -18,7 +18,7 @@ from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
-ERRORS = (r"exited with code 137", r"Exited \(137\)", r"SIGKILL")
+ERRORS = (r"exited with code 137", r"Exited \(137\)", r"SIGKILL", r"SIGTERM")
 PRINTED = "exited with code 137"
 WHEN = "at every stop and every update: ten seconds, then SIGKILL"
 BAD = {

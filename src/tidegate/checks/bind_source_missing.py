@@ -16,7 +16,7 @@ SEVERITY = "warning"
 ERRORS = (
     r"not a directory: unknown",
     r"Are you trying to mount a directory onto a file",
-    r"(Is a directory|permission denied)",
+    r"Is a directory|exec\b[^\n]*permission denied",
 )
 PRINTED = "Are you trying to mount a directory onto a file (or vice-versa)?"
 WHEN = "at every start on a machine that lacks the file"

@@ -17,7 +17,7 @@ SEVERITY = "warning"
 ERRORS = (
     r"deadlock detected[\s\S]*advisory lock",
     r"waits for ExclusiveLock on advisory lock",
-    r"deadlock detected[\s\S]*CREATE INDEX CONCURRENTLY",
+    r"deadlock detected[\s\S]*(CREATE INDEX CONCURRENTLY|pg_advisory_lock)",
 )
 PRINTED = "deadlock detected: Process 588 waits for ExclusiveLock on advisory lock"
 WHEN = "when a second replica waits for the lock while the first builds an index concurrently"

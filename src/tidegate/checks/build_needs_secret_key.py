@@ -47,9 +47,7 @@ _NO_SETTINGS = ("makemessages", "compilemessages", "startapp", "startproject", "
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield management commands of a build whose settings would refuse to load."""
     for image in project.images:
-        for run in image.runs:
-            if run.instruction not in image.stage.instructions and image.file.path != image.path:
-                continue
+        for run in image.own_runs:
             for command in run.script.flat():
                 if not words.manage(command.words) or words.manage(command.words) in _NO_SETTINGS:
                     continue

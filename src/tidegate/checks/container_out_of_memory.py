@@ -15,7 +15,7 @@ from tidegate.reading.project.service import place_in
 
 SEVERITY = "error"
 ERRORS = (
-    r"\bKilled\b",
+    r"(?-i:\bKilled\b)",
     r"exited with code 137",
     r"OOMKilled",
     r"MemoryError",

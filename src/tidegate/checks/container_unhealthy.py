@@ -13,7 +13,7 @@ from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import masked, place_in
 
 SEVERITY = "error"
-ERRORS = (r"container \S+ is unhealthy",)
+ERRORS = (r"container \S+ is unhealthy", r"\bunhealthy\b")
 PRINTED = "dependency failed to start: container shop-web-1 is unhealthy"
 WHEN = "after the retries of the probe"
 

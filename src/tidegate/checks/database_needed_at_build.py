@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Place
 from tidegate.reading.project import edits, words
 from tidegate.reading.project.acts import shown
 from tidegate.reading.project.edits import Edit
@@ -55,7 +54,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield commands of a build that connect to the database."""
     sqlite_only = _sqlite(project)
     for image in project.images:
-        for run in image.runs if not sqlite_only else ():
+        for run in image.own_runs if not sqlite_only else ():
             for command in run.script.flat():
                 if not (words.migrates(command.words) or words.manage(command.words) in _COMMANDS):
                     continue
@@ -64,7 +63,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 ):
                     continue
                 yield Problem(
-                    Place(image.path, run.line(command)),
+                    run.place(command),
                     f"`{shown(command.words)}` needs the database, and a build has none.",
                     'do it when the container starts: ENTRYPOINT ["tidegate", "boot", "--"]',
                     (),
@@ -103,6 +102,7 @@ def _mend(project: ProjectFiles, image: Image, run: Run, command: Command) -> tu
     cmd = image.cmd
     plain = (
         cmd is not None
+        and cmd.path == image.path
         and cmd.words is not None
         and cmd.line == cmd.end_line
         and image.entrypoint is None

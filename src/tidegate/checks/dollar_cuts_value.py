@@ -20,7 +20,7 @@ from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (
-    r"The \\?\"\w+\\?\" variable is not set. Defaulting to a blank string",
+    r"The (\\?\")?\w+(\\?\")? variable is not set",
     r"password authentication failed for user",
     r"Access denied for user",
 )

@@ -116,4 +116,4 @@ def _installed(image: Image) -> Iterator[tuple[int, Place]]:
                         (n for name, n in _DISTRIBUTIONS.items() if name in image.base), 0
                     )
                 if version:
-                    yield version, Place(image.path, run.line(one))
+                    yield version, run.place(one)

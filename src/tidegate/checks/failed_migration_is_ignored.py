@@ -19,7 +19,7 @@ from tidegate.reading.project.project import ProjectFiles
 SEVERITY = "error"
 ERRORS = (
     r"relation \"?[\w.]+\"? does not exist",
-    r"column \"?[\w.]+\"? does not exist",
+    r"column (\"?[\w.]+\"? )?does not exist",
     r"no such (table|column)",
     r"UndefinedColumn",
 )
@@ -41,7 +41,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         for index, act in enumerate(acts):
             if not words.migrates(act.words) or not acts[index + 1 :]:
                 continue
-            why = _ignored(act)
+            why = _ignored(project, act)
             main = next((one for one in acts[index + 1 :] if one.main), None)
             if why and main is not None:
                 yield Problem(
@@ -57,7 +57,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 break
 
 
-def _ignored(act: Act) -> str:
+def _ignored(project: ProjectFiles, act: Act) -> str:
     one = act.command
     if not act.through_shell or one.errexit or {"condition", "until", "loop"} & set(one.inside):
         return ""
@@ -66,7 +66,15 @@ def _ignored(act: Act) -> str:
         return f"`|| {shown(one.after_failure)}` hides it" if quiet else ""
     if one.then == "&&":
         return ""
-    return "there is no set -e" if act.script else "the commands are joined with ;"
+    if act.script:
+        return "there is no set -e"
+    joined = ";" in _line(project, act)
+    return "the commands are joined with ;" if joined else "the next line runs all the same"
+
+
+def _line(project: ProjectFiles, act: Act) -> str:
+    lines = (project.read(act.place.path) or "").split("\n") if act.place.line else [""]
+    return lines[act.place.line - 1].rstrip() if act.place.line <= len(lines) else ""
 
 
 def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
@@ -77,12 +85,15 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
             if found:
                 return found
         return ()
-    line = text.split("\n")[act.place.line - 1].rstrip("\r") if act.place.line else ""
+    line = _line(project, act)
     if act.script and not any(word in line for word in ("\\", ";", "&", "|", "#", "<")):
         # Less than set -e, which would also end the script at commands that may fail.
-        at = edits.line_start(text, act.place.line) + len(line.rstrip())
+        at = edits.line_start(text, act.place.line) + len(line)
         return (Edit(act.script, at, at, " || exit 1"),)
     if act.script:
         at = 2 if text.startswith("#!") else 1
         return (edits.insert_line(act.script, text, at, "set -e"),)
+    if line.strip() == shown(act.words):  # a line of its own, in a block of YAML or a heredoc
+        at = edits.line_start(text, act.place.line) + len(line)
+        return (Edit(act.place.path, at, at, " &&"),)
     return edits.swap(act.place.path, text, act.place.line, ";", " &&")

@@ -18,7 +18,7 @@ from tidegate.reading.project.service import Health, Service
 SEVERITY = "warning"
 ERRORS = (
     r"dependency failed to start: container \S+ is unhealthy",
-    r"container \S+ is unhealthy",
+    r"\bunhealthy\b",
     r"another migration process is currently running",
 )
 PRINTED = "dependency failed to start: container shop-web-1 is unhealthy"
@@ -81,19 +81,17 @@ def _acting(project: ProjectFiles, service: Service) -> Service | None:
 def _mend(project: ProjectFiles, service: Service, health: Health) -> tuple[Edit, ...]:
     text = project.read(health.place.path) or ""
     image = project.image(service)
-    of_image = image is not None and health.place.path == image.path
+    one = image.healthcheck if image is not None else None
+    of_image = one is not None and health.place == one.place
     if health.item is not None and not of_image:
         found = health.item.get("start_period")
         if found is not None:
             return edits.scalar(found, "120s")
         return edits.add_key(health.item, text, "start_period", " 120s")
-    if image is None or image.healthcheck is None:
+    if one is None:
         return ()
-    one = image.healthcheck
     old = one.flag("start-period")
     if old:
         new = "--start-period=120s"
-        return edits.swap(image.path, text, one.line, f"--start-period={old}", new, one.end_line)
-    return edits.swap(
-        image.path, text, one.line, "HEALTHCHECK ", "HEALTHCHECK --start-period=120s "
-    )
+        return edits.swap(one.path, text, one.line, f"--start-period={old}", new, one.end_line)
+    return edits.swap(one.path, text, one.line, "HEALTHCHECK ", "HEALTHCHECK --start-period=120s ")

@@ -55,7 +55,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 Place(use.path, 1),
                 f"{use.path} asks for bash, and {image.base} has none.",
                 "begin it with #!/bin/sh, or install bash in the Dockerfile (apk add --no-cache bash)",
-                (Place(image.path, image.base_line),),
+                (image.base_place,),
                 edits.swap(use.path, text, 1, first.strip(), "#!/bin/sh") if plain else (),
                 printed=f"exec {use.target}: no such file or directory",
             )

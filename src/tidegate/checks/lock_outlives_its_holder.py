@@ -17,6 +17,8 @@ from tidegate.reading.project.project import ProjectFiles
 SEVERITY = "info"
 ERRORS = (
     r"waiting to acquire (database|advisory|migration) lock",
+    r"advisory lock (error|timeout)",
+    r"MigrationLocked|migration table is already locked|Waiting for changelog lock",
     r"(could not|timed out|failed to) (acquire|obtain|get) (the )?(advisory|migration|database) lock",
 )
 PRINTED = "waiting to acquire database lock"

@@ -17,6 +17,7 @@ SEVERITY = "error"
 ERRORS = (
     r"No migrations to apply",
     r"relation \"?[\w.]+\"? does not exist",
+    r"column (\"?[\w.]+\"? )?does not exist",
     r"Can't locate revision identified by",
     r"NodeNotFoundError",
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Place
 from tidegate.reading.project import edits, facts, words
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Copy, Image
@@ -60,7 +60,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 mount.item.place,
                 f"The mount of {mount.source or '.'} on {mount.target} hides {path}, which {service.name} starts with.",
                 f"install it outside of {mount.target}, such as /usr/local/bin/{posixpath.basename(path)},\nor mount a folder that has it",
-                (Place(image.path, copy.instruction.line, note="installs it there"),),
+                (replace(copy.instruction.place, note="installs it there"),),
                 _mend(project, image, path, copy),
                 printed=f'exec: "{path}": stat {path}: no such file or directory',
             )
@@ -83,13 +83,15 @@ def _over(service: Service, path: str) -> Mount | None:
 
 def _mend(project: ProjectFiles, image: Image, path: str, copy: Copy) -> tuple[Edit, ...]:
     """Where the Dockerfile spells the path out everywhere, install the script in /usr/local/bin."""
-    text = project.read(image.path) or ""
+    file = copy.instruction.path
+    text = project.read(file) or ""
     new = "/usr/local/bin/" + posixpath.basename(path)
     spelled = [n for n, line in enumerate(text.split("\n"), 1) if path in line]
     if (
         copy.instruction.line not in spelled
         or image.entrypoint is None
+        or image.entrypoint.path != file
         or image.entrypoint.line not in spelled
     ):
         return ()
-    return tuple(one for line in spelled for one in edits.swap(image.path, text, line, path, new))
+    return tuple(one for line in spelled for one in edits.swap(file, text, line, path, new))

@@ -66,6 +66,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         act = project.start(service).first(words.migrates)
         if act is None or not servers or _copes(project, service, act):
             continue
+        if _toolbox(project, service):
+            continue
         needed = [one for one in servers if one.name in service.depends_on] or servers[:1]
         server = needed[0]
         if any(
@@ -88,6 +90,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             _mend(project, service, server),
             printed=f'connection to server at "{server.name}" failed: Connection refused',
         )
+
+
+def _toolbox(project: ProjectFiles, service: Service) -> bool:
+    """Whether it only borrows another image's start, to run commands of a person beside it."""
+    image = project.image(service)
+    own = service.words("command") is not None or service.words("entrypoint") is not None
+    told = project.start(service).command_place.path
+    return (
+        service.get("profiles") is not None and not own and image is not None and told != image.path
+    )
 
 
 def _copes(project: ProjectFiles, service: Service, migrate: Act) -> bool:

@@ -17,6 +17,7 @@ from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
 ERRORS = (
+    r"\b301 Moved Permanently",
     r"WRONG_VERSION_NUMBER",
     r"wrong version number",
     r"record layer failure",

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Place
 from tidegate.reading.project import edits, facts, shell
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image
@@ -54,7 +53,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 health.place,
                 f"The health check of {service.name} calls {tool}, which {image.base} does not have and no RUN installs.",
                 f"ask with Python: {_python(health)}\nor install {tool} in {image.path}",
-                (Place(image.path, image.base_line),),
+                (image.base_place,),
                 _mend(project, image, health),
                 printed=f'exec: "{tool}": executable file not found in $PATH',
             )
@@ -112,10 +111,10 @@ def _mend(project: ProjectFiles, image: Image, health: Health) -> tuple[Edit, ..
             return (Edit(item.path, item.start, item.end, new),)
         return ()
     found = image.healthcheck
-    if found is None or health.place.path != image.path:
+    if found is None or health.place != found.place:
         return ()
     begin = edits.line_start(text, found.line)
     at = text.find("CMD", begin)
     end = edits.line_start(text, found.end_line + 1)
     body = "CMD " + json.dumps(["python", "-c", _python(health)])
-    return (Edit(image.path, at, end, body + "\n"),) if at > 0 else ()
+    return (Edit(found.path, at, end, body + "\n"),) if at > 0 else ()

@@ -16,7 +16,10 @@ from tidegate.reading.project.project import ProjectFiles
 SEVERITY = "error"
 ERRORS = (
     r"pg_type_typname_nsp_index",
-    r"relation \"?[\w.]+\"? already exists",
+    r"relation (\"?[\w.]+\"? )?already exists",
+    r"type \"?[\w.]+\"? already exists",
+    r"Duplicate(Column|Table|Object)",
+    r"deadlock detected[\s\S]*waits for AccessExclusiveLock on relation",
     r"column \"?[\w.]+\"? of relation \"?[\w.]+\"? already exists",
     r"schema_migrations.*primary.key",
 )

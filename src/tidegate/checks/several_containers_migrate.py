@@ -20,8 +20,10 @@ SEVERITY = "error"
 ERRORS = (
     r"pg_type_typname_nsp_index",
     r"column \"?[\w.]+\"? of relation \"?[\w.]+\"? already exists",
-    r"relation \"?[\w.]+\"? already exists",
-    r"DuplicateColumn|DuplicateTable",
+    r"relation (\"?[\w.]+\"? )?already exists",
+    r"type \"?[\w.]+\"? already exists",
+    r"Duplicate(Column|Table|Object)",
+    r"deadlock detected[\s\S]*waits for AccessExclusiveLock on relation",
     r"UNIQUE constraint failed: pg_namespace",
     r"\b42P07\b|\b42701\b",
 )
@@ -57,6 +59,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _free(project: ProjectFiles, service: Service) -> Act | None:
     act = facts.migrating(project, service)
+    if service.replicas[0] == 0:
+        return None
     if act is None or act.locked or {"if", "else", "case", "condition"} & set(act.command.inside):
         return None
     return act if project.image(service) is not None or service.build else None

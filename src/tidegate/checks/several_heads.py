@@ -43,7 +43,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for app, found in project.app_migrations.items():
         label = project.app_label(app)
         leaves = graph.django_leaves(label, found)
-        if len(leaves) > 1:
+        if len(leaves) > 1 and all(each.readable for each in found):
             yield _problem(
                 leaves,
                 f"The app {label} has {len(leaves)} last migrations",
@@ -51,7 +51,10 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 "CommandError: Conflicting migrations detected; multiple leaf nodes in the migration graph",
             )
     for one in project.alembics:
-        heads = graph.alembic_heads(project.revisions(one))
+        revisions = project.revisions(one)
+        if not all(each.readable for each in revisions):
+            continue
+        heads = graph.alembic_heads(revisions)
         labelled = [head for head in heads if head.branches]
         if len(heads) > 1 and len(labelled) < len(heads) - 1 and not _upgrades_heads(project):
             yield _problem(

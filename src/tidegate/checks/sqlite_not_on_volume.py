@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import facts, words
+from tidegate.reading.project import facts, sqlitefiles, words
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Given, Service
+from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (r"no such table", r"unable to open database file")
@@ -34,9 +34,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for service in facts.built(project):
         if not words.serves((facts.main_of(project, service) or _NOTHING).words):
             continue
-        given = [(_path(project, service, one), one.place) for one in service.environment.values()]
-        for path, place in (*given, *_in_settings(project, service)):
-            if path and not _kept(service, path):
+        for path, place in sqlitefiles.named(project, service):
+            if not _kept(service, path):
                 yield Problem(
                     place,
                     f"{path} lies in the container of {service.name} and is gone when that is made anew.",
@@ -62,35 +61,5 @@ def _kept(service: Service, path: str) -> bool:
     )
 
 
-def _in_settings(project: ProjectFiles, service: Service) -> list[tuple[str, Place]]:
-    """Return the file that Django's settings name, where nothing else can decide about it."""
-    settings = project.settings_for(service)
-    if settings is None or facts.databases(project, service) or settings.conditional("DATABASES"):
-        return []
-    value = settings.value("DATABASES", facts.values(service, project))
-    default = value.get("default") if isinstance(value, dict) else None
-    if not isinstance(default, dict) or not str(default.get("ENGINE", "")).endswith("sqlite3"):
-        return []
-    path = facts.container_path(project, service, default.get("NAME"))
-    outside = not path or ":memory:" in path or path.startswith(("/tmp/", "/dev/shm/"))
-    where, line = settings.line("DATABASES")
-    return [] if outside else [(path, Place(where, line))]
-
-
 class _NOTHING:
     words: tuple[str, ...] = ()
-
-
-def _path(project: ProjectFiles, service: Service, given: Given) -> str:
-    scheme, separator, rest = (given.value or "").partition("://")
-    if (
-        not separator
-        or scheme.split("+")[0] != "sqlite"
-        or not rest.strip("/")
-        or ":memory:" in rest
-    ):
-        return ""
-    image = project.image(service)
-    path = rest[1:].split("?")[0] if rest.startswith("/") else rest
-    path = image.absolute(path) if image is not None else path
-    return "" if path.startswith("/tmp/") else path

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Place
 from tidegate.reading.project import facts, words
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service
@@ -61,7 +60,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     mount.item.place,
                     f"The volume {mount.source} keeps the static files of the first image of {service.name} for ever.",
                     "collect at the start (`tidegate boot` does it when its inputs changed), or take the volume away",
-                    (Place(image.path, run.line(command), note="collects at build only"),),
+                    (run.place(command, "collects at build only"),),
                 )
 
 

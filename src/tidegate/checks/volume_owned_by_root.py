@@ -10,9 +10,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tidegate.contracts.check import Problem
-from tidegate.model.finding import Place
 from tidegate.reading.project import edits, facts, words
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image, Run
@@ -23,7 +23,7 @@ from tidegate.reading.project.service import Service
 SEVERITY = "warning"
 ERRORS = (
     r"PermissionError: \[Errno 13\] Permission denied",
-    r"Permission denied: '/[^']*'",
+    r"Permission denied: '/",
     r"unable to open database file",
 )
 PRINTED = "PermissionError: [Errno 13] Permission denied: '/app/media/a.png'"
@@ -62,8 +62,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield Problem(
                 mount.item.place,
                 f"The volume at {mount.target} belongs to root, and {service.name} runs as {user}.",
-                f"add to the Dockerfile, above USER: RUN install -d -o {user} {mount.target}",
-                (Place(image.path, image.user_line, note=f"runs as {user}"),),
+                f"add to {image.user_place.path}, above USER: RUN install -d -o {user} {mount.target}",
+                (replace(image.user_place, note=f"runs as {user}"),),
                 _mend(project, image, mount.target, user),
             )
 
@@ -151,9 +151,8 @@ def _exists(image: Image, target: str) -> bool:
 
 
 def _mend(project: ProjectFiles, image: Image, target: str, user: str) -> tuple[Edit, ...]:
-    text = project.read(image.path) or ""
-    if not image.user_line or (user.isdigit() and not text):
+    path, line = image.user_place.path, image.user_place.line
+    text = project.read(path) or ""
+    if not line or (user.isdigit() and not text):
         return ()
-    return (
-        edits.insert_line(image.path, text, image.user_line, f"RUN install -d -o {user} {target}"),
-    )
+    return (edits.insert_line(path, text, line, f"RUN install -d -o {user} {target}"),)

@@ -19,8 +19,8 @@ SEVERITY = "warning"
 ERRORS = (
     r"(ProgrammingError|UndefinedTable)[\s\S]*relation \"?[\w.]+\"? does not exist",
     r"relation \"?[\w.]+\"? does not exist",
-    r"column \"?[\w.]+\"? does not exist",
-    r"no such table",
+    r"column (\"?[\w.]+\"? )?does not exist",
+    r"no such (table|column)",
     r"Table '[\w.]+' doesn't exist",
 )
 PRINTED = 'django.db.utils.ProgrammingError: relation "mail_mail" does not exist'

@@ -65,7 +65,9 @@ def made_up_values(name: str) -> tuple[str, ...]:
     if any(part in upper for part in ("REDIS", "BROKER", "CELERY", "CACHE", "AMQP", "RABBIT")):
         return ("redis://seal.invalid:6379/0", database, other, word)
     if any(part in upper for part in ("URL", "URI", "DSN")):
-        return (database, other, "redis://seal.invalid:6379/0", word)
+        # What a URL without a driver means changed between SQLAlchemy 2.0 and 2.1.
+        named = database.replace("postgresql:", "postgresql+psycopg2:")
+        return (database, named, other, "redis://seal.invalid:6379/0", word)
     if "PORT" in upper or upper.endswith(("_ID", "_TIMEOUT", "_AGE", "_SIZE")):
         return ("5432", word, "true")
     return (word, "5432", "true", database, "{}")

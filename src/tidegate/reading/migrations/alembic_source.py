@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Trait
+from tidegate.reading import newersyntax
 from tidegate.reading.migrations.alembic_branches import ALL, compare, decide
 from tidegate.reading.migrations.record import TEMPORARY, Record, Said, suppressions
 from tidegate.reading.migrations.traits import OUTSIDE
@@ -48,7 +49,7 @@ def read(source: str, path: str, name: str) -> Record | None:
     if not GLANCE.search(source):
         return None
     try:
-        tree = ast.parse(source)
+        tree = newersyntax.parse(source)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1) or 1
         return Record("alembic", name, path, problem=f"line {line}: {error.args[0]}")

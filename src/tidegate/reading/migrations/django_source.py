@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from tidegate.model.operation import Trait
+from tidegate.reading import newersyntax
 from tidegate.reading.migrations.record import TEMPORARY, Record, suppressions
 from tidegate.reading.migrations.traits import traits_of
 from tidegate.reading.migrations.values import (
@@ -27,7 +28,7 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
     """Return the Record of a file; None where it is no migration."""
     own = f"{app}.{name}"
     try:
-        tree = ast.parse(source)
+        tree = newersyntax.parse(source)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1) or 1
         return Record("django", own, path, problem=f"line {line}: {error.args[0]}")

@@ -14,6 +14,7 @@ KEYED = (
     "depends_on",
     "networks",
     "args",
+    "additional_contexts",
     "sysctls",
     "annotations",
 )

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tidegate.model.finding import Place
 from tidegate.reading.project.interpolation import interpolate
 
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
@@ -30,6 +31,12 @@ class Instruction:
     words: tuple[str, ...] | None = None
     heredocs: tuple[str, ...] = ()
     source: str = ""
+    path: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands: an image may begin with the instructions of another Dockerfile."""
+        return Place(self.path, self.line)
 
     @property
     def shell(self) -> str:
@@ -79,7 +86,7 @@ def parse(text: str, path: str, build_args: Mapping[str, str] | None = None) -> 
     """Parse a Dockerfile. Never raises: what is no instruction is kept with its name."""
     lines = text.replace("\r\n", "\n").split("\n")
     escape = _escape(lines)
-    instructions = _instructions(lines, escape)
+    instructions = _instructions(lines, escape, path)
     return _staged(path, instructions, escape, build_args or {})
 
 
@@ -93,7 +100,7 @@ def _escape(lines: list[str]) -> str:
     return "\\"
 
 
-def _instructions(lines: list[str], escape: str) -> list[Instruction]:
+def _instructions(lines: list[str], escape: str, path: str) -> list[Instruction]:
     out: list[Instruction] = []
     index = 0
     while index < len(lines):
@@ -107,9 +114,8 @@ def _instructions(lines: list[str], escape: str) -> list[Instruction]:
         for found in _HEREDOC.finditer(joined) if _may_have_heredoc(joined) else ():
             body, index = _heredoc(lines, index, found[2])
             bodies.append(body)
-        out.append(
-            _instruction(joined, begin + 1, index, tuple(bodies), "\n".join(lines[begin:index]))
-        )
+        source = "\n".join(lines[begin:index])
+        out.append(_instruction(joined, begin + 1, index, tuple(bodies), source, path))
     return out
 
 
@@ -150,7 +156,7 @@ def _heredoc(lines: list[str], index: int, word: str) -> tuple[str, int]:
 
 
 def _instruction(
-    joined: str, line: int, end: int, bodies: tuple[str, ...], source: str
+    joined: str, line: int, end: int, bodies: tuple[str, ...], source: str, path: str
 ) -> Instruction:
     name, _, rest = joined.strip().partition(" ")
     if "\n" in name:
@@ -169,6 +175,7 @@ def _instruction(
         _json(rest),
         bodies,
         source,
+        path,
     )
 
 

@@ -25,6 +25,7 @@ class Migration:
     replaces: tuple[str, ...] = ()
     branches: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
+    readable: bool = True  # else nobody here can say what it needs
 
 
 def django(paths: Sequence[str], texts: Mapping[str, str]) -> dict[str, list[Migration]]:
@@ -63,7 +64,9 @@ def _django_one(path: str, name: str, text: str) -> Migration:
                     needs = _pairs(one.value)
                 elif target.id == "replaces":
                     replaces = _pairs(one.value)
-    return Migration(name, path, line, tuple(needs), tuple(replaces), text=text)
+    return Migration(
+        name, path, line, tuple(needs), tuple(replaces), text=text, readable=tree is not None
+    )
 
 
 def _pairs(node: ast.expr) -> list[str]:
@@ -107,6 +110,9 @@ def alembic(paths: Sequence[str], texts: Mapping[str, str]) -> list[Migration]:
     out = []
     for path in paths:
         module = pycode.read(texts.get(path, ""), path)
+        if module.tree is None:
+            out.append(Migration("", path, 1, text=module.text, readable=False))
+            continue
         names = {one.name: one for one in module.assigned}
         if "revision" not in names or "down_revision" not in names:
             continue

@@ -23,6 +23,7 @@ class Container:
     image: str = ""
     error: str = ""  # why the engine could not start it
     up_for: float = math.inf  # seconds since its last start
+    architecture: str = ""  # the image's, asked where the kernel could not run it
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Live:
     disks: tuple[Disk, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     why_not: str = ""  # why a part could not be seen
+    architecture: str = ""  # the engine's, likewise
 
     def of(self, service: str) -> list[Container]:
         """Return the containers of a service."""

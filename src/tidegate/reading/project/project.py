@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidegate.model.finding import Place
 from tidegate.reading.project import (
     alembicfiles,
     composefiles,
@@ -26,8 +25,9 @@ from tidegate.reading.project import (
 from tidegate.reading.project.acts import Start
 from tidegate.reading.project.composefiles import Stack
 from tidegate.reading.project.djangosettings import Settings
-from tidegate.reading.project.image import Builder, Image
+from tidegate.reading.project.image import Image
 from tidegate.reading.project.loaded import Loaded
+from tidegate.reading.project.projectimages import ImagesOfProject
 from tidegate.reading.project.projectsettings import SettingsOfProject
 from tidegate.reading.project.service import Health, Service
 
@@ -47,7 +47,7 @@ LARGEST = 512 * 1024
 _DEPTH = 8
 
 
-class ProjectFiles(SettingsOfProject):
+class ProjectFiles(ImagesOfProject, SettingsOfProject):
     """A project's files as values. Paths are relative to `root`, with `/`.
 
     `instead` are texts that stand for those on disk: a mend is looked at before it is written.
@@ -69,7 +69,7 @@ class ProjectFiles(SettingsOfProject):
         self._texts: dict[str, str | None] = dict(instead or {})
         self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
-        self._images: dict[tuple[str, str, str], Image | None] = {}
+        self._images: dict[tuple[str, ...], Image | None] = {}
         self._starts: dict[int, Start] = {}
         self._revisions: dict[str, list[graph.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
@@ -186,65 +186,6 @@ class ProjectFiles(SettingsOfProject):
         ]
         return tuple(kubernetes.load(found, self.read))
 
-    # Images
-
-    @cached_property
-    def dockerfiles(self) -> tuple[str, ...]:
-        """The Dockerfiles."""
-        expression = re.compile(r"^(Dockerfile|Containerfile)([.-].+)?$|^.+\.(D|d)ockerfile$")
-        found = [path for path in self.paths if expression.match(posixpath.basename(path))]
-        return tuple(path for path in found if not path.endswith((".dockerignore", ".md")))
-
-    def image(self, service: Service) -> Image | None:
-        """Return the image that a service builds; None where it pulls one."""
-        build = service.build
-        if build is None:
-            built = [
-                one for one in self.siblings(service)
-                if service.image and one.image == service.image and one.build is not None
-            ]  # fmt: skip
-            if not built:
-                return None
-            service = built[0]
-            build = service.build
-        assert build is not None
-        context, path, target = build
-        return self.image_of(path, context, target, service.build_args)
-
-    def image_of(
-        self, path: str, context: str = "", target: str = "", args: Mapping[str, str] | None = None
-    ) -> Image | None:
-        """Return the image of a Dockerfile."""
-        key = (path, context, target + repr(sorted((args or {}).items())))
-        if key not in self._images:
-            text = self.read(path)
-            found = None
-            if text is not None:
-                file = dockerfile.parse(text, path, args or {})
-                ignored = self.dockerignore(context, path)
-                found = Builder(file, context, self.folders, ignored, args or {}).build(target)
-            self._images[key] = found
-        return self._images[key]
-
-    @cached_property
-    def images(self) -> tuple[Image, ...]:
-        """Every image that a service builds; without services, that of each Dockerfile."""
-        found = [image for one in self.services if (image := self.image(one)) is not None]
-        named = {image.path for image in found}
-        for path in self.dockerfiles:
-            if path not in named and not self.services:
-                alone = self.image_of(path, posixpath.dirname(path))
-                found += [alone] if alone is not None else []
-        return tuple({id(one): one for one in found}.values())
-
-    def dockerignore(self, context: str, dockerfile_path: str = "") -> ignore.Ignore:
-        """Return what a build leaves out."""
-        for path in (dockerfile_path + ".dockerignore", posixpath.join(context, ".dockerignore")):
-            text = self.read(path)
-            if text is not None:
-                return ignore.parse(text, path)
-        return ignore.Ignore(())
-
     # Starts
 
     def start(self, service: Service) -> Start:
@@ -298,19 +239,19 @@ class ProjectFiles(SettingsOfProject):
         if text.upper() == "NONE":
             return None
         body = text[3:].strip() if text.upper().startswith("CMD") else text
-        parsed = dockerfile.parse(f"CMD {body}", image.path).instructions
+        parsed = dockerfile.parse(f"CMD {body}", one.path).instructions
         exec_form = parsed[0].words if parsed else None
         words = ("CMD", *exec_form) if exec_form else ("CMD-SHELL", " ".join(body.split()))
         timings = {name.replace("-", "_"): value for name, value in one.flags}
         from tidegate.reading.project.tree import Item
 
         item = Item(
-            {name: Item(value, image.path, one.line) for name, value in timings.items()},
-            image.path,
+            {name: Item(value, one.path, one.line) for name, value in timings.items()},
+            one.path,
             one.line,
         )
         own = service.get("healthcheck")
-        return service.timed(words, Place(image.path, one.line), own or item)
+        return service.timed(words, one.place, own or item)
 
     # Python
 

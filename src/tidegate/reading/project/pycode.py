@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from tidegate.reading import newersyntax
+
 UNKNOWN = object()
 _READERS = ("env", "config", "getenv", "environ", "get_env", "getenv_or_raise")
 
@@ -56,9 +58,9 @@ class Module:
 
     @cached_property
     def tree(self) -> ast.Module | None:
-        """The syntax; None where it has an error for this Python."""
+        """The syntax, as far as this Python has words for it; None where it has none."""
         try:
-            return ast.parse(self.text)
+            return newersyntax.parse(self.text, gaps=True)
         except (SyntaxError, ValueError):
             return None
 

@@ -131,9 +131,12 @@ class Service:
 
     @cached_property
     def build(self) -> tuple[str, str, str] | None:
-        """Context, Dockerfile and target, relative to the project; None without a build."""
+        """Context, Dockerfile and target, relative to the project; None without a build.
+
+        None too where the Dockerfile is written into the Compose file: it has no lines of its own.
+        """
         found = self.get("build")
-        if found is None or found.value is None:
+        if found is None or found.value is None or found.get("dockerfile_inline") is not None:
             return None
         context_item = found.get("context") if found.entries else found
         context = context_item.text if context_item is not None else "."

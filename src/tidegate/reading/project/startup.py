@@ -25,6 +25,7 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
     """Return the story of a service, or of an image by itself."""
     entry, command, entry_place, command_place, shell_form = _argv(service, image)
     teller = _Teller(find, image.workdir if image else "/", _known(service, image))
+    teller.places = _places(service)
     acts = tuple(
         teller.tell(
             (*entry, *command), command_place if not entry else entry_place, command, command_place
@@ -43,6 +44,13 @@ def of(service: Service | None, image: Image | None, find: Find) -> Start:
         tuple(teller.scripts),
         known,
     )
+
+
+def _places(service: Service | None) -> dict[str, Place]:
+    """Return where each word of a Compose file's lists begins; a block's text, below its bar."""
+    found = [service.get(key) for key in ("entrypoint", "command")] if service else []
+    items = [one for each in found if each is not None for one in each.items]
+    return {one.text: Place(one.path, one.line + (one.style in ("|", ">"))) for one in items}
 
 
 def _known(service: Service | None, image: Image | None) -> dict[str, str]:
@@ -71,10 +79,10 @@ def _argv(
     shell_form = False
     if image is not None and image.entrypoint is not None:
         entry, shell_form = _form(image.entrypoint.words, image.entrypoint.shell, image.shell_words)
-        entry_place = Place(image.path, image.entrypoint.line)
+        entry_place = image.entrypoint.place
     if image is not None and image.cmd is not None and not shell_form:
         command, shell_form = _form(image.cmd.words, image.cmd.shell, image.shell_words)
-        command_place = Place(image.path, image.cmd.line)
+        command_place = image.cmd.place
     if service is not None:
         own = service.words("entrypoint")
         if own is not None:
@@ -108,6 +116,7 @@ class _Teller:
     def __init__(self, find: Find, workdir: str, known: Mapping[str, str]) -> None:
         self.find, self.workdir, self.known = find, workdir, known
         self.shells = 0
+        self.places: dict[str, Place] = {}
         self.scripts: list[ScriptUse] = []
 
     def tell(
@@ -139,9 +148,7 @@ class _Teller:
         if found is not None and not found[0].endswith(".py"):
             yield from self.in_script(found, rest, place, command, command_place, depth, False)
             return
-        whole = rest == command
-        where = command_place if whole else place
-        yield Act(shell.Command(rest, where.line), where, locked=locked)
+        yield Act(shell.Command(rest, place.line), place, locked=locked)
 
     def by_shell(
         self,
@@ -164,6 +171,7 @@ class _Teller:
             where = (
                 command_place if command and rest[at] in (*command, " ".join(command)) else place
             )
+            where = self.places.get(rest[at], where)
             parsed = shell.parse(rest[at], errexit="e" in options.replace("pipefail", ""))
             arguments = rest[at + 1 :]
             yield from self.commands(parsed, where, "", arguments, command, command_place, depth,

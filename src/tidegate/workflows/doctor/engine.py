@@ -18,6 +18,7 @@ from tidegate.reading.project.service import Service
 from tidegate.workflows.doctor import contents
 
 LINES = 80
+_ARCHITECTURE = ("version", "--format", "{{.Server.Arch}}")
 
 
 def gather(project: ProjectFiles) -> Live:
@@ -53,12 +54,14 @@ def gather(project: ProjectFiles) -> Live:
             room += contents.disks(docker, service, one)
         elif service is not None and project.image(service) is not None:
             stale += contents.hidden(docker, service, one)
+    foreign = any(one.architecture for one in containers)
     return Live(
         containers,
         tuple(one for one in volumes if one is not None),
         tuple(one for one in servers if one is not None),
         tuple(room),
         tuple(stale),
+        architecture=docker(*_ARCHITECTURE).out.strip() if foreign else "",
     )
 
 
@@ -119,6 +122,9 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
     health = state.get("Health") or {}
     said: Sequence[dict[str, Any]] = health.get("Log") or []
     logs = _docker(project, "logs", "--tail", str(LINES), one["Id"])
+    log, error = logs.out + logs.err, str(state.get("Error") or "")
+    asked = ("image", "inspect", "--format", "{{.Architecture}}", one["Image"])
+    strange = "exec format error" in log + error
     return Container(
         service=_label(one, "service"),
         name=one["Name"].lstrip("/"),
@@ -129,10 +135,11 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
         health=str(health.get("Status", "")),
         health_said=str(said[-1].get("Output", "")).strip() if said else "",
         memory_limit=int(one["HostConfig"].get("Memory", 0)),
-        log=logs.out + logs.err,
+        log=log,
         image=str(one["Config"].get("Image", "")),
-        error=str(state.get("Error") or ""),
+        error=error,
         up_for=_age(str(state.get("StartedAt") or "")),
+        architecture=_docker(project, *asked).out.strip() if strange else "",
     )
 
 

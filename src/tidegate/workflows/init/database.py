@@ -40,8 +40,9 @@ class Database:
 def read(project: ProjectFiles, packages: Iterable[str], variables: Iterable[str]) -> Database:
     """Return the project's database."""
     named = set(packages)
-    driver = next((one for one in _DRIVERS if one in named), "")
     vendor, dialect, path, line, engine = _said(project)
+    meant = {dialect, _OF_DIALECT.get(dialect, dialect)} & named
+    driver = next((one for one in _DRIVERS if one in (meant or named)), "")
     if driver:
         vendor = _DRIVERS[driver]
     elif vendor in ("postgresql", "mysql"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.init import advice, database, packages, paths, variables
+from tidegate.workflows.init import advice, database, packages, paths, pythonversion, variables
 from tidegate.workflows.init.database import Database
 from tidegate.workflows.init.packages import Packages
 
@@ -24,6 +24,7 @@ class Found:
 
     name: str
     framework: str
+    folder: str  # where manage.py, or what belongs to alembic.ini, lies in the project
     app: str  # module:attribute for the server, such as shop.wsgi or shop.main:app
     asgi: bool
     server: str
@@ -48,14 +49,11 @@ def detect(project: ProjectFiles) -> Found:
     """Return what the project is made of. Raises UsageProblem without Django and Alembic."""
     framework = "django" if project.manage else "alembic" if project.alembics else ""
     if not framework:
-        raise UsageProblem(
-            f"no Django or Alembic project was found at {project.root}",
-            "tidegate init looks for manage.py and alembic.ini.",
-            "run it in the project's folder, or name that with --project DIR",
-        )
-    listed = packages.read(project)
+        raise _nothing(project)
+    folder = paths.of_code(project)
+    listed = packages.read(project, folder)
     names = listed.names
-    app, asgi = _app(project, framework, names)
+    app, asgi = _app(project, framework, names, folder)
     read = variables.read(project)
     used = database.read(project, names, read)
     if listed.written and used.driver and not used.listed:
@@ -64,11 +62,12 @@ def detect(project: ProjectFiles) -> Found:
     return Found(
         name=_name(project),
         framework=framework,
+        folder=folder,
         app=app or "main:app",
         asgi=asgi,
         server=next((one for one in SERVERS if one in names), "uvicorn" if asgi else "gunicorn"),
         packages=listed,
-        python=_python(project),
+        python=pythonversion.read(project, folder),
         database=used.vendor,
         driver=used.driver,
         unlisted=used.driver if used.driver and not used.listed and not listed.written else "",
@@ -79,13 +78,27 @@ def detect(project: ProjectFiles) -> Found:
             if one.endswith(".py")
         ),
         redis=bool({"redis", "django-redis", "celery"} & names),
-        celery=_celery(project) if "celery" in names else "",
+        celery=_celery(project, folder) if "celery" in names else "",
         static=paths.folder(project, "STATIC_ROOT"),
         media=paths.folder(project, "MEDIA_ROOT"),
         settings=settings.module if settings is not None else "",
         variables=read,
         demanded=variables.demanded(project, read),
         notes=tuple(advice.notes(project, used, listed, app)),
+    )
+
+
+def _nothing(project: ProjectFiles) -> UsageProblem:
+    if "flask-migrate" in project.requirements:
+        return UsageProblem(
+            "Flask-Migrate is listed, and there is no migrations folder",
+            "tidegate init reads the project's Alembic environment, which Flask-Migrate makes once.",
+            "flask db init, then tidegate init",
+        )
+    return UsageProblem(
+        f"no Django or Alembic project was found at {project.root}",
+        "tidegate init looks for manage.py and alembic.ini.",
+        "run it in the project's folder, or name that with --project DIR",
     )
 
 
@@ -101,39 +114,40 @@ def _with_driver(listed: Packages, used: Database) -> Packages:
     return replace(listed, written=f"{listed.written}{line}\n", names=listed.names | {used.driver})
 
 
-def _app(project: ProjectFiles, framework: str, names: frozenset[str]) -> tuple[str, bool]:
+def _app(
+    project: ProjectFiles, framework: str, names: frozenset[str], folder: str
+) -> tuple[str, bool]:
     if framework == "django":
         settings = project.settings
         package = settings.module.split(".")[0] if settings is not None else _name(project)
         asgi = {"uvicorn", "daphne", "hypercorn", "channels"} & names
         wanted = "asgi" if asgi and "gunicorn" not in names else "wsgi"
-        folder = posixpath.dirname(project.manage)
         there = posixpath.join(folder, package, f"{wanted}.py") in project.path_set
         return f"{package}.{wanted}" if there else f"{package}.wsgi", wanted == "asgi" and there
-    files = [one for one in project.paths if one.endswith(".py") and "test" not in one]
+    files = [one for one in _modules(project, folder) if "test" not in one]
     for expression in (_APP, _MADE):
         for path in sorted(files, key=lambda one: (one.count("/"), one)):
             found = expression.search(project.read(path) or "")
             if found:
-                module = path[:-3].replace("/", ".").removeprefix("src.").removesuffix(".__init__")
+                module = _module(path, folder).removesuffix(".__init__")
                 return f"{module}:{found[1]}", "flask" not in found[0].lower()
     return "", True
 
 
-def _python(project: ProjectFiles) -> str:
-    for name in (".python-version", "runtime.txt"):
-        found = re.search(r"3\.\d+", project.read(name) or "")
-        if found:
-            return found[0]
-    wanted = re.search(
-        r"requires-python\s*=\s*['\"]\W*(3\.\d+)", project.read("pyproject.toml") or ""
-    )
-    return wanted[1] if wanted and int(wanted[1].split(".")[1]) >= 12 else "3.12"
+def _modules(project: ProjectFiles, folder: str) -> list[str]:
+    """Return the Python files, those of the code's own folder where it has one."""
+    prefix = folder + "/" if folder else ""
+    return [one for one in project.paths if one.endswith(".py") and one.startswith(prefix)]
 
 
-def _celery(project: ProjectFiles) -> str:
-    for path in sorted(project.paths, key=lambda one: (one.count("/"), one)):
-        if path.endswith(".py") and re.search(r"=\s*Celery\(", project.read(path) or ""):
-            module = path[:-3].replace("/", ".").removeprefix("src.")
-            return module.removesuffix(".celery")
+def _module(path: str, folder: str) -> str:
+    """Return a file as what runs in the code's folder imports it."""
+    below = path[len(folder) + 1 :] if folder else path
+    return below[:-3].replace("/", ".").removeprefix("src.")
+
+
+def _celery(project: ProjectFiles, folder: str) -> str:
+    for path in sorted(_modules(project, folder), key=lambda one: (one.count("/"), one)):
+        if re.search(r"=\s*Celery\(", project.read(path) or ""):
+            return _module(path, folder).removesuffix(".celery")
     return ""

@@ -18,6 +18,7 @@ compose*.yaml
 .github/
 .venv/
 venv/
+**/node_modules
 **/__pycache__
 **/*.pyc
 **/*.sqlite3

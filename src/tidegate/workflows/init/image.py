@@ -33,7 +33,17 @@ def _build_stage(found: Found) -> list[str]:
             f"RUN apt-get update && apt-get install -y --no-install-recommends {build}"
             " && rm -rf /var/lib/apt/lists/*"
         )
-    return [*out, "RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH", *_install(found)]
+    return [*out, *_environment(found), *_install(found)]
+
+
+def _environment(found: Found) -> list[str]:
+    """A folder for the packages; the image's own pip fills it, so that the app has none."""
+    if found.packages.installer == "poetry":
+        return ["RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH"]
+    return [
+        "RUN python -m venv --without-pip /venv",
+        "ENV PATH=/venv/bin:$PATH PIP_PYTHON=/venv/bin/python",
+    ]
 
 
 # What hadolint would have pinned, and nobody keeps up to date: the distribution does, and pip.
@@ -49,7 +59,7 @@ def _install(found: Found) -> list[str]:
     installer, files = found.packages.installer, found.packages.files
     if installer == "uv":
         return [
-            "COPY pyproject.toml uv.lock ./",
+            f"COPY {' '.join(files)} ./",
             _NEWEST,
             f"{both} pip install uv \\",
             "    && UV_PROJECT_ENVIRONMENT=/venv uv sync --frozen --no-dev --no-install-project \\",
@@ -57,7 +67,7 @@ def _install(found: Found) -> list[str]:
         ]
     if installer == "poetry":
         return [
-            "COPY pyproject.toml poetry.lock ./",
+            f"COPY {' '.join(files)} ./",
             _NEWEST,
             f"{cache} pip install poetry \\",
             "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
@@ -65,7 +75,7 @@ def _install(found: Found) -> list[str]:
         ]
     if installer == "pyproject":  # what it depends on, without building the project itself
         return [
-            "COPY pyproject.toml ./",
+            f"COPY {files[0]} ./",
             _NEWEST,
             f"{both} pip install uv \\",
             f"    && uv pip install --python /venv/bin/python -r pyproject.toml {more}",
@@ -101,6 +111,7 @@ def _final_stage(found: Found) -> list[str]:
         f"    && install -d -o app -g app {' '.join(folders)}",
         "COPY --from=build /venv /venv",
         "COPY . .",
+        *([f"WORKDIR /app/{found.folder}"] if found.folder else []),
         "# Writes down which migrations belong to this image; needs no database.",
         f"RUN {fake + ' ' if fake else ''}tidegate seal",
         "USER 10001:10001",

@@ -39,24 +39,36 @@ class Packages:
     names: frozenset[str] = frozenset()
 
 
-def read(project: ProjectFiles) -> Packages:
-    """Return what installs the project's packages."""
+def read(project: ProjectFiles, folder: str = "") -> Packages:
+    """Return what installs the project's packages; the lists of the code's own folder go first."""
     names = frozenset(project.requirements)
-    for installer in ("uv", "poetry"):
-        if f"{installer}.lock" in project.path_set:
-            return Packages(installer, ("pyproject.toml", f"{installer}.lock"), "", names)
+    places = tuple(dict.fromkeys((folder, "")))
+    described = [posixpath.join(one, "pyproject.toml") for one in places]
+    described = [one for one in described if one in project.path_set]
+    for path in described:
+        for installer in ("uv", "poetry"):
+            lock = posixpath.join(posixpath.dirname(path), f"{installer}.lock")
+            if lock in project.path_set:
+                return Packages(installer, (path, lock), "", names)
+    if described and _poetry_alone(project.read(described[0]) or ""):
+        return Packages("poetry", (described[0],), "", names)
     listed = next((path for path in _LISTS if path in project.path_set), "")
     near = [path for path in project.named("requirements.txt") if path.count("/") <= 1]
     if listed or near:
         return Packages("pip", _with_linked(project, listed or near[0]), "", names)
-    if "pyproject.toml" in project.path_set and names:
-        return Packages("pyproject", ("pyproject.toml",), "", names)
+    if described and names:
+        return Packages("pyproject", (described[0],), "", names)
     lines = _guessed(project)
     plain = frozenset(re.split(r"[\[<>=~]", line)[0] for line in lines)
     text = "# Written from the imports: pin the versions that you use.\n"
     return Packages(
         "pip", ("requirements.txt",), text + "".join(f"{one}\n" for one in lines), plain
     )
+
+
+def _poetry_alone(text: str) -> bool:
+    """Whether the packages stand in Poetry's own table, which nothing else reads."""
+    return "[tool.poetry.dependencies]" in text and "[project]" not in text
 
 
 def _with_linked(project: ProjectFiles, first: str) -> tuple[str, ...]:

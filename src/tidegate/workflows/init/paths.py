@@ -11,6 +11,17 @@ WORKDIR = "/app"
 GIVEN = {"STATIC_ROOT": "/srv/static", "MEDIA_ROOT": "/srv/media"}
 
 
+def of_code(project: ProjectFiles) -> str:
+    """Return the folder whose modules the project imports by their own names; empty for the root."""
+    if project.manage:
+        return posixpath.dirname(project.manage)
+    ini = project.alembics[0].ini if project.alembics else ""
+    found = posixpath.dirname(ini)
+    # Flask-Migrate keeps alembic.ini beside env.py, below the code.
+    beside = posixpath.join(found, "env.py") in project.path_set
+    return posixpath.dirname(found) if found and beside else found
+
+
 def folder(project: ProjectFiles, name: str) -> str:
     """Return STATIC_ROOT or MEDIA_ROOT as the container sees it; empty where it is not set."""
     settings = project.settings

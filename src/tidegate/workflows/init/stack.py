@@ -10,7 +10,9 @@ from tidegate.workflows.init.detect import Found
 from tidegate.workflows.init.image import command
 from tidegate.workflows.init.variables import SECRET_KEY
 
-_SCHEMES = {"asyncpg": "postgresql+asyncpg", "psycopg": "postgresql+psycopg", "mysqlclient": "mysql+mysqldb",
+# Each with its driver: what a URL without one means changed between SQLAlchemy 2.0 and 2.1.
+_SCHEMES = {"asyncpg": "postgresql+asyncpg", "psycopg": "postgresql+psycopg",
+            "psycopg2": "postgresql+psycopg2", "psycopg2-binary": "postgresql+psycopg2", "mysqlclient": "mysql+mysqldb",
             "pymysql": "mysql+pymysql", "asyncmy": "mysql+asyncmy", "aiomysql": "mysql+aiomysql"}  # fmt: skip
 _PART = re.compile(
     r"(?:POSTGRES|PG|DB|DATABASE|SQL|MYSQL)_?(HOST|PORT|USER|USERNAME|PASSWORD|DB|NAME|DATABASE)$"

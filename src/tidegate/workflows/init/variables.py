@@ -10,7 +10,8 @@ from tidegate.reading.project import pycode
 from tidegate.reading.project.project import ProjectFiles
 
 _ENV = re.compile(
-    r"""(?:environ(?:\.get)?|getenv|\benv\w*(?:\.\w+)?|\bconfig)\s*[\[(]\s*['"]([A-Z][A-Z0-9_]*)['"]"""
+    r"""(?:(?:environ(?:\.get)?|getenv|\benv\w*(?:\.\w+)?)\s*[\[(]|\bconfig\s*\()"""
+    r"""\s*['"]([A-Z][A-Z0-9_]*)['"]"""
 )
 SECRET_KEY = re.compile(r"(^|_)SECRET_KEY$")
 
