@@ -89,6 +89,7 @@ class Ask:
         self.project = project
         self.until = until
         self.asked = 0
+        self.cold = True  # the libraries are imported in each child
         self._tell = tell
         self._began = self._told = time.monotonic()
 
@@ -132,17 +133,17 @@ class Ask:
             self._told = now
             self._tell(f"asked the settings {self.asked} times in {now - self._began:.0f} s")
         self.asked += 1
-        return _in_child(self.project, environ)
+        return _in_child(self.project, environ, self.cold)
 
 
-def _in_child(project: Project, environ: Mapping[str, str]) -> tuple[Answer, list[str]]:
+def _in_child(project: Project, environ: Mapping[str, str], cold: bool) -> tuple[Answer, list[str]]:
     """Return the answer, and the variables that were missing."""
     read_end, write_end = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        _child(project, environ, read_end, write_end)
+        _child(project, environ, cold, read_end, write_end)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         data = pipe.read()
@@ -153,7 +154,9 @@ def _in_child(project: Project, environ: Mapping[str, str]) -> tuple[Answer, lis
     return Answer(**raw["answer"]), raw["missing"]
 
 
-def _child(project: Project, environ: Mapping[str, str], read_end: int, write_end: int) -> None:
+def _child(
+    project: Project, environ: Mapping[str, str], cold: bool, read_end: int, write_end: int
+) -> None:
     """Answer over the pipe; never returns."""
     try:
         os.close(read_end)
@@ -171,7 +174,7 @@ def _child(project: Project, environ: Mapping[str, str], read_end: int, write_en
         with TakenBack(root), imports:
             try:
                 found = [_plain(asdict(one)) for one in project.connections()]
-                files, others = _imported(own, before, imports)
+                files, others = _imported(own, before, imports, cold)
                 shape, static = _shape(project)
                 answer = Answer(found, shape, static, files=files, libraries=others)
             except BaseException as error:
@@ -228,7 +231,9 @@ def _shape(project: Project) -> tuple[str, str]:
     return json.dumps([steps, sorted(settings.DATABASES)]), json.dumps(static)
 
 
-def _imported(own: Own, before: set[str], imports: Imports) -> tuple[list[str], list[str]]:
+def _imported(
+    own: Own, before: set[str], imports: Imports, cold: bool
+) -> tuple[list[str], list[str]]:
     """Return (the project's own files, the names of library modules) that loading brought in.
 
     What reads the environment while it is imported is the project's own in this, too.
@@ -245,11 +250,14 @@ def _imported(own: Own, before: set[str], imports: Imports) -> tuple[list[str], 
         others.append(name)
         if name in readers:
             files.add(os.path.realpath(file))
-    return sorted(path for path in files if path.endswith(".py")), imports.fresh(others)
+    return sorted(path for path in files if path.endswith(".py")), imports.fresh(
+        others
+    ) if cold else []
 
 
-def warm_up(answer: Answer) -> None:
+def warm_up(ask: Ask, answer: Answer) -> None:
     """Import here the libraries that the settings import, so that a forked child has them."""
+    ask.cold = False
     for name in answer.libraries:
         try:
             importlib.import_module(name)

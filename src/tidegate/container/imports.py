@@ -3,17 +3,18 @@
 A forked child may find a library imported already, so that it answers sooner. One that has read
 the environment by then would answer every question with what it read first: settings that are
 installed beside the libraries, as `pip install .` does, and whatever imports from them.
+
+Nothing stands in place of `__import__`: its frame would be in the tracebacks, and Flask tells by
+their length whether a module is missing, or something that the module imports.
 """
 
 from __future__ import annotations
 
-import builtins
-import importlib
+import ast
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType, ModuleType, TracebackType
 
 # What these read while they are imported says nothing of a login, and they take long to import.
 KNOWN = {
@@ -29,12 +30,9 @@ class Imports:
     def __init__(self) -> None:
         self._needed_by: dict[str, set[str]] = {}
         self._readers: set[str] = set()
-        self._import = builtins.__import__
-        self._import_module = importlib.import_module
 
     def __enter__(self) -> Imports:
-        builtins.__import__ = self._noted
-        importlib.import_module = self._noted_module
+        sys.meta_path.insert(0, self)
         return self
 
     def __exit__(
@@ -43,13 +41,17 @@ class Imports:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        builtins.__import__ = self._import
-        importlib.import_module = self._import_module
+        sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Note that a module is imported for the first time; the finders after this one do it."""
+        if importer := _importing(sys._getframe(1)):
+            self._note(importer, name)
 
     def looked_up(self, frame: FrameType | None) -> None:
         """The environment is looked at: the innermost module that is being imported did it."""
         importing = _importing(frame)
-        if importing and _top(importing) not in KNOWN | sys.stdlib_module_names:
+        if importing and not _is_known(importing):
             self._readers.add(importing)
 
     @property
@@ -58,9 +60,18 @@ class Imports:
         return set(self._readers)
 
     def fresh(self, names: Sequence[str]) -> list[str]:
-        """Return those of `names` that have nothing from a reader."""
+        """Return those of `names` that have nothing from a reader.
+
+        Who imports what was imported before is read from the sources that name a reader's package.
+        """
+        tops = {_top(one) for one in self._readers}
+        for name in names:
+            module = sys.modules[name]
+            if tops and not _is_known(name) and (tree := _naming(module, tops)):
+                for one in _imported_by(tree, vars(module)):
+                    self._note(name, one)
         for name in [*sys.modules]:  # a module comes after its package
-            self._needed_by.setdefault(name.rpartition(".")[0], set()).add(name)
+            self._note(name, name.rpartition(".")[0])
         touched: set[str] = set()
         todo = [*self._readers]
         while todo:
@@ -70,31 +81,8 @@ class Imports:
                 todo += self._needed_by.get(name, ())
         return [name for name in names if name not in touched]
 
-    def _noted(
-        self,
-        name: str,
-        globals: Mapping[str, object] | None = None,
-        locals: Mapping[str, object] | None = None,
-        fromlist: Sequence[str] | None = (),
-        level: int = 0,
-    ) -> Any:
-        module = self._import(name, globals, locals, fromlist or (), level)
-        if globals is not None:
-            whole = _absolute(name, globals, level)
-            self._note(str(globals.get("__name__")), whole)
-            for one in fromlist or ():
-                self._note(str(globals.get("__name__")), f"{whole}.{one}")
-        return module
-
-    def _noted_module(self, name: str, package: str | None = None) -> Any:
-        module = self._import_module(name, package)
-        if importer := _importing(sys._getframe(1)):
-            self._note(importer, module.__name__)
-        return module
-
     def _note(self, importer: str, name: str) -> None:
-        if name in sys.modules:
-            self._needed_by.setdefault(name, set()).add(importer)
+        self._needed_by.setdefault(name, set()).add(importer)
 
 
 def own_packages(root: str, environ: Mapping[str, str]) -> set[str]:
@@ -109,6 +97,10 @@ def own_packages(root: str, environ: Mapping[str, str]) -> set[str]:
     return found - KNOWN
 
 
+def _is_known(name: str) -> bool:
+    return _top(name) in KNOWN or _top(name) in sys.stdlib_module_names
+
+
 def _importing(frame: FrameType | None) -> str:
     while frame is not None:
         if frame.f_code.co_name == "<module>":
@@ -117,13 +109,36 @@ def _importing(frame: FrameType | None) -> str:
     return ""
 
 
+def _naming(module: ModuleType, tops: set[str]) -> ast.AST | None:
+    """Return the source of a module that is in one of the packages, or names one."""
+    file = getattr(module, "__file__", None)
+    if not file or not file.endswith(".py"):
+        return None
+    try:
+        with open(file, "rb") as source:
+            text = source.read()
+        if _top(module.__name__) in tops or any(one.encode() in text for one in tops):
+            return ast.parse(text)
+    except (OSError, SyntaxError, ValueError):
+        pass
+    return None
+
+
+def _imported_by(tree: ast.AST, globals: Mapping[str, object]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            whole = _absolute(node.module or "", globals, node.level)
+            yield whole
+            yield from (f"{whole}.{one.name}" for one in node.names)
+
+
 def _absolute(name: str, globals: Mapping[str, object], level: int) -> str:
     if not level:
         return name
-    package = str(globals.get("__package__") or globals.get("__name__"))
-    parts = package.split(".")
-    base = parts[: len(parts) - level + 1]
-    return ".".join([*base, name] if name else base)
+    parts = str(globals.get("__package__") or globals.get("__name__")).split(".")
+    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
 
 def _top(name: str) -> str:

@@ -46,7 +46,7 @@ def learn(ask: Ask, environ: Mapping[str, str], first: Answer) -> Learned:
 
     `first` is what they answer under `environ`, with what they insist on made up.
     """
-    warm_up(first)
+    warm_up(ask, first)
     try:
         with tempfile.TemporaryDirectory() as folder:
             return _learned(ask, {**environ, **first.made_up}, first, folder)
