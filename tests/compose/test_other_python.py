@@ -36,4 +36,4 @@ def test_packages_in_an_environment_of_their_own(stack: Make) -> None:
     exited(one, ["make", "-m", "the city"], 0)
     assert (one.folder / "shop/migrations/0002_the_city.py").is_file()
     known = json.loads((one.shared / ".cache/tidegate/pythons.json").read_text())
-    assert set(known.values()) == {"/app/.venv/bin/python"}
+    assert "/app/.venv/bin/python" in known.values()  # other images are asked as well

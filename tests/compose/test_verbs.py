@@ -18,7 +18,7 @@ from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
 
 Make = Callable[..., Stack]
 OWNER = 12345
-INDEX = 'migrations.RunSQL("CREATE INDEX by_name ON shop_customer (name)", "DROP INDEX by_name")'
+INDEX = 'migrations.RunSQL("CREATE INDEX by_mail ON shop_customer (email)", "DROP INDEX by_mail")'
 CODE = 'migrations.AddField("Customer", "code", models.IntegerField(null=True))'
 CODE_FIELD = "code = models.IntegerField(null=True)"
 EMAIL = "    email = models.EmailField(default='')\n"
@@ -139,7 +139,7 @@ def test_migrate_alone_restarts_nothing(running: Stack, tmp_path: Path) -> None:
     running.write({"shop/models.py": MODELS + EMAIL})
     if not (running.folder / "shop/migrations/0002_add_the_email.py").exists():
         exited(running, ["make", "-m", "Add the email!"], 0)
-    running.migration("0002_by_name", INDEX, "0002_add_the_email")
+    running.migration("0002_by_mail", INDEX, "0002_add_the_email")
     running.compose("build", "-q", "web")
     before = running.ids() | running.ids("db")
     behind = exited(running, ["status", "--check"], 1)
@@ -150,8 +150,8 @@ def test_migrate_alone_restarts_nothing(running: Stack, tmp_path: Path) -> None:
     assert "in a one-off container of the service web" in done.out + done.err
     lines = [json.loads(line) for line in done.out.splitlines()]
     (result,) = [one["migration"] for one in lines if one["stage"] == "result"]
-    assert result["applied"] == ["shop.0002_add_the_email", "shop.0002_by_name"]
-    assert "online: CREATE INDEX CONCURRENTLY by_name" in done.out, done.said
+    assert result["applied"] == ["shop.0002_add_the_email", "shop.0002_by_mail"]
+    assert "online: CREATE INDEX CONCURRENTLY by_mail" in done.out, done.said
     assert running.ids() | running.ids("db") == before
     assert exited(running, ["status", "--check"], 0)
 

@@ -74,10 +74,9 @@ class There:
     def process(self) -> Iterator[Runner]:
         """Start the process."""
         pyz = archive.cached(self.request.environ or os.environ)
-        python = next((one.value for one in self.services.told if one.name == "python"), "python")
         command = self.services.once(
-            self.services.backend, (python, "-c", START.format(PLACE)), user=self._user,
-            mounts={**self._mounts, PLACE: f"{pyz}:ro"}, environ=QUIET,
+            self.services.backend, (self.services.python(), "-c", START.format(PLACE)),
+            user=self._user, mounts={**self._mounts, PLACE: f"{pyz}:ro"}, environ=QUIET,
         )  # fmt: skip
         with Talk(command, apart=True) as talk:
             yield Runner(talk, self._translated)
