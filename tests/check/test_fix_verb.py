@@ -60,6 +60,20 @@ def test_yes_writes_what_was_shown(project: Django) -> None:
     assert "AddIndexConcurrently(" in path.read_text("utf-8")
 
 
+def test_only_rows_have_nothing_to_undo(project: Django) -> None:
+    """A no-op as reverse is given to SQL that writes rows; what makes a table would be there still,
+    and its refused fix keeps no other from its own."""
+    path = project.add(
+        "0002_sql",
+        """migrations.RunSQL("CREATE TABLE extra (id int)"),
+        migrations.RunSQL("UPDATE shop_order SET total = 1 WHERE total IS NULL"),""",
+    )
+    done = check(project.root, "--fix", "--yes")
+    one, other = (line for line in path.read_text("utf-8").splitlines() if "RunSQL(" in line)
+    assert "noop" not in one and "reverse_sql=migrations.RunSQL.noop" in other, done.stderr
+    assert "give it as reverse_sql the statement that takes it away again" in done.stdout
+
+
 def test_unsafe_asks_which_migrations_ran_nowhere(project: Django) -> None:
     """Without a path or revision it refuses; with one it divides, and the next file follows."""
     path = project.add("0002_index", AMID)

@@ -85,6 +85,7 @@ class Hazard(NamedTuple):
     span: Span | None = None
     path: str = ""
     also: tuple[Place, ...] = ()
+    mendable: bool = True  # False: the rule's fix does not fit this one
 
 
 class Moment:

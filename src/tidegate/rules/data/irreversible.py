@@ -2,7 +2,9 @@
 
 Django refuses to migrate back over a RunPython or RunSQL without a reverse; the whole history
 behind it is shut. Where there is nothing to undo, say so: `migrations.RunPython.noop`,
-`migrations.RunSQL.noop`.
+`migrations.RunSQL.noop`; `--fix` says so for RunPython, and for SQL that writes rows alone. What
+SQL changes of the schema needs the statement that undoes it: with a no-op it would be there still
+when the step runs again.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from tidegate.model.operation import (
     Data,
     DropColumn,
     Opaque,
+    Operation,
     Span,
     Statement,
 )
@@ -53,15 +56,19 @@ migrations.RunPython(fill, migrations.RunPython.noop),""",
 
 def examine_step(step: StepView) -> Iterator[Hazard]:
     """Yield what is wrong with the step."""
-    seen: set[Span] = set()
+    by_call: dict[Span, list[Operation]] = {}
     for moment in step.real():
         operation = moment.operation
-        if step.framework != "django" or operation.reversible or operation.span in seen:
-            continue
-        seen.add(operation.span)
-        said = operation.said
+        if step.framework == "django" and not operation.reversible:
+            by_call.setdefault(operation.span, []).append(operation)
+    for span, some in by_call.items():
+        said = some[0].said
+        rows = said != "RunSQL" or all(isinstance(one.change, Data) for one in some)
+        remedy = "give it a reverse, or say that there is nothing to undo: " \
+                 f"migrations.{said}.noop"  # fmt: skip
+        if not rows:  # said to be undone and still there, it would stop the next way up
+            remedy = "give it as reverse_sql the statement that takes it away again"
         yield Hazard(
             f"{said} has no reverse: Django refuses to migrate back over this step",
-            f"give it a reverse, or say that there is nothing to undo: migrations.{said}.noop",
-            span=operation.span,
-        )
+            remedy, span=span, mendable=rows,
+        )  # fmt: skip

@@ -89,7 +89,7 @@ def _finding(
         message=hazard.message,
         remedy=hazard.remedy,
         step=step,
-        fixable=one.rule.fixable and not maybe,
+        fixable=one.rule.fixable and hazard.mendable and not maybe,
         confidence=confidence,
         also=hazard.also,
     )

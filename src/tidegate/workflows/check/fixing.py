@@ -27,11 +27,12 @@ ROUNDS = 1000  # each mends one finding and looks anew, since a fix moves what f
 
 
 class Left(NamedTuple):
-    """A finding that a fixer declined."""
+    """A finding that a fixer declined; `line` is the text of its line."""
 
     rule: str
     path: str
     message: str
+    line: str
 
 
 @dataclass
@@ -92,7 +93,7 @@ def _renumbered(out: Fixing) -> None:
 def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, unsafe: bool) -> bool:
     """Mend the first finding that can be; return whether there was one."""
     for one in found.findings:
-        key = Left(one.rule, one.place.path, one.message)
+        key = Left(one.rule, one.place.path, one.message, _line(out, one))
         if key in declined:
             continue
         made = _fixed(out, one, database, unsafe)
@@ -103,6 +104,14 @@ def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, un
             return True
         declined.add(key)
     return False
+
+
+def _line(out: Fixing, one: Finding) -> str:
+    """Return the line that a finding points at: its number moves with what is mended above."""
+    if not one.place.path.endswith(".py"):
+        return ""
+    lines = out.tree.read(one.place.path).splitlines()
+    return lines[one.place.line - 1] if 0 < one.place.line <= len(lines) else ""
 
 
 def _fixed(out: Fixing, one: Finding, database: str, unsafe: bool) -> Fixed | None:
