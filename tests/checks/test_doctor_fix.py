@@ -193,3 +193,63 @@ def test_a_command_in_a_block_of_yaml(tmp_path: Path) -> None:
     ]
     mending.apply(project, mending.plan(project, found), found)
     assert (tmp_path / "compose.yaml").read_text() == compose.replace("migrate\n", "migrate &&\n")
+
+
+SERVED = """\
+x-app: &app
+  build: .
+  restart: unless-stopped
+
+services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD: word}
+    healthcheck:
+      test: ["CMD-SHELL", "pg_isready", "-h", "127.0.0.1", "-U", "shop"]
+  migrate:
+    <<: *app
+    command: python manage.py migrate --noinput
+    depends_on: {db: {condition: service_healthy}}
+  web:
+    <<: *app
+    depends_on:
+      migrate:
+        condition: service_completed_successfully
+"""
+DOCKERFILE = 'FROM python:3.12-slim\nCOPY . .\nCMD ["gunicorn", "shop.wsgi"]\n'
+
+
+def test_a_line_that_others_have_by_an_anchor_is_left(tmp_path: Path) -> None:
+    """What stays up keeps its restart policy: the finding says where to write the other one."""
+    files = {"compose.yaml": SERVED, "Dockerfile": DOCKERFILE, "manage.py": ""}
+    project = written(tmp_path, files)
+    found = story.examine(project)
+    (one,) = [each for each in found if each.rule == "one-shot-restarts"]
+    assert not one.problem.edits
+    assert one.problem.remedy == 'write restart: "no" in migrate itself: web has it from here too'
+
+
+def test_two_mends_of_one_line_are_made_one_after_the_other(tmp_path: Path) -> None:
+    """The second is made only if it is needed still: both at once made a check that never runs."""
+    files = {"compose.yaml": SERVED, "Dockerfile": DOCKERFILE, "manage.py": ""}
+    project = written(tmp_path, files)
+    found = story.examine(project)
+    mending.apply(project, mending.plan(project, found), found)
+    text = (tmp_path / "compose.yaml").read_text("utf-8")
+    assert 'test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "shop"]' in text
+
+
+def test_a_mend_that_does_not_mend_is_not_written(tmp_path: Path) -> None:
+    """A finding that its own mend leaves where it is would have it made again and again."""
+    late = SERVED.replace("manage.py migrate", "manage.py migrate").replace(
+        "command: python", "command: wait-for-it db:5432 -- python"
+    )
+    script = '#!/bin/sh\nset -e\nexec "$@"\n'
+    dockerfile = DOCKERFILE.replace("CMD", 'ENTRYPOINT ["/start.sh"]\nCMD')
+    files = {"compose.yaml": late, "Dockerfile": dockerfile, "manage.py": "", "start.sh": script}
+    project = written(tmp_path, files)
+    found = story.examine(project)
+    plan = mending.plan(project, found)
+    mending.apply(project, plan, found)
+    assert (tmp_path / "start.sh").read_text("utf-8") == script
+    assert (tmp_path / "compose.yaml").read_text("utf-8").count("--strict") <= 1

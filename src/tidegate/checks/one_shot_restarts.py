@@ -11,6 +11,8 @@ from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, facts
 from tidegate.reading.project.acts import shown
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
+from tidegate.reading.project.tree import Item
 
 SEVERITY = "error"
 ERRORS = (
@@ -52,10 +54,27 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         ):
             continue
         last = project.start(service).acts[-1]
+        sharing = _sharing(project, service, item)
         yield Problem(
             item.place,
             f"{service.name} runs `{shown(last.words)}`, ends, and is started again for ever.",
-            'write restart: "no" (or on-failure)',
+            f'write restart: "no" in {service.name} itself: {", ".join(sharing)} has it from here too'
+            if sharing
+            else 'write restart: "no" (or on-failure)',
             (last.place,),
-            edits.scalar(item, '"no"' if not item.style or item.style == "plain" else "no"),
+            ()
+            if sharing
+            else edits.scalar(item, '"no"' if not item.style or item.style == "plain" else "no"),
         )
+
+
+def _sharing(project: ProjectFiles, service: Service, item: Item) -> list[str]:
+    """Return the services that stay up and have the same line, by an anchor."""
+    return [
+        one.name
+        for one in project.services
+        if one.name != service.name
+        and (other := one.get("restart")) is not None
+        and other.place == item.place
+        and not facts.one_shot(project, one)
+    ]

@@ -106,8 +106,14 @@ def _plan(
             out.changes[path] = (project.read(path) or "", texts[path])
         now = ProjectFiles(project.root, project.asked, project.environ, texts)
         seen = [one for one in examine(now, None, ignore) if one.rule not in without]
+    else:
+        out.refused += [
+            f"{one.rule} would still be at {one.problem.place.path}:{one.problem.place.line}"
+            for one in seen
+            if any(not (edit.command or edit.executable) for edit in one.problem.edits)
+        ]
     worse = [one for one in seen if one.rule not in first and one.severity != "info"]
-    out.refused = [
+    out.refused += [
         f"{one.rule} would appear at {one.problem.place.path}:{one.problem.place.line}"
         for one in worse
     ]
@@ -115,7 +121,7 @@ def _plan(
     return out
 
 
-ROUNDS = 5
+ROUNDS = 8
 
 
 def _gathered(
@@ -123,7 +129,11 @@ def _gathered(
 ) -> dict[str, list[Edit]]:
     """Note modes and commands in the plan; return the edits of texts by file."""
     by_path: dict[str, list[Edit]] = {}
+    taken: dict[tuple[str, int], str] = {}
     for one in found:
+        lines = {(edit.path, _line(project, edit)) for edit in one.problem.edits if edit.end}
+        if any(taken.setdefault(line, one.rule) != one.rule for line in lines):
+            continue  # two mends of one line: the next round sees whether the other is needed still
         for edit in one.problem.edits:
             if edit.command:
                 if (edit.path, edit.command) not in out.commands:
@@ -139,6 +149,10 @@ def _gathered(
     for stack in project.stacks:
         out.touched |= _touched(project, stack, every)
     return by_path
+
+
+def _line(project: ProjectFiles, edit: Edit) -> int:
+    return (project.read(edit.path) or "").count("\n", 0, edit.start)
 
 
 def apply(
