@@ -54,17 +54,18 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         ):
             continue
         last = project.start(service).acts[-1]
-        sharing = _sharing(project, service, item)
+        remedy = 'write restart: "no" (or on-failure)'
+        mend = edits.scalar(item, '"no"' if not item.style or item.style == "plain" else "no")
+        if sharing := _sharing(project, service, item):
+            others = ", ".join(sharing)
+            remedy = f'write restart: "no" in {service.name} itself: {others} has it from here too'
+            mend = ()
         yield Problem(
             item.place,
             f"{service.name} runs `{shown(last.words)}`, ends, and is started again for ever.",
-            f'write restart: "no" in {service.name} itself: {", ".join(sharing)} has it from here too'
-            if sharing
-            else 'write restart: "no" (or on-failure)',
+            remedy,
             (last.place,),
-            ()
-            if sharing
-            else edits.scalar(item, '"no"' if not item.style or item.style == "plain" else "no"),
+            mend,
         )
 
 

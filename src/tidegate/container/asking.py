@@ -89,7 +89,7 @@ class Ask:
         self.project = project
         self.until = until
         self.asked = 0
-        self.cold = True  # the libraries are imported in each child
+        self.cold = True  # a child says what it imports: nobody has warmed up by it yet
         self._tell = tell
         self._began = self._told = time.monotonic()
 
@@ -174,7 +174,7 @@ def _child(
         with TakenBack(root), imports:
             try:
                 found = [_plain(asdict(one)) for one in project.connections()]
-                files, others = _imported(own, before, imports, cold)
+                files, others = _imported(own, before, imports) if cold else ([], [])
                 shape, static = _shape(project)
                 answer = Answer(found, shape, static, files=files, libraries=others)
             except BaseException as error:
@@ -231,9 +231,7 @@ def _shape(project: Project) -> tuple[str, str]:
     return json.dumps([steps, sorted(settings.DATABASES)]), json.dumps(static)
 
 
-def _imported(
-    own: Own, before: set[str], imports: Imports, cold: bool
-) -> tuple[list[str], list[str]]:
+def _imported(own: Own, before: set[str], imports: Imports) -> tuple[list[str], list[str]]:
     """Return (the project's own files, the names of library modules) that loading brought in.
 
     What reads the environment while it is imported is the project's own in this, too.
@@ -250,9 +248,7 @@ def _imported(
         others.append(name)
         if name in readers:
             files.add(os.path.realpath(file))
-    return sorted(path for path in files if path.endswith(".py")), imports.fresh(
-        others
-    ) if cold else []
+    return sorted(path for path in files if path.endswith(".py")), imports.fresh(others)
 
 
 def warm_up(ask: Ask, answer: Answer) -> None:
