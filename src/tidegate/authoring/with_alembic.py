@@ -31,7 +31,7 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
     with project.configured(alias) as config:
         try:
             if answers.merge:
-                made = command.merge(config, "heads", answers.message or None)
+                made = command.merge(config, "heads", answers.message or _joined(config))
             elif answers.empty:
                 made = command.revision(config, answers.message)
             else:
@@ -40,6 +40,13 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
         except CommandError as error:
             outcome.error = _said(str(error))
     return outcome
+
+
+def _joined(config: Any) -> str:
+    """Return what a merge is called that nobody gave a name: without one its file has none."""
+    from alembic.script import ScriptDirectory
+
+    return f"merge {' and '.join(sorted(ScriptDirectory.from_config(config).get_heads()))}"
 
 
 def _compared(config: Any, answers: Answers, root: Path) -> tuple[Any, Outcome]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tidegate.reading.migrations import alembic_source
 from tidegate.workflows.check.edits import Fixed, Source, applied
 from tidegate.workflows.staging.django_files import without_unused
+from tidegate.workflows.staging.remarks import left_out
 from tidegate.workflows.staging.stage import (
     Declined,
     Stage,
@@ -93,11 +94,11 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
 
     before = Part("".join(texts[:number]), takes(0, number))
     after = Part("".join(texts[number + 1 :]), takes(number + 1, len(ups)), "rest")
-    head, tail = _comments(source, texts[number], ups[number])
+    head = _comments(source, texts[number], ups[number], stages)
     parts = [before] if before.forward.strip() else []
     for at, stage in enumerate(stages):
         made = part_of(stage, indent)
-        made.forward = head + made.forward + tail if not at else made.forward
+        made.forward = head + made.forward if not at else made.forward
         if parts and not at and stage.atomic and not stage.apart:
             parts[-1].forward += made.forward
             parts[-1].backward = made.backward + parts[-1].backward
@@ -207,14 +208,11 @@ def _lines(
     return out, " " * nodes[0].col_offset
 
 
-def _comments(source: Source, text: str, node: ast.stmt) -> tuple[str, str]:
-    """Return the comments above a statement, as lines."""
-    lines = text.split("\n")
-    head = [one for one in lines if one.strip().startswith("#")]
-    last = source.text[source.end(node) :].split("\n", 1)[0].strip()
-    if last.startswith("#"):
-        head.append(" " * node.col_offset + last)
-    return "".join(one + "\n" for one in dict.fromkeys(head)), ""
+def _comments(source: Source, text: str, node: ast.stmt, stages: Sequence[Stage]) -> str:
+    """Return the comments at a statement, as lines; of those inside it what no stage holds."""
+    kept = [one for stage in stages for one in (*stage.forward, stage.code)]
+    margin = " " * node.col_offset
+    return "".join(f"{margin}{one}\n" for one in left_out(text, kept))
 
 
 def _written(source: Source, parts: Sequence[Part], indent: str, what: str) -> Fixed:

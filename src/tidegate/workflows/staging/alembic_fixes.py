@@ -36,7 +36,9 @@ def statement(source: Source, at: At) -> tuple[int, ast.Expr, ast.Call]:
         here = (node.lineno, node.end_lineno) == (span.line, span.end_line)
         if here and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             return number, node, node.value
-    raise Declined("it is not a statement of upgrade() by itself")
+    raise Declined(
+        "it stands in a block or a helper: write it as a statement of its own in upgrade()"
+    )
 
 
 def execute(text: str) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.contracts.target import Teller
-from tidegate.model.command import Command
 from tidegate.workflows.make import Making
 from tidegate.workflows.update import insiding
 from tidegate.workflows.watching.temporary import REVISION
@@ -37,8 +35,8 @@ def migrate(one: Making) -> None:
     """Apply what is pending, by the same election as everybody."""
     words = ("--format", "jsonl", "migrate")
     if one.target is None:
-        argv = (sys.executable, "-m", "tidegate", "--project", str(one.folder), *words, "--local")
-        insiding.work(Command(argv, environ=one.packages()), TIMEOUT, Warnings(one.tell), _nothing)
+        command = one.inside(*words, "--local")
+        insiding.work(command, TIMEOUT, Warnings(one.tell), _nothing)
         return
     target = one.target
     command = target.inside(words, target.backend, mounts=one.mounts, user=one.user)

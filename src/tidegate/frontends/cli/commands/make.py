@@ -1,12 +1,13 @@
 """Make a migration from the models' changes; the file lands in the host's tree.
 
 usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--rename OLD=NEW]
-                     [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME] [--local]
+                     [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME]
+                     [--local] [--python PATH]
        tidegate make --data NAME [--app APP] [--table TABLE --set SQL [--where SQL] [--undo SQL]]
        tidegate make --expand CHANGE [--app APP]
        tidegate make --contract CHANGE [--app APP]
        tidegate make --watch [--squash -m MESSAGE] [--rename OLD=NEW] [--drop OLD] [--env NAME]
-                     [--service NAME] [--local]
+                     [--service NAME] [--local] [--python PATH]
        tidegate make --squash -m MESSAGE
 
   -m, --message TEXT  what the migration does; becomes its name
@@ -37,11 +38,12 @@ read the migrations alone; nothing is started and no database is asked.
 
 Runs the framework's own autogenerate in the backend's container with the host's code over the
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
-virtual environment. What autogenerate can't know is asked at a terminal, and refused with 6 where
-nobody can answer; so is what it would get wrong. No file is left then. Alembic compares with the
-database, so that it refuses with 6 as well while that is not current. Ends with 1 when there is
-nothing to make. Prints the created file, its SQL, and what `tidegate check` has to say of it, which
-does not change the exit code.
+virtual environment: the active one, .venv, venv or env here or above, that of Poetry, Pipenv or
+PDM, or the one of --python PATH. What autogenerate can't know is asked at a terminal, and refused
+with 6 where nobody can answer; so is what it would get wrong. No file is left then. Alembic
+compares with the database, so that it refuses with 6 as well while that is not current. Ends with 1
+when there is nothing to make. Prints the created file, its SQL, and what `tidegate check` has to
+say of it, which does not change the exit code.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ OPTIONS = (
     Option("--merge"),
     Option("--renumber"),
     Option("--local"),
+    Option("--python", True),
     *scaffolding.OPTIONS,
     *watching.OPTIONS,
 )
@@ -109,12 +112,16 @@ def _making(
 ) -> Making:
     root = Path(glob.root)
     asked = outside.asked_of(glob, found, {})
-    local = "--local" in found or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes")
+    local = (
+        "--local" in found
+        or "--python" in found
+        or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes")
+    )
     if local or (asked == type(asked)() and not discovery.target_signs(root)):
-        return here(root, report, environ)
+        return here(root, report, environ, found.get("--python", ""))
     target = outside.target_of(glob, asked, environ, bool(asked.service))
     if not target.backend:
-        return here(root, report, environ)
+        return here(root, report, environ, found.get("--python", ""))
     report.secrets = target.secrets
     outside.guesses(target, report)
     return through(target, report)
