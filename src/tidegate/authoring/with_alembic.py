@@ -72,10 +72,10 @@ def _sql(config: Any, made: Any) -> list[str]:
     for one in made if isinstance(made, list) else [made]:
         if one is None:
             continue
+        if isinstance(one.down_revision, tuple):
+            continue  # a merge: it does nothing, and one branch below it is not all of it
         out = io.StringIO()
         below = one.down_revision if isinstance(one.down_revision, str) else "base"
-        if isinstance(one.down_revision, tuple):
-            below = one.down_revision[0]
         buffer, config.output_buffer = config.output_buffer, out
         try:
             command.upgrade(config, f"{below}:{one.revision}", sql=True)

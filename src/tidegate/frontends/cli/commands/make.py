@@ -92,6 +92,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if watching.wanted(found):
             one = _making(glob, found, environ, report)
             return watching.run(glob, one, found, environ, wanted)
+        _refuse_answers(wanted)
         if not wanted.message and not wanted.merge:
             raise UsageProblem(
                 "a migration needs a message",
@@ -100,11 +101,27 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             )
         one = _making(glob, found, environ, report)
         created, sql = make(one, wanted)
-        findings = review(one.folder, created)
+        findings = None if wanted.empty else review(one.folder, created)
         _show(glob, Path(glob.root), created, sql, findings)
+        if wanted.empty and glob.format == "text":
+            names = " ".join(_relative(path, Path(glob.root)) for path in created)
+            print(f"next: write what it does, then tidegate check {names}")
         return 0  # the file is made; whether it may be shipped is what `check` says
 
     return outside.guarded(report, work)
+
+
+def _refuse_answers(wanted: Wanted) -> None:
+    """Raise where answers were given to what asks nothing."""
+    kind = "--empty" if wanted.empty else "--merge" if wanted.merge else ""
+    given = [name for name, value in (("--rename", wanted.renames), ("--drop", wanted.dropped),
+                                      ("--filled", wanted.filled)) if value]  # fmt: skip
+    if kind and given:
+        raise UsageProblem(
+            f"{kind} and {given[0]} don't go together",
+            f"{given[0]} is about what the models have changed, and {kind} does not look at them.",
+            "leave one out",
+        )
 
 
 def _making(
@@ -140,7 +157,8 @@ def _show(
         print(json.dumps({"created": names, "sql": list(sql), "findings": listed}, indent=2))
         return
     print("\n".join([f"created {name}" for name in names]))
-    print("\n".join(f"  {line}" for line in sql))
+    if sql:
+        print("\n".join(f"  {line}" for line in sql))
     if findings and findings.findings:
         print(discovery.reporter("text").render(findings, colour=False))
 
