@@ -57,6 +57,12 @@ def loses(change: str, dropped: Sequence[str]) -> bool:
     return not any(word.lower().split(".")[-1] in names for word in dropped)
 
 
+def lost(change: str) -> str:
+    """Return the name of what a change takes away."""
+    found = LOSES.match(change)
+    return found[1].split()[0] if found else change
+
+
 def step_of(one: Making, path: Path) -> str:
     """Return the revision of a file; for Django its number and name, without the app."""
     if one.django or not path.is_file():
