@@ -74,8 +74,8 @@ def left(folder: Path, files: Iterable[Path]) -> list[Path]:
         return []
     said = json.loads(journal.read_text(encoding="utf-8"))
     known = set(said["known"])
-    gone = [path for path in sorted(files)
-            if str(path.relative_to(folder)) not in known and said["name"] in path.stem]  # fmt: skip
+    new = [path for path in sorted(files) if str(path.relative_to(folder)) not in known]
+    gone = [path for path in new if said["name"] in path.stem]
     for path in gone:
         path.unlink(missing_ok=True)
     journal.unlink()
