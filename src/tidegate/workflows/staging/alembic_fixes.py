@@ -110,7 +110,8 @@ def constraint(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     kinds = ("create_foreign_key", "create_check_constraint")
     if called(node) not in kinds or not change.constraint.name:
         raise Declined("SQL in a string is left to its author" if called(node) == "execute"
-                       else "the constraint has no name to validate it by")  # fmt: skip
+                       else "the constraint has no name to validate it by: write one in the "
+                       "place of None")  # fmt: skip
     refuse_schema(call)
     code = varied(source, call, [source.with_argument(call, "postgresql_not_valid=True")])
     moved(source, node)

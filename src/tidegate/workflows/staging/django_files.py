@@ -125,13 +125,16 @@ def _names(source: Source, own: str, parts: Sequence[Part]) -> list[str]:
     digits, words = (mine[1], mine[2]) if mine else ("", own)
     numbers = [int(m[1]) for one in taken if (m := re.match(r"(\d+)_", one))]
     last = bool(mine) and max(numbers) == int(digits)
-    out = []
+    out: list[str] = []
     for number, part in enumerate(parts, 1):
         width = len(digits)
         at = f"{int(digits) + number:0{width}d}_" if last else f"{digits}_" if digits else ""
-        out.append(f"{at}{words[:50]}_{part.suffix}")
-    if len(set(out)) < len(out) or set(out) & set(taken):
-        raise Declined(f"a file {next((one for one in out if one in taken), out[-1])} is there")
+        plain = name = f"{at}{words[:50]}_{part.suffix}"
+        again = 1
+        while name in taken or name in out:  # what is divided again has such a part already
+            again += 1
+            name = f"{plain}_{again}"
+        out.append(name)
     return out
 
 

@@ -193,10 +193,14 @@ def own_name(table: str, column: str, suffix: str = "") -> str:
     """Return the name that Django gives an index or constraint of one column."""
     bare = table.rpartition(".")[2]
     digest = hashlib.md5(bare.encode() + column.encode(), usedforsecurity=False).hexdigest()[:8]
-    name = f"{bare}_{column}_{digest}{suffix}"
-    if len(name) > NAME or name[0] in "_0123456789":
-        raise Declined("the name that Django would give it is too long to be told")
-    return name
+    tail = digest + suffix
+    name = f"{bare}_{column}_{tail}"
+    if len(name) <= NAME:
+        return name
+    tail = tail[: NAME // 3]  # and both names are cut to what that leaves
+    room = (NAME - len(tail)) // 2 - 1
+    name = f"{bare[:room]}_{column[:room]}_{tail}"
+    return f"D{name[:-1]}" if name[0] in "_0123456789" else name
 
 
 def field_with(source: Source, call: ast.Call, word: str, value: str) -> str:

@@ -14,7 +14,7 @@ from tidegate.reading.migrations import django_source
 from tidegate.workflows.check.tree import Tree
 
 NUMBERED = re.compile(r"(\d+)_(.*)")
-REST = re.compile(r"(?:^|_)rest(?=_|$)")
+REST = re.compile(r"(?:^|_)rest(?:_\d+)?(?=_|$)")
 Needs = Mapping[str, set[str]]
 
 
