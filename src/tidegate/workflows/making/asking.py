@@ -54,11 +54,14 @@ def _without(job: Mapping[str, Any], unused: Sequence[str]) -> dict[str, Any]:
     return {**job, "renames": renames, **lists}
 
 
-def refused(found: Mapping[str, Any]) -> PolicyRefused | None:
-    """Return the error for what is open or can't be generated right; None where nothing is."""
+def refused(found: Mapping[str, Any], wrong: Sequence[str] = ()) -> PolicyRefused | None:
+    """Return the error for what is open or can't be generated right; None where nothing is.
+
+    `wrong` says of the answers that were given which of them answer nothing.
+    """
     if not found["questions"] and not found["refusals"]:
         return None
-    return _refusal(found["questions"], found["refusals"])
+    return _refusal(found["questions"], found["refusals"], wrong)
 
 
 def _ask(question: Mapping[str, Any], job: dict[str, Any], ask: Ask) -> None:
