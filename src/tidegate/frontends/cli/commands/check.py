@@ -52,11 +52,17 @@ from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
+    from tidegate.model.finding import Findings
     from tidegate.workflows.check.review import Standing
 
 NO_MIGRATION = (
     "no migration is there: tidegate reads the files in folders called migrations, and those "
     "below an env.py beside a script.py.mako"
+)
+MANY = 10
+OLD = (
+    "most of this has run long ago: accept it with tidegate check --write-baseline, so that new "
+    "findings alone count, or review what is new: tidegate check --since REVISION"
 )
 VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database", "--plan": "plan"}
 SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
@@ -132,9 +138,17 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if asked.paths and not found.extra["checked"]:
             report.stage("check", " ".join(asked.paths), NO_MIGRATION)
         print(reporter.render(found, _colour(glob, environ)))
+        if len(found.at_least("error")) > MANY and glob.format == "text" and _whole(asked, found):
+            report.stage("next", "", OLD)
         return 1 if found.at_least(asked.fail_on or settings.fail_on) else 0
 
     return guarded(report, work)
+
+
+def _whole(asked: Asked, found: Findings) -> bool:
+    """Whether everything was reviewed, and nothing of it has been accepted before."""
+    narrow = asked.paths or asked.since or asked.pending
+    return not (narrow or asked.no_baseline or found.extra["baseline"])
 
 
 def _about_drift(argv: list[str]) -> bool:
