@@ -59,7 +59,15 @@ def examine(moment: Moment) -> Iterator[Hazard]:
                 span=one.span,
             )
         elif one.what == "elsewhere":
+            where = "another module's function" if "." in one.detail else "made elsewhere"
             yield Hazard(
-                f"{one.detail} is another module's function: what it does can't be read here",
+                f"{one.detail} is {where}: what it does can't be read here",
                 "`tidegate plan` runs it on a scratch database and sees what it does",
+                span=one.span,
+            )
+        elif one.what == "unread":
+            yield Hazard(
+                f"{one.detail}: it can't be read here",
+                "`tidegate plan` runs it on a scratch database and sees what it does",
+                span=one.span,
             )

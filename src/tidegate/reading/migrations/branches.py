@@ -9,7 +9,8 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.reading.migrations.values import Call, Ref, Scope, evaluate, is_made
+from tidegate.reading.migrations.kinds import Call, Ref, is_made
+from tidegate.reading.migrations.values import Scope, evaluate
 
 ValueOf = Callable[[ast.expr, Scope], Any]
 VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",
