@@ -53,6 +53,7 @@ class Example(NamedTuple):
     vendor: str = "postgresql"
     applies: bool = True  # False: the database itself refuses the bad one
     companions: tuple[str, ...] = ()  # further rules that the bad one is flagged by
+    mended: bool = True  # False: the rule's fix does not fit it
 
 
 class Rule(NamedTuple):

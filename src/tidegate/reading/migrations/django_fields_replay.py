@@ -106,10 +106,6 @@ def _rename_field(self: Replaying, call: Call, app: str, record: Record) -> Part
         yield Nothing("rename", model.table, new), subject
     else:
         yield RenameColumn(model.table, one, other), subject
-        if field is not None and self.vendor == "postgresql":
-            column = self.models.column(model, new, field)
-            if column.check:  # it names the column: Django drops it and adds it again
-                yield _check_of(model.table, column, field), subject
 
 
 def _renamed(options: dict[str, Any], old: str, new: str) -> dict[str, Any]:
@@ -141,8 +137,6 @@ def _alter_field(self: Replaying, call: Call, app: str, record: Record) -> Parts
         return
     if before.name != after.name:
         yield RenameColumn(model.table, before.name, after.name), subject
-    if before.check and before.name != after.name:
-        before = before._replace(check=False)  # it names the column
     checked = self.vendor == "postgresql" and before.check != after.check
     if checked and not after.check:
         yield DropConstraint(model.table, "_".join([model.table, before.name, "check"])), subject

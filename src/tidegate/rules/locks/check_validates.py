@@ -51,6 +51,7 @@ op.execute("ALTER TABLE orders VALIDATE CONSTRAINT total_positive")""",
 # --- next file
 ValidateConstraint("order", "order_total_positive"),""",
             companions=("stricter-than-old-writes",),
+            mended=False,
         ),
         Example(
             "alembic",
@@ -61,6 +62,7 @@ ValidateConstraint("order", "order_total_positive"),""",
 op.create_check_constraint("weight_positive", "orders", "weight > 0", postgresql_not_valid=True)
 # --- next file
 op.execute("ALTER TABLE orders VALIDATE CONSTRAINT weight_positive")""",
+            mended=False,
         ),
     ),
 )
