@@ -323,6 +323,16 @@ class GraphView(NamedTuple):
     vendor: str = ""
     applied: frozenset[str] = frozenset()  # where the database was asked
     gone: tuple[str, ...] = ()  # applied, and no file
+    removed: tuple[Removed, ...] = ()  # since a git revision
+
+
+class Removed(NamedTuple):
+    """A step that was there at a git revision. `now` is the path of a file that does the same."""
+
+    id: str
+    path: str
+    since: str
+    now: str = ""
 
 
 class Node(NamedTuple):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.contracts.rule import Example, Hazard, Moment, Rule
-from tidegate.model.operation import AddColumn, AddConstraint, AlterColumn
+from tidegate.model.operation import AddColumn, AddConstraint, AlterColumn, Statement
 
 RULE = Rule(
     "error",
@@ -89,12 +89,22 @@ def _later(moment: Moment) -> Iterator[Hazard]:
     kept = column.default if default is None else default
     if kept and not _dropped_again(moment):
         return
-    filled = moment.step.is_fresh(moment.types_made_in.get("triggers on " + table.name, ""))
-    if filled or _given(moment, name) or moment.drops(change.table, name):
+    if _filled(moment, table.name) or _given(moment, name) or moment.drops(change.table, name):
         return
     if any(one.not_null_of == name for one in table.constraints.values()):
         return  # which has been said of the check
     yield _hazard(moment, change.table, name)
+
+
+def _filled(moment: Moment, table: str) -> bool:
+    """Whether a trigger of the release may give the column its value."""
+    if moment.step.is_fresh(moment.types_made_in.get("triggers on " + table, "")):
+        return True
+    return any(
+        isinstance(one.change, Statement)
+        and (one.change.verb, one.change.detail, one.change.table) == ("trigger", "create", table)
+        for one in moment.step.moments
+    )
 
 
 def _given(moment: Moment, column: str) -> bool:
