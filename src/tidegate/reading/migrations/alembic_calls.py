@@ -85,8 +85,8 @@ class AlembicFollower(Follower):
         """A row that is given a value is written with the rest, one statement for each."""
         if isinstance(target, ast.Attribute):
             row = self.value(target.value, scope)
-            if isinstance(row, Row) and not self.autocommit:
-                self.loops.write(row, self.vendors)
+            if isinstance(row, Row) and self.loops.write(row, self.vendors):
+                self._shows(self.loops.traits[-1])
 
     # calls
 
@@ -110,7 +110,12 @@ class AlembicFollower(Follower):
                 continue
             model = _imported_class(name)
             if model:
-                self.loops.traits.append(Trait("imported-model", model, self.place(node)))
+                self._shows(Trait("imported-model", model, self.place(node)))
+
+    def _shows(self, trait: Trait) -> None:
+        """Note what the code does beside its calls, where it does it."""
+        number = 0 if self.autocommit else self.transaction
+        self.said.append(Said("shows", (trait,), {}, trait.span, number, self.vendors))
 
     def _note(self, made: Call, node: ast.Call, alone: bool) -> Any:
         owner, last = made.name.rpartition(".")[0], made.last
@@ -142,8 +147,8 @@ class AlembicFollower(Follower):
             args = (made.receiver, *made.args)
         last = made.name.rpartition(".")[2]
         writes = last == "execute" and bool(args) and writes_rows(args[0])
-        if (writes or last.startswith("query_")) and not self.autocommit:
-            self.loops.write(None, self.vendors)
+        if (writes or last.startswith("query_")) and self.loops.write(None, self.vendors):
+            self._shows(self.loops.traits[-1])
         self.said.append(
             Said(
                 made.name.rpartition(".")[2],
@@ -181,5 +186,9 @@ def _imported_class(name: str) -> str:
     parts = name.split(".")
     if len(parts) < 2 or parts[0] in LIBRARIES:
         return ""
-    place = next((i for i, one in enumerate(parts) if i and one[:1].isupper()), 0)
+    place = next((i for i, one in enumerate(parts) if i and _is_class(one)), 0)
     return ".".join(parts[: place + 1]) if place else ""
+
+
+def _is_class(name: str) -> bool:
+    return name[:1].isupper() and (len(name) == 1 or not name.isupper())

@@ -65,7 +65,11 @@ class AlembicReplay:
                 continue
             handler = _HANDLERS.get(said.name)
             prefix = "batch_op." if said.batch else "op."
-            spelled = said.name if said.name.startswith(("enum_", "query_")) else prefix + said.name
+            spelled = (
+                said.name
+                if said.name.startswith(("enum_", "query_", "shows"))
+                else prefix + said.name
+            )
             if handler is None:
                 found: Changes = iter(
                     [Opaque(spelled, "it is not one of Alembic's own operations")]
@@ -280,6 +284,7 @@ _HANDLERS: dict[str, Callable[[Now, Said], Changes]] = {
     "foreign_call": statements.foreign,
     "create_all": statements.create_all,
     "code": statements.code,
+    "shows": statements.shows,
     "create_table_comment": statements.comment,
     "drop_table_comment": statements.comment,
 }

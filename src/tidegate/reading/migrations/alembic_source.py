@@ -17,7 +17,7 @@ from tidegate.reading import newersyntax
 from tidegate.reading.migrations.alembic_calls import AlembicFollower
 from tidegate.reading.migrations.kinds import is_made
 from tidegate.reading.migrations.record import TEMPORARY, Record, Said, suppressions
-from tidegate.reading.migrations.traits import OUTSIDE
+from tidegate.reading.migrations.traits import reaches_out
 from tidegate.reading.migrations.values import Load, Scope, dotted, module_scope, span
 
 GLANCE = re.compile(r"^(down_)?revision\b", re.MULTILINE)
@@ -43,7 +43,7 @@ def read(source: str, path: str, name: str, load: Load | None = None) -> Record 
     going = AlembicFollower(scope)
     forward = going.run(upgrade)
     unread = (upgrade is not None and not forward and not _is_trivial(upgrade)) or not scope.left[0]
-    if unread and not going.loops.traits:
+    if unread:
         forward.append(Said("code", (), {}, _title(upgrade)))
     going_back = AlembicFollower(scope)
     backward = going_back.run(downgrade)
@@ -55,7 +55,7 @@ def read(source: str, path: str, name: str, load: Load | None = None) -> Record 
         forward=tuple(forward),
         backward=tuple(backward),
         backward_state=_state(downgrade, backward, going_back.raises),
-        traits={"downgrade": (), "upgrade": (*_outside(upgrade, scope), *going.loops.said())},
+        traits={"downgrade": (), "upgrade": _outside(upgrade, scope)},
         allowed=suppressions(source),
         title=_title(upgrade),
         branch_labels=_ids(scope.names.get("branch_labels")),
@@ -101,6 +101,6 @@ def _outside(function: ast.FunctionDef | None, scope: Scope) -> tuple[Trait, ...
     for node in ast.walk(function) if function else ():
         if isinstance(node, ast.Call):
             name = dotted(node.func, scope)
-            if (name.split(".")[0] in OUTSIDE and "." in name) or name == "open":
+            if reaches_out(name) or name == "open":
                 found.append(Trait("outside", name, span(node)))
     return tuple(found)

@@ -7,6 +7,7 @@ from typing import Any
 from tidegate.model.operation import (
     AlterType,
     Change,
+    Code,
     CreateType,
     Data,
     Nothing,
@@ -109,3 +110,8 @@ def create_all(now: Now, said: Said) -> Changes:
 def code(now: Now, said: Said) -> Changes:
     """Yield what runs and is not read."""
     yield Opaque("the function", "it works through code that is not one of Alembic's operations")
+
+
+def shows(now: Now, said: Said) -> Changes:
+    """Yield what the code does by itself."""
+    yield Code("upgrade", (said.args[0],))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import ALL, compare, decide
-from tidegate.reading.migrations.kinds import Call, Unknown, is_made
+from tidegate.reading.migrations.kinds import Call, Thing, Unknown, is_made
 from tidegate.reading.migrations.modules import imported
 from tidegate.reading.migrations.values import Scope, bind, declare, dotted, evaluate, span
 
@@ -38,6 +38,7 @@ class Follower:
         self.raises = False
         self.vendors: tuple[str, ...] = ()
         self.maybe = 0
+        self.unsure = False  # the function that is followed may have returned before
         self.outside: ast.Call | None = None  # the call that led out of the file
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
@@ -49,7 +50,7 @@ class Follower:
                 handler(node, scope)
 
     def place(self, node: Any) -> Any:
-        """Return where a node stands in this file: in code of another one, the call that led there."""
+        """Return where a node stands; of code of another file, where the call of it stands."""
         return span(self.outside or node)
 
     # what one that derives may say more about
@@ -63,6 +64,10 @@ class Follower:
 
     def left(self) -> None:
         """It ends."""
+
+    def shown(self) -> int | None:
+        """Return how much was said, where a loop that says nothing new need not be gone through."""
+        return None
 
     def stored(self, target: ast.expr, value: Any, scope: Scope) -> None:
         """An attribute or an item was given a value."""
@@ -155,15 +160,21 @@ class Follower:
         try:
             self.block(body, scope)
         except Returned as ended:
+            self.unsure = self.unsure or not ended.raised
             return not ended.raised
         return False
 
     def _for(self, node: ast.For, scope: Scope) -> None:
         items = self.value(node.iter, scope)
         if isinstance(items, list | tuple) and not is_made(items) and len(items) <= UNROLLED:
+            idle = 0
             for item in items:
+                before = self.shown()
                 bind(node.target, item, scope)
                 self.block(node.body, scope)
+                idle = idle + 1 if before is not None and self.shown() == before else 0
+                if idle == 3:
+                    return
             return
         row = self.rows(items, node.iter, scope)
         self._over(node.target, row, scope)
@@ -190,6 +201,8 @@ class Follower:
         self.block(node.body, scope)
 
     def _if(self, node: ast.If, scope: Scope) -> None:
+        if isinstance(node.test, ast.NamedExpr):
+            self.value(node.test, scope)
         answer = decide(node.test, scope, self.value)
         if answer is True or answer is False:
             self.block(node.body if answer else node.orelse, scope)
@@ -232,6 +245,10 @@ class Follower:
             return ("dialect is", answer) if isinstance(answer, tuple) else answer
         if isinstance(node, LOOPS):
             return self.comprehension(node, scope)
+        if isinstance(node, ast.NamedExpr):
+            value = self.value(node.value, scope)
+            bind(node.target, value, scope)
+            return value
         if isinstance(node, ast.Call):
             return self.called(node, scope, alone)
         return evaluate(node, scope)
@@ -330,24 +347,29 @@ class Follower:
         self, function: ast.FunctionDef, args: Sequence[Any], words: dict[str, Any], scope: Scope
     ) -> Any:
         """Follow a function from its beginning; return what it returns."""
-        if scope.depth >= DEPTH:
+        if scope.depth >= DEPTH or function in scope.active:
             return Unknown("calls too deep")
         inner = self.bound(function, args, words, scope)
-        maybe = self.maybe
+        maybe, unsure, self.unsure = self.maybe, self.unsure, False
+        value = None
         try:
             self.block(function.body, inner)
         except Returned as ended:
-            return ended.value
-        finally:
-            self.maybe = maybe
-        return None
+            value = ended.value
+        told = not self.unsure
+        self.maybe, self.unsure = maybe, unsure
+        return value if told else self.one_of(value)
+
+    def one_of(self, value: Any) -> Any:
+        """Return what a function gives that may have returned something else before."""
+        return value if isinstance(value, Thing) else Unknown("a condition")
 
     def bound(
         self, function: ast.FunctionDef, args: Sequence[Any], words: dict[str, Any], scope: Scope
     ) -> Scope:
         """Return the scope inside of a function that is called with these arguments."""
         inner = Scope(scope)
-        inner.depth = scope.depth + 1
+        inner.depth, inner.active = scope.depth + 1, (*scope.active, function)
         said = function.args
         names = [one.arg for one in (*said.posonlyargs, *said.args)]
         defaults = said.defaults

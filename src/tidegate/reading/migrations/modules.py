@@ -35,7 +35,8 @@ def imported(name: str, scope: Scope) -> tuple[ast.FunctionDef, Scope] | None:
     if found is None or function is None:
         return None
     inner = Scope(found)
-    inner.depth, inner.left = scope.depth, scope.left
+    inner.depth, inner.active = scope.depth, scope.active
+    inner.left, inner.makes = scope.left, scope.makes
     return function, inner
 
 
@@ -54,9 +55,12 @@ class Modules:
         self.package = os.path.dirname(path)
         self.taken = taken
         self.read: dict[str, Read] = {}
+        self.missing: set[str] = set()
 
     def load(self, module: str) -> Scope | None:
         """Return the scope of a module; None where it is not of the project."""
+        if module in self.missing:
+            return None
         for base in self._places(module):
             for ending in (".py", "/__init__.py"):
                 file = os.path.join(self.root, base) + ending
@@ -66,6 +70,7 @@ class Modules:
                 if found is not None:
                     self.read[file] = found[1]
                     return found[0]
+        self.missing.add(module)
         return None
 
     def _places(self, module: str) -> list[str]:

@@ -10,6 +10,7 @@ LIMIT = 20_000  # characters of a string that is put together
 
 
 def plain_call(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what a function of Python's gives; None where it is none of the few."""
     first = args[0] if args else None
     if name in ("textwrap.dedent", "inspect.cleandoc", "dedent") and isinstance(first, str):
         import textwrap
@@ -41,6 +42,7 @@ def _in_step(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def text_method(receiver: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what a method of a text or dictionary gives; None where it is none of the few."""
     if isinstance(receiver, dict) and name == "items":
         return [(key, value) for key, value in receiver.items()]
     if isinstance(receiver, dict) and name in ("keys", "values"):

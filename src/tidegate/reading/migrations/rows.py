@@ -22,7 +22,7 @@ SINGLE = ("limit", "distinct", "group_by", "first", "one", "scalar", "count", "f
 
 
 class Rows(Thing):
-    """Several rows of a table or model; `few` where it is not the most of them, as far as is told."""
+    """Several rows of a table or model; `few` where they are told to be some of them alone."""
 
     __slots__ = ("few", "name", "own", "slice")
 
@@ -80,10 +80,8 @@ def names_in(value: Any) -> list[str]:
 def text_in(value: Any) -> str:
     """Return the text of a statement, holes as {}; "" where it is not one."""
     while isinstance(value, Call):
-        if value.last in ("text", "SQL") and value.args:
-            value = value.args[0]
-        else:
-            value = value.receiver
+        own = value.last in ("text", "SQL") and value.args
+        value = value.args[0] if own else value.receiver
     return value if isinstance(value, str) else value.known if isinstance(value, Unknown) else ""
 
 
@@ -139,19 +137,19 @@ class Loops:
         self.open: list[Loop] = []
         self.traits: list[Trait] = []
 
-    def around(self) -> Loop | None:
-        """Return the outermost loop over many rows."""
-        return next((one for one in self.open if one.rows is not None and one.rows.each), None)
+    def around(self, row: Any = None) -> Loop | None:
+        """Return the loop that a row is of, else the outermost one over many rows."""
+        many = [one for one in self.open if one.rows is not None and one.rows.each]
+        own = [one for one in many if isinstance(row, Row) and one.rows is row]
+        return own[-1] if own else many[0] if many else None
 
     def write(self, row: Any, vendors: tuple[str, ...], what: str = "loop-write") -> bool:
         """Say that rows are written one at a time, where a loop is around; return whether it is."""
-        loop = self.around()
+        loop = self.around(row)
         if loop is None or loop.rows is None:
             return False
-        own = isinstance(row, Row) and row.each and row.name == loop.rows.name
-        self.traits.append(
-            Trait("loop-save" if own else what, loop.rows.name, loop.place, "", vendors)
-        )
+        what = "loop-save" if loop.rows is row else what
+        self.traits.append(Trait(what, loop.rows.name, loop.place, "", vendors))
         return True
 
     def said(self) -> tuple[Trait, ...]:

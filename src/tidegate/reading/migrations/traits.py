@@ -20,6 +20,8 @@ from tidegate.reading.migrations.rows import (
 )
 from tidegate.reading.migrations.values import (
     Scope,
+    applied,
+    bind,
     dotted,
     evaluate,
     is_projects,
@@ -54,6 +56,8 @@ class Model(Thing):
 
 def traits_of(function: ast.FunctionDef, scope: Scope) -> tuple[Trait, ...]:
     """Return what the function does that a rule may mind."""
+    scope = Scope(scope)
+    scope.makes = False  # this reader follows calls itself
     code = CodeFollower(scope)
     names = [one.arg for one in function.args.args]
     names = names[1:] if names[:1] in (["self"], ["cls"]) else names
@@ -98,6 +102,10 @@ class CodeFollower(Follower):
             return self._several(items.args[0])
         return queried(items)
 
+    def shown(self) -> int:
+        """Return how many things were said."""
+        return len(set(self.loops.traits))
+
     def entered(self, row: Any, node: ast.AST) -> None:
         """A loop begins."""
         place = self.place(node)
@@ -110,6 +118,11 @@ class CodeFollower(Follower):
         """A loop ends."""
         self.loops.open.pop()
         self.slices -= 1
+
+    def _if(self, node: ast.If, scope: Scope) -> None:
+        if not isinstance(node.test, ast.Call | ast.Compare | ast.BoolOp | ast.UnaryOp):
+            self.value(node.test, scope)
+        super()._if(node, scope)
 
     def _while(self, node: ast.While, scope: Scope) -> None:
         self.slices += 1
@@ -128,7 +141,13 @@ class CodeFollower(Follower):
     def stored(self, target: ast.expr, value: Any, scope: Scope) -> None:
         """What stands in the target is looked at; the row is written when it is saved."""
         if isinstance(target, ast.Attribute | ast.Subscript):
-            self.value(target.value, scope)
+            row = self.value(target.value, scope)
+            if (
+                isinstance(row, Row)
+                and getattr(target, "attr", "") in ("pk", "id")
+                and value is None
+            ):
+                bind(target.value, Unknown("a new row"), scope)
 
     # expressions
 
@@ -138,8 +157,10 @@ class CodeFollower(Follower):
             return self._attribute(node, scope)
         if isinstance(node, ast.Subscript):
             return self._part(node, scope)
-        if isinstance(node, ast.Call | ast.Compare | LOOPS[0] | LOOPS[1] | LOOPS[2] | LOOPS[3]):
+        if isinstance(node, (ast.Call, ast.Compare, ast.NamedExpr, *LOOPS)):
             return super().value(node, scope, alone)
+        if isinstance(node, ast.List | ast.Tuple | ast.Set) and not _starred(node):
+            return [self.value(one, scope) for one in node.elts]
         for inner in ast.iter_child_nodes(node):
             if isinstance(inner, ast.expr) and not isinstance(node, ast.Lambda):
                 self.value(inner, scope)
@@ -147,6 +168,8 @@ class CodeFollower(Follower):
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Any:
         base = self.value(node.value, scope)
+        if isinstance(base, Call) and base.last == "get_model":
+            base = Model(_model_name(list(base.args)))
         if isinstance(base, Model):
             if node.attr in MANAGERS and base.today:
                 self.say("imported-model", base.today, node)
@@ -181,8 +204,8 @@ class CodeFollower(Follower):
         """Return what a call gives, and note what it does."""
         func = node.func
         args = [self.value(one, scope) for one in node.args]
-        for word in node.keywords:
-            self.value(word.value, scope)
+        words = {one.arg or "**": self.value(one.value, scope) for one in node.keywords}
+        base = None
         if isinstance(func, ast.Attribute):
             if func.attr == "get_model":
                 return Model(_model_name(args))
@@ -193,7 +216,10 @@ class CodeFollower(Follower):
         first = self._several(args[0]) if args else None
         if first is not None and isinstance(func, ast.Name) and func.id in THROUGH:
             return first
-        return self._other(node, args, scope)
+        if dotted(func, scope).endswith(".get_user_model"):
+            return Model("the user model", "get_user_model()")
+        self._other(node, args, scope)
+        return applied(node, args, words, scope, base)
 
     def _method(
         self, base: Any, func: ast.Attribute, node: ast.Call, args: list[Any], scope: Scope
@@ -216,7 +242,8 @@ class CodeFollower(Follower):
         if name in SAME:
             return base
         if name in FILTERS:
-            few = base.few or any(one.arg in ("pk", "id") for one in node.keywords)
+            one = name == "filter" and any(word.arg in ("pk", "id") for word in node.keywords)
+            few = base.few or one
             return Rows(base.name, few, slice=base.slice)
         if name in ("none", "distinct", "in_bulk", "dates", "datetimes"):
             return Rows(base.name, few=True)
@@ -272,20 +299,28 @@ class CodeFollower(Follower):
                 self.cursors.pop(func.value.id, None)
         return found
 
-    def _other(self, node: ast.Call, args: list[Any], scope: Scope) -> Any:
+    def _other(self, node: ast.Call, args: list[Any], scope: Scope) -> None:
         name = dotted(node.func, scope)
         if name == "open":
             mode = evaluate(node.args[1], scope) if len(node.args) > 1 else "r"
             self.say("outside", f"open({'…' if node.args else ''}, {mode!r})", node)
-        elif name.partition(".")[0] in OUTSIDE and "." in name:
+        elif reaches_out(name):
             self.say("outside", _spelled(node.func), node)
-        elif name.endswith(".get_user_model"):
-            return Model("the user model", "get_user_model()")
         elif name.endswith(".call_command"):
             self.say("unread", "call_command() runs a command of the project", node)
         elif is_projects(name) and any(_is_given(one) for one in args):
             self.say("elsewhere", name, node)
-        return evaluate(node, scope)
+
+
+def _starred(node: ast.List | ast.Tuple | ast.Set) -> bool:
+    return any(isinstance(one, ast.Starred) for one in node.elts)
+
+
+def reaches_out(name: str) -> bool:
+    """Whether a function is one that goes to another service or to files; not what parses URLs."""
+    parts = name.split(".")
+    pure = any(one.startswith("parse") for one in parts)
+    return len(parts) > 1 and parts[0] in OUTSIDE and not pure
 
 
 def _is_given(value: Any) -> bool:

@@ -26,13 +26,15 @@ class Scope:
     module of the project, and `left` is what is left to follow before the reader gives up.
     """
 
-    __slots__ = ("depth", "functions", "left", "load", "names", "outer")
+    __slots__ = ("active", "depth", "functions", "left", "load", "makes", "names", "outer")
 
     def __init__(self, outer: Scope | None = None) -> None:
         self.names: dict[str, Any] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
         self.outer = outer
         self.depth: int = outer.depth if outer is not None else 0
+        self.active: tuple[Any, ...] = outer.active if outer is not None else ()
+        self.makes: bool = outer.makes if outer is not None else True  # calls are followed here
         self.load: Load | None = outer.load if outer is not None else None
         self.left: list[int] = outer.left if outer is not None else [ENOUGH]
 
@@ -157,9 +159,16 @@ def call(node: ast.Call, scope: Scope) -> Any:
             kwargs.update({str(key): inner for key, inner in value.items()})
         else:
             kwargs["**"] = value
+    return applied(node, args, kwargs, scope)
+
+
+def applied(
+    node: ast.Call, args: list[Any], kwargs: dict[str, Any], scope: Scope, receiver: Any = None
+) -> Any:
+    """Return what a call gives for arguments that are known, and for what it is called on."""
     name = dotted(node.func, scope)
     own = scope.function(node.func.id) if isinstance(node.func, ast.Name) else None
-    if own is not None or (scope.load is not None and is_projects(name)):
+    if scope.makes and (own is not None or (scope.load is not None and is_projects(name))):
         made = _made_by(own, name, args, kwargs, scope)
         if made is not None and not isinstance(made, Unknown):
             return made
@@ -167,7 +176,7 @@ def call(node: ast.Call, scope: Scope) -> Any:
         done = plain_call(name, args, kwargs)
         return Call(name, tuple(args), kwargs, span(node)) if done is None else done
     if isinstance(node.func, ast.Attribute):
-        receiver = evaluate(node.func.value, scope)
+        receiver = evaluate(node.func.value, scope) if receiver is None else receiver
         text = text_method(receiver, node.func.attr, args, kwargs)
         if text is not None:
             return text

@@ -112,9 +112,9 @@ def _given(moment: Moment, column: str) -> bool:
     table, after = moment.change.table, False
     for one in moment.step.moments:
         found = one.change
-        if after and isinstance(found, AlterColumn) and found.default:
-            if (found.table, found.column) == (table, column):
-                return True
+        same = isinstance(found, AlterColumn) and (found.table, found.column) == (table, column)
+        if after and same and found.default:
+            return True
         after = after or one is moment
     return False
 
@@ -142,7 +142,8 @@ def _dropped_again(moment: Moment) -> bool:
         if one is moment:
             after = True
         elif after and isinstance(one.change, AlterColumn) and one.change.default == "":
-            if (one.change.table, one.change.column) == (change.table, name):
+            same = (one.change.table, one.change.column) == (change.table, name)
+            if same:
                 return True
     return False
 

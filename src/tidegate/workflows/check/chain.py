@@ -174,8 +174,7 @@ class Chain:
         view.backward_state, view.problem = record.backward_state, record.problem
         view.squashed = bool(record.replaces)
         view.temporary = record.temporary
-        shown = record.framework == "alembic" and record.traits.get("upgrade")
-        view.empty = not record.forward and not record.problem and not shown
+        view.empty = not record.forward and not record.problem
         view.last = record.id not in self.needed
         view.backward_title = record.settings.get("downgrade", record.title)
         return view

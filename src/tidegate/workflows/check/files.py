@@ -14,7 +14,7 @@ from tidegate.workflows.check.sources import Source
 from tidegate.workflows.check.tree import Tree, every
 
 Found = list[tuple[Record, tuple[Source, str]]]
-# what tells that the file is as it was, the digest of it and of the modules it was read with, Record
+# what tells that the file is as it was; the digest of it and of what it was read with; its Record
 Kept = tuple[Any, str, Record | None]
 EVERYBODY = 0o444
 

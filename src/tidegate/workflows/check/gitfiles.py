@@ -12,7 +12,7 @@ from tidegate.process import Command, Result, run
 
 
 class Changes(NamedTuple):
-    """What differs from a revision: paths of new and of edited files, texts of those that are gone."""
+    """What differs from a revision: new and edited files, and the texts of those that are gone."""
 
     new: set[str]
     edited: set[str]

@@ -75,4 +75,6 @@ def _names(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else []
     targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
     names = {one.id for one in targets if isinstance(one, ast.Name)}
-    return bool(names & {"revision", "down_revision", "dependencies", "branch_labels", "depends_on"})
+    return bool(
+        names & {"revision", "down_revision", "dependencies", "branch_labels", "depends_on"}
+    )
