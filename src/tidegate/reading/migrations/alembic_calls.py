@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Trait
@@ -103,18 +104,18 @@ class AlembicFollower(Follower):
 
     def _todays(self, made: Call, node: ast.Call) -> None:
         """Note a model that is imported: the code of today."""
-        named = made.args[:1] if made.last in ASKING else ()
-        for one in (*named, made):
-            name = one.name if isinstance(one, Ref | Call) else ""
-            if one is made and ".__table__" not in name and ".query." not in name:
-                continue
-            model = _imported_class(name)
-            if model:
+        for one in _calls_in(made):
+            named = [one.name] if ".__table__" in one.name or ".query." in one.name else []
+            if one.last in ASKING:
+                named += [value.name for value in one.args[:1] if isinstance(value, Ref | Call)]
+            for model in filter(None, map(_imported_class, named)):
                 self._shows(Trait("imported-model", model, self.place(node)))
 
     def _shows(self, trait: Trait) -> None:
         """Note what the code does beside its calls, where it does it."""
         number = 0 if self.autocommit else self.transaction
+        if any(one.name == "shows" and one.args == (trait,) for one in self.said):
+            return
         self.said.append(Said("shows", (trait,), {}, trait.span, number, self.vendors))
 
     def _note(self, made: Call, node: ast.Call, alone: bool) -> Any:
@@ -179,6 +180,15 @@ def _is_foreign(name: str) -> bool:
     """Whether a call is of another module's function, which may do anything."""
     root = name.partition(".")[0]
     return bool(name) and root not in (*QUIET, "sqlalchemy", "sa", "alembic") and "." in name
+
+
+def _calls_in(value: Any, depth: int = 0) -> Iterator[Call]:
+    """Yield a call, what it is called on, and the calls in its arguments."""
+    while isinstance(value, Call) and depth < 6:
+        yield value
+        for one in value.args:
+            yield from _calls_in(one, depth + 1)
+        value = value.receiver
 
 
 def _imported_class(name: str) -> str:

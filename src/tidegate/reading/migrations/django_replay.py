@@ -200,7 +200,7 @@ def _run_python(self: Replaying, call: Call, app: str, record: Record) -> Parts:
         return
     reversible = call.last != "RunPython" or _reversible(call)
     if name not in record.traits:
-        unread = Trait("elsewhere", name or "what it runs", call.span)
+        unread = Trait("elsewhere", name or _maker(code), call.span)
         yield Code(name, (unread,), reversible), name
         return
     traits = tuple(
@@ -213,6 +213,10 @@ def _run_python(self: Replaying, call: Call, app: str, record: Record) -> Parts:
         if one.what == "sql":
             for change in sql.changes(one.detail, self.vendor):
                 yield self.with_owner(change), name
+
+
+def _maker(code: Any) -> str:
+    return f"{code.name}()" if isinstance(code, Call) and code.name else "what it runs"
 
 
 def _told(self: Replaying, one: Trait) -> Trait:

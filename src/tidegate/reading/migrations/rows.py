@@ -36,13 +36,14 @@ class Rows(Thing):
 
 
 class Row(Thing):
-    """One row, as code holds it; `each` where it is one of a loop over many."""
+    """One row, as code holds it; `each` where it is one of a loop over many, `own` over all."""
 
-    __slots__ = ("each", "name")
+    __slots__ = ("each", "name", "own")
 
-    def __init__(self, name: str, each: bool = False) -> None:
+    def __init__(self, name: str, each: bool = False, own: bool = False) -> None:
         self.name = name
         self.each = each
+        self.own = own
 
 
 def selected(text: str) -> Rows | None:
@@ -124,10 +125,14 @@ def writes_rows(value: Any) -> bool:
 
 
 class Loop(NamedTuple):
-    """A loop that is open: what it goes over, None where that is not rows."""
+    """A loop that is open: what it goes over, None where that is not rows.
+
+    `maybe` counts the conditions around its body.
+    """
 
     rows: Row | None
     place: Span
+    maybe: int = 0
 
 
 class Loops:

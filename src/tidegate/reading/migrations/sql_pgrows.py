@@ -53,10 +53,22 @@ def _joined(sources: Any, tree: Tree) -> str:
             if name not in queries:
                 return name
             source = queries[name]
+        if "JoinExpr" in source and not _narrows(source):
+            return _first_table(source)
         if _narrows(source) or any(word in str(source) for word in ("valuesLists", "limitCount")):
             return ""
         return "a query"
     return ""
+
+
+def _first_table(tree: Any) -> str:
+    """Return the first table of a join."""
+    if isinstance(tree, dict):
+        if "RangeVar" in tree:
+            return relation(tree["RangeVar"])
+        tree = list(tree.values())
+    found = (_first_table(one) for one in tree) if isinstance(tree, list) else ()
+    return next((name for name in found if name), "")
 
 
 def _narrows(tree: Any) -> bool:

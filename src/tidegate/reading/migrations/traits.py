@@ -93,7 +93,7 @@ class CodeFollower(Follower):
             found = self.cursors.get(node.id)
         if found is None:
             return None
-        return Row(found.name, not found.few or (found.slice and self.slices > 0))
+        return Row(found.name, not found.few or (found.slice and self.slices > 0), found.own)
 
     def _several(self, items: Any) -> Rows | None:
         if isinstance(items, Rows):
@@ -111,7 +111,7 @@ class CodeFollower(Follower):
         place = self.place(node)
         if isinstance(node, ast.For):
             place = place._replace(end_line=place.line)
-        self.loops.open.append(Loop(row if isinstance(row, Row) else None, place))
+        self.loops.open.append(Loop(row if isinstance(row, Row) else None, place, self.maybe))
         self.slices += 1
 
     def left(self) -> None:
@@ -132,11 +132,15 @@ class CodeFollower(Follower):
     def grown(self, items: list[Any]) -> Any:
         """A list that gets each row of a loop holds them all."""
         last = items[-1]
-        return Rows(last.name) if isinstance(last, Row) and last.each else items
+        if not isinstance(last, Row) or not last.each:
+            return items
+        loop = self.loops.around(last)
+        return Rows(last.name, own=last.own and loop is not None and self.maybe <= loop.maybe)
 
     def several(self, made: Any) -> Any:
         """Return the rows that a comprehension gathers."""
-        return Rows(made.name) if isinstance(made, Row) and made.each else super().several(made)
+        each = isinstance(made, Row) and made.each
+        return Rows(made.name, own=made.own) if each else super().several(made)
 
     def stored(self, target: ast.expr, value: Any, scope: Scope) -> None:
         """What stands in the target is looked at; the row is written when it is saved."""
@@ -260,8 +264,11 @@ class CodeFollower(Follower):
 
     def _bulk(self, base: Rows, args: list[Any], node: ast.Call) -> None:
         given = self._several(args[0]) if args else None
-        if given is not None and (not given.few or (given.slice and self.slices)):
-            self.say("loop-bulk" if self.slices else "whole-bulk_update", base.name, node)
+        many = given is not None and (not given.few or (given.slice and self.slices > 0))
+        if many and self.slices:
+            self.say("loop-bulk", base.name, node)
+        elif many and given is not None and given.own:
+            self.say("whole-bulk_update", base.name, node)
         else:
             self.say("write", base.name, node)
 

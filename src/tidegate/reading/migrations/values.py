@@ -211,7 +211,9 @@ def _attribute(node: ast.Attribute, scope: Scope) -> Any:
         return Ref(name)
     receiver = evaluate(node.value, scope)
     if isinstance(receiver, Call):
-        return Ref(f"{receiver.name}().{node.attr}")
+        first = receiver.args[0] if receiver.args else None
+        named = receiver.last in ("table", "Table") and isinstance(first, str)
+        return Ref(f"table({first}).{node.attr}" if named else f"{receiver.name}().{node.attr}")
     if isinstance(receiver, Ref):
         return Ref(f"{receiver.name}.{node.attr}")
     return Unknown("attribute")
@@ -299,6 +301,8 @@ def _binary(node: ast.BinOp, scope: Scope) -> Any:
         return Unknown("a text put together from data", left)
     if isinstance(node.op, ast.Mult) and isinstance(left, int | str) and isinstance(right, int):
         return left * right if abs(right) < LIMIT else Unknown("expression")
+    if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
+        return left * right if len(left) * abs(right) < LIMIT else Unknown("expression")
     return Unknown("expression")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.contracts.rule import POSTGRESQL, Example, Hazard, Moment, Rule
-from tidegate.model.operation import Statement
+from tidegate.model.operation import Opaque, Statement
 
 RULE = Rule(
     "warning",
@@ -72,13 +72,16 @@ def examine(moment: Moment) -> Iterator[Hazard]:
 
 
 def _made_anew(moment: Moment) -> bool:
-    """Whether the same transaction makes one of that name."""
+    """Whether the same transaction makes one of that name, or may: where it can't be read."""
     mine = moment.operation.transaction
     return any(
-        isinstance(one.change, Statement)
-        and one.change.verb in MAKING
-        and (one.change.name or one.change.table) == moment.change.name
-        and one.operation.transaction == mine
+        (isinstance(one.change, Opaque) and one.operation.transaction == mine)
+        or (
+            isinstance(one.change, Statement)
+            and one.change.verb in MAKING
+            and (one.change.name or one.change.table) == moment.change.name
+            and one.operation.transaction == mine
+        )
         for one in moment.step.moments
     )
 

@@ -52,8 +52,8 @@ SAID = {
     "locked",
     "loop-write": "for every {} that is loaded, rows are written by a statement of their own, in one "
     "transaction that keeps all of them locked",
-    "loop-bulk": "every {} is loaded and written in parts, in one transaction that keeps all of them "
-    "locked",
+    "loop-bulk": "every {} is loaded, and what changes is written in parts, in one transaction that "
+    "keeps all of them locked",
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.contracts.rule import Example, Hazard, Moment, Rule
-from tidegate.model.operation import Code, Data
+from tidegate.model.operation import Code, Data, Statement
 
 RULE = Rule(
     "warning",
@@ -43,6 +43,7 @@ def examine(moment: Moment) -> Iterator[Hazard]:
             change.verb in ("update", "delete", "merge")
             and not change.bounded
             and moment.is_old(change.table)
+            and not _is_helper(moment, change.beside)
         ):
             yield Hazard(
                 f"the {change.verb.upper()} writes {_rows(change)} at once and keeps them locked "
@@ -60,6 +61,18 @@ def examine(moment: Moment) -> Iterator[Hazard]:
                 remedy,
                 span=one.span,
             )
+
+
+def _is_helper(moment: Moment, table: str) -> bool:
+    """Whether a table is one of this release, or a temporary one: it may hold a few rows."""
+    if not table:
+        return False
+    found = moment.table(table)
+    return (found is not None and not moment.is_old(table)) or any(
+        isinstance(one.change, Statement)
+        and (one.change.verb, one.change.table) == ("temporary-table", table)
+        for one in moment.step.moments
+    )
 
 
 def _rows(change: Data) -> str:

@@ -28,7 +28,7 @@ def examine_graph(graph: GraphView) -> Iterator[Hazard]:
         if named:
             place = named[0]
             yield Hazard(
-                f"{gone.id} of {gone.since} is called {place.id} now: databases that have applied "
+                f"{gone.id} was there {gone.since} and is called {place.id} now: databases that have applied "
                 "it apply it a second time",
                 _back(graph, gone),
                 span=place.title,
