@@ -16,8 +16,8 @@ from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
 from tidegate.reading.migrations.alembic_calls import AlembicFollower
 from tidegate.reading.migrations.kinds import is_made
+from tidegate.reading.migrations.orm import reaches_out
 from tidegate.reading.migrations.record import TEMPORARY, Record, Said, suppressions
-from tidegate.reading.migrations.traits import reaches_out
 from tidegate.reading.migrations.values import Load, Scope, dotted, module_scope, span
 
 GLANCE = re.compile(r"^(down_)?revision\b", re.MULTILINE)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import ALL, compare, decide
-from tidegate.reading.migrations.kinds import Call, Thing, Unknown, is_made
+from tidegate.reading.migrations.kinds import Thing, Unknown, is_made
 from tidegate.reading.migrations.modules import imported
 from tidegate.reading.migrations.values import Scope, bind, declare, dotted, evaluate, span
 
@@ -390,35 +390,3 @@ class Follower:
         for name in names:
             inner.names.setdefault(name, Unknown("an argument"))
         return inner
-
-
-class _Maker(Follower):
-    """Follows a function for what it returns."""
-
-    def element(self, value: Any) -> Any:
-        if self.maybe and isinstance(value, Call):
-            return Call("tidegate.maybe", (value,), {}, value.span)
-        return value
-
-    def _return(self, node: ast.Return, scope: Scope) -> None:
-        value = self.value(node.value, scope) if node.value else None
-        known = not self.maybe or isinstance(value, list)
-        raise Returned(value if known else Unknown("a condition"))
-
-    def _if(self, node: ast.If, scope: Scope) -> None:
-        if decide(node.test, scope, self.value) is None and _returns(node):
-            raise Returned(Unknown("a condition"))
-        super()._if(node, scope)
-
-
-def _returns(node: ast.If) -> bool:
-    return any(isinstance(one, ast.Return) for one in ast.walk(node))
-
-
-def result(
-    function: ast.FunctionDef, args: Sequence[Any], words: dict[str, Any], scope: Scope
-) -> Any:
-    """Return what a function makes of its arguments; Unknown where that can't be told."""
-    if any(isinstance(one, ast.Yield | ast.YieldFrom) for one in ast.walk(function)):
-        return Unknown("a generator")
-    return _Maker(scope).follow(function, args, words, scope)

@@ -8,7 +8,22 @@ from typing import Any
 from tidegate.model.operation import Trait
 from tidegate.reading.migrations.branches import ALL
 from tidegate.reading.migrations.following import LOOPS, Follower
-from tidegate.reading.migrations.kinds import Call, Ref, Thing, Unknown
+from tidegate.reading.migrations.kinds import Call, Ref, Unknown
+from tidegate.reading.migrations.orm import (
+    FILTERS,
+    MAKES,
+    MANAGERS,
+    ONE,
+    SAME,
+    SCHEMA,
+    THROUGH,
+    Model,
+    is_given,
+    model_name,
+    named_by,
+    reaches_out,
+    starred,
+)
 from tidegate.reading.migrations.rows import (
     CHANGES,
     Loop,
@@ -26,32 +41,6 @@ from tidegate.reading.migrations.values import (
     evaluate,
     is_projects,
 )
-
-OUTSIDE = {
-    "requests", "httpx", "urllib", "urllib3", "aiohttp", "boto3", "botocore", "smtplib", "socket",
-    "subprocess", "ftplib", "paramiko", "shutil",
-}  # fmt: skip
-MANAGERS = ("objects", "_default_manager", "_base_manager")
-SAME = {"all", "iterator", "order_by", "values", "values_list", "select_related", "only", "using",
-        "prefetch_related", "defer", "annotate", "db_manager", "select_for_update", "reverse",
-        "get_queryset", "alias", "union", "aiterator"}  # fmt: skip
-FILTERS = {"filter", "exclude", "complex_filter", "difference", "intersection"}
-ONE = {"get", "first", "last", "earliest", "latest", "get_or_create", "update_or_create", "create"}
-MAKES = {"create", "bulk_create", "get_or_create", "update_or_create"}
-THROUGH = {"list", "tuple", "set", "sorted", "iter", "enumerate", "reversed", "tqdm", "chunked"}
-SCHEMA = {"add_field", "alter_field", "remove_field", "create_model", "delete_model", "add_index",
-          "remove_index", "rename_index", "add_constraint", "remove_constraint", "alter_db_table",
-          "alter_unique_together", "alter_index_together"}  # fmt: skip
-
-
-class Model(Thing):
-    """A model: as it was (`apps.get_model`), or of today's code."""
-
-    __slots__ = ("name", "today")
-
-    def __init__(self, name: str, today: str = "") -> None:
-        self.name = name
-        self.today = today
 
 
 def traits_of(function: ast.FunctionDef, scope: Scope) -> tuple[Trait, ...]:
@@ -163,7 +152,7 @@ class CodeFollower(Follower):
             return self._part(node, scope)
         if isinstance(node, (ast.Call, ast.Compare, ast.NamedExpr, *LOOPS)):
             return super().value(node, scope, alone)
-        if isinstance(node, ast.List | ast.Tuple | ast.Set) and not _starred(node):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set) and not starred(node):
             return [self.value(one, scope) for one in node.elts]
         for inner in ast.iter_child_nodes(node):
             if isinstance(inner, ast.expr) and not isinstance(node, ast.Lambda):
@@ -173,7 +162,7 @@ class CodeFollower(Follower):
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Any:
         base = self.value(node.value, scope)
         if isinstance(base, Call) and base.last == "get_model":
-            base = Model(_model_name(list(base.args)))
+            base = Model(model_name(list(base.args)))
         if isinstance(base, Model):
             if node.attr in MANAGERS and base.today:
                 self.say("imported-model", base.today, node)
@@ -212,7 +201,7 @@ class CodeFollower(Follower):
         base = None
         if isinstance(func, ast.Attribute):
             if func.attr == "get_model":
-                return Model(_model_name(args))
+                return Model(model_name(args))
             base = self.value(func.value, scope)
             found = self._method(base, func, node, args, scope)
             if found is not None:
@@ -277,7 +266,7 @@ class CodeFollower(Follower):
             loop = self.loops.around()
             old = isinstance(base, Row)
             if not old or loop is None or not self._in_loop(base):
-                name = base.name if isinstance(base, Row) else _named(func.value)
+                name = base.name if isinstance(base, Row) else named_by(func.value)
                 self.say("write", name, node)
         return Unknown("a row's value")
 
@@ -312,37 +301,8 @@ class CodeFollower(Follower):
             mode = evaluate(node.args[1], scope) if len(node.args) > 1 else "r"
             self.say("outside", f"open({'…' if node.args else ''}, {mode!r})", node)
         elif reaches_out(name):
-            self.say("outside", _spelled(node.func), node)
+            self.say("outside", ast.unparse(node.func), node)
         elif name.endswith(".call_command"):
             self.say("unread", "call_command() runs a command of the project", node)
-        elif is_projects(name) and any(_is_given(one) for one in args):
+        elif is_projects(name) and any(is_given(one) for one in args):
             self.say("elsewhere", name, node)
-
-
-def _starred(node: ast.List | ast.Tuple | ast.Set) -> bool:
-    return any(isinstance(one, ast.Starred) for one in node.elts)
-
-
-def reaches_out(name: str) -> bool:
-    """Whether a function is one that goes to another service or to files; not what parses URLs."""
-    parts = name.split(".")
-    pure = any(one.startswith("parse") for one in parts)
-    return len(parts) > 1 and parts[0] in OUTSIDE and not pure
-
-
-def _is_given(value: Any) -> bool:
-    return isinstance(value, Ref) and value.name in ("apps", "schema_editor")
-
-
-def _model_name(args: list[Any]) -> str:
-    """Return `app.Model` of what get_model was called with; the model alone, "" where not told."""
-    told = [one if isinstance(one, str) else "" for one in args[:2]]
-    return ".".join(told) if told and told[-1] else ""
-
-
-def _named(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _spelled(node: ast.expr) -> str:
-    return ast.unparse(node)

@@ -194,7 +194,7 @@ def _made_by(
     own: ast.FunctionDef | None, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope
 ) -> Any:
     """Return what a function of the file or the project makes of its arguments."""
-    from tidegate.reading.migrations.following import result
+    from tidegate.reading.migrations.making import result
     from tidegate.reading.migrations.modules import imported
 
     found = imported(name, scope) if own is None else (own, scope)
