@@ -163,6 +163,16 @@ def test_a_condition_that_holds_rows_back_is_silent(project: Django, sql: str) -
     assert said(project.check(), "info") == []
 
 
+@pytest.mark.parametrize("condition", ["", " WHERE true", " WHERE 1 = 1", " WHERE id < 9"])
+def test_a_condition_in_the_sql_of_mysql(tmp_path: Path, condition: str) -> None:
+    """It is read by another grammar, and means the same."""
+    project = Django(tmp_path, "mysql")
+    project.add("0001_initial", ORDERS)
+    project.add("0002_a", SQL.format("UPDATE shop_order SET code = ''" + condition))
+    whole = [] if "9" in condition else ["whole-table-written"]
+    assert said(project.check()) == whole
+
+
 @pytest.mark.parametrize("sql", ["SELECT move_rows()", "CALL move_rows()",
                                  "DO $$ BEGIN PERFORM move_rows(); END $$"])  # fmt: skip
 def test_functions_of_the_database_are_unread(project: Django, sql: str) -> None:

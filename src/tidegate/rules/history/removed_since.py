@@ -50,10 +50,11 @@ def _meaning(graph: GraphView) -> str:
 
 
 def _back(graph: GraphView, gone: Removed) -> str:
-    word = "name" if gone.now else "file"
-    if graph.framework == "alembic" and gone.now:
-        word = "revision"
+    back = f"bring its file back ({gone.path})"
+    if gone.now:
+        what = "revision" if graph.framework == "alembic" else "name"
+        back = f"give it its {what} back ({gone.path})"
     return (
-        f"give it its {word} back ({gone.path}); to undo it, write a further migration; where no "
+        f"{back}; to undo what it did, write a further migration; where no "
         "database has it, say so: # tidegate: allow removed-since: REASON"
     )
