@@ -61,6 +61,7 @@ class Record(NamedTuple):
     problem: str = ""
     settings: dict[str, Any] = {}
     temporary: bool = False
+    read_with: tuple[Any, ...] = ()  # modules of the project, as they were
     body: bytes = b""  # what the file does, where it has not been looked at
 
     def folded(self) -> Record:

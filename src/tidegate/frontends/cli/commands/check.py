@@ -11,7 +11,8 @@ Reads Django's migrations and Alembic's revisions as source, without a database 
 importing the project. With nothing named it reviews every migration of the project.
 
   PATH              files or folders; what is named counts as one release
-  --since REVISION  what is new or changed since a git revision (from where the branches part)
+  --since REVISION  what is new or changed since a git revision (from where the branches part);
+                    names what is gone or has another name as well
   --pending         what the database has not applied yet; asks it, also for applied steps that
                     were edited, that have no file, or that come after a pending one
   --fail-on LEVEL   exit with 1 when a finding is at least this grave (default: error)
