@@ -163,13 +163,19 @@ class ComposeProject:
     def _folder(self, service: str, image: composepython.Image) -> str:
         return str(self.config["services"][service].get("working_dir") or image.workdir or "/")
 
-    def python(self) -> str:
-        """Return the setting, or what has the packages in the backend's image."""
+    def mounted(self) -> Sequence[str]:
+        """Return the targets of the backend's volumes and binds."""
+        raw = self.config["services"][self.backend].get("volumes") or []
+        return [str(one["target"]) for one in raw if isinstance(one, dict) and one.get("target")]
+
+    def python(self, service: str = "") -> str:
+        """Return the setting, or what has the packages in the image."""
         said = self.values.text("python")
         if said:
             return said
-        image = self._image(self.backend)
-        folder = self.values.text("workdir") or self._folder(self.backend, image)
+        image = self._image(service or self.backend)
+        own = self.values.text("workdir") if service in ("", self.backend) else ""
+        folder = own or self._folder(service or self.backend, image)
         return composepython.find(self.words, image, folder, self.environ)
 
     def _starter(self, service: str) -> str:
