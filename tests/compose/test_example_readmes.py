@@ -28,6 +28,10 @@ FILLED = {
 }
 
 
+# The checks are the example's own; only the first of them comes sooner.
+SOON = "    healthcheck: {start_interval: 1s}\n"
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with this tidegate's wheel."""
@@ -57,9 +61,11 @@ def example(one: Stack, name: str, services: list[str], wheels: Path) -> Stack:
     compose = re.sub(r"^name: .*\n", "", compose, flags=re.MULTILINE)
     compose = compose.replace("image: taskboard:", f"image: {one.name}:")
     more = "".join(
-        f"  {each}:\n    build: {{additional_contexts: {{wheels: {wheels}}}}}\n"
+        f"  {each}:\n    build: {{additional_contexts: {{wheels: {wheels}}}}}\n{SOON}"
         for each in services
     )
+    if name == "taskboard":
+        more += "  nginx:\n    healthcheck: {interval: 1s}\n"
     return one.write({
         "compose.yaml": f"name: {one.name}\n{compose}",
         "compose.override.yaml": f"services:\n{more}",
@@ -126,7 +132,7 @@ def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
     before_it = (got(plain), got(f"{board}/static/staticfiles.json"))
     one.write({"board.css": "body { color: red }\n", "Dockerfile.red": RED.format(one.name)})
     docker("build", "-q", "-t", f"{one.name}:latest", "-f", "Dockerfile.red", ".", cwd=one.folder)
-    red = ["up", "--no-build", "--only", "web", "--timeout", "25", "--verify", f"{board}/gone"]
+    red = ["up", "--no-build", "--only", "web", "--timeout", "9", "--verify", f"{board}/gone"]
     assert "1 static file copied to '/srv/static'" in exited(one, red, 8).err
     assert (got(plain), got(f"{board}/static/staticfiles.json")) == before_it
     assert got(board + style[1])[0] == 200, "the page's own file, by its hash"

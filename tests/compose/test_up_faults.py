@@ -93,6 +93,18 @@ def test_a_mount_that_hides_the_code(serving: Stack) -> None:
     assert one.served() == "release one"
 
 
+def test_a_database_in_the_container_itself(serving: Stack) -> None:
+    """Exit 6, with the way to a copy: a new container would begin without it. A step applied in a
+    one-off container would be gone with that."""
+    one = serving
+    conf = (one.folder / "conf.py").read_text()
+    one.write({"conf.py": conf.replace("/data/db.sqlite3", "/app/db.sqlite3")}).release("two")
+    done = exited(one, ["up"], 6)
+    assert "a new container of web would begin without the database default" in done.err
+    assert f"docker cp {one.name}-web-1:/app/db.sqlite3 ." in done.err
+    assert one.served() == "release one"
+
+
 def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
     """Exit 5; the old container never stopped, its image has its name, the good step stays. What a
     step without a transaction did before it failed may still be there, and that is said."""

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,12 +90,18 @@ def test_run_takes_the_running_container_and_its_exit_code(running: Stack) -> No
 
 
 def test_logs_show_the_backend_and_mask_passwords(running: Stack) -> None:
-    """When everything is well the backend's log is shown; a password in it is masked."""
+    """When everything is well the backend's log is shown; a password in it is masked. A reader that
+    has seen enough ends it."""
     assert "serving one" in exited(running, ["logs"], 0).out
     running.compose("exec", "-T", "web", "sh", "-c", f"echo pass {PASSWORD} >/proc/1/fd/1")
     done = exited(running, ["logs", "web"], 0)
     assert "pass ***" in done.out
     assert "there is no service wbe" in exited(running, ["logs", "wbe"], 2).err
+    ends = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m tidegate logs -f web | head -1"],
+        cwd=running.folder, env=running.environ, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert (ends.stdout.startswith("web-1"), ends.stderr) == (True, "")
 
 
 def test_superuser_without_a_terminal(running: Stack) -> None:

@@ -19,10 +19,12 @@ from tidegate.model.command import Command
 from tidegate.process import Result, present, run
 from tidegate.targets import composefiles, composeservices
 from tidegate.targets.composeargs import Words
-from tidegate.targets.composeproject import ComposeProject, last_line
+from tidegate.targets.composeengine import last_line
+from tidegate.targets.composeproject import ComposeProject
 from tidegate.targets.composesettings import KEYS, Values, gather
 
 NAME = "compose"
+NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
@@ -49,7 +51,7 @@ def find(
     if files is None:
         return None
     words = Words(
-        _program(),
+        NEW if present("docker") else _program(),
         root,
         files.named,
         _env_files(root, asked, values, files),
@@ -91,9 +93,11 @@ def _project(
         backend, migrator, database,
         Told("source", source, values.source("source") if values.text("source")
              else "where manage.py or alembic.ini lies", not values.text("source")),
+        _workdir(config, values, backend.value, root / source),
         *[values.told.get(key.name, Told(key.name, key.default.replace("\n", " "), "default"))
           for key in KEYS if key.name not in
-          ("files", "env_files", "project", "service", "migrations", "database", "source")],
+          ("files", "env_files", "project", "service", "migrations", "database", "source",
+           "workdir")],
     )  # fmt: skip
     return ComposeProject(
         name, root, found, backend.value, migrator.value, database.value, told, words.secrets,
@@ -101,12 +105,21 @@ def _project(
     )  # fmt: skip
 
 
+def _workdir(config: Mapping[str, Any], values: Values, backend: str, source: Path) -> Told:
+    if values.text("workdir"):
+        return values.told["workdir"]
+    found = composeservices.elsewhere(config["services"].get(backend, {}), source)
+    if found:
+        return Told("workdir", found, f"the command of {backend} names it", True)
+    return Told("workdir", "", "default")
+
+
 def _program() -> tuple[str, ...]:
     """Return Compose: the engine's own plugin, else the program of old."""
-    if present("docker") and run(Command(("docker", "compose", "version")), 20).ok:
-        return ("docker", "compose")
+    if present("docker") and run(Command((*NEW, "version")), 20).ok:
+        return NEW
     if present("docker-compose"):
-        return ("docker-compose",)
+        return OLD
     raise UsageProblem(
         "neither `docker compose` nor `docker-compose` was found",
         "The project has Compose files, and tidegate reaches it through them.",
@@ -148,11 +161,15 @@ def _configured(
     words: Words, files: composefiles.Files, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], tuple[str, ...], Words, composefiles.Files]:
     """Return the merged configuration; a file that can't stand alone is laid over the base."""
-    if words.compose == ("docker-compose",) and _first_generation():
+    done = run(words.config("--format", "json"), 60)
+    if not done.ok:  # is it a file, or is there no such Compose?
+        words = replace(words, compose=_program())
+    if words.compose == OLD and _first_generation():
         config, unset = _from_yaml(words, environ)
         # A configuration that is kept lies elsewhere, and version 1 names a project by its folder.
         return config, unset, replace(words, first=True, project=str(config["name"])), files
-    done = run(words.config("--format", "json"), 60)
+    if not done.ok and words.compose == OLD:
+        done = run(words.config("--format", "json"), 60)
     if not done.ok and files.base:
         over = replace(words, files=(*files.base, *words.files))
         again = run(over.config("--format", "json"), 60)
