@@ -72,6 +72,15 @@ def example(one: Stack, name: str, services: list[str], wheels: Path) -> Stack:
     })  # fmt: skip
 
 
+def unsealed(one: Stack) -> None:
+    """Build the next release without a seal, which is most of a build's time: it boots all the
+    same, and the first one was sealed."""
+    text = (one.folder / "Dockerfile").read_text()
+    lines = [line for line in text.splitlines() if not line.endswith("tidegate seal")]
+    assert len(lines) == len(text.splitlines()) - 1
+    one.write({"Dockerfile": "\n".join([*lines, ""])})
+
+
 def blocks(page: Path, title: str) -> list[str]:
     """Return the commands of one part of a README."""
     part = page.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
@@ -121,6 +130,7 @@ def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
         "    dependencies = [('tasks', '0018_alter_task_priority_alter_task_status')]\n"
         "    operations = [migrations.AddField('task', 'note', models.TextField(default=''))]\n"
     })  # fmt: skip
+    unsealed(one)
     before = {name: one.ids(name) for name in ("web", "worker", "beat", "db", "redis", "nginx")}
     for line in blocks(readme, "A new release"):
         do(one, line)
@@ -142,12 +152,12 @@ def test_taskboard_as_its_readme_says(stack: Make, wheels: Path) -> None:
     assert len(one.ids("web")) == 3
 
 
-# A release with another style sheet, made of the one that runs; nothing else is built. The seal
-# knows the old sheet; without one the files themselves are looked at.
+# A release with another style sheet, made of the one that runs; nothing else is built. A seal would
+# know the old sheet; without one the files themselves are looked at.
 RED = """\
 FROM {}:latest
 USER root
-RUN rm tidegate.seal
+RUN rm -f tidegate.seal
 COPY board.css tasks/static/tasks/board.css
 USER app
 """
@@ -210,6 +220,7 @@ def test_menuplanner_as_its_readme_says(stack: Make, wheels: Path) -> None:
     made.write_text(text + NOTE)
     done = exited(one, ["make", "-m", "note"], 0)
     assert "CREATE TABLE note" in done.out
+    unsealed(one)
     for line in blocks(readme, "A new release"):
         do(one, line)
     assert exited(one, ["status", "--check"], 0)
