@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ from tidegate.targets.composesettings import KEYS, Values, gather
 NAME = "compose"
 NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
+ENV_LINE = re.compile(r'line (\d+): .* in variable name "(.*)"')
 OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
@@ -194,6 +196,11 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
     missing = REQUIRED.search(done.err)
     if missing:
         advice = f"give it a value: {missing[1]}=... in {words.root / '.env'}, or export it"
+    line = ENV_LINE.search(done.err)
+    if line:
+        names = _with_line(words, int(line[1]), line[2])
+        place = " or ".join(names) or "the env file"
+        advice = f"correct line {line[1]} of {place}: a quote ends with the sign it begins with"
     if example:
         advice = f"there is no .env: copy {example} to .env and fill it in"
     return UsageProblem(
@@ -201,6 +208,20 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
         last_line(done.err) or done.why,
         advice,
     )
+
+
+def _with_line(words: Words, number: int, fragment: str) -> list[str]:
+    """Return the env files with such a line: Compose says the number, and not of which."""
+    found = []
+    for path in sorted({*words.root.glob(".env*"), *words.root.rglob("*.env"),
+                        *(words.root / name for name in words.env_files)}):  # fmt: skip
+        try:
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        except OSError:
+            continue
+        if number <= len(lines) and fragment.split("\\n")[0] in lines[number - 1]:
+            found.append(os.path.relpath(path, words.root))
+    return found
 
 
 def _first_generation() -> bool:
