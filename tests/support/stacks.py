@@ -290,11 +290,11 @@ class Stack:
             )
             if found:
                 docker(kind, "rm", *found.split(), check=False)
-        for pattern in (f"{self.name}-*", f"{self.name}", f"tidegate/{self.name}"):
-            found = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter",
-                           f"reference={pattern}")  # fmt: skip
-            if found:
-                docker("rmi", "--force", *found.split(), check=False)
+        patterns = (f"{self.name}-*", f"{self.name}", f"tidegate/{self.name}")
+        words = [word for one in patterns for word in ("--filter", f"reference={one}")]
+        found = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *words)
+        if found:
+            docker("rmi", "--force", *found.split(), check=False)
 
 
 def exited(stack: Stack, words: Sequence[str], code: int) -> Ended:
