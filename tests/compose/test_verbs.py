@@ -16,6 +16,9 @@ import pytest
 
 from support.gate import Runner, eventually
 from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
+from tidegate.contracts.target import Container
+from tidegate.targets import composeengine, composeseen, enginesocket
+from tidegate.targets.composeargs import Words
 
 Make = Callable[..., Stack]
 OWNER = 12345
@@ -56,6 +59,27 @@ def test_status(running: Stack) -> None:
     release = found["release"]["stamp"]
     assert f"release {release}" in done.out.splitlines()
     assert found["databases"][0]["run"]["release"] == release
+
+
+def test_the_socket_and_the_program_say_the_same(running: Stack) -> None:
+    """Of containers and images; what is not there is empty for both."""
+    environ = dict(os.environ)
+    if not enginesocket.place(environ):
+        pytest.skip("the engine has no socket on this machine")
+    words = Words(("docker", "compose"), running.folder)
+    elsewhere = {"DOCKER_CONTEXT": "a-context-of-its-own"}  # so the program is asked
+    label = f"com.docker.compose.project={running.name}"
+
+    def seen(given: dict[str, str], *labels: str) -> list[Container]:
+        found = composeengine.containers(words, given, labels, lambda: None)
+        return sorted(map(composeseen.container_of, found), key=lambda one: one.id)
+
+    assert len(seen(environ, label)) == 2
+    assert seen(environ, label) == seen(elsewhere, label)
+    assert seen(environ, label, "no=such") == seen(elsewhere, label, "no=such") == []
+    for name in (f"{running.name}-web", "no-such:image", running.containers()[0]["Image"]):
+        asked = [composeengine.image(words, given, name) for given in (environ, elsewhere)]
+        assert asked[0] == asked[1]
 
 
 def test_history_through_the_container(running: Stack) -> None:
