@@ -143,7 +143,7 @@ def test_killed_and_run_again(stack: Make) -> None:
         one.release(step).migration(step, caught, steps[-1])
         steps.append(step)
         first = one.start("up")
-        first.until(moment.format(step), 60)
+        first.until(moment.format(step), 150)
         first.kill()
         one.up("--settle", "0")
         assert one.served() == f"release {step}"
@@ -157,7 +157,7 @@ def test_ctrl_c(stack: Make) -> None:
     one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
     for moment in ("0002_slow: applying", "replace web"):
         first = one.start("up", "--settle", "5")
-        first.until(moment, 60)
+        first.until(moment, 150)
         first.signal(signal.SIGINT)
         done = first.end(60)
         assert done.code == 130, done.said
@@ -243,7 +243,7 @@ def test_killed_after_replacing_then_a_release_that_fails(stack: Make) -> None:
     one.begin()
     one.release("two", CRASH)
     first = one.start("up", "--settle", "30")
-    first.until("replace web", 60)
+    first.until("replace web", 150)
     eventually(lambda: one.containers() and one.containers()[0]["RestartCount"], 30)
     first.kill()
     exited(one, ["up"], 8)

@@ -121,9 +121,10 @@ def test_logs_show_the_backend_and_mask_passwords(running: Stack) -> None:
     done = exited(running, ["logs", "web"], 0)
     assert "pass ***" in done.out
     assert "there is no service wbe" in exited(running, ["logs", "wbe"], 2).err
+    running.compose("exec", "-T", "web", "sh", "-c", "seq 20000 >/proc/1/fd/1")
     ends = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m tidegate logs -f web | head -1"],
-        cwd=running.folder, env=running.environ, capture_output=True, text=True, timeout=30,
+        ["bash", "-c", f"{sys.executable} -m tidegate logs --tail all web | head -1"],
+        cwd=running.folder, env=running.environ, capture_output=True, text=True, timeout=50,
     )  # fmt: skip
     assert (ends.stdout.startswith("web-1"), ends.stderr) == (True, "")
 
