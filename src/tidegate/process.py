@@ -45,9 +45,10 @@ def run(
     """Run `command` to its end and return how it ended; never raises for what the command did.
 
     `timeout` in seconds. `line` gets every line of its stderr and stdout as it comes (both are
-    drained side by side, so neither can block the other). A command that runs out of time is
-    terminated, then killed. `apart` keeps a Ctrl-C at the terminal from the command: it reaches us
-    alone, and we decide how the command ends. Without `keep` the output goes to `line` alone.
+    drained side by side, so neither can block the other); what it raises ends the command, and is
+    raised here. A command that runs out of time is terminated, then killed. `apart` keeps a Ctrl-C
+    at the terminal from the command: it reaches us alone, and we decide how the command ends.
+    Without `keep` the output goes to `line` alone.
     `exact` leaves stdout as it is: what is read by a program would break where a password is a
     word of it.
     """
@@ -66,15 +67,21 @@ def run(
     except OSError as error:
         return Result(command, None, "", "", error.strerror or str(error))
     kept: dict[str, list[str]] = {"out": [], "err": []}
+    refused: list[BaseException] = []
 
     def drain(name: str) -> None:
         stream = child.stdout if name == "out" else child.stderr
         assert stream is not None
-        for text in stream:
+        for text in stream:  # to its end, whatever happens: a full pipe would stop the child
             if keep:
                 kept[name].append(text)
-            if line is not None:
+            if line is None or refused:
+                continue
+            try:
                 line(redacted(text.rstrip("\r\n"), command.secrets))
+            except BaseException as error:
+                refused.append(error)
+                child.terminate()
 
     readers = [threading.Thread(target=drain, args=(name,), daemon=True) for name in kept]
     for reader in readers:
@@ -96,6 +103,8 @@ def run(
         raise
     for reader in readers:
         reader.join(5)
+    if refused:
+        raise refused[0]
     out, err = ("".join(kept[name]) for name in ("out", "err"))
     code = None if why else child.returncode
     out = out if exact else redacted(out, command.secrets)

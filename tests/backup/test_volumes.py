@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,14 @@ from support.projects import SmallProject
 
 SOLD = "INSERT INTO sold WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g " \
        "WHERE i < 500) SELECT i FROM g"  # fmt: skip
+
+
+# An engine that answers, and starts no container.
+GONE = """\
+#!/bin/sh
+[ "$1" != run ] || {{ echo the engine has gone >&2; exit 125; }}
+exec {} "$@"
+"""
 
 
 def docker(*words: str) -> str:
@@ -48,11 +57,11 @@ def in_it(volume: str, script: str) -> str:
 
 def test_there_and_back(
     volume: str, tidegate: Runner, make_project: Callable[..., SmallProject],
-    fresh: Callable[[str], Database],
+    fresh: Callable[[str], Database], tmp_path: Path,
 ) -> None:  # fmt: skip
     """Named as Compose files name it; the files are the account's that the volume belongs to; a
     rollback finds it by its receipt; it comes back; what was cut there is refused; older ones go; a
-    volume that is not there is said."""
+    volume that is not there is said, and so is an engine that can't start the container."""
     project, database = make_project("django", 1), fresh("sqlite")
     project.add("CREATE TABLE sold (id integer)", SOLD)
     where = f"volume:kept-{os.getpid()}"
@@ -87,5 +96,13 @@ def test_there_and_back(
     assert in_it(volume, "ls -A /b").split() == [again.out.strip().rpartition("/")[2]]
     gone = run("restore", path)
     assert (gone.code, "does not exist" in gone.err) == (2, True), gone.said
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "docker").write_text(GONE.format(shutil.which("docker")))
+    (broken / "docker").chmod(0o755)
+    engine["PATH"] = f"{broken}{os.pathsep}{os.environ['PATH']}"
+    failed = run("restore", again.out.strip())
+    assert (failed.code, "the engine has gone" in failed.err) == (5, True), failed.said
+    del engine["PATH"]
     none = run("backup", "--to", "volume:never-made")
     assert (none.code, "there is no volume never-made" in none.err) == (4, True), none.said

@@ -40,12 +40,12 @@ def programs(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("uv") is None:
         pytest.skip("there is no uv to install docker-compose 1.29.2 with")
     folder = tmp_path_factory.mktemp("v1")
-    (folder / "cython").write_text("cython<3\n")  # for PyYAML 5
+    (folder / "yaml").write_text("pyyaml>=6\n")  # of version 5 there is no wheel for this Python
     python = folder / "env/bin/python"
     for argv in (
         ["uv", "venv", "-q", "--python", sys.executable, str(folder / "env")],
         ["uv", "pip", "install", "-q", "--compile-bytecode", "--python", str(python),
-         "--build-constraints", str(folder / "cython"), *PACKAGES],
+         "--overrides", str(folder / "yaml"), *PACKAGES],
     ):  # fmt: skip
         done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False)
         if done.returncode:

@@ -30,6 +30,8 @@ def test_packages_in_an_environment_of_their_own(stack: Make) -> None:
     env = {"DJANGO_SUPERUSER_USERNAME": "mei", "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
            "DJANGO_SUPERUSER_EMAIL": "mei@example.org"}  # fmt: skip
     assert one.tidegate("superuser", env=env).code == 0
+    loaded = one.tidegate("doctor", "--import")
+    assert "was not loaded" not in loaded.said
     one.write(
         {"shop/models.py": MODELS + "    city = models.CharField(max_length=9, default='')\n"}
     )

@@ -93,6 +93,18 @@ def test_a_mount_that_hides_the_code(serving: Stack) -> None:
     assert one.served() == "release one"
 
 
+def test_a_database_in_the_container_itself(serving: Stack) -> None:
+    """Exit 6, with the way to a copy: a new container would begin without it. A step applied in a
+    one-off container would be gone with that."""
+    one = serving
+    conf = (one.folder / "conf.py").read_text()
+    one.write({"conf.py": conf.replace("/data/db.sqlite3", "/app/db.sqlite3")}).release("two")
+    done = exited(one, ["up"], 6)
+    assert "a new container of web would begin without the database default" in done.err
+    assert f"docker cp {one.name}-web-1:/app/db.sqlite3 ." in done.err
+    assert one.served() == "release one"
+
+
 def test_a_failed_migration_replaces_nothing(stack: Make) -> None:
     """Exit 5; the old container never stopped, its image has its name, the good step stays. What a
     step without a transaction did before it failed may still be there, and that is said."""
@@ -131,7 +143,7 @@ def test_killed_and_run_again(stack: Make) -> None:
         one.release(step).migration(step, caught, steps[-1])
         steps.append(step)
         first = one.start("up")
-        first.until(moment.format(step), 60)
+        first.until(moment.format(step), 150)
         first.kill()
         one.up("--settle", "0")
         assert one.served() == f"release {step}"
@@ -145,7 +157,7 @@ def test_ctrl_c(stack: Make) -> None:
     one.release("two").migration("0002_slow", f"{COLUMN}, {SLOW}")
     for moment in ("0002_slow: applying", "replace web"):
         first = one.start("up", "--settle", "5")
-        first.until(moment, 60)
+        first.until(moment, 150)
         first.signal(signal.SIGINT)
         done = first.end(60)
         assert done.code == 130, done.said
@@ -231,7 +243,7 @@ def test_killed_after_replacing_then_a_release_that_fails(stack: Make) -> None:
     one.begin()
     one.release("two", CRASH)
     first = one.start("up", "--settle", "30")
-    first.until("replace web", 60)
+    first.until("replace web", 150)
     eventually(lambda: one.containers() and one.containers()[0]["RestartCount"], 30)
     first.kill()
     exited(one, ["up"], 8)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 
 from support.gate import Runner, eventually
 from support.stacks import COMPOSE_PG, MODELS, PASSWORD, Stack, docker, exited
+from tidegate.contracts.target import Container
+from tidegate.targets import composeengine, composeseen, enginesocket
+from tidegate.targets.composeargs import Words
 
 Make = Callable[..., Stack]
 OWNER = 12345
@@ -57,6 +61,27 @@ def test_status(running: Stack) -> None:
     assert found["databases"][0]["run"]["release"] == release
 
 
+def test_the_socket_and_the_program_say_the_same(running: Stack) -> None:
+    """Of containers and images; what is not there is empty for both."""
+    environ = dict(os.environ)
+    if not enginesocket.place(environ):
+        pytest.skip("the engine has no socket on this machine")
+    words = Words(("docker", "compose"), running.folder)
+    elsewhere = {"DOCKER_CONTEXT": "a-context-of-its-own"}  # so the program is asked
+    label = f"com.docker.compose.project={running.name}"
+
+    def seen(given: dict[str, str], *labels: str) -> list[Container]:
+        found = composeengine.containers(words, given, labels, lambda: None)
+        return sorted(map(composeseen.container_of, found), key=lambda one: one.id)
+
+    assert len(seen(environ, label)) == 2
+    assert seen(environ, label) == seen(elsewhere, label)
+    assert seen(environ, label, "no=such") == seen(elsewhere, label, "no=such") == []
+    for name in (f"{running.name}-web", "no-such:image", running.containers()[0]["Image"]):
+        asked = [composeengine.image(words, given, name) for given in (environ, elsewhere)]
+        assert asked[0] == asked[1]
+
+
 def test_history_through_the_container(running: Stack) -> None:
     """Each run names its release, the image of that, and who ran it outside."""
     (run,) = json.loads(exited(running, ["history", "--format", "json"], 0).out)["runs"]
@@ -89,12 +114,19 @@ def test_run_takes_the_running_container_and_its_exit_code(running: Stack) -> No
 
 
 def test_logs_show_the_backend_and_mask_passwords(running: Stack) -> None:
-    """When everything is well the backend's log is shown; a password in it is masked."""
+    """When everything is well the backend's log is shown; a password in it is masked. A reader that
+    has seen enough ends it."""
     assert "serving one" in exited(running, ["logs"], 0).out
     running.compose("exec", "-T", "web", "sh", "-c", f"echo pass {PASSWORD} >/proc/1/fd/1")
     done = exited(running, ["logs", "web"], 0)
     assert "pass ***" in done.out
     assert "there is no service wbe" in exited(running, ["logs", "wbe"], 2).err
+    running.compose("exec", "-T", "web", "sh", "-c", "seq 20000 >/proc/1/fd/1")
+    ends = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m tidegate logs --tail all web | head -1"],
+        cwd=running.folder, env=running.environ, capture_output=True, text=True, timeout=50,
+    )  # fmt: skip
+    assert (ends.stdout.startswith("web-1"), ends.stderr) == (True, "")
 
 
 def test_superuser_without_a_terminal(running: Stack) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.container.mounts import shared
+from tidegate.container.mounts import passing, shared
 
 MOUNTS = """\
 300 200 0:50 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/a
@@ -14,8 +14,10 @@ MOUNTS = """\
 304 300 0:60 / /srv/fast rw,nosuid - tmpfs tmpfs rw
 305 300 254:0 /v3 /srv/my\\040files rw,relatime - ext4 /dev/vda rw
 306 301 254:0 /v4 /app/static rw,relatime - ext4 /dev/vda rw
+307 300 254:0 /e/volumes/NAMELESS/_data /srv/kept rw,relatime - ext4 /dev/vda rw
+308 300 254:0 /e/volumes/shop_data/_data /srv/data rw,relatime - ext4 /dev/vda rw
 not a mount
-"""
+""".replace("NAMELESS", "0f" * 32)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,18 @@ not a mount
 def test_a_volume_of_its_own(folder: str, code: str, expected: bool) -> None:
     """Writable, kept, and not the mount of the code; the image's own folders are none."""
     assert shared(folder, code, MOUNTS) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/srv/data/db.sqlite3", ""),
+        ("/app/db.sqlite3", ""),
+        ("/srv/kept/db.sqlite3", "volume"),
+        ("/srv/fast/db.sqlite3", "memory"),
+        ("/code/db.sqlite3", "layer"),
+    ],
+)
+def test_what_another_container_does_not_have(path: str, expected: str) -> None:
+    """Neither a bind mount nor a volume with a name; all else is the container's alone."""
+    assert passing(path, MOUNTS) == expected

@@ -85,7 +85,10 @@ class FakeTarget:
     def workdir(self) -> str:
         return "/app"
 
-    def python(self) -> str:
+    def mounted(self) -> Sequence[str]:
+        return []
+
+    def python(self, service: str = "") -> str:
         return "python"
 
     def image_path(self) -> str:

@@ -144,6 +144,30 @@ def test_the_backend_is_the_one_with_the_migrations(tmp_path: Path) -> None:
     assert [one.active for one in found] == [True, True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["python", "/code/manage.py", "runserver"], "/code"),
+        (["sh", "-c", "cd /code && gunicorn shop.wsgi"], "/code"),
+        (["python", "/codes/manage.py"], ""),
+        (["python", "/srv/code/manage.py"], ""),
+        (["gunicorn", "shop.wsgi"], ""),
+    ],
+)
+def test_code_that_runs_where_it_is_mounted(
+    tmp_path: Path, command: list[str], expected: str
+) -> None:
+    """Where the command names the mount by its path, that is the code, not the image's own."""
+    mount = {"type": "bind", "source": str(tmp_path), "target": "/code"}
+    raw = {"command": command, "volumes": [{"type": "volume", "target": "/data"}, mount]}
+    assert composeservices.elsewhere(raw, tmp_path) == expected
+    inner = [word.replace("/code/", "/code/web/") for word in command]
+    assert composeservices.elsewhere({**raw, "command": inner}, tmp_path / "web") == (
+        "/code/web" if "/code/web/manage.py" in inner else ""
+    )
+    assert composeservices.elsewhere({"command": command}, tmp_path) == ""
+
+
 def test_secrets_are_told_by_name_and_in_urls(tmp_path: Path) -> None:
     """Values of password-like variables and passwords in URLs are masked, dollars unescaped."""
     config = project(

@@ -8,6 +8,7 @@ import pytest
 
 from support.fake_engine import FakeTarget
 from tidegate.container.report import Report
+from tidegate.contracts.target import Service
 from tidegate.errors import StepFailed, TidegateError, UpdateNotUndone, UpdateUndone
 from tidegate.workflows.update import story
 from tidegate.workflows.update.state import State
@@ -163,3 +164,13 @@ def test_a_program_that_can_not_recreate(tmp_path: Path) -> None:
     done = [verb for verb in verbs(target) if verb in ("remove", "replace")]
     assert done == ["remove", "replace", "remove", "replace"]
     assert target.state()["running"] == {"web": "one"}
+
+
+def test_servers_alone_are_no_release(tmp_path: Path) -> None:
+    """Where only a database ran before the first update there is nothing to go back to."""
+    images = {"shop": "one", "postgres": "pg"}
+    target = FakeTarget(tmp_path, running={"db": "pg"}, images=images)
+    target.services = (Service("db", "postgres"), *target.services)
+    one = update(target)
+    up(one)
+    assert [list(each["images"]) for each in one.state.releases()] == [["web"]]

@@ -7,10 +7,12 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from support.fake_engine import FakeTarget
 from tidegate.contracts.target import Container, Service
 from tidegate.errors import ElectionNotWon, PolicyRefused, TidegateError
 from tidegate.model.command import Command
@@ -18,6 +20,7 @@ from tidegate.process import Result, run
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.insiding import _raised
 from tidegate.workflows.update.pending import refuse_unreachable
+from tidegate.workflows.update.standing import next_word
 from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.story import _superseded
 from tidegate.workflows.update.verify import look, settle
@@ -185,3 +188,16 @@ def test_an_unhealthy_server_is_given_time() -> None:
     patient = look(services, [one(health="unhealthy")], {}, patient=True)
     assert (patient.ill, [each.what for each in patient.waiting]) == ((), ["is unhealthy"])
     assert look(services, [one(state="exited", exit_code=1)], {}, patient=True).ill
+
+
+def test_a_service_that_crashed_a_moment_ago(tmp_path: Path) -> None:
+    """It runs again, and may be seen between two crashes: its logs are what to look at."""
+    target, now = FakeTarget(tmp_path), datetime.now(UTC)
+    for seconds, restarts, begins in (
+        (5, 3, "tidegate logs web    (web crashed, 3 times so far, and runs again)"),
+        (5, 0, "nothing to do"),
+        (3600, 3, "nothing to do"),
+    ):
+        started = (now - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
+        one = Container("1", "web-1", "web", "one", "running", restarts=restarts, started=started)
+        assert next_word(target, [one], [], "")[0] == begins

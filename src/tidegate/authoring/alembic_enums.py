@@ -84,7 +84,7 @@ def _enum_of(type: Any) -> Any:
     from sqlalchemy.types import TypeDecorator
 
     while isinstance(type, TypeDecorator):
-        type = type.impl_instance
+        type = type.impl  # `impl_instance` came with SQLAlchemy 2
     if isinstance(type, ARRAY):
         type = type.item_type
     return type if isinstance(type, Enum) and type.native_enum and type.name else None

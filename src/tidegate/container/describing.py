@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.container import history, ledger
+from tidegate.container import history, ledger, mounts
 from tidegate.container.gate import Gate, code_heads
 from tidegate.container.parts import begun
 from tidegate.model.connection import Connection
@@ -21,6 +21,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "alias": connection.alias,
         "vendor": connection.vendor,
         "where": connection.shown,
+        "passing": passing(connection),
         "state": "unreachable",
         "applied": 0,
         "pending": [],
@@ -58,6 +59,12 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "run": run,
         "half": half,
     }
+
+
+def passing(connection: Connection) -> str:
+    """Return where a database lies that is a file of this container alone; else nothing."""
+    plain = connection.vendor == "sqlite" and not connection.name.startswith("file:")
+    return mounts.passing(connection.name) if plain else ""
 
 
 def _missing(steps: Sequence[Any]) -> list[str]:

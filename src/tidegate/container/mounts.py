@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 MOUNTS = "/proc/self/mountinfo"
 PASSING = ("tmpfs", "ramfs")  # gone with the container
+NAMELESS = re.compile(r"/volumes/[0-9a-f]{64}/_data(/|$)")  # each container gets one of its own
+CONTAINER = ("/.dockerenv", "/run/.containerenv")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -18,6 +20,7 @@ class Mount:
     path: str
     writable: bool
     kind: str
+    root: str = ""
 
 
 def parsed(text: str) -> list[Mount]:
@@ -29,7 +32,7 @@ def parsed(text: str) -> list[Mount]:
             continue
         path = _OCTAL.sub(lambda found: chr(int(found[1], 8)), words[4])
         kind = words[words.index("-") + 1]
-        out.append(Mount(path, "rw" in words[5].split(","), kind))
+        out.append(Mount(path, "rw" in words[5].split(","), kind, words[3]))
     return out
 
 
@@ -57,3 +60,26 @@ def shared(folder: str, code: str, text: str | None = None) -> bool:
     if found is None or found.path == "/" or not found.writable or found.kind in PASSING:
         return False
     return found != of(code, mounts)
+
+
+def passing(path: str, text: str | None = None) -> str:
+    """Return where a file lies that another container does not have; empty where it is kept.
+
+    That is "layer", the container's own, "memory", or "volume", which has no name: Compose hands
+    it on to the service's next container, and a one-off container gets another. On a machine of
+    one's own nothing passes.
+    """
+    if text is None:
+        if not any(map(os.path.exists, CONTAINER)):
+            return ""
+        try:
+            with open(MOUNTS, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            return ""
+    found = of(path, parsed(text))
+    if found is None:
+        return ""
+    if found.path == "/" or found.kind in PASSING:
+        return "layer" if found.path == "/" else "memory"
+    return "volume" if NAMELESS.search(found.root) else ""

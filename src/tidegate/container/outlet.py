@@ -72,6 +72,11 @@ def answered() -> bool:
     return _Real.answered
 
 
+def number() -> int:
+    """Return the descriptor of what standard output really is."""
+    return 1 if _Real.copy < 0 else _Real.copy
+
+
 def write(text: str) -> None:
     """Write to what standard output really is."""
     if _Real.copy < 0:

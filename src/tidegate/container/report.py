@@ -124,7 +124,10 @@ class Report:
         if self._out is None:
             from tidegate.container import outlet
 
-            outlet.write(line)
+            try:
+                outlet.write(line)
+            except BrokenPipeError:  # nobody listens: what is being done, or undone, goes on
+                os.dup2(os.open(os.devnull, os.O_WRONLY), outlet.number())
             return
         self._out.write(line)
         self._out.flush()

@@ -150,8 +150,11 @@ class Target(Protocol):
     def workdir(self) -> str:
         """Return the folder in the image where the backend's code lies."""
 
-    def python(self) -> str:
-        """Return the Python of the backend's image that has the app's packages."""
+    def mounted(self) -> Sequence[str]:
+        """Return where the backend's own mounts lie in its containers."""
+
+    def python(self, service: str = "") -> str:
+        """Return the Python that has the app's packages, of a service's image or the backend's."""
 
     def image_path(self) -> str:
         """Return PATH as the backend's image sets it."""

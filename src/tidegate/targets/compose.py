@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,11 +20,14 @@ from tidegate.model.command import Command
 from tidegate.process import Result, present, run
 from tidegate.targets import composefiles, composeservices
 from tidegate.targets.composeargs import Words
-from tidegate.targets.composeproject import ComposeProject, last_line
+from tidegate.targets.composeengine import last_line
+from tidegate.targets.composeproject import ComposeProject
 from tidegate.targets.composesettings import KEYS, Values, gather
 
 NAME = "compose"
+NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
+ENV_LINE = re.compile(r'line (\d+): .* in variable name "(.*)"')
 OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
@@ -49,7 +53,7 @@ def find(
     if files is None:
         return None
     words = Words(
-        _program(),
+        NEW if present("docker") else _program(),
         root,
         files.named,
         _env_files(root, asked, values, files),
@@ -91,9 +95,11 @@ def _project(
         backend, migrator, database,
         Told("source", source, values.source("source") if values.text("source")
              else "where manage.py or alembic.ini lies", not values.text("source")),
+        _workdir(config, values, backend.value, root / source),
         *[values.told.get(key.name, Told(key.name, key.default.replace("\n", " "), "default"))
           for key in KEYS if key.name not in
-          ("files", "env_files", "project", "service", "migrations", "database", "source")],
+          ("files", "env_files", "project", "service", "migrations", "database", "source",
+           "workdir")],
     )  # fmt: skip
     return ComposeProject(
         name, root, found, backend.value, migrator.value, database.value, told, words.secrets,
@@ -101,12 +107,21 @@ def _project(
     )  # fmt: skip
 
 
+def _workdir(config: Mapping[str, Any], values: Values, backend: str, source: Path) -> Told:
+    if values.text("workdir"):
+        return values.told["workdir"]
+    found = composeservices.elsewhere(config["services"].get(backend, {}), source)
+    if found:
+        return Told("workdir", found, f"the command of {backend} names it", True)
+    return Told("workdir", "", "default")
+
+
 def _program() -> tuple[str, ...]:
     """Return Compose: the engine's own plugin, else the program of old."""
-    if present("docker") and run(Command(("docker", "compose", "version")), 20).ok:
-        return ("docker", "compose")
+    if present("docker") and run(Command((*NEW, "version")), 20).ok:
+        return NEW
     if present("docker-compose"):
-        return ("docker-compose",)
+        return OLD
     raise UsageProblem(
         "neither `docker compose` nor `docker-compose` was found",
         "The project has Compose files, and tidegate reaches it through them.",
@@ -148,11 +163,15 @@ def _configured(
     words: Words, files: composefiles.Files, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], tuple[str, ...], Words, composefiles.Files]:
     """Return the merged configuration; a file that can't stand alone is laid over the base."""
-    if words.compose == ("docker-compose",) and _first_generation():
+    done = run(words.config("--format", "json"), 60)
+    if not done.ok:  # is it a file, or is there no such Compose?
+        words = replace(words, compose=_program())
+    if words.compose == OLD and _first_generation():
         config, unset = _from_yaml(words, environ)
         # A configuration that is kept lies elsewhere, and version 1 names a project by its folder.
         return config, unset, replace(words, first=True, project=str(config["name"])), files
-    done = run(words.config("--format", "json"), 60)
+    if not done.ok and words.compose == OLD:
+        done = run(words.config("--format", "json"), 60)
     if not done.ok and files.base:
         over = replace(words, files=(*files.base, *words.files))
         again = run(over.config("--format", "json"), 60)
@@ -177,6 +196,11 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
     missing = REQUIRED.search(done.err)
     if missing:
         advice = f"give it a value: {missing[1]}=... in {words.root / '.env'}, or export it"
+    line = ENV_LINE.search(done.err)
+    if line:
+        names = _with_line(words, int(line[1]), line[2])
+        place = " or ".join(names) or "the env file"
+        advice = f"correct line {line[1]} of {place}: a quote ends with the sign it begins with"
     if example:
         advice = f"there is no .env: copy {example} to .env and fill it in"
     return UsageProblem(
@@ -184,6 +208,20 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
         last_line(done.err) or done.why,
         advice,
     )
+
+
+def _with_line(words: Words, number: int, fragment: str) -> list[str]:
+    """Return the env files with such a line: Compose says the number, and not of which."""
+    found = []
+    for path in sorted({*words.root.glob(".env*"), *words.root.rglob("*.env"),
+                        *(words.root / name for name in words.env_files)}):  # fmt: skip
+        try:
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        except OSError:
+            continue
+        if number <= len(lines) and fragment.split("\\n")[0] in lines[number - 1]:
+            found.append(os.path.relpath(path, words.root))
+    return found
 
 
 def _first_generation() -> bool:

@@ -90,6 +90,7 @@ class Words:
         environ: Sequence[str] = (),
         label: str = "",
         configuration: str = "",
+        workdir: str = "",
     ) -> Command:
         """Return the command for a one-off container, removed when it has ended."""
         argv = [*self.begin(configuration=configuration), "run", "--rm", "--no-deps"]
@@ -99,6 +100,8 @@ class Words:
             argv += ["--label", f"{ONE_OFF}={label}"]
         if user:
             argv += ["--user", user]
+        if workdir:
+            argv += ["-w", workdir]
         for inner, outer in (mounts or {}).items():
             argv += ["-v", mount(outer, inner)]
         for name in environ:
@@ -108,12 +111,15 @@ class Words:
         return self.command(*argv, service, *words)
 
     def exec(
-        self, service: str, words: Sequence[str], *, tty: bool = False, environ: Sequence[str] = ()
-    ) -> Command:
+        self, service: str, words: Sequence[str], *, tty: bool = False,
+        environ: Sequence[str] = (), workdir: str = "",
+    ) -> Command:  # fmt: skip
         """Return the command for the running container."""
         argv = [*self.begin(), "exec"]
         if not tty:
             argv.append("-T")
+        if workdir:
+            argv += ["-w", workdir]
         for name in environ:
             argv += ["-e", name]
         return self.command(*argv, service, *words)

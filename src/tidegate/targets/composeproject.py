@@ -21,11 +21,14 @@ from tidegate.targets import (
     archive,
     composebeside,
     composedigests,
+    composeengine,
     composepython,
     composeseen,
+    composeservices,
     signing,
 )
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
+from tidegate.targets.composeengine import last_line
 from tidegate.targets.composesettings import Values
 
 KEPT = "tidegate/"
@@ -72,6 +75,8 @@ class ComposeProject:
 
     def reach(self) -> None:
         """Raise NotReady unless the engine answers."""
+        if composeengine.answers(self.environ):
+            return
         done = self._ask(self.words.docker("version", "--format", "{{json .Server}}"), 20)
         if not done.ok:
             where = self.environ.get("DOCKER_HOST") or "its usual socket"
@@ -100,34 +105,24 @@ class ComposeProject:
         """Return the containers of the services."""
         return [
             composeseen.container_of(raw)
-            for raw in self._inspected(f"label={composeseen.LABEL}project={self.name}")
+            for raw in self._inspected(f"{composeseen.LABEL}project={self.name}")
             if composeseen.labels_of(raw).get(composeseen.LABEL + "oneoff", "False") == "False"
         ]
 
     def leftovers(self) -> list[str]:
         """Return the ids of one-off containers that this process has started and that still run."""
-        mine = f"label={ONE_OFF}={os.getpid()}"
-        raws = self._inspected(f"label={composeseen.LABEL}project={self.name}", mine)
+        mine = f"{ONE_OFF}={os.getpid()}"
+        raws = self._inspected(f"{composeseen.LABEL}project={self.name}", mine)
         return [str(raw["Id"]) for raw in raws if raw["State"].get("Running")]
 
-    def _inspected(self, *filters: str) -> list[dict[str, Any]]:
-        words = [word for one in filters for word in ("--filter", one)]
-        listed = self._ask(self.words.docker("ps", "-aq", "--no-trunc", *words), 30)
-        if not listed.ok:
-            self.reach()
-            raise NotReady("the engine did not list its containers", last_line(listed.err))
-        ids = listed.out.split()
-        if not ids:
-            return []
-        done = self._ask(self.words.docker("inspect", *ids), 30)
-        found: list[dict[str, Any]] = json.loads(done.out or "[]")  # what vanished is left out
-        return found
+    def _inspected(self, *labels: str) -> list[dict[str, Any]]:
+        return composeengine.containers(self.words, self.environ, labels, self.reach)
 
     def address(self, service: str, port: int) -> tuple[str, str]:
         """Return the published port on this machine, else the container's own address."""
         own = (
-            f"label={composeseen.LABEL}project={self.name}",
-            f"label={composeseen.LABEL}service={service}",
+            f"{composeseen.LABEL}project={self.name}",
+            f"{composeseen.LABEL}service={service}",
         )
         for raw in self._inspected(*own):
             if raw["State"].get("Running"):
@@ -142,34 +137,48 @@ class ComposeProject:
 
     def image_id(self, reference: str) -> str:
         """Return the id of an image, or an empty string."""
-        argv = ("image", "inspect", "--format", "{{.Id}}", reference)
-        done = self._ask(self.words.docker(*argv), 20)
-        return done.out.strip() if done.ok else ""
+        return composeengine.image(self.words, self.environ, reference).id
 
     def image_age(self, reference: str) -> str:
         """Return when an image was made, or an empty string."""
-        argv = ("image", "inspect", "--format", "{{.Created}}", reference)
-        done = self._ask(self.words.docker(*argv), 20)
-        return done.out.strip() if done.ok else ""
+        return composeengine.image(self.words, self.environ, reference).created
 
     def workdir(self) -> str:
         """Return the folder in the image where the backend's code lies."""
-        return self.values.text("workdir") or self._folder(self.backend, self._image(self.backend))
+        return self._folder(self.backend, self._image(self.backend))
 
-    def _image(self, service: str) -> composepython.Image:
+    def _image(self, service: str) -> composeengine.Image:
         reference = next((one.image for one in self.services if one.name == service), "")
-        return composepython.inspected(self.words, reference)
+        return composeengine.image(self.words, self.environ, reference)
 
-    def _folder(self, service: str, image: composepython.Image) -> str:
-        return str(self.config["services"][service].get("working_dir") or image.workdir or "/")
+    def _folder(self, service: str, image: composeengine.Image) -> str:
+        raw = self.config["services"][service]
+        own = str(raw.get("working_dir") or image.workdir or "/")
+        if service in (self.backend, self.migrator):
+            said = self.values.text("workdir")
+            return said or composeservices.elsewhere(raw, self.root / self.source) or own
+        return own
 
-    def python(self) -> str:
-        """Return the setting, or what has the packages in the backend's image."""
+    def _other_folder(self, service: str) -> str:
+        """Return the folder to run in, where it is not the container's own; else nothing."""
+        if service not in (self.backend, self.migrator):
+            return ""
+        found = self._folder(service, composeengine.Image(""))
+        raw = self.config["services"][service]
+        return found if found not in ("/", str(raw.get("working_dir") or "")) else ""
+
+    def mounted(self) -> Sequence[str]:
+        """Return the targets of the backend's volumes and binds."""
+        raw = self.config["services"][self.backend].get("volumes") or []
+        return [str(one["target"]) for one in raw if isinstance(one, dict) and one.get("target")]
+
+    def python(self, service: str = "") -> str:
+        """Return the setting, or what has the packages in the image."""
         said = self.values.text("python")
         if said:
             return said
-        image = self._image(self.backend)
-        folder = self.values.text("workdir") or self._folder(self.backend, image)
+        image = self._image(service or self.backend)
+        folder = self._folder(service or self.backend, image)
         return composepython.find(self.words, image, folder, self.environ)
 
     def _starter(self, service: str) -> str:
@@ -201,8 +210,8 @@ class ComposeProject:
 
     def may_remove(self, service: str) -> None:
         """Compose v2 gives the volumes without a name to the next container; a removal does not."""
-        own = f"label={composeseen.LABEL}service={service}"
-        for raw in self._inspected(f"label={composeseen.LABEL}project={self.name}", own):
+        own = f"{composeseen.LABEL}service={service}"
+        for raw in self._inspected(f"{composeseen.LABEL}project={self.name}", own):
             composeseen.refuse_nameless(service, raw)
 
     def kept(self) -> list[str]:
@@ -308,11 +317,13 @@ class ComposeProject:
             mounts={**(mounts or {}), ARCHIVE: pyz},
             environ=(
                 "PYTHONDONTWRITEBYTECODE=1",
+                "TIDEGATE_ONE_OFF=1",
                 *([signing.ORIGIN] if writes else []),
                 *environ,
             ),
             label=str(os.getpid()),
             configuration=configuration,
+            workdir=self._other_folder(service),
         )
         if not writes:
             return command
@@ -333,14 +344,15 @@ class ComposeProject:
         """Return the command for a one-off container; the image's entrypoint stays out of it."""
         return self.words.run(
             service, words[1:], entrypoint=words[0], tty=tty, user=user, mounts=mounts,
-            environ=environ,
+            environ=environ, workdir=self._other_folder(service),
         )  # fmt: skip
 
     def within(
         self, service: str, words: Sequence[str], *, tty: bool = False, environ: Sequence[str] = ()
     ) -> Command:
         """Return the command for the running container."""
-        return self.words.exec(service, words, tty=tty, environ=environ)
+        workdir = self._other_folder(service)
+        return self.words.exec(service, words, tty=tty, environ=environ, workdir=workdir)
 
     def beside(
         self, image: str, words: Sequence[str], *, name: str, label: str,
@@ -359,7 +371,7 @@ class ComposeProject:
 
     def besides(self) -> Mapping[str, str]:
         """Return such containers of this project with their labels."""
-        raws = self._inspected(f"label={composebeside.BESIDE}")
+        raws = self._inspected(composebeside.BESIDE)
         labels = {str(raw["Id"]): composeseen.labels_of(raw)[composebeside.BESIDE] for raw in raws}
         return {
             id: label.partition("/")[2]
@@ -370,9 +382,3 @@ class ComposeProject:
     def following(self, services: Sequence[str], lines: str, follow: bool) -> Command:
         """Return the command that shows logs."""
         return self.words.logs(services, lines, follow)
-
-
-def last_line(text: str) -> str:
-    """Return the last line of what a program said, warnings aside."""
-    lines = [line for line in text.strip().splitlines() if "level=warning" not in line]
-    return lines[-1].strip() if lines else ""

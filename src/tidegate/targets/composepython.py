@@ -10,12 +10,12 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.process import run
 from tidegate.targets import archive
 from tidegate.targets.composeargs import ARCHIVE, Words, mount
+from tidegate.targets.composeengine import Image
 
 PYTHON = "python"
 OFFICIAL = "PYTHON_VERSION="  # a variable of the official images, and so of those made from them
@@ -24,30 +24,6 @@ ANY = ("python3", ".venv/bin/python", "venv/bin/python", "/opt/venv/bin/python",
 MOST = 50
 LOOK = f"import sys; sys.path.insert(0, {ARCHIVE!r}); from tidegate.container import venv; " \
        "print(venv.beside())"  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """What the engine says of an image: its id, its variables and its working folder."""
-
-    id: str
-    env: tuple[str, ...] = ()
-    workdir: str = ""
-
-    @property
-    def path(self) -> str:
-        """PATH as the image sets it."""
-        return next((one[5:] for one in self.env if one.startswith("PATH=")), "")
-
-
-def inspected(words: Words, reference: str) -> Image:
-    """Return what the engine says; an image that is not there has no id."""
-    argv = ("image", "inspect", "--format", "{{json .Id}}\n{{json .Config}}", reference)
-    done = run(words.docker(*argv), 20)
-    if not done.ok:
-        return Image("")
-    id, config = (json.loads(line) for line in done.out.splitlines()[:2])
-    return Image(str(id), tuple(config.get("Env") or ()), str(config.get("WorkingDir") or ""))
 
 
 def first(words: Words, image: Image, workdir: str, environ: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -116,6 +117,26 @@ def _code(raw: Mapping[str, Any]) -> Path | None:
         if found:
             return found
     return None
+
+
+def elsewhere(raw: Mapping[str, Any], source: Path) -> str:
+    """Return where the host's code runs in a service's containers, where its command says so.
+
+    A development file may lay the code beside that of the image, and name it by its whole path:
+    `python /code/manage.py runserver`. What lies in the image is then another project's, or old.
+    """
+    words = " ".join(str(each) for key in ("entrypoint", "command") for each in raw.get(key) or [])
+    for mount in raw.get("volumes") or []:
+        if not isinstance(mount, dict) or mount.get("type") != "bind":
+            continue
+        try:
+            below = source.resolve().relative_to(Path(str(mount.get("source"))).resolve())
+        except ValueError:
+            continue
+        inner = posixpath.normpath(posixpath.join(str(mount["target"]), below.as_posix()))
+        if re.search(rf"(?<![\w./-]){re.escape(inner)}(?![\w.-])", words):
+            return inner
+    return ""
 
 
 def code_folder(folder: Path) -> Path | None:

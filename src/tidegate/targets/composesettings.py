@@ -34,7 +34,7 @@ KEYS = (
     Key("migrations", "", "a service made for migrating, where there is one"),
     Key("database", "", "the database's service"),
     Key("source", "", "the host's folder with manage.py or alembic.ini"),
-    Key("workdir", "", "the folder of manage.py or alembic.ini in the image"),
+    Key("workdir", "", "the folder of manage.py or alembic.ini in the container"),
     Key("python", "", "the Python of the image that has the app's packages"),
     Key("settle", "10", "seconds for which everything must stay well after an update", "seconds"),
     Key("timeout", "300", "seconds until which every service must be healthy", "seconds"),

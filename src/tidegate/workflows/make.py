@@ -22,7 +22,7 @@ from tidegate.targets import archive
 from tidegate.workflows.making import asking, inside
 from tidegate.workflows.ownpython import own_python
 from tidegate.workflows.update import hostcode, insiding, standing
-from tidegate.workflows.update.hostcode import ROOT, owner
+from tidegate.workflows.update.hostcode import ROOT, HostCode, owner
 from tidegate.workflows.update.pending import refuse_unreachable
 
 IGNORED = ("node_modules", "__pycache__", "site-packages")
@@ -53,10 +53,15 @@ class Making:
     tell: Teller
     target: Target | None = None
     user: str = ""
-    mounts: dict[str, str] = field(default_factory=dict)
+    code: HostCode | None = None
     python: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
     stands: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mounts(self) -> dict[str, str]:
+        """What lays the host's code over the image's: looked at anew for each container."""
+        return self.code.mounts() if self.code else {}
 
     @property
     def django(self) -> bool:
@@ -89,15 +94,13 @@ class Making:
 
     def own(self, paths: Sequence[Path]) -> None:
         """Give files that root made in the container to whom their folder belongs."""
-        if self.target is None or self.user != ROOT:
+        if self.target is None or self.code is None or self.user != ROOT:
             return
-        workdir = next(iter(self.mounts))
+        workdir = self.code.workdir
         names = [f"{workdir}/{path.relative_to(self.folder).as_posix()}" for path in paths]
         words = ("chown", owner(self.folder), *names)
-        code = {
-            workdir: self.mounts[workdir]
-        }  # an environment below it would be copied for nothing
-        run(self.target.once(self.target.backend, words, user=ROOT, mounts=code), 60)
+        mounts = {workdir: str(self.code.folder)}
+        run(self.target.once(self.target.backend, words, user=ROOT, mounts=mounts), 60)
 
     def inside(self, *words: str) -> Command:
         """Return the command that runs a verb of the inside here, as the project's own Python."""
@@ -119,8 +122,8 @@ def through(target: Target, tell: Teller) -> Making:
         )
     standing.prepared(target, target.backend, tell)
     folder = Path(target.source)
-    mounts, user = hostcode.mounts(target), owner(folder)
-    one = Making(folder, tell, target, user, mounts)
+    user = owner(folder)
+    one = Making(folder, tell, target, user, hostcode.code(target))
     if user and any(each["vendor"] == "sqlite" for each in one.status()["databases"]):
         one.user = ROOT  # the database's file belongs to the app's user, and only root is both
     return one

@@ -33,7 +33,11 @@ PUT = (
     AS_OWNER + "rm -rf .part-$1 && mkdir .part-$1 && cd .part-$1 && tar -xf - && "
     "sha256sum -c SHA256SUMS >/dev/null && chown -R $own . && cd .. && mv .part-$1 $1 && sync"
 )
-LIST = AS_OWNER + "tar -cf - $(ls -d $1*/manifest.json $1*/SHA256SUMS 2>/dev/null) </dev/null"
+LIST = AS_OWNER + (  # a name stands for itself where it is a pattern without a file
+    "set -- $1*/manifest.json $1*/SHA256SUMS && "
+    'for one; do shift; [ ! -e "$one" ] || set -- "$@" "$one"; done && '
+    '[ $# = 0 ] || tar -cf - "$@"'
+)
 GIVE = AS_OWNER + 'tar -cf - "$1"'
 REMOVE = AS_OWNER + 'rm -rf "$1"'
 
@@ -188,7 +192,7 @@ class Volume:
             process.stdout.read()
             said = process.stderr.read().decode("utf-8", "replace")
             code = process.wait()
-        if code and script != LIST:
+        if code:
             raise self._failed(said)
 
     def _failed(self, said: str) -> StepFailed:

@@ -60,7 +60,7 @@ def inside(
         key = _kind(service)
         if key not in asked:
             _built(project, target, service, tell, out)
-            words = ("python", "-c", START.format(PLACE))
+            words = (target.python(service.name), "-c", START.format(PLACE))
             tell.stage("import", service.name, "its configuration, in a one-off container")
             done = run(
                 target.once(service.name, words, mounts=mounts, environ=QUIET), SECONDS, apart=True

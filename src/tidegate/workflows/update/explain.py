@@ -33,6 +33,11 @@ KNOWN = (
         "The file is in the image, but a bind mount may hide it: see `volumes` of the service.",
     ),
     (
+        r"port is already allocated|address already in use",
+        "Another container or program of this machine has that port: `docker ps` shows which "
+        "container publishes it. Stop that one, or publish another port.",
+    ),
+    (
         r"exec format error|\r: (not found|No such file)|bad interpreter",
         "The script can't be executed: CRLF line ends, no #! line, or another processor's image.",
     ),

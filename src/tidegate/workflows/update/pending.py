@@ -10,6 +10,7 @@ from typing import Any
 from tidegate.contracts.target import Service
 from tidegate.errors import NotReady, PolicyRefused
 from tidegate.workflows.update import insiding
+from tidegate.workflows.update.differing import differs
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, look
@@ -60,6 +61,9 @@ def ask(one: Update) -> list[str]:
     pending: list[str] = []
     for database in found["databases"]:
         refuse_unreachable(database)
+        if database.get("passing"):
+            _refuse_to_replace(one, database)
+            continue
         listed = database["pending"]
         one.levels[database["alias"]] = _levels(database)
         pending += listed
@@ -74,6 +78,29 @@ def ask(one: Update) -> list[str]:
                 f"{', '.join(database['unknown'][:5])}; it may be older than what ran before"
             )
     return pending
+
+
+def _refuse_to_replace(one: Update, database: Mapping[str, Any]) -> None:
+    """A database in the container itself goes with it: refuse, or say that there is none yet."""
+    backend, alias, where = one.target.backend, database["alias"], database["where"]
+    service = next(each for each in one.target.services if each.name == backend)
+    old = [each for each in one.seen() if each.service == backend]
+    is_lost = database["passing"] == "layer"
+    if is_lost and old and differs(one, service, old, one.target.digests().get(backend, "")):
+        raise PolicyRefused(
+            f"a new container of {backend} would begin without the database {alias}",
+            f"It is a SQLite file in the container itself, on no volume with a name: {where}. What "
+            "is in it goes with the container.",
+            f"keep a copy: docker cp {old[0].name}:{where} . ; then give its folder a volume with "
+            "a name\n"
+            "or, where the code runs in another folder of the container than its image says:\n"
+            'workdir = "/FOLDER" under [tool.tidegate.compose] in pyproject.toml\n'
+            f"or, where nothing in it counts: docker rm -f {old[0].name}, then tidegate up",
+        )
+    one.tell.warn(
+        f"{alias} is a SQLite file on no volume with a name ({where}): a one-off container has "
+        "another one, so nothing is migrated here. Give its folder a volume with a name."
+    )
 
 
 def _levels(database: Mapping[str, Any]) -> tuple[str, str]:

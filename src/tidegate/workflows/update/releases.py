@@ -73,7 +73,8 @@ def note(one: Update) -> None:
     if known and same(known[-1], now) and not one.migrated:
         return
     before = known[-1] if known else None
-    if one.before.images and not (before and before.images == _own(one, one.before.images)):
+    ran = _own(one, one.before.images)  # the servers alone are no release
+    if ran and not (before and before.images == ran):
         before = _as_before(one)
         known.append(before)
         path, digests = one.state.kept()

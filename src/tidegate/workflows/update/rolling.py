@@ -157,7 +157,7 @@ def _goal(
     if _is_above(one, current, standing, configuration):
         return current, "it runs, and the schema stands higher than its own"
     before = next((entry for entry in known if entry.stamp == current.previous), None)
-    if before is None:
+    if before is None or not before.images:
         raise UsageProblem(
             f"no release before {current.shown}, which runs, is on record",
             "`tidegate up` writes each release down.",

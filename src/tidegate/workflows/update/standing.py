@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, TidegateError
+from tidegate.model.words import counted
 from tidegate.process import run
 from tidegate.workflows.update import insiding, releases
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.verify import look, settle
+
+YOUNG = 60.0  # seconds
 
 
 def status(target: Target, state: State) -> dict[str, Any]:
@@ -117,7 +122,20 @@ def next_word(
     newer = [c.service for c in seen if c.up and images.get(c.service, c.image) != c.image]
     if newer:
         return f"tidegate up --no-build    ({newer[0]} runs an older image)", True
+    fresh = [one for one in seen if one.up and one.restarts and _is_young(one)]
+    if fresh:
+        name, count = fresh[0].service, counted(fresh[0].restarts, "time")
+        return f"tidegate logs {name}    ({name} crashed, {count} so far, and runs again)", True
     return "nothing to do", True
+
+
+def _is_young(one: Container) -> bool:
+    """Whether a container began to run a moment ago, by this machine's clock."""
+    try:
+        began = datetime.fromisoformat(re.sub(r"\.\d+", "", one.started))
+        return (datetime.now(UTC) - began).total_seconds() < YOUNG
+    except (TypeError, ValueError):
+        return False
 
 
 def _restarts(seen: Sequence[Container]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, find_service
 from tidegate.workflows.update import insiding, releases, statics
+from tidegate.workflows.update.differing import differs, replicas
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide
 from tidegate.workflows.update.state import Release
@@ -145,7 +146,7 @@ def refuse_to_lose(one: Update) -> None:
     digests = one.target.digests()
     for service in one.services:
         old = [each for each in one.seen() if each.service == service.name]
-        if old and _differs(one, service, old, digests.get(service.name, "")):
+        if old and differs(one, service, old, digests.get(service.name, "")):
             one.target.may_remove(service.name)
 
 
@@ -174,55 +175,30 @@ def replace(one: Update) -> None:
     with one.stage("replace"):
         for service in one.services:
             old = [each for each in one.seen() if each.service == service.name]
-            if not _differs(one, service, old, digests.get(service.name, "")):
+            if not differs(one, service, old, digests.get(service.name, "")):
                 continue
             if not one.dry:
                 _wait_for_needs(one, service)
             one.replaced.append(service.name)
-            replicas = _replicas(one, service)
+            count = replicas(one, service)
             if len([each for each in old if each.up]) > 1:
-                _one_after_the_other(one, service, old, replicas)
+                _one_after_the_other(one, service, old, count)
             else:
                 one.tell.stage("replace", service.name, "new container" if old else "started")
                 one.room(service.name)
-                command = one.target.replacing(service.name, replicas)
+                command = one.target.replacing(service.name, count)
                 one.must(command, f"{service.name} can't be replaced")
 
 
-def _differs(one: Update, service: Service, old: Sequence[Container], digest: str) -> bool:
-    if service.once and any(each.state == "running" for each in old):
-        return False
-    if one.dry and service.name in one.started:
-        return False
-    if one.dry and service.built and one.build:
-        return True
-    image = one.target.image_id(service.image)
-    fine = [
-        each
-        for each in old
-        if each.image == image
-        and each.config == digest
-        and (each.up or (each.state == "exited" and each.exit_code == 0 and service.once))
-    ]
-    return len(fine) != _replicas(one, service) or len(fine) != len(old)
-
-
-def _replicas(one: Update, service: Service) -> int:
-    """Return how many containers a service gets: as many as run, where the files fix nothing."""
-    if service.replicas_said:
-        return service.replicas
-    return one.before.replicas.get(service.name, service.replicas)
-
-
 def _one_after_the_other(
-    one: Update, service: Service, old: Sequence[Container], replicas: int
+    one: Update, service: Service, old: Sequence[Container], count: int
 ) -> None:
     """Replace several containers of one service so that all but one serve at any moment."""
     one.tell.stage("replace", service.name, f"{len(old)} containers, one after the other")
     for each in old:
         for command in one.target.stopping([each.id]):
             one.must(command, f"{each.name} can't be stopped")
-        command = one.target.replacing(service.name, replicas, recreate=False)
+        command = one.target.replacing(service.name, count, recreate=False)
         one.must(command, f"{service.name} can't be started")
         ill = () if one.dry else settled(one, [service], 0)
         if ill:

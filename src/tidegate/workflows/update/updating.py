@@ -64,7 +64,9 @@ class Update:
             said = f"{done.out}\n{done.err}"  # a builder tells its story on stdout
             lines = [one for one in said.splitlines() if one.strip()][-12:]
             text = "\n".join([*lines, done.why, *explained(said)]).strip()
-            raise UpdateUndone(what, text, command.shown())
+            advice = "correct it, then run tidegate up again"
+            # Of what replaces nothing: that one may be typed, to see it again.
+            raise UpdateUndone(what, text, f"{advice}\n{command.shown()}" if aloud else advice)
 
     def room(self, service: str) -> None:
         """Remove a service's containers where that has to come before the new ones."""

@@ -47,7 +47,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 
 def _line(text: str) -> None:
-    print(text, flush=True)
+    """Print a line without what Compose clears a terminal's line with, pipe or not."""
+    print(text.removeprefix("\x1b[2K"), flush=True)
 
 
 def _relevant(target: Target, report: Report) -> list[str]:

@@ -4,7 +4,8 @@ usage: tidegate superuser [--env NAME] [--service NAME]
 
 Asks at a terminal, as Django does. Without one, or where DJANGO_SUPERUSER_USERNAME and
 DJANGO_SUPERUSER_PASSWORD are set, it takes those and DJANGO_SUPERUSER_EMAIL, and asks nothing;
-their values never stand on a command line.
+their values never stand on a command line. Where people log in with another field of the project's
+own user, that one stands in the place of USERNAME: DJANGO_SUPERUSER_EMAIL, DJANGO_SUPERUSER_PHONE.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from pathlib import Path
 
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
-from tidegate.errors import UsageProblem
+from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside
-from tidegate.process import attached
+from tidegate.process import Command, attached
+from tidegate.process import run as run_command
 from tidegate.workflows.update import standing
 
 FORMATS = ("text",)
 PREFIX = "DJANGO_SUPERUSER_"
 NEEDED = (PREFIX + "USERNAME", PREFIX + "PASSWORD")
+UNATTENDED = "--noinput"
+SECONDS = 120.0
 
 
 def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]) -> int:
@@ -42,6 +46,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         given = [name for name in environ if name.startswith(PREFIX) and environ[name]]
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         missing = [name for name in NEEDED if name not in given]
+        if not tty and any(name not in NEEDED for name in given):
+            missing = [name for name in missing if name == NEEDED[1]]
         if missing and not tty:
             raise UsageProblem(
                 "there is no terminal to ask at",
@@ -50,7 +56,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             )
         words = [target.python(), "manage.py", "createsuperuser"]
         if not missing:
-            words.append("--noinput")
+            words.append(UNATTENDED)
         target.reach()
         tty = tty and bool(missing)
         if any(one.service == target.backend and one.up for one in target.containers()):
@@ -58,6 +64,23 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         else:
             standing.prepared(target, target.backend, report)
             command = target.once(target.backend, words, tty=tty, environ=given)
-        return attached(command).code or 0
+        return _unattended(command) if not missing else attached(command).code or 0
 
     return outside.guarded(report, work)
+
+
+def _unattended(command: Command) -> int:
+    """Run what asks nothing. A project's own command may know no other way than asking."""
+    done = run_command(command, SECONDS, apart=True)
+    if done.code == 2 and UNATTENDED in done.err and "unrecognized" in done.err:
+        raise UsageProblem(
+            f"the project's own createsuperuser does not take {UNATTENDED}",
+            "It stands in the place of Django's, and can't go by variables. No account was made.",
+            "let it ask, at a terminal: tidegate run -- manage.py createsuperuser\n"
+            "or see what it takes: tidegate run -- manage.py createsuperuser --help",
+        )
+    if done.code is None:
+        raise NotReady("createsuperuser did not end", done.why, "tidegate logs; then run it again")
+    print(done.out, end="", flush=True)
+    print(done.err, end="", file=sys.stderr, flush=True)
+    return done.code

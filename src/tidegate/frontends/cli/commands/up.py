@@ -21,7 +21,7 @@ failed too. A second update at the same time is refused with 7.
 from __future__ import annotations
 
 import json
-import sys
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -88,4 +88,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 
 def _line(text: str) -> None:
-    print(f"          | {text}", file=sys.stderr, flush=True)
+    try:
+        os.write(2, f"          | {text}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass  # nobody listens: no reason to leave an update half done
