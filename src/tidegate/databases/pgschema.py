@@ -1,7 +1,8 @@
 """What a PostgreSQL database consists of: its objects as lines, its sizes, its own identity.
 
-Catalogue reads only: they take no lock on any table of the user's, and a role that may connect
-may run them (https://www.postgresql.org/docs/current/catalogs.html).
+Catalogue reads only: they take no lock on a table of the user's, and a role that may connect
+may run them (https://www.postgresql.org/docs/current/catalogs.html). The text of a view is the
+exception: printing it takes ACCESS SHARE on its tables.
 """
 
 from __future__ import annotations
@@ -112,6 +113,9 @@ RELATIONS = (
     f"WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND {_USERS}"
 )
 
+# Asked before the rows of a part are: PostgreSQL gives such a condition a node of its own.
+_BARE = "(SELECT set_config('search_path', 'pg_catalog', true)) IS NOT NULL"
+
 COLUMNS = (
     "SELECT a.attrelid::bigint, a.attnum::int, n.nspname::text, c.relname::text, a.attname::text, "
     "format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
@@ -138,16 +142,13 @@ SIZES = (
 def lines(run: Run) -> list[str]:
     """Return every object of the database as one line of text, sorted.
 
-    The names that PostgreSQL prints depend on the search path: it is emptied for the query, and
-    put back.
+    The names that PostgreSQL prints depend on the search path, which is empty for this statement:
+    a setting of the session's would stay in a pooler's session, for somebody else. In a transaction
+    it is put back afterwards.
     """
-    before = str(run("SELECT current_setting('search_path')")[0][0])
-    run("SELECT set_config('search_path', 'pg_catalog', false)")
-    try:
-        rows = run(" UNION ALL ".join(f"({part})" for part in _PARTS))
-    finally:
-        quoted = before.replace("'", "''")
-        run(f"SELECT set_config('search_path', '{quoted}', false)")
+    before = str(run("SELECT current_setting('search_path')")[0][0]).replace("'", "''")
+    rows = run(" UNION ALL ".join(f"(SELECT * FROM ({part}) one WHERE {_BARE})" for part in _PARTS))
+    run(f"SELECT set_config('search_path', '{before}', true)")
     return sorted(
         f"{kind} {name}: {' '.join(str(definition or '').split())}".rstrip(" :")
         for kind, name, definition in rows

@@ -8,9 +8,10 @@ from typing import Any
 
 from tidegate import discovery
 from tidegate.contracts.database import Session, TableMissing
-from tidegate.databases import pgschema, sqliteschema
+from tidegate.databases import pgbeginnings, pgschema, sqliteschema
 from tidegate.model.connection import Connection
 
+PATIENCE = 5  # seconds for the tables that a view is made of
 READ_ONLY = "-c default_transaction_read_only=on"
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'"
 _EXTENSIONS = "SELECT extname FROM pg_extension"
@@ -24,29 +25,44 @@ def read_only(connection: Connection) -> Connection:
 
 
 def facts(
-    connection: Connection, recorded_sql: str, environ: Mapping[str, str], timeout: float = 5.0
-) -> dict[str, Any]:
-    """Return the target's level, schema, sizes and identity. Raises as `Database.session`."""
+    connection: Connection, recorded_sql: str, environ: Mapping[str, str], login: str = "",
+    timeout: float = 5.0,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the target's level, schema, sizes and identity. Raises as `Database.session`.
+
+    `login` is the role that steps will run as, where another one looks.
+    """
     is_file = connection.vendor == "sqlite"
     one = connection if is_file else read_only(connection)
     session = discovery.database(one, environ).session(timeout)
     try:
-        return _of_file(connection, session, recorded_sql) if is_file else _of_server(
-            session, recorded_sql)  # fmt: skip
+        if is_file:
+            return _of_file(connection, session, recorded_sql)
+        return _of_server(session, recorded_sql, login or connection.user)
     finally:
         session.close()
 
 
-def _of_server(session: Session, recorded_sql: str) -> dict[str, Any]:
-    return {
+def _of_server(session: Session, recorded_sql: str, login: str) -> dict[str, Any]:
+    """Read it in one transaction, which says itself that it only reads.
+
+    A pooler between gives each transaction another session, and ignores what a login asks for.
+    """
+    session.query(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = "
+                  f"'{PATIENCE}s'")  # fmt: skip
+    settings = pgbeginnings.of_role(session.query, login)
+    found = {
         "version": str(session.query("SHOW server_version")[0][0]),
         "identity": pgschema.identity(session.query),
         "schema": pgschema.lines(session.query),
         "sizes": pgschema.sizes(session.query),
-        "recorded": _recorded(session, recorded_sql),
         "roles": [str(row[0]) for row in session.query(_ROLES)],
         "extensions": [str(row[0]) for row in session.query(_EXTENSIONS)],
+        "settings": settings,
     }
+    if path := settings.get(pgbeginnings.PATH):
+        session.query(f"SET LOCAL search_path TO {path}")
+    return {**found, "recorded": _recorded(session, recorded_sql)}
 
 
 def _of_file(connection: Connection, session: Session, recorded_sql: str) -> dict[str, Any]:

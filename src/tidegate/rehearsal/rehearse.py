@@ -139,7 +139,7 @@ class Rehearsal:
     def perform(self, job: dict[str, Any]) -> None:
         """Go up, down and up again, and tell everything."""
         scratch, connection = self.scratch, self.connection
-        base = self._schema("base", scratch)
+        base = self.schema("base")
         probe = PostgresProbe(scratch.connect) if scratch.vendor == "postgresql" else None
         tracer = Tracer(
             self.emit,
@@ -157,9 +157,9 @@ class Rehearsal:
             shapes = self.runs.shapes(connection, job["deployed"])
         if not self._up(connection, tracer, shapes):
             return
-        top = self._schema("up", scratch)
+        top = self.schema("up")
         self._recorded("up")
-        self._round_trip(connection, job["pending"], (base, top), scratch)
+        self._round_trip(connection, job["pending"], (base, top))
 
     def online(self, job: dict[str, Any]) -> None:
         """Go up in the forms that were chosen, on a scratch database of its own."""
@@ -172,7 +172,7 @@ class Rehearsal:
                        "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
                        "way": "online"})  # fmt: skip
             return
-        self._schema("online", self.scratch)
+        self.schema("online")
         self._recorded("online")
 
     # Up
@@ -185,7 +185,7 @@ class Rehearsal:
         def on_start(step: str) -> None:
             session = self.runs.session(connection)
             if self.release is None and session.raw is not None:
-                side = SideSession(self._side) if self._side is not None else session
+                side = self._beside(session)
                 self.release = Release(side, shapes)
                 self.emit({"event": "release", "statements": len(self.release.statements),
                            "from": "models" if self.release.models else "schema"})  # fmt: skip
@@ -216,6 +216,14 @@ class Rehearsal:
             self.runs.tracer = None
         return True
 
+    def _beside(self, session: AppSession) -> AppSession | SideSession:
+        """Return our own session, which finds tables where the app's finds them."""
+        if self._side is None:
+            return session
+        path = str(session.run("SELECT current_setting('search_path')")[0][0]).replace("'", "''")
+        self._side.query(f"SELECT set_config('search_path', '{path}', false)")
+        return SideSession(self._side)
+
     def _guarded(self, call: Callable[..., None]) -> Callable[..., None]:
         """Keep an error of our own apart from one of the step that it happens in."""
 
@@ -240,7 +248,6 @@ class Rehearsal:
         connection: Connection,
         pending: Sequence[str],
         schemas: tuple[list[str], list[str]],
-        scratch: Scratch,
     ) -> None:
         """Go down as far as it goes, then up again; compare the schema at both ends."""
         irreversible = self.runs.reversible(pending)
@@ -252,9 +259,9 @@ class Rehearsal:
             down.append(step)
         if not down:
             return
-        if not self._downwards(connection, down, scratch):
+        if not self._downwards(connection, down):
             return
-        bottom = self._schema("down", scratch)
+        bottom = self.schema("down")
         if len(down) == len(pending):
             self.emit({"event": "compared", "way": "down",
                        "difference": pgschema.difference(schemas[0], bottom)})  # fmt: skip
@@ -266,11 +273,11 @@ class Rehearsal:
                        "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
                        "way": "again"})  # fmt: skip
             return
-        again = self._schema("again", scratch)
+        again = self.schema("again")
         self.emit({"event": "compared", "way": "again",
                    "difference": pgschema.difference(schemas[1], again)})  # fmt: skip
 
-    def _downwards(self, connection: Connection, down: list[str], scratch: Scratch) -> bool:
+    def _downwards(self, connection: Connection, down: list[str]) -> bool:
         self._columns = self._columns_now(None)
 
         def on_done(step: str, seconds: float) -> None:
@@ -289,11 +296,12 @@ class Rehearsal:
 
     # What there is
 
-    def _schema(self, when: str, scratch: Scratch) -> list[str]:
+    def schema(self, when: str) -> list[str]:
+        """Tell what the scratch database consists of."""
         if self.vendor == "postgresql":
             lines = pgschema.lines(self._side.query)
         else:
-            lines = _sqlite_lines(scratch.name)
+            lines = _sqlite_lines(self.scratch.name)
         self.emit({"event": "schema", "when": when, "lines": lines})
         return lines
 

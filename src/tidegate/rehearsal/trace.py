@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tidegate.model.blocker import MODES
 from tidegate.model.sqlstate import sqlstate
+from tidegate.model.sqltext import split
 from tidegate.rehearsal.pgprobe import KINDS, PostgresProbe, Relation, Seen, Snapshot
 from tidegate.rehearsal.record import Record
 from tidegate.rehearsal.session import AppSession
@@ -87,7 +88,7 @@ class Tracer:
     def around(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
         """Run one statement, and look at its session before and after it."""
         self.session = session
-        if not self.on or CONTROL.search(sql) or self.books.search(sql):
+        if not self.on or self._is_between(sql):
             return execute()
         operation, describe, path, line = self.where(sql)
         sql = SECRET.sub(r"\1'***'", sql)
@@ -110,6 +111,12 @@ class Tracer:
         if counted.count > SAME:
             return self._timed(counted, execute)
         return self._closely(session, record, execute)
+
+    def _is_between(self, sql: str) -> bool:
+        """Whether it is no work of the step's own: BEGIN, SET, the framework's own table."""
+        if not (CONTROL.search(sql) or self.books.search(sql)):
+            return False
+        return all(CONTROL.search(one) or self.books.search(one) for one in split(sql))
 
     def _timed(self, record: Record, execute: Callable[[], Any]) -> Any:
         began = time.monotonic()

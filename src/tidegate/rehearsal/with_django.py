@@ -10,10 +10,10 @@ from typing import Any
 from tidegate.contracts.framework import Applying
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
-from tidegate.rehearsal.release import Shape
 from tidegate.rehearsal.rendering import Rendering
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
+from tidegate.rehearsal.shapes import Shape
 from tidegate.rehearsal.trace import Tracer, frame_line
 
 
@@ -149,13 +149,14 @@ class DjangoRehearsal:
             apps = state.apps
         for model in apps.get_models(include_auto_created=True):
             meta = model._meta
-            if not meta.managed or meta.proxy or meta.swapped:
+            if meta.proxy or meta.swapped:
                 continue
             fields = [f for f in meta.concrete_fields if not _generated(f)]
             found.append(Shape(
                 f"{meta.app_label}.{meta.object_name}", "", meta.db_table,
                 tuple(f.column for f in meta.concrete_fields),
                 tuple(f.column for f in fields if not _filled_by_database(f)),
+                is_view=not meta.managed,
             ))  # fmt: skip
         return found
 

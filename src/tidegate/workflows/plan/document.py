@@ -8,7 +8,7 @@ from typing import Any
 from tidegate._version import __version__
 from tidegate.databases import pgschema
 from tidegate.model.finding import Finding, Findings, in_order
-from tidegate.model.plan import basis, fingerprint, of_forms
+from tidegate.model.plan import basis, fingerprint, of_approval, of_forms
 from tidegate.model.words import counted
 from tidegate.workflows.plan import online, rewrites
 from tidegate.workflows.plan.impact import summary
@@ -41,6 +41,10 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
     parts = basis(outcome.pending, outcome.applied, schema, target.identity if target else "")
     parts["online"] = of_forms(online.forms(rehearsed))
     big = rewrites.of(rehearsed, case, outcome.rewrite_above)
+    asked = [one.id for one in rehearsed.steps if one.destructive
+             or (one.applied and one.irreversible)
+             or any(one.id == big_one["step"] for big_one in big)]  # fmt: skip
+    parts["approval"] = of_approval(asked, [one.id for one in rehearsed.steps if not one.applied])
     same, why = rehearsed.roundtrip
     up = rehearsed.schemas.get("up")
     base = rehearsed.schemas.get("base", [])
@@ -52,9 +56,7 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         "basis": parts,
         "level": {"applied": len(outcome.applied), "unknown": list(outcome.unknown)},
         "steps": [_step(one, case, rehearsed.proved(one)) for one in rehearsed.steps],
-        "needs_approval": [one.id for one in rehearsed.steps if one.destructive
-                           or (one.applied and one.irreversible)
-                           or any(one.id == big_one["step"] for big_one in big)],
+        "needs_approval": asked,
         "rewrites": big,
         "difference": pgschema.difference(base, up) if up is not None else [],
         "rehearsal": {

@@ -21,7 +21,10 @@ from tidegate.workflows.plan.impact import (
     strongest,
 )
 from tidegate.workflows.plan.traced import StepTrace
+from tidegate.workflows.plan.verbs import verbs
 
+WRITE = {"UPDATE", "DELETE", "INSERT", "COPY", "MERGE"}
+GO_BY_ROWS = {"SELECT", "WITH", "UPDATE", "DELETE", "MERGE"}
 LONG = 60.0  # seconds of row locks that an application feels as an outage of those rows
 
 
@@ -141,8 +144,7 @@ def _works(statement: Event, case: Case) -> str:
     if found:
         worst = max(found, key=lambda one: one.seconds or 0.0)
         return "" if worst.severity == "info" else f"works on {worst.table} {worst.lasting}"
-    word = statement["sql"].lstrip().split(None, 1)[0].upper() if statement["sql"].strip() else ""
-    if word in ("UPDATE", "DELETE", "INSERT", "COPY", "MERGE") and (
+    if verbs(statement["sql"]) & WRITE and (
         statement["locks"] or statement["held"] or statement["written"]
     ):
         return "writes rows"
@@ -249,10 +251,9 @@ def _slow(step: StepTrace, case: Case) -> Iterator[Finding]:
 
 
 def _existing_rows(statement: Event) -> bool:
-    word = statement["sql"].lstrip().split(None, 1)[0].upper() if statement["sql"].strip() else ""
     if statement["seen"] == "counters":
         return True
-    return word in ("UPDATE", "DELETE", "INSERT", "COPY", "MERGE") and any(
+    return bool(verbs(statement["sql"]) & WRITE) and any(
         lock["kind"] == "table" for lock in statement["locks"] + statement["held"]
     )
 
@@ -308,7 +309,6 @@ def _unseen(step: StepTrace, case: Case) -> Iterator[Finding]:
 
 
 def _looks_at_rows(statement: Event) -> bool:
-    word = statement["sql"].lstrip().split(None, 1)[0].upper() if statement["sql"].strip() else ""
-    return word in ("SELECT", "WITH", "UPDATE", "DELETE") and any(
+    return bool(verbs(statement["sql"]) & GO_BY_ROWS) and any(
         lock["kind"] == "table" for lock in statement["locks"] + statement["held"]
     )

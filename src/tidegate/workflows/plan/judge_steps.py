@@ -10,7 +10,8 @@ from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import Event, count
 from tidegate.workflows.plan.judge import Case, of_statements
 from tidegate.workflows.plan.online import as_run
-from tidegate.workflows.plan.traced import Rehearsed, StepTrace, deletes
+from tidegate.workflows.plan.traced import Rehearsed, StepTrace
+from tidegate.workflows.plan.verbs import takes_rows
 
 
 def of_everything(rehearsed: Rehearsed, case: Case, not_restored: list[str]) -> list[Finding]:
@@ -87,21 +88,15 @@ def _lost(step: StepTrace, case: Case) -> Iterator[Finding]:
             step.id,
         )
     for statement in step.statements:
-        if deletes(statement):
-            word = statement["sql"].split(None, 1)[0].upper()
+        for word, table in takes_rows(statement, step.there):
             yield Finding(
                 "rows-deleted",
                 "warning",
                 case.place(step, statement),
-                f"{word} takes rows away from {', '.join(_tables(statement))}, and the way down "
-                "doesn't bring them back",
+                f"{word} takes rows away from {table}, and the way down doesn't bring them back",
                 "have a backup; the plan needs --approve",
                 step.id,
             )
-
-
-def _tables(statement: Event) -> list[str]:
-    return sorted({one["was"] for one in statement["locks"] if one["kind"] == "table"})
 
 
 def _dropping(step: StepTrace, name: str) -> Event | None:
@@ -158,6 +153,11 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
 def _correction(way: str, error: str) -> str:
     if "extension" in error and "is not available" in error:
         return "the scratch server lacks it: name one that has it with --scratch URL"
+    if "canceling statement due to lock timeout" in error:
+        return (
+            "nobody else is on the scratch database: look for a second connection that the step "
+            "opens, and do its work on the framework's own"
+        )
     if way == "up":
         return "correct the step"
     return "correct the way down, or say that there is none"

@@ -19,6 +19,7 @@ from tidegate.errors import TidegateError, UsageProblem
 from tidegate.process import Command, Talk, run
 
 Event = dict[str, Any]
+REHEARSAL = "tidegate.rehearsal"
 T = TypeVar("T")
 
 
@@ -89,7 +90,7 @@ def runner(
     python: str,
     environ: Mapping[str, str],
     heard: Callable[[str], None] | None,
-    module: str = "tidegate.rehearsal",
+    module: str = REHEARSAL,
 ) -> Iterator[Runner]:
     """Start the process, `module` of ours; end it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tidegate-inside-"))

@@ -11,7 +11,7 @@ from tidegate.databases import pgschema
 from tidegate.errors import UsageProblem
 from tidegate.model.level import judge
 from tidegate.model.words import counted
-from tidegate.workflows.plan import online, rewrites, scratch
+from tidegate.workflows.plan import online, rewrites, scratch, target
 from tidegate.workflows.plan.here import Dumped, Here, Place, made_by, target_of
 from tidegate.workflows.plan.levels import fill, level
 from tidegate.workflows.plan.outcome import Outcome
@@ -54,6 +54,8 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
         extensions = [*extensions, *made_by(steps)]
         with at.scratch(inside, connection, found, extensions) as (server, login):
             clock.note("scratch")
+            if server is not None:
+                target.settle(server, login["name"], found)
             outcome.engine = f"PostgreSQL {server.version}" if server else "SQLite"
             inside.ask("point", _unheard, alias=connection.alias, scratch=login)
             fill(outcome, server, login, recorded_sql, inside, clock, dumped)
@@ -88,6 +90,7 @@ def _prove_online(
     if not forms:
         return
     with scratch.database(server, outcome.connection.name) as name, at.process() as inside:
+        target.settle(server, name, outcome.target)
         _point(inside, at, request, outcome, {**login, "name": name})
         fill(outcome, server, {**login, "name": name}, recorded_sql, inside, Clock(), dumped)
         inside.ask("online", rehearsed.hear, forms=forms)

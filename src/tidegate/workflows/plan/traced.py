@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.model.step import Step
+from tidegate.workflows.plan.verbs import takes_rows
 
 Event = dict[str, Any]
 
@@ -36,16 +38,12 @@ class StepTrace:
         """Whether the way down was run to its end."""
         return self.down_seconds is not None and not self.irreversible
 
+    there: frozenset[str] = frozenset()  # the tables that the target has
+
     @property
     def destructive(self) -> bool:
         """Whether the way up takes data away."""
-        return bool(self.lost) or any(deletes(one) for one in self.statements)
-
-
-def deletes(statement: Event) -> bool:
-    """Whether a statement takes rows away from a table that was there before."""
-    word = statement["sql"].lstrip().split(None, 1)[:1]
-    return bool(word) and word[0].upper() in ("DELETE", "TRUNCATE") and bool(statement["locks"])
+        return bool(self.lost) or any(takes_rows(one, self.there) for one in self.statements)
 
 
 @dataclass(slots=True)
@@ -78,6 +76,10 @@ class Rehearsed:
                 step.down_seconds, step.lost_down = event["seconds"], event["lost"]
         elif kind == "schema":
             self.schemas[event["when"]] = event["lines"]
+            if event["when"] == "base":
+                there = tables_of(event["lines"])
+                for one in self.steps:
+                    one.there = there
         elif kind == "recorded":
             self.recorded[event["when"]] = event["rows"]
         elif kind == "compared":
@@ -128,6 +130,13 @@ class Rehearsed:
     def proved(self, step: StepTrace) -> bool:
         """Whether the way back of a step was run, and left the schema as it had been."""
         return step.reversible and not self.failures and not any(self.differences.values())
+
+
+def tables_of(lines: Sequence[str]) -> frozenset[str]:
+    """Return the tables of a schema, as people write their names."""
+    found = (line.partition(":")[0].partition(" ")[2] for line in lines
+             if line.startswith("table "))  # fmt: skip
+    return frozenset(name.replace('"', "").removeprefix("public.") for name in found)
 
 
 def traces(pending: list[Step]) -> list[StepTrace]:

@@ -74,6 +74,7 @@ def apply(
             "tidegate apply FILE",
         )
     plan = planned.read(path)
+    planned.refuse_unproved(plan)
     approval.refuse_unapproved(plan, approval.said(given), environ)
     one = Boot(Path(glob.root), environ, {**settings, "databases": plan.database}, report,
                signals, began)  # fmt: skip
