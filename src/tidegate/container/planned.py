@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate.container.ledger import literal
 from tidegate.container.parts import half_done
+from tidegate.container.unhindered import bounded
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import PolicyRefused, UsageProblem
@@ -182,4 +183,5 @@ def standing(connection: Connection, session: Session) -> tuple[list[str], str]:
     """Return the database's objects and its own identity."""
     if connection.vendor == "sqlite":
         return sqliteschema.lines(session.query), f"file {connection.name}"
-    return pgschema.lines(session.query), pgschema.identity(session.query)
+    with bounded(session):
+        return pgschema.lines(session.query), pgschema.identity(session.query)

@@ -139,6 +139,14 @@ SIZES = (
 )
 
 
+_PARTITIONS = (
+    "SELECT n.nspname::text, c.relname::text, m.nspname::text, r.relname::text FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class r "
+    "ON r.oid = pg_partition_root(c.oid) JOIN pg_namespace m ON m.oid = r.relnamespace "
+    "WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f')"
+)
+
+
 def lines(run: Run) -> list[str]:
     """Return every object of the database as one line of text, sorted.
 
@@ -171,17 +179,27 @@ def sizes(run: Run) -> dict[str, dict[str, int]]:
     }
 
 
+def partitions(run: Run) -> dict[str, str]:
+    """Return the partitioned table that each partition is of, at the root; names as `shown`."""
+    return {shown(str(row[0]), str(row[1])): shown(str(row[2]), str(row[3]))
+            for row in run(_PARTITIONS)}  # fmt: skip
+
+
+_MAY_ASK = (
+    "SELECT coalesce(has_function_privilege(to_regprocedure('pg_catalog.pg_control_system()'), "
+    "'EXECUTE'), false)::text"
+)
+
+
 def identity(run: Run) -> str:
     """Return what the server says it is: its cluster and the database, not the address."""
-    try:
-        cluster = str(run("SELECT system_identifier FROM pg_control_system()")[0][0])
-    except Exception:  # not granted on some hosted servers; any driver's error
-        cluster = str(
-            run("SELECT coalesce(inet_server_addr()::text, 'local') || ':' || "
-                "current_setting('port')")[0][0]
-        )  # fmt: skip
+    cluster = "SELECT system_identifier FROM pg_control_system()"
+    if str(run(_MAY_ASK)[0][0]) != "true":  # not granted on some hosted servers
+        cluster = ("SELECT coalesce(inet_server_addr()::text, 'local') || ':' || "
+                   "current_setting('port')")  # fmt: skip
+    which = run(cluster)[0][0]
     oid = run("SELECT oid::bigint, datname FROM pg_database WHERE datname = current_database()")[0]
-    return f"{cluster}/{oid[1]}/{oid[0]}"
+    return f"{which}/{oid[1]}/{oid[0]}"
 
 
 def shown(schema: str, name: str) -> str:

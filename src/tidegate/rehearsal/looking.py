@@ -14,6 +14,16 @@ from tidegate.model.connection import Connection
 PATIENCE = 5  # seconds for the tables that a view is made of
 READ_ONLY = "-c default_transaction_read_only=on"
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'"
+# As patterns of pg_dump's. A table of an extension is no part of a dump.
+_UNREADABLE = (
+    "SELECT quote_ident(n.nspname) || '.*' FROM pg_namespace n WHERE NOT "
+    "has_schema_privilege(n.oid, 'USAGE') AND n.nspname !~ '^(pg_|information_schema$)' "
+    "UNION ALL SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+    "AND n.nspname !~ '^(pg_|information_schema$)' AND has_schema_privilege(n.oid, 'USAGE') "
+    "AND NOT has_table_privilege(c.oid, 'SELECT') AND NOT EXISTS (SELECT 1 FROM pg_depend d "
+    "WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')"
+)
 _EXTENSIONS = "SELECT extname FROM pg_extension"
 
 
@@ -58,6 +68,7 @@ def _of_server(session: Session, recorded_sql: str, login: str) -> dict[str, Any
         "sizes": pgschema.sizes(session.query),
         "roles": [str(row[0]) for row in session.query(_ROLES)],
         "extensions": [str(row[0]) for row in session.query(_EXTENSIONS)],
+        "unreadable": [str(row[0]) for row in session.query(_UNREADABLE)],
         "settings": settings,
     }
     if path := settings.get(pgbeginnings.PATH):

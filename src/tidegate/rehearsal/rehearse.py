@@ -114,9 +114,7 @@ class Rehearsal:
         try:
             self.runs.up(self.connection, applying)
         except Exception as error:
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "up"})  # fmt: skip
+            self._failed("up", applying, error)
 
     def _lines(self) -> list[str]:
         """Return the schema as the project's own session sees it: before its commit, too."""
@@ -151,6 +149,7 @@ class Rehearsal:
         )
         if probe:
             probe.begin()
+            self.emit({"event": "partitions", "of": pgschema.partitions(self._side.query)})
         self._columns = self._deployed = self._columns_now(None)
         shapes = self._shapes
         if shapes is None:
@@ -168,9 +167,7 @@ class Rehearsal:
         try:
             self.runs.up(self.connection, applying)
         except Exception as error:
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "online"})  # fmt: skip
+            self._failed("online", applying, error)
             return
         self.schema("online")
         self._recorded("online")
@@ -207,9 +204,7 @@ class Rehearsal:
         except Exception as error:
             if self._ours is not None:
                 raise self._ours from None
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "up"})  # fmt: skip
+            self._failed("up", applying, error)
             return False
         finally:
             tracer.on = False
@@ -269,9 +264,7 @@ class Rehearsal:
         try:
             self.runs.again(connection, down[::-1], quiet)
         except Exception as error:
-            self.emit({"event": "failed", "step": quiet.step, "sql": quiet.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "again"})  # fmt: skip
+            self._failed("again", quiet, error)
             return
         again = self.schema("again")
         self.emit({"event": "compared", "way": "again",
@@ -288,11 +281,21 @@ class Rehearsal:
         try:
             self.runs.down(connection, down, applying)
         except Exception as error:
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "down"})  # fmt: skip
+            self._failed("down", applying, error)
             return False
         return True
+
+    def _failed(self, way: str, applying: Applying, error: Exception) -> None:
+        """Tell what failed on which way, and the line of the step that it was at."""
+        paths = {one.id: one.path for one in self.project.steps(self.connection.alias)}
+        path, line = paths.get(applying.step, ""), 0
+        trace = error.__traceback__
+        while trace is not None:
+            line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else line
+            trace = trace.tb_next
+        self.emit({"event": "failed", "step": applying.step, "sql": applying.failing, "line": line,
+                   "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                   "way": way})  # fmt: skip
 
     # What there is
 

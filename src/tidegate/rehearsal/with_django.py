@@ -37,8 +37,7 @@ class DjangoRehearsal:
 
         def remember(cls: Any, *args: Any, **kwargs: Any) -> Any:
             operation = made(cls, *args, **kwargs)
-            frame = sys._getframe(1)
-            operation._tidegate_at = (frame.f_code.co_filename, frame.f_lineno)
+            operation._tidegate_at = _made_at(sys._getframe(1))
             return operation
 
         Operation.__new__ = remember
@@ -231,6 +230,19 @@ class DjangoRehearsal:
 def _key(step: str) -> tuple[str, str]:
     app, _, name = step.partition(".")
     return app, name
+
+
+def _made_at(frame: Any) -> tuple[str, int]:
+    """Return the file and line that an operation is made at: where a helper of the file is called.
+
+    The class's body is the outermost frame below the module's own.
+    """
+    path = frame.f_code.co_filename
+    while frame.f_back is not None and frame.f_back.f_code.co_filename == path:
+        if frame.f_back.f_code.co_name == "<module>":
+            break
+        frame = frame.f_back
+    return path, frame.f_lineno
 
 
 def _below(cls: Any) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate._version import __version__
 from tidegate.databases import pgschema
-from tidegate.model.finding import Finding, Findings, in_order
+from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
 from tidegate.model.plan import basis, fingerprint, of_approval, of_forms
 from tidegate.model.words import counted
 from tidegate.workflows.plan import online, rewrites
@@ -22,8 +22,10 @@ def findings(outcome: Outcome) -> Findings:
     """Judge a rehearsal; return its findings with the plan's document beside them."""
     sizes = outcome.target.sizes if outcome.target else None
     filled = outcome.rehearsed.filled
-    case = Case(outcome.project.root, outcome.project.framework, sizes, filled)
-    found = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
+    case = Case(outcome.project.root, outcome.project.framework, sizes, filled,
+                outcome.rehearsed.parents)  # fmt: skip
+    judged = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
+    found = tuple(sorted(judged, key=lambda one: -SEVERITIES.index(one.severity)))
     document = _document(outcome, case, found)
     return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))
 
@@ -114,7 +116,7 @@ def _statement(one: dict[str, Any], case: Case) -> dict[str, Any]:
         **out,
         "seconds": round(one["seconds"], 5),
         "path": shown_path(one["path"], case.root) if one["path"] else "",
-        "impact": summary(one, case.sizes),
+        "impact": summary(one, case.impacts(one)),
     }
 
 

@@ -121,6 +121,12 @@ def target_of(
     except Permanent as error:
         raise RefusedForGood(error.what, error.meaning, _other_ways(error.next)) from None
     except Transient as error:
+        if "55P03" in error.reason:  # PostgreSQL's code for a lock that was not to be had
+            raise NotReady(
+                f"the schema of {shown} can't be read now: somebody holds a table of it locked",
+                "Reading what a view is made of waits for its tables; it was given up after 5 s.",
+                "try again when that transaction has ended: see pg_stat_activity",
+            ) from None
         raise NotReady(
             f"{shown} can't be reached: {error.reason}",
             "The plan needs to know where the deployed schema stands.",

@@ -56,7 +56,7 @@ def _release(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Find
             rule,
             "error",
             case.place(step, _touching(step, table)),
-            f"after this step {words} of {first['model']}, as the running release writes "
+            f"after this step {words} of {first['model']}, as the running release sends "
             f"{'them' if many else 'it'}, fail{'' if many else 's'} on {table}: {first['error']}",
             remedies.release(case.framework, first["word"], first["error"]),
             step.id,
@@ -137,7 +137,7 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
     for way, event in rehearsed.failures.items():
         step = rehearsed.step(event["step"])
         statement = next((one for one in (step.statements if step else []) if one["error"]), None)
-        place = case.place(step, statement) if step else Place("", 0)
+        place = case.place(step, statement or {"line": event.get("line")}) if step else Place("", 0)
         sql = " ".join(str(event["sql"]).split())[:200]
         yield Finding(
             rules[way],
@@ -151,8 +151,19 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
 
 
 def _correction(way: str, error: str) -> str:
+    """Return what to do: not each failure of a rehearsal is one of the step."""
     if "extension" in error and "is not available" in error:
         return "the scratch server lacks it: name one that has it with --scratch URL"
+    if error.startswith("ReachedAway:"):
+        return (
+            "a step that needs two databases can't be rehearsed: divide it, or read it and apply "
+            "it without a plan (tidegate migrate)"
+        )
+    if "in a read-only transaction" in error:
+        return (
+            "the step opens a connection of its own, which only reads while it is rehearsed: do "
+            "its work on the framework's connection"
+        )
     if "canceling statement due to lock timeout" in error:
         return (
             "nobody else is on the scratch database: look for a second connection that the step "
@@ -189,5 +200,6 @@ def _restored(not_restored: list[str], case: Case) -> Iterator[Finding]:
             f"{counted(len(not_restored), 'object')} of the target could not be made on the "
             "scratch server, so what depends on them was not rehearsed: "
             f"{'; '.join(not_restored[:3])}",
-            "name a server that has the same extensions with --scratch URL",
+            "name a server that has the same extensions with --scratch URL; for what may not be "
+            "read, another role with --against URL",
         )

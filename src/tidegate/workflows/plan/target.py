@@ -14,7 +14,7 @@ from tidegate.rehearsal.looking import READ_ONLY, facts
 from tidegate.workflows.plan.project import Request
 from tidegate.workflows.plan.scratch import Server, make_roles
 
-PATIENCE = "30s"
+PATIENCE = "10s"
 _PATH = re.compile(r"(?:-c\s*|--)search_path=(?:\\.|\S)+")  # of the project's own options
 
 
@@ -30,6 +30,7 @@ class Target:
     recorded: Sequence[Sequence[str]] = ()
     roles: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # patterns of pg_dump
     settings: dict[str, str] = field(default_factory=dict)  # what the app's sessions begin with
 
     @property
@@ -94,16 +95,34 @@ def dumping(one: Connection) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def dump(target: Target, pg_dump: Callable[[Sequence[str], Mapping[str, str]], Result]) -> str:
-    """Return the target's schema as SQL; `pg_dump` runs that program with words and variables."""
-    done = pg_dump(*dumping(target.connection))
+    """Return the target's schema as SQL; `pg_dump` runs that program with words and variables.
+
+    What the role may not read is left out: pg_dump would stop at it.
+    """
+    words, environ = dumping(target.connection)
+    left_out = [word for name in target.unreadable for word in (
+        ("-N", name[:-2]) if name.endswith(".*") else ("-T", name))]  # fmt: skip
+    done = pg_dump([*words, *left_out], environ)
     if not done.ok:
-        raise RefusedForGood(
-            f"the schema of {target.connection.shown} can't be dumped",
-            (done.err or done.why).strip(),
-            "give --against a role that may read every table (pg_read_all_data), or rehearse "
-            "from the migrations with --from",
-        )
+        said = (done.err or done.why).strip()
+        raise RefusedForGood(f"the schema of {target.connection.shown} can't be dumped", said,
+                             _undumped(said))  # fmt: skip
     return done.out
+
+
+def _undumped(said: str) -> str:
+    words = "or rehearse from the migrations with --from"
+    if "lock timeout" in said:
+        return (
+            "somebody holds a table locked for longer than 5 s (see pg_stat_activity): try again "
+            f"afterwards, {words}"
+        )
+    if "server version mismatch" in said:
+        return (
+            "the target is newer than the PostgreSQL programs on this machine: install newer ones "
+            f"(pip install -U 'tidegate[plan]', or the server's own client package), {words}"
+        )
+    return f"give --against a role that may read every table (pg_read_all_data), {words}"
 
 
 def settle(server: Server, database: str, found: Target | None) -> None:
@@ -120,9 +139,10 @@ def restore(server: Server, database: str, target: Target, sql: str) -> list[str
     make_roles(server, target.roles)
     done = server.client("psql", "-X", "-q", "-d", database, stdin=sql)
     wrong = [line for line in done.err.splitlines() if "ERROR:" in line]
+    unread = [f"{target.connection.user} may not read {name}" for name in target.unreadable]
     # Newer servers' dumps set what older ones don't know: harmless.
-    return [line.partition("ERROR:")[2].strip() for line in wrong
-            if "unrecognized configuration parameter" not in line]  # fmt: skip
+    return unread + [line.partition("ERROR:")[2].strip() for line in wrong
+                     if "unrecognized configuration parameter" not in line]  # fmt: skip
 
 
 def record(server: Server, database: str, target: Target, recorded_sql: str) -> None:

@@ -60,6 +60,7 @@ class Rehearsed:
     recorded: dict[str, list[list[str]]] = field(default_factory=dict)  # the framework's own rows
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)  # the tables that partitions are of
 
     def hear(self, event: Event) -> None:
         """Take one event in."""
@@ -96,6 +97,8 @@ class Rehearsed:
             self.release_from = event["from"]
         elif kind == "filled":
             self.filled, self.not_filled = event["rows"], event["empty"]
+        elif kind == "partitions":
+            self.parents = event["of"]
         elif kind == "built":
             self.build_seconds = event["seconds"]
 

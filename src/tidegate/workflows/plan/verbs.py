@@ -54,6 +54,11 @@ def _named(sql: str) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(out))
 
 
+def truncated(sql: str) -> frozenset[str]:
+    """Return the tables that a text empties with TRUNCATE, without their schema."""
+    return frozenset(name for word, name in _named(sql) if word == "TRUNCATE")
+
+
 def _plain(name: str) -> str:
     """Return the last part of a name as the catalogue has it."""
     last = re.findall(r'"(?:[^"]|"")+"|[\w$]+', name)[-1]
