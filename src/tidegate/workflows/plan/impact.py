@@ -167,7 +167,9 @@ def summary(statement: Event, work: Iterable[Impact]) -> str:
             words = zip(
                 ("inserts", "updates", "deletes"), (inserted, updated, deleted), strict=True
             )
-            parts.append(f"{', '.join(f'{w} {n}' for w, n in words if n)} rows of {table}")
+            done = ", ".join(f"{w} {counted(n, 'row')}" for w, n in words if n)
+            first = " in its first runs" if statement["count"] > 1 and statement["blind"] else ""
+            parts.append(f"{done} of {table}{first}")
     if not parts and any(lock["mode"] in BLOCKS_WRITES for lock in statement["locks"]):
         parts.append("metadata only")
     return "; ".join(parts)

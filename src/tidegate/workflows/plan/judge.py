@@ -138,11 +138,13 @@ def _blocking(step: StepTrace, statement: Event, one: Impact, case: Case) -> Fin
 
 
 def _operation(statement: Event) -> str:
+    text = " ".join(statement["sql"].split())
+    if statement["operation"] in ("RunSQL", "RunPython", "execute", ""):
+        return f'"{text[:60]}{"…" if len(text) > 60 else ""}"'
     if statement["describe"]:
         return f'"{statement["describe"]}"'
-    if statement["operation"] and "(" not in statement["operation"]:
-        return f"op.{statement['operation']}()"
-    return f'"{" ".join(statement["sql"].split())[:60]}"'
+    name = statement["operation"]
+    return f'"{text[:60]}"' if "(" in name else f"op.{name}()"
 
 
 def _works(statement: Event, case: Case) -> str:
@@ -218,7 +220,8 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
         ]
         if not transaction or not writes or not changes:
             continue
-        held = sorted({lock["was"] for one in changes for lock in one["locks"]
+        held = sorted({case.parents.get(lock["was"], lock["was"])
+                       for one in changes for lock in one["locks"]
                        if lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table"})  # fmt: skip
         if not any(_known_rows(case, table) for table in held):
             continue

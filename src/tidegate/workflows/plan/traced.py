@@ -11,6 +11,7 @@ from tidegate.model.step import Step
 from tidegate.workflows.plan.verbs import takes_rows
 
 Event = dict[str, Any]
+AGAIN = "(again) "  # said of the runs of a statement that were only counted
 
 
 @dataclass(slots=True)
@@ -33,6 +34,23 @@ class StepTrace:
     online: list[Event] = field(default_factory=list)  # statements with the form they run in
     online_why: str = ""  # why there is none, where one was to be had
 
+    def add(self, event: Event) -> None:
+        """Take a statement in; one that was sent before, and changes nothing more, is counted."""
+        sql = event["sql"].removeprefix(AGAIN)
+        for one in reversed(self.statements):
+            if (one["sql"], one["line"]) == (sql, event["line"]) and _adds_nothing(event, one):
+                one["count"] += event["count"]
+                one["seconds"] += event["seconds"]
+                one["wal"] += event["wal"]
+                one["blind"] = event["blind"] or one["blind"]
+                for table, rows in event["written"].items():
+                    before = one["written"].get(table, [0, 0, 0])
+                    one["written"][table] = [a + b for a, b in zip(before, rows, strict=True)]
+                for table, read in event["read"].items():
+                    one["read"][table] = one["read"].get(table, 0) + read
+                return
+        self.statements.append({**event, "sql": sql})
+
     @property
     def reversible(self) -> bool:
         """Whether the way down was run to its end."""
@@ -44,6 +62,18 @@ class StepTrace:
     def destructive(self) -> bool:
         """Whether the way up takes data away."""
         return bool(self.lost) or any(takes_rows(one, self.there) for one in self.statements)
+
+
+def _adds_nothing(event: Event, known: Event) -> bool:
+    """Whether a statement locked, read and rewrote nothing that it had not the first time."""
+    if event["sql"].startswith(AGAIN):
+        return True
+    return (
+        not (event["locks"] or event["rewrites"] or event["scans"] or event["error"])
+        and event["seen"] == known["seen"]
+        and event["transaction"] == known["transaction"]
+        and all(lock in known["held"] + known["locks"] for lock in event["held"])
+    )
 
 
 @dataclass(slots=True)
@@ -68,7 +98,7 @@ class Rehearsed:
         if kind == "statement":
             step = self.step(event["step"])
             if step is not None:
-                step.statements.append(event)
+                step.add(event)
         elif kind == "applied":
             self._applied(event)
         elif kind == "taken-back":
