@@ -24,6 +24,7 @@ _UNREADABLE = (
     "AND NOT has_table_privilege(c.oid, 'SELECT') AND NOT EXISTS (SELECT 1 FROM pg_depend d "
     "WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')"
 )
+_HAS_JOURNAL = "SELECT has_table_privilege(to_regclass('tidegate_part')::oid, 'SELECT')"
 _EXTENSIONS = "SELECT extname FROM pg_extension"
 
 
@@ -73,7 +74,11 @@ def _of_server(session: Session, recorded_sql: str, login: str) -> dict[str, Any
     }
     if path := settings.get(pgbeginnings.PATH):
         session.query(f"SET LOCAL search_path TO {path}")
-    return {**found, "recorded": _recorded(session, recorded_sql)}
+    journal: dict[str, dict[str, str]] = {}
+    if session.query(_HAS_JOURNAL)[0][0] in ("t", True):
+        for step, part, state in session.query("SELECT step, part, state FROM tidegate_part"):
+            journal.setdefault(str(step), {})[str(part)] = str(state)
+    return {**found, "journal": journal, "recorded": _recorded(session, recorded_sql)}
 
 
 def _of_file(connection: Connection, session: Session, recorded_sql: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.rehearsal.filling import fill
+from tidegate.rehearsal.leftout import LeftOut
 from tidegate.rehearsal.looking import facts
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
@@ -54,6 +55,7 @@ class Rehearsal:
         self._side: Any = None
         self._columns: dict[tuple[int, int], tuple[str, str]] = {}
         self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
+        self._half = False  # what the rehearsal began with is not where its steps begin
         self._ours: Exception | None = None  # an error of our own, in the middle of a step
 
     def target(self, job: dict[str, Any]) -> None:
@@ -154,6 +156,9 @@ class Rehearsal:
         shapes = self._shapes
         if shapes is None:
             shapes = self.runs.shapes(connection, job["deployed"])
+        self._half = bool(job.get("journal"))
+        if self._half:
+            tracer.left_out = LeftOut(job["journal"])
         if not self._up(connection, tracer, shapes):
             return
         top = self.schema("up")
@@ -257,7 +262,7 @@ class Rehearsal:
         if not self._downwards(connection, down):
             return
         bottom = self.schema("down")
-        if len(down) == len(pending):
+        if len(down) == len(pending) and not self._half:
             self.emit({"event": "compared", "way": "down",
                        "difference": pgschema.difference(schemas[0], bottom)})  # fmt: skip
         quiet = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None)

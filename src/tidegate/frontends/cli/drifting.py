@@ -69,7 +69,7 @@ def found(
         framework=from_file(str(root)).get("framework", ""),
         place=place,
     )
-    at = through.place(wanted, services, report) if services else None
+    at = through.place(wanted, services, report, "drift") if services else None
     drifted = drift(wanted, lambda text: report.stage("drift", "", text), at)
     return graded(drifted, settings.level), asked or settings.fail_on
 

@@ -148,7 +148,9 @@ def try_both_orders(one: Making) -> None:
 
     def place() -> Place:
         request = Request(one.folder, one.environ or os.environ, python=one.python)
-        return Here(request) if one.target is None else There(request, one.target, one.tell)
+        return (
+            Here(request) if one.target is None else There(request, one.target, one.tell, "merge")
+        )
 
     why = commute.tried(place, say, "tidegate make --merge --renumber")
     if why:

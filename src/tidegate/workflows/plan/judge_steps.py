@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tidegate.model.finding import Finding, Place
 from tidegate.model.words import counted
+from tidegate.rehearsal.trace import LEFT_OUT
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import Event, count
 from tidegate.workflows.plan.judge import Case, of_statements
@@ -24,6 +25,7 @@ def of_everything(rehearsed: Rehearsed, case: Case, not_restored: list[str]) -> 
             found += _release(step, rehearsed, case)
             found += _lost(step, case)
             found += _way_back(step, rehearsed, case)
+            found += _half(step, rehearsed, case)
     found += _failed(rehearsed, case)
     found += _differences(rehearsed, case)
     found += _restored(not_restored, case)
@@ -114,6 +116,22 @@ def _way_back(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Fin
             f"{step.id} can't be taken back: {step.irreversible}",
             "give it a way down (reverse_code, reverse_sql, downgrade()), or have a backup and "
             "approve the plan with --approve",
+            step.id,
+        )
+
+
+def _half(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
+    """A step that an earlier run has begun."""
+    done = [one for one in step.statements if one["blind"] == LEFT_OUT]
+    if step.id in rehearsed.half:
+        yield Finding(
+            "half-applied",
+            "info",
+            case.place(step, done[0] if done else None),
+            f"an earlier run has begun {step.id} and not ended it: "
+            f"{counted(len(done), 'statement')} of it {'is' if len(done) == 1 else 'are'} done, "
+            "and left out here",
+            "apply leaves them out as well, and goes on after them",
             step.id,
         )
 

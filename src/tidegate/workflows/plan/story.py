@@ -62,8 +62,11 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
             if request.rows and server is not None:
                 inside.ask("fill", outcome.rehearsed.hear, rows=_number(request.rows))
                 clock.note("fill")
+            journal = found.journal if found else {}
+            outcome.rehearsed.half = [one.id for one in pending if one.id in journal]
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
-                       pending=[one.id for one in pending])  # fmt: skip
+                       pending=[one.id for one in pending],
+                       journal={id: journal[id] for id in outcome.rehearsed.half})  # fmt: skip
             clock.note("rehearsal")
             if request.online and server is not None:
                 _prove_online(request, at, outcome, server, login, recorded_sql, dumped)

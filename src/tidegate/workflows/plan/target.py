@@ -30,6 +30,7 @@ class Target:
     recorded: Sequence[Sequence[str]] = ()
     roles: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
+    journal: dict[str, dict[str, str]] = field(default_factory=dict)  # of steps half applied
     unreadable: list[str] = field(default_factory=list)  # patterns of pg_dump
     settings: dict[str, str] = field(default_factory=dict)  # what the app's sessions begin with
 

@@ -36,7 +36,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 class There:
     """The project's target."""
 
-    def __init__(self, request: Request, services: Services, tell: Teller) -> None:
+    def __init__(
+        self, request: Request, services: Services, tell: Teller, stage: str = "plan"
+    ) -> None:
         self.request = request
         self.services = services
         self.root = services.workdir()
@@ -44,7 +46,7 @@ class There:
         self._server: Future[asides.Aside] | None = None
         self._open = ExitStack()
         what = "with this folder's code" if self._mounts else "with the image's code"
-        tell.stage("plan", "", f"in a one-off container of the service {services.backend}, {what}")
+        tell.stage(stage, "", f"in a one-off container of the service {services.backend}, {what}")
 
     @contextmanager
     def preparing(self) -> Iterator[None]:

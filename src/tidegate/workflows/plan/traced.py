@@ -90,6 +90,7 @@ class Rehearsed:
     recorded: dict[str, list[list[str]]] = field(default_factory=dict)  # the framework's own rows
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
+    half: list[str] = field(default_factory=list)  # steps that an earlier run has begun
     parents: dict[str, str] = field(default_factory=dict)  # the tables that partitions are of
 
     def hear(self, event: Event) -> None:
@@ -156,6 +157,9 @@ class Rehearsed:
             return "differs", "the schema is another one after the way down, or after the second up"
         if forbidding:
             return "skipped", f"{', '.join(forbidding)} can't be taken back"
+        if self.half:
+            begun = f"{', '.join(self.half)} was half applied before"
+            return "skipped", f"{begun}, so what the way down should lead to is not known"
         if "down" not in self.differences:
             return "skipped", "nothing was rehearsed"
         return "same", ""
