@@ -16,6 +16,7 @@ from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
 from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.traced import StepTrace, name_losses
+from tidegate.workflows.plan.verbs import takes_rows
 
 
 def findings(outcome: Outcome) -> Findings:
@@ -105,18 +106,20 @@ def _step(step: StepTrace, case: Case, proved: bool) -> dict[str, Any]:
         "online_why": step.online_why,
         "applied": step.applied,
         "seconds": step.seconds,
-        "statements": [_statement(one, case) for one in step.statements],
+        "statements": [_statement(one, step, case) for one in step.statements],
     }
 
 
-def _statement(one: dict[str, Any], case: Case) -> dict[str, Any]:
+def _statement(one: dict[str, Any], step: StepTrace, case: Case) -> dict[str, Any]:
+    taken = [f"{word} takes rows away from {table}" for word, table in takes_rows(one, step.there)]
+    done = summary(one, case.impacts(one))
     left_out = ("event", "step", "path")
     out = {key: value for key, value in one.items() if key not in left_out}
     return {
         **out,
         "seconds": round(one["seconds"], 5),
         "path": shown_path(one["path"], case.root) if one["path"] else "",
-        "impact": summary(one, case.impacts(one)),
+        "impact": "; ".join(part for part in (done, *taken) if part),
     }
 
 

@@ -193,10 +193,16 @@ def rewrite(framework: str, statement: Event) -> str:
     return "make a new table or column beside it, fill that in batches, and swap the names"
 
 
+def lacks_value(error: str) -> bool:
+    """Whether a server said that a NOT NULL column got no value."""
+    return "null value in column" in error or "NOT NULL constraint failed" in error
+
+
 def release(framework: str, word: str, error: str) -> str:
     """A step that the running release doesn't survive."""
-    if "null value in column" in error:
-        column = named(r"null value in column NAME", error) or ["the column"]
+    if lacks_value(error):
+        column = named(r"(?:null value in column|NOT NULL constraint failed:) NAME", error) or [
+            "the column"]  # fmt: skip
         if framework == "django":
             return (
                 f"give {column[0]} a default in the database (db_default=... from Django 5.0, or "

@@ -48,10 +48,8 @@ def _step(step: dict[str, Any]) -> list[str]:
                          (f"  ({step['path'].rsplit('/', 1)[-1]}{line})"))  # fmt: skip
     rest = len(step["statements"]) - len(shown)
     if rest:
-        touch = "touches" if rest == 1 else "touch"
-        lines.append(
-            f"  and {counted(rest, 'statement')} that {touch} nothing that is there already"
-        )
+        take = "takes" if rest == 1 else "take"
+        lines.append(f"  and {counted(rest, 'statement')} that {take} no lock worth naming")
     if step["online"]:
         lines.append("  apply runs it statement by statement, and in these forms:")
         for one in step["online"]:
