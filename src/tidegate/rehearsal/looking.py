@@ -21,8 +21,9 @@ _UNREADABLE = (
     "UNION ALL SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
     "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
     "AND n.nspname !~ '^(pg_|information_schema$)' AND has_schema_privilege(n.oid, 'USAGE') "
-    "AND NOT has_table_privilege(c.oid, 'SELECT') AND c.relname !~ '^tidegate_' AND NOT EXISTS (SELECT 1 FROM pg_depend d "
-    "WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')"
+    "AND NOT has_table_privilege(c.oid, 'SELECT') AND c.relname !~ '^tidegate_' "
+    "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid "
+    "AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')"
 )
 _HAS_JOURNAL = "SELECT has_table_privilege(to_regclass('tidegate_part')::oid, 'SELECT')"
 _EXTENSIONS = "SELECT extname FROM pg_extension"
