@@ -109,4 +109,4 @@ def test_rows_of_sqlite(
     project = make_project("django")
     database = deployed(project, "sqlite")
     step = project.add("-- tidy\nDELETE FROM made_1")
-    assert plan(project, database.url).document["needs_approval"] == [step]
+    assert plan(project, database.url).step(step)["destructive"]

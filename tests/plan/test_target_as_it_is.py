@@ -16,9 +16,9 @@ Make = Callable[..., SmallProject]
 def test_the_search_path_of_the_app_s_role(
     make_project: Make, fresh: Any, servers: Callable[[str], Server], tidegate: Runner, plan: Any
 ) -> None:
-    """Tables outside of `public`, found by ALTER ROLE ... SET search_path, for a role
-    with odd characters in its password: another role that looks finds the level there, the steps and the running
-    release's statements reach those tables, and views are part of what it reads."""
+    """Tables outside of `public`, found by ALTER ROLE ... SET search_path, for a role with odd
+    characters in its password: another role that looks finds the level there, the steps and the
+    running release's statements reach those tables, and views are part of what it reads."""
     server, database = servers("newest"), fresh("newest")
     server.sql("DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'p@s:/%#?'")
     server.sql(f"ALTER ROLE keeper IN DATABASE {database.name} SET search_path = app, public")
