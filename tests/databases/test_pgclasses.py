@@ -11,6 +11,7 @@ from tidegate.databases.pgclasses import (
     GENTLE,
     ROWS,
     concurrent_index,
+    hides_ddl,
     is_outside,
     lock_class,
     only_reads,
@@ -109,4 +110,4 @@ def test_plain_queries() -> None:
 )
 def test_a_block_that_hides_ddl(sql: str, hides: bool) -> None:
     """A DO block that changes the schema asks for locks that its first word doesn't tell."""
-    assert pgclasses.hides_ddl(sql) is hides
+    assert hides_ddl(sql) is hides
