@@ -41,14 +41,16 @@ def test_the_search_path_of_the_app_s_role(
 def test_a_role_that_may_not_read_all(
     make_project: Make, deployed: Any, servers: Callable[[str], Server], plan: Any
 ) -> None:
-    """What the role may not read is left out and named; the roles that were made on a named
-    scratch server are gone afterwards."""
+    """What the role may not read is left out and named, also where the project asks for a server
+    that takes writes (target_session_attrs), which a reading session is not; the roles that were
+    made on a named scratch server are gone afterwards."""
     server, project = servers("oldest"), make_project("alembic")
     database = deployed(project, "oldest")
     server.sql("DROP ROLE IF EXISTS peeper; CREATE ROLE peeper LOGIN PASSWORD 's3cret'")
     database.rows("GRANT SELECT ON made_1, alembic_version TO peeper; CREATE TABLE closed (a int)")
     project.add("ALTER TABLE made_1 ADD COLUMN more integer")
-    found = plan(project, server.url(user="peeper", password="s3cret", dbname=database.name))
+    url = server.url(user="peeper", password="s3cret", dbname=database.name)
+    found = plan(project, f"{url}?target_session_attrs=read-write")
     assert found.document["steps"][0]["applied"], found.ended.said
     (left_out,) = found.found("scratch-incomplete")
     assert "peeper may not read public.closed" in left_out["message"]

@@ -33,6 +33,8 @@ def read_only(connection: Connection) -> Connection:
     """Return the same login, whose sessions can't write."""
     given = str(connection.options.get("options") or "")
     options = {**connection.options, "options": f"{given} {READ_ONLY}".strip()}
+    if options.get("target_session_attrs") == "read-write":  # which such a session is not
+        options["target_session_attrs"] = "primary"
     return replace(connection, options=options)
 
 
