@@ -189,13 +189,15 @@ def test_migrate_alone_restarts_nothing(running: Stack, tmp_path: Path) -> None:
 
 
 def test_make_merge_and_empty(running: Stack) -> None:
-    """`--empty` writes a migration without operations; two heads are joined by `--merge`."""
+    """`--empty` writes a migration without operations; two heads are tried in both orders,
+    in the app's containers, and joined by `--merge`."""
     text = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    " \
            "dependencies = [('shop', '0001_initial')]\n    operations = []\n"  # fmt: skip
     heads = ("shop/migrations/0002_other.py", "shop/migrations/0002_another.py")
     running.write(dict.fromkeys(heads, text))
     done = exited(running, ["make", "--merge"], 0)
     assert "created shop/migrations/0003_merge" in done.out
+    assert "the schema is the same in both orders" in done.err
     for path in (running.folder / "shop/migrations").glob("000[23]_[mo]*.py"):
         path.unlink()
     (running.folder / heads[1]).unlink()

@@ -11,6 +11,7 @@ from tidegate.databases.pgclasses import (
     GENTLE,
     ROWS,
     concurrent_index,
+    hides_ddl,
     is_outside,
     lock_class,
     only_reads,
@@ -95,3 +96,18 @@ def test_plain_queries() -> None:
     assert only_reads("SELECT 1; SHOW work_mem")
     assert not only_reads("WITH x AS (DELETE FROM a RETURNING *) SELECT * FROM x")
     assert not only_reads("SELECT 1; DELETE FROM a")
+
+
+@pytest.mark.parametrize(
+    ("sql", "hides"),
+    [
+        ("DO $$ BEGIN ALTER TABLE a ADD COLUMN b int; END $$", True),
+        ("-- why\nDO LANGUAGE plpgsql $x$ BEGIN EXECUTE 'DROP TABLE a'; END $x$", True),
+        ("DO $$ BEGIN UPDATE a SET b = 1; END $$", False),
+        ("INSERT INTO a VALUES ('DO ALTER TABLE a')", False),
+        ("ALTER TABLE a ADD COLUMN b int", False),
+    ],
+)
+def test_a_block_that_hides_ddl(sql: str, hides: bool) -> None:
+    """A DO block that changes the schema asks for locks that its first word doesn't tell."""
+    assert hides_ddl(sql) is hides

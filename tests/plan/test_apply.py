@@ -183,11 +183,15 @@ def test_a_killed_apply_is_gone_on_with(
     """After kill -9 between two steps the same plan finishes: the ledger knows that it began."""
     database = deployed(harmless)
     harmless.add("CREATE TABLE first (id integer)")
-    harmless.add("CREATE TABLE second AS SELECT 1 AS id FROM pg_sleep(4)")
+    harmless.add(
+        "CREATE TABLE second AS SELECT 1 AS id FROM pg_sleep((SELECT 20 * count(*) FROM made_1))"
+    )
     planned = plan(harmless, database.url)
+    database.rows("INSERT INTO made_1 VALUES (1)")  # the scratch has no row, and does not sleep
     running = tidegate.start("apply", str(planned.path), cwd=harmless.root, env=database.environ)
     eventually(lambda: "first" in database.tables(), what="the first step")
     running.kill()
+    database.rows("DELETE FROM made_1")
     done = apply(planned, harmless, database.url)
     assert done.code == 0, done.said
     assert {"first", "second"} <= set(database.tables())

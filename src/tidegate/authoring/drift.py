@@ -1,4 +1,4 @@
-"""The rehearsal's process with two more jobs: compare the models, and apply in a given order."""
+"""The rehearsal's process with three more jobs: compare the models, apply in order, tell all."""
 
 from __future__ import annotations
 
@@ -52,5 +52,10 @@ def climb(rehearsal: Rehearsal, job: dict[str, Any]) -> None:
         executor.migrate(leaves, plan=plan)
 
 
+def lines(rehearsal: Rehearsal, job: dict[str, Any]) -> None:
+    """Tell what the scratch database consists of."""
+    rehearsal.schema("now")
+
+
 if __name__ == "__main__":
-    sys.exit(main({"compare": compare, "climb": climb}))
+    sys.exit(main({"compare": compare, "climb": climb, "lines": lines}))

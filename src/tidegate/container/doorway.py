@@ -82,7 +82,8 @@ class Doorway:
 
     def _plainly(self, session: AppSession, sql: str, lock_class: str, execute: Execute) -> Any:
         if lock_class == ROWS or self._atomic or not self.parts.on:
-            result = self._asked(session, lock_class, execute)
+            asks = BLOCKING if lock_class == ROWS and pgclasses.hides_ddl(sql) else lock_class
+            result = self._asked(session, asks, execute)
             self._wrote |= lock_class == ROWS and not pgclasses.only_reads(sql)
             return result
         return self._part(session, sql, lock_class, execute)

@@ -13,12 +13,14 @@ from typing import Any
 
 from tidegate.container.ledger import literal
 from tidegate.container.parts import half_done
+from tidegate.container.unhindered import bounded
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.model import words
 from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
-from tidegate.model.plan import basis, digest, fingerprint, of_forms
+from tidegate.model.plan import basis, digest, fingerprint, of_approval, of_forms
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
 
@@ -43,6 +45,7 @@ class Plan:
     needs_approval: tuple[str, ...]
     forms: Mapping[str, Mapping[str, list[list[str]]]]
     rewrites: tuple[Mapping[str, Any], ...]
+    unproved: tuple[str, ...] = ()  # steps that failed in the rehearsal, or came after one
 
 
 def read(path: str) -> Plan:
@@ -60,6 +63,7 @@ def read(path: str) -> Plan:
             {step["id"]: {digest(one["sql"]): one["groups"] for one in step["online"]}
              for step in raw["steps"] if step.get("online")},
             tuple(raw.get("rewrites", ())),
+            tuple(step["id"] for step in raw["steps"] if not step["applied"]),
         )  # fmt: skip
     except OSError as error:
         raise UsageProblem(f"{path} can't be read: {error.strerror}", "", AGAIN) from None
@@ -67,15 +71,34 @@ def read(path: str) -> Plan:
         raise UsageProblem(f"{path} is not a plan of tidegate", "", AGAIN) from None
     told = [Step(one, digest=plan.digests[one]) for one in plan.steps]
     ours = basis(told, (), (), "")["steps"]
-    same_forms = of_forms(plan.forms) == plan.parts.get("online", "")
-    same_steps = ours == plan.parts.get("steps")
-    if fingerprint(plan.parts) != plan.fingerprint or not (same_steps and same_forms):
+    same = (
+        fingerprint(plan.parts) == plan.fingerprint
+        and ours == plan.parts.get("steps")
+        and of_forms(plan.forms) == plan.parts.get("online", "")
+        and of_approval(plan.needs_approval, plan.unproved) == plan.parts.get("approval", "")
+    )
+    if not same:
         raise UsageProblem(
             f"{path} was changed by hand: its fingerprint is not that of its contents",
             "A plan is applied as it was rehearsed, or not at all.",
             AGAIN,
         )
     return plan
+
+
+def refuse_unproved(plan: Plan) -> None:
+    """Raise PolicyRefused for a plan with steps that its rehearsal did not get through."""
+    if not plan.unproved:
+        return
+    first, *more = plan.unproved
+    after = f", and {words.counted(len(more), 'step')} after it did not run" if more else ""
+    raise PolicyRefused(
+        f"the plan {plan.fingerprint} is of a rehearsal that failed: {first} did not go through"
+        + after,
+        "What those would do, and whether they take data away, was not seen. Nothing was applied.",
+        "see what failed: tidegate plan\ncorrect it, or rehearse on a server that has what the "
+        "target has (--scratch URL), and " + AGAIN,
+    )
 
 
 def forms_for(path: str, steps: Sequence[Step]) -> Mapping[str, Mapping[str, list[list[str]]]]:
@@ -160,4 +183,5 @@ def standing(connection: Connection, session: Session) -> tuple[list[str], str]:
     """Return the database's objects and its own identity."""
     if connection.vendor == "sqlite":
         return sqliteschema.lines(session.query), f"file {connection.name}"
-    return pgschema.lines(session.query), pgschema.identity(session.query)
+    with bounded(session):
+        return pgschema.lines(session.query), pgschema.identity(session.query)

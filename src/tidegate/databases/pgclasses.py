@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tidegate.model.sqltext import without_strings
+from tidegate.model.sqltext import opened, without_strings
 
 CONTROL = "control"  # BEGIN, SAVEPOINT, SET: takes no lock on a table
 ROWS = "rows"  # reads or writes rows: waits for rows, and nobody waits behind its table lock
@@ -26,6 +26,10 @@ _DDL = re.compile(
     r"(ALTER|CREATE|DROP|TRUNCATE|LOCK|REINDEX|CLUSTER|REFRESH|COMMENT|SECURITY|"
     r"VACUUM\b.*\bFULL)\b"
 )
+_DDL_INSIDE = re.compile(
+    r"\b((ALTER|CREATE|DROP)\s+(UNIQUE\s+)?(TABLE|INDEX|TYPE|TRIGGER|POLICY|MATERIALIZED|VIEW|SCHEMA)"
+    r"|TRUNCATE|LOCK\s+TABLE|REINDEX|CLUSTER)\b", re.I
+)  # fmt: skip
 _GENTLE = re.compile(
     r"(COMMENT\b|LOCK\b.*\bIN\s+(ACCESS\s+SHARE|ROW\s+SHARE|"
     r"ROW\s+EXCLUSIVE|SHARE\s+UPDATE\s+EXCLUSIVE)\s+MODE)"
@@ -89,6 +93,14 @@ def _of_one(text: str) -> str:
 def changes_schema(sql: str) -> bool:
     """Whether it is DDL: what is done once, and gives no rows."""
     return lock_class(sql) in (GENTLE, BLOCKING, CONCURRENT)
+
+
+def hides_ddl(sql: str) -> bool:
+    """Whether a DO block changes the schema: it asks for locks that its first word doesn't tell."""
+    inside = opened(sql)
+    return any(re.match(r"DO\b", one, re.I) for one in inside) and any(
+        _DDL_INSIDE.search(one) for one in inside
+    )
 
 
 def only_reads(sql: str) -> bool:

@@ -1,7 +1,8 @@
 """What a PostgreSQL database consists of: its objects as lines, its sizes, its own identity.
 
-Catalogue reads only: they take no lock on any table of the user's, and a role that may connect
-may run them (https://www.postgresql.org/docs/current/catalogs.html).
+Catalogue reads only: they take no lock on a table of the user's, and a role that may connect
+may run them (https://www.postgresql.org/docs/current/catalogs.html). The text of a view is the
+exception: printing it takes ACCESS SHARE on its tables.
 """
 
 from __future__ import annotations
@@ -112,6 +113,9 @@ RELATIONS = (
     f"WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND {_USERS}"
 )
 
+# Asked before the rows of a part are: PostgreSQL gives such a condition a node of its own.
+_BARE = "(SELECT set_config('search_path', 'pg_catalog', true)) IS NOT NULL"
+
 COLUMNS = (
     "SELECT a.attrelid::bigint, a.attnum::int, n.nspname::text, c.relname::text, a.attname::text, "
     "format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
@@ -135,19 +139,24 @@ SIZES = (
 )
 
 
+_PARTITIONS = (
+    "SELECT n.nspname::text, c.relname::text, m.nspname::text, r.relname::text FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class r "
+    "ON r.oid = pg_partition_root(c.oid) JOIN pg_namespace m ON m.oid = r.relnamespace "
+    "WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f')"
+)
+
+
 def lines(run: Run) -> list[str]:
     """Return every object of the database as one line of text, sorted.
 
-    The names that PostgreSQL prints depend on the search path: it is emptied for the query, and
-    put back.
+    The names that PostgreSQL prints depend on the search path, which is empty for this statement:
+    a setting of the session's would stay in a pooler's session, for somebody else. In a transaction
+    it is put back afterwards.
     """
-    before = str(run("SELECT current_setting('search_path')")[0][0])
-    run("SELECT set_config('search_path', 'pg_catalog', false)")
-    try:
-        rows = run(" UNION ALL ".join(f"({part})" for part in _PARTS))
-    finally:
-        quoted = before.replace("'", "''")
-        run(f"SELECT set_config('search_path', '{quoted}', false)")
+    before = str(run("SELECT current_setting('search_path')")[0][0]).replace("'", "''")
+    rows = run(" UNION ALL ".join(f"(SELECT * FROM ({part}) one WHERE {_BARE})" for part in _PARTS))
+    run(f"SELECT set_config('search_path', '{before}', true)")
     return sorted(
         f"{kind} {name}: {' '.join(str(definition or '').split())}".rstrip(" :")
         for kind, name, definition in rows
@@ -170,17 +179,27 @@ def sizes(run: Run) -> dict[str, dict[str, int]]:
     }
 
 
+def partitions(run: Run) -> dict[str, str]:
+    """Return the partitioned table that each partition is of, at the root; names as `shown`."""
+    return {shown(str(row[0]), str(row[1])): shown(str(row[2]), str(row[3]))
+            for row in run(_PARTITIONS)}  # fmt: skip
+
+
+_MAY_ASK = (
+    "SELECT coalesce(has_function_privilege(to_regprocedure('pg_catalog.pg_control_system()'), "
+    "'EXECUTE'), false)::text"
+)
+
+
 def identity(run: Run) -> str:
     """Return what the server says it is: its cluster and the database, not the address."""
-    try:
-        cluster = str(run("SELECT system_identifier FROM pg_control_system()")[0][0])
-    except Exception:  # not granted on some hosted servers; any driver's error
-        cluster = str(
-            run("SELECT coalesce(inet_server_addr()::text, 'local') || ':' || "
-                "current_setting('port')")[0][0]
-        )  # fmt: skip
+    cluster = "SELECT system_identifier FROM pg_control_system()"
+    if str(run(_MAY_ASK)[0][0]) != "true":  # not granted on some hosted servers
+        cluster = ("SELECT coalesce(inet_server_addr()::text, 'local') || ':' || "
+                   "current_setting('port')")  # fmt: skip
+    which = run(cluster)[0][0]
     oid = run("SELECT oid::bigint, datname FROM pg_database WHERE datname = current_database()")[0]
-    return f"{cluster}/{oid[1]}/{oid[0]}"
+    return f"{which}/{oid[1]}/{oid[0]}"
 
 
 def shown(schema: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a plan stands on: four digests, and the fingerprint that names it."""
+"""What a plan stands on, each part as a digest, and the fingerprint that names it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.model.step import Step
 
-PARTS = ("steps", "level", "schema", "target", "online")
+PARTS = ("steps", "level", "schema", "target", "online", "approval")
 
 
 def basis(
@@ -35,6 +35,11 @@ def fingerprint(parts: Mapping[str, str]) -> str:
 def of_forms(forms: Mapping[str, object]) -> str:
     """Return the digest of the forms in which statements are run, by step; "" where none is."""
     return digest(json.dumps(forms, sort_keys=True)) if forms else ""
+
+
+def of_approval(asked: Sequence[str], unproved: Sequence[str]) -> str:
+    """Return the digest of the steps that need a word, and of those that no rehearsal has run."""
+    return digest(json.dumps([list(asked), list(unproved)])) if asked or unproved else ""
 
 
 def digest(text: str) -> str:

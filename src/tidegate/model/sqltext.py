@@ -50,6 +50,18 @@ def without_strings(sql: str) -> str:
     return _PARTS.sub(shown, sql)
 
 
+def split(sql: str) -> list[str]:
+    """Return the statements of a text, without comments and the insides of strings."""
+    return [one.strip() for one in without_strings(sql).split(";") if one.strip()]
+
+
+def opened(sql: str) -> list[str]:
+    """Return the statements of a text as `split` does, and those in a DO block and its strings."""
+    if any(re.match(r"DO\b", one, re.IGNORECASE) for one in split(sql)):
+        return split(re.sub(r"\$\w*\$|'", " ", sql))
+    return split(sql)
+
+
 def _cut(text: str, most: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else line[:most] + " …"

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.databases import pgschema
-from tidegate.rehearsal.release import BOOKS, Column, columns_of
+from tidegate.rehearsal.release import BOOKS, columns_of
 from tidegate.rehearsal.session import SideSession
+from tidegate.rehearsal.shapes import Column
 
 _BY_TYPE = {
     "uuid": "md5(g::text)::uuid",

@@ -20,6 +20,7 @@ from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.rehearsal.filling import fill
+from tidegate.rehearsal.leftout import LeftOut
 from tidegate.rehearsal.looking import facts
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
@@ -54,6 +55,7 @@ class Rehearsal:
         self._side: Any = None
         self._columns: dict[tuple[int, int], tuple[str, str]] = {}
         self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
+        self._half = False  # what the rehearsal began with is not where its steps begin
         self._ours: Exception | None = None  # an error of our own, in the middle of a step
 
     def target(self, job: dict[str, Any]) -> None:
@@ -114,9 +116,7 @@ class Rehearsal:
         try:
             self.runs.up(self.connection, applying)
         except Exception as error:
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "up"})  # fmt: skip
+            self._failed("up", applying, error)
 
     def _lines(self) -> list[str]:
         """Return the schema as the project's own session sees it: before its commit, too."""
@@ -139,7 +139,7 @@ class Rehearsal:
     def perform(self, job: dict[str, Any]) -> None:
         """Go up, down and up again, and tell everything."""
         scratch, connection = self.scratch, self.connection
-        base = self._schema("base", scratch)
+        base = self.schema("base")
         probe = PostgresProbe(scratch.connect) if scratch.vendor == "postgresql" else None
         tracer = Tracer(
             self.emit,
@@ -151,15 +151,19 @@ class Rehearsal:
         )
         if probe:
             probe.begin()
+            self.emit({"event": "partitions", "of": pgschema.partitions(self._side.query)})
         self._columns = self._deployed = self._columns_now(None)
         shapes = self._shapes
         if shapes is None:
             shapes = self.runs.shapes(connection, job["deployed"])
+        self._half = bool(job.get("journal"))
+        if self._half:
+            tracer.left_out = LeftOut(job["journal"])
         if not self._up(connection, tracer, shapes):
             return
-        top = self._schema("up", scratch)
+        top = self.schema("up")
         self._recorded("up")
-        self._round_trip(connection, job["pending"], (base, top), scratch)
+        self._round_trip(connection, job["pending"], (base, top))
 
     def online(self, job: dict[str, Any]) -> None:
         """Go up in the forms that were chosen, on a scratch database of its own."""
@@ -168,11 +172,9 @@ class Rehearsal:
         try:
             self.runs.up(self.connection, applying)
         except Exception as error:
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "online"})  # fmt: skip
+            self._failed("online", applying, error)
             return
-        self._schema("online", self.scratch)
+        self.schema("online")
         self._recorded("online")
 
     # Up
@@ -185,7 +187,7 @@ class Rehearsal:
         def on_start(step: str) -> None:
             session = self.runs.session(connection)
             if self.release is None and session.raw is not None:
-                side = SideSession(self._side) if self._side is not None else session
+                side = self._beside(session)
                 self.release = Release(side, shapes)
                 self.emit({"event": "release", "statements": len(self.release.statements),
                            "from": "models" if self.release.models else "schema"})  # fmt: skip
@@ -207,14 +209,20 @@ class Rehearsal:
         except Exception as error:
             if self._ours is not None:
                 raise self._ours from None
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "up"})  # fmt: skip
+            self._failed("up", applying, error)
             return False
         finally:
             tracer.on = False
             self.runs.tracer = None
         return True
+
+    def _beside(self, session: AppSession) -> AppSession | SideSession:
+        """Return our own session, which finds tables where the app's finds them."""
+        if self._side is None:
+            return session
+        path = str(session.run("SELECT current_setting('search_path')")[0][0]).replace("'", "''")
+        self._side.query(f"SELECT set_config('search_path', '{path}', false)")
+        return SideSession(self._side)
 
     def _guarded(self, call: Callable[..., None]) -> Callable[..., None]:
         """Keep an error of our own apart from one of the step that it happens in."""
@@ -240,7 +248,6 @@ class Rehearsal:
         connection: Connection,
         pending: Sequence[str],
         schemas: tuple[list[str], list[str]],
-        scratch: Scratch,
     ) -> None:
         """Go down as far as it goes, then up again; compare the schema at both ends."""
         irreversible = self.runs.reversible(pending)
@@ -252,25 +259,23 @@ class Rehearsal:
             down.append(step)
         if not down:
             return
-        if not self._downwards(connection, down, scratch):
+        if not self._downwards(connection, down):
             return
-        bottom = self._schema("down", scratch)
-        if len(down) == len(pending):
+        bottom = self.schema("down")
+        if len(down) == len(pending) and not self._half:
             self.emit({"event": "compared", "way": "down",
                        "difference": pgschema.difference(schemas[0], bottom)})  # fmt: skip
         quiet = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None)
         try:
             self.runs.again(connection, down[::-1], quiet)
         except Exception as error:
-            self.emit({"event": "failed", "step": quiet.step, "sql": quiet.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "again"})  # fmt: skip
+            self._failed("again", quiet, error)
             return
-        again = self._schema("again", scratch)
+        again = self.schema("again")
         self.emit({"event": "compared", "way": "again",
                    "difference": pgschema.difference(schemas[1], again)})  # fmt: skip
 
-    def _downwards(self, connection: Connection, down: list[str], scratch: Scratch) -> bool:
+    def _downwards(self, connection: Connection, down: list[str]) -> bool:
         self._columns = self._columns_now(None)
 
         def on_done(step: str, seconds: float) -> None:
@@ -281,19 +286,30 @@ class Rehearsal:
         try:
             self.runs.down(connection, down, applying)
         except Exception as error:
-            self.emit({"event": "failed", "step": applying.step, "sql": applying.failing,
-                       "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
-                       "way": "down"})  # fmt: skip
+            self._failed("down", applying, error)
             return False
         return True
 
+    def _failed(self, way: str, applying: Applying, error: Exception) -> None:
+        """Tell what failed on which way, and the line of the step that it was at."""
+        paths = {one.id: one.path for one in self.project.steps(self.connection.alias)}
+        path, line = paths.get(applying.step, ""), 0
+        trace = error.__traceback__
+        while trace is not None:
+            line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else line
+            trace = trace.tb_next
+        self.emit({"event": "failed", "step": applying.step, "sql": applying.failing, "line": line,
+                   "error": f"{type(error).__name__}: {str(error).strip()}"[:2000],
+                   "way": way})  # fmt: skip
+
     # What there is
 
-    def _schema(self, when: str, scratch: Scratch) -> list[str]:
+    def schema(self, when: str) -> list[str]:
+        """Tell what the scratch database consists of."""
         if self.vendor == "postgresql":
             lines = pgschema.lines(self._side.query)
         else:
-            lines = _sqlite_lines(scratch.name)
+            lines = _sqlite_lines(self.scratch.name)
         self.emit({"event": "schema", "when": when, "lines": lines})
         return lines
 

@@ -7,47 +7,11 @@ weaker form that does work there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from tidegate.databases import pgschema
 from tidegate.rehearsal.session import AppSession, SideSession
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a release knows of one table: the columns that it reads, and those that it writes."""
-
-    model: str
-    schema: str
-    table: str
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column as it stands at the deployed level."""
-
-    name: str
-    type: str
-    category: str
-    nullable: bool
-    length: int
-    label: str  # of an enum: the last
-    filled: bool  # by the database, when left out
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement of the release. `mode` says what runs before it: `replica` stops triggers."""
-
-    model: str
-    table: str
-    word: str
-    sql: str
-    mode: str = ""
-
+from tidegate.rehearsal.shapes import Column, Shape, Statement, statements
 
 _COLUMNS = (
     "SELECT n.nspname::text, c.relname::text, a.attname::text, "
@@ -65,8 +29,13 @@ _COLUMNS = (
     "NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', "
     "'tidegate_rehearsal') AND n.nspname NOT LIKE 'pg_temp%' ORDER BY c.oid, a.attnum"
 )
+_VIEWS = (
+    "SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_attribute a "
+    "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('v', 'm') AND n.nspname NOT IN "
+    "('pg_catalog', 'information_schema', 'tidegate_rehearsal') ORDER BY c.oid, a.attnum"
+)
 BOOKS = ("django_migrations", "alembic_version", "tidegate_run", "tidegate_step")
-_BIG = {"smallint": "32767", "integer": "2147483647", "bigint": "9223372036854775807"}
 
 
 class Release:
@@ -77,19 +46,22 @@ class Release:
         self._broken: set[Statement] = set()
         columns = columns_of(session)
         self.models = bool(shapes)
-        shapes = shapes or [_reflected(key, found) for key, found in columns.items()]
+        shapes = shapes or [*(_reflected(key, found) for key, found in columns.items()),
+                            *_views(session)]  # fmt: skip
         self.statements: list[Statement] = []
         session.aside(lambda: self._learn(shapes, columns))
 
     def _learn(self, shapes: Sequence[Shape], columns: dict[tuple[str, str], list[Column]]) -> None:
         """Keep the first form of each statement that works at the deployed level."""
         every: list[list[Statement]] = []
+        vendor, path = self._session.vendor, _path(self._session)
         for shape in shapes:
-            known = _find(shape, columns)
-            if known is None or shape.table in BOOKS:
+            schema = _schema_of(shape, columns, path)
+            known = columns.get((schema, shape.table.rpartition('"."')[2]))
+            if (known is None and not shape.is_view) or shape.table in BOOKS:
                 continue
-            named = {one.name: one for one in known}
-            every += [list(forms) for forms in _statements(shape, named, self._session.vendor)]
+            named = {one.name: one for one in known or ()}
+            every += [list(forms) for forms in statements(shape, named, vendor, schema)]
         good: dict[int, Statement] = {}
         for depth in range(max(map(len, every), default=0)):
             left = [
@@ -159,13 +131,20 @@ def columns_of(session: AppSession | SideSession) -> dict[tuple[str, str], list[
     return dict(_postgres(session) if session.vendor == "postgresql" else _sqlite(session))
 
 
-def _find(shape: Shape, columns: dict[tuple[str, str], list[Column]]) -> list[Column] | None:
-    schema, table = shape.schema, shape.table
-    if not schema and '"."' in table:  # Django's way to name a schema
-        schema, table = table.split('"."')
-    if schema:
-        return columns.get((schema, table))
-    return next((found for (_, name), found in columns.items() if name == table), None)
+def _path(session: AppSession | SideSession) -> list[str]:
+    """Return the schemas in which a name without one is looked for."""
+    if session.vendor != "postgresql":
+        return [""]
+    return [str(row[0]) for row in session.run("SELECT unnest(current_schemas(false))")]
+
+
+def _schema_of(
+    shape: Shape, columns: dict[tuple[str, str], list[Column]], path: Sequence[str]
+) -> str:
+    """Return the schema that a table lies in."""
+    if shape.schema or '"."' in shape.table:  # Django's way to name a schema
+        return shape.schema or shape.table.partition('"."')[0]
+    return next((one for one in path if (one, shape.table) in columns), path[0] if path else "")
 
 
 def _reflected(key: tuple[str, str], found: Sequence[Column]) -> Shape:
@@ -179,87 +158,17 @@ def _reflected(key: tuple[str, str], found: Sequence[Column]) -> Shape:
     )
 
 
-def _statements(shape: Shape, columns: dict[str, Column], vendor: str) -> Iterator[list[Statement]]:
-    """Yield each statement, with weaker forms of it behind."""
-    name = f'"{shape.table}"' if not shape.schema else f'"{shape.schema}"."{shape.table}"'
-    shown = pgschema.shown(shape.schema or "public", shape.table.replace('"."', "."))
-    writes = [columns[one] for one in shape.writes if one in columns]
-
-    def make(word: str, sql: str, mode: str = "") -> Statement:
-        return Statement(shape.model, shown, word, sql, mode)
-
-    reads = ", ".join(f'"{one}"' for one in shape.reads)
-    yield [make("SELECT", f"SELECT {reads} FROM {name} LIMIT 1")]
-    listed = ", ".join(f'"{one.name}"' for one in writes)
-    structural = make("INSERT", f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {name} "
-                                "WHERE 1 = 0")  # fmt: skip
-    for fill in (_narrow, _wide) if writes else ():
-        values = ", ".join(fill(one) for one in writes)
-        sql = f"INSERT INTO {name} ({listed}) VALUES ({values})"
-        forms = [make("INSERT", sql)]
-        if vendor == "postgresql":
-            forms.append(make("INSERT", sql, "replica"))
-        yield [*forms, structural]
-    if not writes:
-        yield [make("INSERT", f"INSERT INTO {name} DEFAULT VALUES")]
-    sets = ", ".join(f'"{one.name}" = "{one.name}"' for one in writes)
-    if sets:
-        yield [make("UPDATE", f"UPDATE {name} SET {sets} WHERE 1 = 0")]
-    yield [make("DELETE", f"DELETE FROM {name} WHERE 1 = 0")]
-
-
-def _narrow(column: Column) -> str:
-    """Return the least that the column takes: NULL where it may be."""
-    return "NULL" if column.nullable else _value(column, wide=False)
-
-
-def _wide(column: Column) -> str:
-    """Return the most that the column takes."""
-    return _value(column, wide=True)
-
-
-def _value(column: Column, wide: bool) -> str:
-    kind = column.type.lower()
-    base = kind.split("(")[0]
-    if column.category == "E":
-        return "'" + column.label.replace("'", "''") + "'"
-    if column.category == "A":
-        return "'{}'"
-    if base in _BIG:
-        return _BIG[base] if wide else "1"
-    if base.startswith(("numeric", "decimal")):
-        return _number(kind) if wide else "1"
-    if column.category == "S" or "char" in base or "text" in base:
-        return "'" + "x" * (min(column.length, 4000) or 8 if wide else 1) + "'"
-    made: dict[str, Callable[[], str]] = {
-        "B": lambda: "true", "N": lambda: "1", "D": lambda: "'2026-01-02 03:04:05'",
-        "T": lambda: "'1 day'", "I": lambda: "'192.0.2.1'", "R": lambda: "'empty'",
-    }  # fmt: skip
-    if column.category == "D" and base.startswith("time "):
-        return "'03:04:05'"
-    if column.category in made:
-        return made[column.category]()
-    return {
-        "uuid": "'6f1d2b5e-0000-4000-8000-000000000001'",
-        "json": "'{}'",
-        "jsonb": "'{}'",
-        "bytea": "'x'",
-        "tsvector": "'x'",
-        "date": "'2026-01-02'",
-        "datetime": "'2026-01-02 03:04:05'",
-        "real": "1",
-        "boolean": "1",
-        "bool": "1",
-    }.get(base, "'1'")
-
-
-def _number(kind: str) -> str:
-    digits = kind.partition("(")[2].rstrip(")").split(",")
-    if not digits[0].strip().isdigit():
-        return "1"
-    scale = int(digits[1]) if len(digits) > 1 else 0
-    whole = "9" * max(0, int(digits[0]) - scale) or "0"
-    return f"{whole}.{'9' * scale}" if scale else whole
+def _views(session: AppSession | SideSession) -> list[Shape]:
+    """Return what is read through views."""
+    if session.vendor != "postgresql":
+        return []
+    found: dict[tuple[str, str], list[str]] = {}
+    for schema, view, column in session.run(_VIEWS):
+        found.setdefault((str(schema), str(view)), []).append(str(column))
+    return [
+        Shape(pgschema.shown(*key), *key, tuple(names), (), is_view=True)
+        for key, names in found.items()
+    ]
 
 
 def _postgres(session: AppSession | SideSession) -> Iterator[tuple[tuple[str, str], list[Column]]]:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from tidegate.model.blocker import MODES
 from tidegate.model.sqlstate import sqlstate
+from tidegate.model.sqltext import split
+from tidegate.rehearsal.leftout import LeftOut
 from tidegate.rehearsal.pgprobe import KINDS, PostgresProbe, Relation, Seen, Snapshot
 from tidegate.rehearsal.record import Record
 from tidegate.rehearsal.session import AppSession
@@ -26,6 +28,7 @@ BOOKS = re.compile(r'"?(django_migrations|alembic_version)"?', re.I)
 BUILDS = re.compile(r"^\s*(CREATE\s+(UNIQUE\s+)?INDEX|REINDEX|CLUSTER|VACUUM\b.*\bFULL)", re.I)
 READING = re.compile(r"^\s*SELECT\b", re.I)
 SECRET = re.compile(r"(\bPASSWORD\s+)'(?:[^']|'')*'", re.I)
+LEFT_OUT = "done by an earlier run: left out"
 SAME = 20  # times that one statement of one place is looked at closely; then it is only counted
 NOT_IN_A_TRANSACTION = ("25001", "2D000", "25P01")
 HELD_FROM = "ROW SHARE"  # weaker locks are held by every reader, and not worth a line
@@ -60,11 +63,14 @@ class Tracer:
         self._counts: dict[tuple[str, int], Record] = {}
         self.touched: set[str] = set()
         self.everything_touched = False
+        self.left_out: LeftOut | None = None
 
     def begin(self, step: str) -> None:
         """A step begins."""
         self.step, self.on, self._last = step, True, None
         self._counts, self.touched, self.everything_touched = {}, set(), False
+        if self.left_out is not None:
+            self.left_out.begin(step)
         if self.probe is not None:
             self.probe.refresh(self.session)
 
@@ -87,12 +93,16 @@ class Tracer:
     def around(self, session: AppSession, sql: str, execute: Callable[[], Any]) -> Any:
         """Run one statement, and look at its session before and after it."""
         self.session = session
-        if not self.on or CONTROL.search(sql) or self.books.search(sql):
+        if not self.on or self._is_between(sql):
             return execute()
         operation, describe, path, line = self.where(sql)
         sql = SECRET.sub(r"\1'***'", sql)
         record = Record(self.step, sql, operation=operation, describe=describe, path=path,
                         line=line)  # fmt: skip
+        if self.left_out is not None and self.left_out.is_done(session, sql):
+            record.blind = LEFT_OUT
+            self.emit(record.document())
+            return None
         counted = self._counts.setdefault(
             (sql, line),
             Record(
@@ -110,6 +120,12 @@ class Tracer:
         if counted.count > SAME:
             return self._timed(counted, execute)
         return self._closely(session, record, execute)
+
+    def _is_between(self, sql: str) -> bool:
+        """Whether it is no work of the step's own: BEGIN, SET, the framework's own table."""
+        if not (CONTROL.search(sql) or self.books.search(sql)):
+            return False
+        return all(CONTROL.search(one) or self.books.search(one) for one in split(sql))
 
     def _timed(self, record: Record, execute: Callable[[], Any]) -> Any:
         began = time.monotonic()

@@ -12,9 +12,9 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.alembic.environment import run_env, script_of
 from tidegate.frameworks.alembic.listening import session_of
 from tidegate.model.connection import Connection
-from tidegate.rehearsal.release import Shape
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
+from tidegate.rehearsal.shapes import Shape
 from tidegate.rehearsal.trace import Tracer, frame_line
 
 WORDS = {"execute_sql": "execute", "exec_sql": "execute", "bulk_insert": "bulk_insert"}

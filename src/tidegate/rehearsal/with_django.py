@@ -10,10 +10,10 @@ from typing import Any
 from tidegate.contracts.framework import Applying
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
-from tidegate.rehearsal.release import Shape
 from tidegate.rehearsal.rendering import Rendering
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
+from tidegate.rehearsal.shapes import Shape
 from tidegate.rehearsal.trace import Tracer, frame_line
 
 
@@ -37,8 +37,7 @@ class DjangoRehearsal:
 
         def remember(cls: Any, *args: Any, **kwargs: Any) -> Any:
             operation = made(cls, *args, **kwargs)
-            frame = sys._getframe(1)
-            operation._tidegate_at = (frame.f_code.co_filename, frame.f_lineno)
+            operation._tidegate_at = _made_at(sys._getframe(1))
             return operation
 
         Operation.__new__ = remember
@@ -149,13 +148,14 @@ class DjangoRehearsal:
             apps = state.apps
         for model in apps.get_models(include_auto_created=True):
             meta = model._meta
-            if not meta.managed or meta.proxy or meta.swapped:
+            if meta.proxy or meta.swapped:
                 continue
             fields = [f for f in meta.concrete_fields if not _generated(f)]
             found.append(Shape(
                 f"{meta.app_label}.{meta.object_name}", "", meta.db_table,
                 tuple(f.column for f in meta.concrete_fields),
                 tuple(f.column for f in fields if not _filled_by_database(f)),
+                is_view=not meta.managed,
             ))  # fmt: skip
         return found
 
@@ -230,6 +230,19 @@ class DjangoRehearsal:
 def _key(step: str) -> tuple[str, str]:
     app, _, name = step.partition(".")
     return app, name
+
+
+def _made_at(frame: Any) -> tuple[str, int]:
+    """Return the file and line that an operation is made at: where a helper of the file is called.
+
+    The class's body is the outermost frame below the module's own.
+    """
+    path = frame.f_code.co_filename
+    while frame.f_back is not None and frame.f_back.f_code.co_filename == path:
+        if frame.f_back.f_code.co_name == "<module>":
+            break
+        frame = frame.f_back
+    return path, frame.f_lineno
 
 
 def _below(cls: Any) -> Iterator[Any]:

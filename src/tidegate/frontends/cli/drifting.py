@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tidegate.container.entry import Globals
+from tidegate.container.report import Report
+from tidegate.contracts.target import Target
 from tidegate.errors import UsageProblem
-from tidegate.frontends.cli import outside
+from tidegate.frontends.cli import outside, through
 from tidegate.frontends.cli.outside import Option
 from tidegate.model.finding import SEVERITIES, Findings
 from tidegate.settings import from_file
@@ -19,6 +21,9 @@ OPTIONS = (
     Option("--scratch", True),
     Option("--python", True),
     Option("--fail-on", True),
+    Option("--env", True),
+    Option("--service", True),
+    Option("--local"),
 )
 
 
@@ -61,7 +66,7 @@ def _refuse_others(argv: Sequence[str]) -> None:
 
 
 def found(
-    glob: Globals, argv: Sequence[str], environ: Mapping[str, str], say: Callable[[str], None]
+    glob: Globals, argv: Sequence[str], environ: Mapping[str, str], report: Report
 ) -> tuple[Findings, str]:
     """Return what has drifted, as grave as the settings say, and what is too grave to pass."""
     from tidegate.workflows.check.settings import load
@@ -76,15 +81,40 @@ def found(
         )
     settings = load(glob.root)
     root = Path(glob.root).resolve()
-    framework = from_file(str(root)).get("framework", "")
+    services = _services(glob, root, said, argv, environ, report)
+    against, place = said.get("--against", ""), ("", "")
+    if against and "://" not in against:
+        where = through.inner if services else through.outer
+        against, place = "", where(glob, against, environ, services)
     wanted = Request(
         root,
         environ,
         said.get("--database", ""),
-        said.get("--against", ""),
+        against,
         server=said.get("--scratch", ""),
         python=said.get("--python", ""),
-        framework=framework,
+        framework=from_file(str(root)).get("framework", ""),
+        place=place,
     )
-    drifted = drift(wanted, say)
+    at = through.place(wanted, services, report, "drift") if services else None
+    drifted = drift(wanted, lambda text: report.stage("drift", "", text), at)
     return graded(drifted, settings.level), asked or settings.fail_on
+
+
+def _services(
+    glob: Globals, root: Path, said: Mapping[str, str], argv: Sequence[str],
+    environ: Mapping[str, str], report: Report,
+) -> Target | None:  # fmt: skip
+    """Return the target that it goes through; None where the project's Python is on this machine.
+
+    That is quicker than a container, and what CI has.
+    """
+    from tidegate.workflows.plan.runner import project_python
+
+    if not (glob.files or "--env" in said or "--service" in said):
+        try:
+            project_python(root, said.get("--python", ""), environ)
+            return None
+        except UsageProblem:
+            pass
+    return through.services(glob, argv, environ, report)[0]

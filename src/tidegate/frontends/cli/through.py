@@ -68,14 +68,14 @@ def _taken(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return found, rest
 
 
-def place(request: Request, target: Target, report: Report) -> Place:
+def place(request: Request, target: Target, report: Report, stage: str = "plan") -> Place:
     """Return the project's containers as the place of a rehearsal, ready to start."""
     try:
         standing.prepared(target, target.backend, report)
     except NotReady as error:
         error.next = "\n".join([error.next, "or, to work without containers: --local"]).strip()
         raise
-    return There(request, target, report)
+    return There(request, target, report, stage)
 
 
 def inner(

@@ -61,7 +61,8 @@ def _badges(step: dict[str, Any]) -> str:
     marks += [] if step["compatible"] else [("error", "the running release breaks")]
     marks += [("warning", "loses data")] if step["destructive"] else []
     if step["applied"]:
-        marks.append(("good", "can be taken back") if step["reversible"]
+        only = "its schema " if step["destructive"] else ""
+        marks.append(("good", f"{only}can be taken back") if step["reversible"]
                      else ("warning", "no proved way back"))  # fmt: skip
     return "".join(f' <span class="badge {kind}">{text}</span>' for kind, text in marks)
 

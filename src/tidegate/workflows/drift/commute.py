@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 from tidegate.databases import pgschema
 from tidegate.errors import PolicyRefused, TidegateError, UsageProblem
+from tidegate.model.connection import Connection
 from tidegate.model.level import ancestors
 from tidegate.model.step import Step
-from tidegate.workflows.drift.story import MODULE, _lines
-from tidegate.workflows.plan import programs, scratch
+from tidegate.workflows.drift import story
+from tidegate.workflows.drift.story import MODULE
 from tidegate.workflows.plan import project as plan
-from tidegate.workflows.plan.runner import project_python, runner
+from tidegate.workflows.plan import scratch
+from tidegate.workflows.plan.here import Place, made_by
+from tidegate.workflows.plan.runner import Runner
 
 
-def refuse_different(
-    root: Path, given: str, environ: Mapping[str, str], say: Callable[[str], None], renumber: str
-) -> None:
+def refuse_different(at: Place, say: Callable[[str], None], renumber: str) -> None:
     """Build the branches in both orders. Raises PolicyRefused where that is not the same."""
-    python = project_python(root, given, environ)
-    with runner(root, python, environ, None, MODULE) as inside:
+    with at.preparing(), at.process(MODULE) as inside:
         project = plan.Project()
-        inside.ask("look", project.hear, root=str(root), database="", framework="")
-    connection, _ = project.connection("")
-    steps = project.steps.get(connection.alias, [])
-    heads = conflicting(steps, project.framework)
-    if len(heads) < 2:
-        return
-    say(f"applying {' and '.join(heads)} in both orders on a scratch database")
-    orders = [list(heads), list(reversed(heads))]
-    built: list[Sequence[str]] = []
-    with _server(connection.vendor) as server:
-        for order in orders:
-            try:
-                built.append(_built(root, python, environ, project, order, server))
-            except TidegateError as error:
-                raise PolicyRefused(
-                    f"{order[-1]} can't be applied after {order[0]}; no file was made",
-                    f"{error.what}\n{error.meaning}".strip(), _advice(project, order, renumber),
-                ) from None  # fmt: skip
+        inside.ask("look", project.hear, root=at.root, database="", framework="")
+        connection, _ = project.connection("")
+        steps = project.steps.get(connection.alias, [])
+        heads = conflicting(steps, project.framework)
+        if len(heads) < 2:
+            return
+        plan.refuse_vendor(connection)
+        say(f"applying {' and '.join(heads)} in both orders on a scratch database")
+        orders = [list(heads), list(reversed(heads))]
+        with at.scratch(inside, connection, None, made_by(steps)) as (server, place):
+            built = [_tried(inside, place, project, orders[0], renumber)]
+            with at.process(MODULE) as again, _other(at, again, connection, server) as name:
+                again.ask("look", _quiet, root=at.root, database=connection.alias, framework="")
+                there = {**place, "name": name}
+                built.append(_tried(again, there, project, orders[1], renumber))
     lines = pgschema.difference(built[0], built[1])
     if lines:
         raise PolicyRefused(
@@ -77,52 +71,49 @@ def _app(step: str) -> str:
     return step.partition(".")[0] if "." in step else ""
 
 
-@contextmanager
-def _server(vendor: str) -> Iterator[scratch.Server | None]:
-    if vendor != "postgresql":
-        yield None
-        return
-    with scratch.embedded(programs.nearest(0)) as server:
-        yield server
-
-
-def _built(
-    root: Path,
-    python: str,
-    environ: Mapping[str, str],
+def _tried(
+    inside: Runner,
+    place: dict[str, str],
     project: plan.Project,
     order: Sequence[str],
-    server: scratch.Server | None,
+    renumber: str,
 ) -> Sequence[str]:
     """Apply the heads one after the other on a database of their own; return its schema."""
     connection, _ = project.connection("")
     steps = project.steps.get(connection.alias, [])
-    with _database(server) as place, runner(root, python, environ, None, MODULE) as inside:
-        quiet: Callable[[Any], None] = lambda event: None  # noqa: E731
-        inside.ask("look", quiet, root=str(root), database=connection.alias, framework="")
-        inside.ask("point", quiet, alias=connection.alias, scratch=place)
+    inside.ask("point", _quiet, alias=connection.alias, scratch=place)
+    try:
         for head in order:
-            inside.ask("climb", quiet, head=head, deployed=sorted(ancestors(steps, [head])))
-        return _lines(server, place)
+            inside.ask("climb", _quiet, head=head, deployed=sorted(ancestors(steps, [head])))
+    except TidegateError as error:
+        raise PolicyRefused(
+            f"{order[-1]} can't be applied after {order[0]}; no file was made",
+            f"{error.what}\n{error.meaning}".strip(), _advice(project, order, renumber),
+        ) from None  # fmt: skip
+    return story.lines(inside)
 
 
 @contextmanager
-def _database(server: scratch.Server | None) -> Iterator[dict[str, str]]:
-    if server is None:
-        with tempfile.TemporaryDirectory(prefix="tidegate-merge-") as folder:
-            yield {"vendor": "sqlite", "name": str(Path(folder, "scratch.sqlite3"))}
+def _other(
+    at: Place, inside: Runner, connection: Connection, server: scratch.Server | None
+) -> Iterator[str]:
+    """Make the second scratch database, on the same server where there is one."""
+    if server is not None:
+        with scratch.database(server, "") as name:
+            yield name
         return
-    with scratch.database(server, "") as name:
-        yield {"vendor": "postgresql", "name": name, "host": server.host, "port": server.port,
-               "user": server.user, "password": server.password}  # fmt: skip
+    with at.scratch(inside, connection, None, ()) as (_, place):
+        yield place["name"]
 
 
-def tried(
-    root: Path, given: str, environ: Mapping[str, str], say: Callable[[str], None], renumber: str
-) -> str:
+def _quiet(event: object) -> None:
+    """Nothing is told by it."""
+
+
+def tried(place: Callable[[], Place], say: Callable[[str], None], renumber: str) -> str:
     """Try it; return why it could not be tried, or "". Raises PolicyRefused as above."""
     try:
-        refuse_different(root, given, environ, say, renumber)
+        refuse_different(place(), say, renumber)
     except UsageProblem as error:
         return f"whether the branches commute was not tried: {error.what}"
     return ""

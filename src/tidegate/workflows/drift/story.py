@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from tidegate.databases import pgschema, sqliteschema
 from tidegate.errors import StateNotCurrent
 from tidegate.model.connection import Connection
 from tidegate.model.finding import SEVERITIES, Finding, Findings
@@ -15,32 +14,33 @@ from tidegate.model.level import judge
 from tidegate.workflows.drift import saying
 from tidegate.workflows.plan import project as plan
 from tidegate.workflows.plan import target as targets
-from tidegate.workflows.plan.here import made_by, scratch_of, target_of
-from tidegate.workflows.plan.runner import Event, Runner, project_python, runner
+from tidegate.workflows.plan.here import Here, Place, made_by, target_of
+from tidegate.workflows.plan.runner import Event, Runner
 from tidegate.workflows.plan.target import Target
 
 MODULE = "tidegate.authoring.drift"
 
 
-def drift(wanted: plan.Request, say: Callable[[str], None]) -> Findings:
-    """Return what has drifted; `wanted.against` is the database that may have, or empty.
+def drift(wanted: plan.Request, say: Callable[[str], None], place: Place | None = None) -> Findings:
+    """Return what has drifted; `wanted.against` or `.place` is the database that may have.
 
     Raises as a rehearsal does where it can't be told.
     """
-    python = project_python(wanted.root, wanted.python, wanted.environ)
+    at = place or Here(wanted)
     findings: list[Finding] = []
     seen: list[str] = []
-    with runner(wanted.root, python, wanted.environ, None, MODULE) as inside:
+    by_files = not _has_target(wanted) and (wanted.root / "manage.py").is_file()
+    with nullcontext() if by_files else at.preparing(), at.process(MODULE) as inside:
         project = plan.Project()
-        inside.ask("look", project.hear, root=str(wanted.root), database=wanted.database,
+        inside.ask("look", project.hear, root=at.root, database=wanted.database,
                    framework=wanted.framework)  # fmt: skip
-        connection, recorded_sql = project.connection(wanted.database)
-        plan.refuse_vendor(connection)
+        login = project.connection(wanted.database)
+        plan.refuse_vendor(login[0])
         if project.framework == "django":
-            findings += _models(inside, wanted.root, seen)
-        if wanted.against or project.framework != "django":
-            findings += _built(wanted, project, (connection, recorded_sql), inside, seen, say)
-    said = saying.summary(findings, seen, bool(wanted.against))
+            findings += _models(inside, at, wanted.root, seen)
+        if _has_target(wanted) or project.framework != "django":
+            findings += _built(wanted, at, project, login, inside, seen, say)
+    said = saying.summary(findings, seen, _has_target(wanted))
     return Findings("check", str(wanted.root), tuple(findings), {"counts": _counts(findings)}, said)
 
 
@@ -58,16 +58,21 @@ def _counts(findings: Sequence[Finding]) -> dict[str, int]:
     return {each: sum(one.severity == each for one in findings) for each in SEVERITIES}
 
 
-def _models(inside: Runner, root: Path, seen: list[str]) -> list[Finding]:
+def _has_target(wanted: plan.Request) -> bool:
+    return bool(wanted.against or wanted.place[0])
+
+
+def _models(inside: Runner, at: Place, root: Path, seen: list[str]) -> list[Finding]:
     """Ask the project's own Python what the models have that the migrations have not."""
     heard: list[Event] = []
-    inside.ask("compare", heard.append, root=str(root))
+    inside.ask("compare", heard.append, root=at.root)
     seen += heard[0]["seen"]
     return saying.models(heard[0], _place(root))
 
 
 def _built(
     request: plan.Request,
+    at: Place,
     project: plan.Project,
     login: tuple[Connection, str],
     inside: Runner,
@@ -78,27 +83,26 @@ def _built(
     connection, recorded_sql = login
     steps = project.steps.get(connection.alias, [])
     found = None
-    if request.against:
-        one = targets.asked_for(request, connection)
-        environ = request.environ
-        found = target_of(request, lambda: targets.look(one, recorded_sql, environ), one.shown)
+    if _has_target(request):
+        shown = targets.asked_for(request, connection).shown
+        found = target_of(request, lambda: at.look(inside, connection, recorded_sql), shown)
     every = [one.id for one in steps]
     applied = every if found is None else _level(project, connection, found)
     findings: list[Finding] = []
     say(f"building {len(applied)} steps of {project.framework} on a scratch database")
     source = found if connection.vendor == "postgresql" else None  # a file is not to be copied
-    with scratch_of(request, connection, source, made_by(steps)) as (server, place):
+    with at.scratch(inside, connection, source, made_by(steps)) as (_, place):
         inside.ask("point", lambda event: None, alias=connection.alias, scratch=place)
         inside.ask("build", lambda event: None, deployed=sorted(applied))
         if found is not None:
-            made = _lines(server, place)
+            made = lines(inside)
             findings += saying.database(
                 _place(request.root), found.connection.shown, made, found.schema
             )
         if project.framework != "django":
             if len(applied) < len(every):
                 inside.ask("build", lambda event: None, deployed=sorted(every))
-            findings = _models(inside, request.root, seen) + findings
+            findings = _models(inside, at, request.root, seen) + findings
     return findings
 
 
@@ -122,18 +126,9 @@ def _level(project: plan.Project, connection: Connection, found: Target) -> list
     return sorted(verdict.applied)
 
 
-def _lines(server: Any, place: Mapping[str, str]) -> Sequence[str]:
+def lines(inside: Runner) -> Sequence[str]:
     """Return what the scratch database consists of."""
-    if server is not None:
-        session = server.connect(place["name"])
-        try:
-            return pgschema.lines(session.query)
-        finally:
-            session.close()
-    import sqlite3
-
-    file = sqlite3.connect(place["name"])
-    try:
-        return sqliteschema.lines(lambda sql: file.execute(sql).fetchall())
-    finally:
-        file.close()
+    heard: list[Event] = []
+    inside.ask("lines", heard.append)
+    found: Sequence[str] = heard[-1]["lines"]
+    return found

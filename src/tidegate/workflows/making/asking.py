@@ -149,16 +149,24 @@ def why_nothing(found: Mapping[str, Any]) -> str:
 
 
 def try_both_orders(one: Making) -> None:
-    """Apply the branches in both orders on scratch databases, where that can be done here.
+    """Apply the branches in both orders on scratch databases: through the target, or here.
 
     Raises PolicyRefused where the schema differs.
     """
     from tidegate.workflows.drift import commute
+    from tidegate.workflows.plan.here import Here, Place
+    from tidegate.workflows.plan.project import Request
+    from tidegate.workflows.plan.there import There
 
     def say(text: str) -> None:
         one.tell.stage("merge", "", text)
 
-    environ = one.environ or os.environ
-    why = commute.tried(one.folder, one.python, environ, say, "tidegate make --merge --renumber")
+    def place() -> Place:
+        request = Request(one.folder, one.environ or os.environ, python=one.python)
+        return (
+            Here(request) if one.target is None else There(request, one.target, one.tell, "merge")
+        )
+
+    why = commute.tried(place, say, "tidegate make --merge --renumber")
     if why:
         one.tell.warn(why)

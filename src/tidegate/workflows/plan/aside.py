@@ -119,7 +119,7 @@ def beside(services: Services, image: str, more: Sequence[str] = ()) -> Iterator
                 "name a server on which databases may be made and dropped: --scratch URL",
             )
         yield Aside(Programs(Path(folder), version), name, "5432", USER, password, version, True,
-                    services, name, socket_folder)  # fmt: skip
+                    services=services, container=name, socket=socket_folder)  # fmt: skip
     finally:
         talk.end()
         run(services.stopping([name])[1], 60)

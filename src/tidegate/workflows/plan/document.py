@@ -7,8 +7,8 @@ from typing import Any
 
 from tidegate._version import __version__
 from tidegate.databases import pgschema
-from tidegate.model.finding import Finding, Findings, in_order
-from tidegate.model.plan import basis, fingerprint, of_forms
+from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
+from tidegate.model.plan import basis, fingerprint, of_approval, of_forms
 from tidegate.model.words import counted
 from tidegate.workflows.plan import online, rewrites
 from tidegate.workflows.plan.impact import summary
@@ -16,14 +16,17 @@ from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
 from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.traced import StepTrace, name_losses
+from tidegate.workflows.plan.verbs import takes_rows
 
 
 def findings(outcome: Outcome) -> Findings:
     """Judge a rehearsal; return its findings with the plan's document beside them."""
     sizes = outcome.target.sizes if outcome.target else None
     filled = outcome.rehearsed.filled
-    case = Case(outcome.project.root, outcome.project.framework, sizes, filled)
-    found = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
+    case = Case(outcome.project.root, outcome.project.framework, sizes, filled,
+                outcome.rehearsed.parents)  # fmt: skip
+    judged = in_order(of_everything(outcome.rehearsed, case, outcome.not_restored))
+    found = tuple(sorted(judged, key=lambda one: -SEVERITIES.index(one.severity)))
     document = _document(outcome, case, found)
     return Findings("plan", str(outcome.project.root), found, document, _summary(outcome, found))
 
@@ -41,6 +44,10 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
     parts = basis(outcome.pending, outcome.applied, schema, target.identity if target else "")
     parts["online"] = of_forms(online.forms(rehearsed))
     big = rewrites.of(rehearsed, case, outcome.rewrite_above)
+    asked = [one.id for one in rehearsed.steps if one.destructive
+             or (one.applied and one.irreversible)
+             or any(one.id == big_one["step"] for big_one in big)]  # fmt: skip
+    parts["approval"] = of_approval(asked, [one.id for one in rehearsed.steps if not one.applied])
     same, why = rehearsed.roundtrip
     up = rehearsed.schemas.get("up")
     base = rehearsed.schemas.get("base", [])
@@ -52,9 +59,7 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         "basis": parts,
         "level": {"applied": len(outcome.applied), "unknown": list(outcome.unknown)},
         "steps": [_step(one, case, rehearsed.proved(one)) for one in rehearsed.steps],
-        "needs_approval": [one.id for one in rehearsed.steps if one.destructive
-                           or (one.applied and one.irreversible)
-                           or any(one.id == big_one["step"] for big_one in big)],
+        "needs_approval": asked,
         "rewrites": big,
         "difference": pgschema.difference(base, up) if up is not None else [],
         "rehearsal": {
@@ -101,18 +106,20 @@ def _step(step: StepTrace, case: Case, proved: bool) -> dict[str, Any]:
         "online_why": step.online_why,
         "applied": step.applied,
         "seconds": step.seconds,
-        "statements": [_statement(one, case) for one in step.statements],
+        "statements": [_statement(one, step, case) for one in step.statements],
     }
 
 
-def _statement(one: dict[str, Any], case: Case) -> dict[str, Any]:
+def _statement(one: dict[str, Any], step: StepTrace, case: Case) -> dict[str, Any]:
+    taken = [f"{word} takes rows away from {table}" for word, table in takes_rows(one, step.there)]
+    done = summary(one, case.impacts(one))
     left_out = ("event", "step", "path")
     out = {key: value for key, value in one.items() if key not in left_out}
     return {
         **out,
         "seconds": round(one["seconds"], 5),
         "path": shown_path(one["path"], case.root) if one["path"] else "",
-        "impact": summary(one, case.sizes),
+        "impact": "; ".join(part for part in (done, *taken) if part),
     }
 
 

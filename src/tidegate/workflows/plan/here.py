@@ -19,7 +19,7 @@ from tidegate.process import Command, Result, run
 from tidegate.rehearsal.scratch import copy_sqlite
 from tidegate.workflows.plan import programs, scratch, target
 from tidegate.workflows.plan.project import Request
-from tidegate.workflows.plan.runner import Runner, aside, project_python, runner
+from tidegate.workflows.plan.runner import REHEARSAL, Runner, aside, project_python, runner
 
 Dumped = Future[str] | None
 
@@ -42,8 +42,8 @@ class Place(Protocol):
     def preparing(self) -> AbstractContextManager[None]:
         """Begin what takes a while and will be wanted."""
 
-    def process(self) -> AbstractContextManager[Runner]:
-        """Start a process of the project's own Python."""
+    def process(self, module: str = REHEARSAL) -> AbstractContextManager[Runner]:
+        """Start a process of the project's own Python; `module` says what it can be asked."""
 
     def look(self, inside: Runner, connection: Connection, recorded_sql: str) -> target.Target:
         """Read the target. Raises as `Database.session`."""
@@ -73,14 +73,14 @@ class Here:
         except UsageProblem:
             return nullcontext()  # SQLite needs none
 
-    def process(self) -> AbstractContextManager[Runner]:
+    def process(self, module: str = REHEARSAL) -> AbstractContextManager[Runner]:
         """Start a process of the project's own Python."""
-        return runner(self.request.root, self._python, self.request.environ, None)
+        return runner(self.request.root, self._python, self.request.environ, None, module)
 
     def look(self, inside: Runner, connection: Connection, recorded_sql: str) -> target.Target:
         """Read the target from this process."""
         one = target.asked_for(self.request, connection)
-        return target.look(one, recorded_sql, self.request.environ)
+        return target.look(one, recorded_sql, self.request.environ, connection.user)
 
     def dump(self, found: target.Target | None) -> Dumped:
         """Begin to dump it: that goes on while the scratch server starts."""
@@ -121,6 +121,12 @@ def target_of(
     except Permanent as error:
         raise RefusedForGood(error.what, error.meaning, _other_ways(error.next)) from None
     except Transient as error:
+        if "55P03" in error.reason:  # PostgreSQL's code for a lock that was not to be had
+            raise NotReady(
+                f"the schema of {shown} can't be read now: somebody holds a table of it locked",
+                "Reading what a view is made of waits for its tables; it was given up after 5 s.",
+                "try again when that transaction has ended: see pg_stat_activity",
+            ) from None
         raise NotReady(
             f"{shown} can't be reached: {error.reason}",
             "The plan needs to know where the deployed schema stands.",

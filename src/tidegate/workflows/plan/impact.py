@@ -6,8 +6,12 @@ rewrites, doesn't depend on the rows; how long that lasts does, and is estimated
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+from tidegate.model.words import counted
+from tidegate.workflows.plan.verbs import truncated
 
 Event = dict[str, Any]
 Sizes = dict[str, dict[str, int]]
@@ -38,6 +42,7 @@ class Impact:
     rows: int | None
     bytes: int
     seconds: float | None
+    parts: int = 0  # of a partitioned table: the work is on them, one after the other
 
     @property
     def blocks(self) -> str:
@@ -60,7 +65,8 @@ class Impact:
         """The table's size in words."""
         if self.rows is None:
             return "a size that is not known"
-        return f"{count(self.rows)} rows ({amount(self.bytes)})"
+        parts = f" in {counted(self.parts, 'partition')}" if self.parts else ""
+        return f"{count(self.rows)} rows{parts} ({amount(self.bytes)})"
 
     @property
     def lasting(self) -> str:
@@ -70,19 +76,45 @@ class Impact:
         return f"for about {duration(self.seconds)}"
 
 
-def impacts(statement: Event, sizes: Sizes | None) -> list[Impact]:
-    """Return the work of one statement on tables of the target. `sizes` None: not known."""
-    if statement["sql"].lstrip()[:8].upper() == "TRUNCATE":
-        return []  # it gives the table a new file, and reads nothing of the old
+def impacts(
+    statement: Event, sizes: Sizes | None, parents: Mapping[str, str] | None = None
+) -> list[Impact]:
+    """Return the work of one statement on tables of the target. `sizes` None: not known.
+
+    `parents` names the partitioned table of each partition: its partitions count as one table.
+    """
     modes = strongest(statement)
+    emptied = truncated(statement["sql"])  # those get a new file, and nothing of the old is read
     out = []
-    rewritten = [name for name in statement["rewrites"] if _is_table(name, statement)]
+    rewritten = [name for name in statement["rewrites"] if _is_table(name, statement)
+                 and name.rpartition(".")[2] not in emptied]  # fmt: skip
     for table in rewritten:
         out.append(_impact(table, "rewrite", modes.get(table, ""), sizes))
     for table in statement["scans"]:
-        if table not in rewritten:
+        if table not in statement["rewrites"]:
             out.append(_impact(table, _kind_of_scan(statement["sql"]), modes.get(table, ""), sizes))
-    return out
+    return _together(out, parents or {})
+
+
+def _together(found: Iterable[Impact], parents: Mapping[str, str]) -> list[Impact]:
+    """Put partitions of one table together: nobody gets to any of them until the last is done."""
+    out: dict[tuple[str, str, str], Impact] = {}
+    for one in found:
+        name = parents.get(one.table, one.table)
+        key = (name, one.work, one.mode)
+        known = out.get(key)
+        if known is None:
+            out[key] = replace(one, table=name, parts=1) if name != one.table else one
+        else:
+            out[key] = replace(
+                known,
+                parts=known.parts + 1,
+                rows=None if known.rows is None or one.rows is None else known.rows + one.rows,
+                bytes=known.bytes + one.bytes,
+                seconds=None if known.seconds is None or one.seconds is None
+                else known.seconds + one.seconds,
+            )  # fmt: skip
+    return list(out.values())
 
 
 def _is_table(name: str, statement: Event) -> bool:
@@ -119,12 +151,12 @@ def strongest(statement: Event) -> dict[str, str]:
     return best
 
 
-def summary(statement: Event, sizes: Sizes | None) -> str:
+def summary(statement: Event, work: Iterable[Impact]) -> str:
     """Return one line: what the statement does to tables of the target."""
     if statement["error"]:
         return f"failed: {statement['error']}"
     parts = []
-    for one in impacts(statement, sizes):
+    for one in work:
         word = {"rewrite": "rewrites", "index": "reads for an index", "scan": "scans",
                 "foreign key": "checks"}[one.work]  # fmt: skip
         who = f"; {one.blocks} wait {one.lasting}" if one.blocks else ""
@@ -135,7 +167,9 @@ def summary(statement: Event, sizes: Sizes | None) -> str:
             words = zip(
                 ("inserts", "updates", "deletes"), (inserted, updated, deleted), strict=True
             )
-            parts.append(f"{', '.join(f'{w} {n}' for w, n in words if n)} rows of {table}")
+            done = ", ".join(f"{w} {counted(n, 'row')}" for w, n in words if n)
+            first = " in its first runs" if statement["count"] > 1 and statement["blind"] else ""
+            parts.append(f"{done} of {table}{first}")
     if not parts and any(lock["mode"] in BLOCKS_WRITES for lock in statement["locks"]):
         parts.append("metadata only")
     return "; ".join(parts)

@@ -21,7 +21,10 @@ from tidegate.workflows.plan.impact import (
     strongest,
 )
 from tidegate.workflows.plan.traced import StepTrace
+from tidegate.workflows.plan.verbs import verbs
 
+WRITE = {"UPDATE", "DELETE", "INSERT", "COPY", "MERGE"}
+GO_BY_ROWS = {"SELECT", "WITH", "UPDATE", "DELETE", "MERGE"}
 LONG = 60.0  # seconds of row locks that an application feels as an outage of those rows
 
 
@@ -33,6 +36,11 @@ class Case:
     framework: str
     sizes: Sizes | None
     filled: Mapping[str, int] = field(default_factory=dict)  # made-up rows of the scratch tables
+    parents: Mapping[str, str] = field(default_factory=dict)  # the tables that partitions are of
+
+    def impacts(self, statement: Event) -> list[Impact]:
+        """Return the work of one statement on tables of the target."""
+        return impacts(statement, self.sizes, self.parents)
 
     def place(self, step: StepTrace, statement: Event | None = None) -> Place:
         """Return the place of a statement, or of its step."""
@@ -65,35 +73,35 @@ KINDS = (
         "type-change-rewrites",
         ("rewrite",),
         r"ALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b",
-        "writes every row anew",
+        "writes every row of {} anew",
         remedies.rewrite,
     ),
     Kind(
         "volatile-default-rewrites",
         ("rewrite",),
         r"ADD\s+(COLUMN\s+)?.*\bDEFAULT\b",
-        "writes every row anew",
+        "writes every row of {} anew",
         remedies.rewrite,
     ),
-    Kind("table-rewrite", ("rewrite",), "", "writes every row anew", remedies.rewrite),
+    Kind("table-rewrite", ("rewrite",), "", "writes every row of {} anew", remedies.rewrite),
     Kind("index-without-concurrently", ("index",), r"^\s*CREATE\s+(UNIQUE\s+)?INDEX",
-         "reads every row for the index", remedies.index),
-    Kind("foreign-key-validates", ("foreign key",), "", "checks every row",
+         "reads every row of {} for the index", remedies.index),
+    Kind("foreign-key-validates", ("foreign key",), "", "checks every row of {}",
          remedies.foreign_key),
     Kind("primary-key-builds-index", ("index",), r"PRIMARY\s+KEY",
-         "reads every row for the primary key", remedies.unique),
+         "reads every row of {} for the primary key", remedies.unique),
     Kind("exclusion-constraint", ("index",), r"\bEXCLUDE\b",
-         "reads every row for the exclusion constraint",
+         "reads every row of {} for the exclusion constraint",
          lambda framework, statement: "make a new table that has it, and move the rows over"),
-    Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row to build it",
+    Kind("unique-builds-index", ("index",), r"\bUNIQUE\b", "reads every row of {} to build it",
          remedies.unique),
-    Kind("not-null-scans", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row",
+    Kind("not-null-scans", ("scan",), r"SET\s+NOT\s+NULL", "looks for NULLs in every row of {}",
          remedies.not_null),
-    Kind("check-validates", ("scan",), r"\bCHECK\b", "checks every row",
+    Kind("check-validates", ("scan",), r"\bCHECK\b", "checks every row of {}",
          remedies.check),
-    Kind("reindex-without-concurrently", ("index",), r"^\s*REINDEX", "reads every row",
+    Kind("reindex-without-concurrently", ("index",), r"^\s*REINDEX", "reads every row of {}",
          lambda framework, statement: "write REINDEX ... CONCURRENTLY, outside a transaction"),
-    Kind("scan-under-lock", ("scan", "index"), "", "reads every row",
+    Kind("scan-under-lock", ("scan", "index"), "", "reads every row of {}",
          lambda framework, statement: "do the reading in a transaction of its own that takes no "
          "blocking lock"),
 )  # fmt: skip
@@ -104,7 +112,7 @@ def of_statements(step: StepTrace, case: Case) -> Iterator[Finding]:
     for statement in step.statements:
         if statement["error"]:
             continue
-        for one in impacts(statement, case.sizes):
+        for one in case.impacts(statement):
             if one.blocks:
                 yield _blocking(step, statement, one, case)
     yield from _after_exclusive(step, case)
@@ -117,32 +125,35 @@ def of_statements(step: StepTrace, case: Case) -> Iterator[Finding]:
 def _blocking(step: StepTrace, statement: Event, one: Impact, case: Case) -> Finding:
     kind = next(k for k in KINDS if one.work in k.work and re.search(k.pattern, statement["sql"],
                                                                     re.I))  # fmt: skip
-    own = [lock["mode"] for lock in statement["locks"] if lock["was"] == one.table]
+    own = [lock["mode"] for lock in statement["locks"]
+           if one.table in (lock["was"], case.parents.get(lock["was"]))]  # fmt: skip
     since = "" if one.mode in own else ", which its transaction holds from before"
     message = (
-        f"{_operation(statement)} {kind.says} of {one.table} ({one.size}) under {one.mode}{since}: "
-        f"{one.blocks} of {one.table} wait {one.lasting}"
+        f"{_operation(statement)} {kind.says.format(one.table)}, {one.size}, under "
+        f"{one.mode}{since}: {one.blocks} of {one.table} wait {one.lasting}"
     )
-    remedy = kind.remedy(case.framework, statement)
+    remedy = remedies.partitioned(kind.rule, statement) if one.parts else ""
+    remedy = remedy or kind.remedy(case.framework, statement)
     return Finding(kind.rule, one.severity, case.place(step, statement), message, remedy, step.id)
 
 
 def _operation(statement: Event) -> str:
+    text = " ".join(statement["sql"].split())
+    if statement["operation"] in ("RunSQL", "RunPython", "execute", ""):
+        return f'"{text[:60]}{"…" if len(text) > 60 else ""}"'
     if statement["describe"]:
         return f'"{statement["describe"]}"'
-    if statement["operation"] and "(" not in statement["operation"]:
-        return f"op.{statement['operation']}()"
-    return f'"{" ".join(statement["sql"].split())[:60]}"'
+    name = statement["operation"]
+    return f'"{text[:60]}"' if "(" in name else f"op.{name}()"
 
 
 def _works(statement: Event, case: Case) -> str:
     """Return what a statement does that takes time on a full table, or nothing."""
-    found = impacts(statement, case.sizes)
+    found = case.impacts(statement)
     if found:
         worst = max(found, key=lambda one: one.seconds or 0.0)
         return "" if worst.severity == "info" else f"works on {worst.table} {worst.lasting}"
-    word = statement["sql"].lstrip().split(None, 1)[0].upper() if statement["sql"].strip() else ""
-    if word in ("UPDATE", "DELETE", "INSERT", "COPY", "MERGE") and (
+    if verbs(statement["sql"]) & WRITE and (
         statement["locks"] or statement["held"] or statement["written"]
     ):
         return "writes rows"
@@ -155,7 +166,7 @@ def _after_exclusive(step: StepTrace, case: Case) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for statement in step.statements:
         work = _works(statement, case)
-        own = {one.table for one in impacts(statement, case.sizes)}
+        own = {one.table for one in case.impacts(statement)}
         for key, first in taken.items():
             if key[0] != statement["transaction"] or not work or key in told:
                 continue
@@ -174,11 +185,12 @@ def _after_exclusive(step: StepTrace, case: Case) -> Iterator[Finding]:
             )
         for lock in statement["locks"]:
             if lock["mode"] == "ACCESS EXCLUSIVE" and lock["kind"] == "table":
-                taken.setdefault((statement["transaction"], lock["was"]), statement)
+                table = case.parents.get(lock["was"], lock["was"])
+                taken.setdefault((statement["transaction"], table), statement)
 
 
 def _severity_of_work(statement: Event, case: Case) -> str:
-    found = impacts(statement, case.sizes)
+    found = case.impacts(statement)
     if not found:
         return "warning"
     return max((one.severity for one in found), key=SEVERITIES.index)
@@ -208,7 +220,8 @@ def _backfill_beside_ddl(step: StepTrace, case: Case) -> Iterator[Finding]:
         ]
         if not transaction or not writes or not changes:
             continue
-        held = sorted({lock["was"] for one in changes for lock in one["locks"]
+        held = sorted({case.parents.get(lock["was"], lock["was"])
+                       for one in changes for lock in one["locks"]
                        if lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table"})  # fmt: skip
         if not any(_known_rows(case, table) for table in held):
             continue
@@ -249,10 +262,9 @@ def _slow(step: StepTrace, case: Case) -> Iterator[Finding]:
 
 
 def _existing_rows(statement: Event) -> bool:
-    word = statement["sql"].lstrip().split(None, 1)[0].upper() if statement["sql"].strip() else ""
     if statement["seen"] == "counters":
         return True
-    return word in ("UPDATE", "DELETE", "INSERT", "COPY", "MERGE") and any(
+    return bool(verbs(statement["sql"]) & WRITE) and any(
         lock["kind"] == "table" for lock in statement["locks"] + statement["held"]
     )
 
@@ -263,7 +275,8 @@ def _many_tables(step: StepTrace, case: Case) -> Iterator[Finding]:
     for statement in step.statements:
         for lock in statement["locks"]:
             if lock["mode"] == "ACCESS EXCLUSIVE" and lock["kind"] == "table":
-                tables.setdefault(statement["transaction"], {}).setdefault(lock["was"], statement)
+                table = case.parents.get(lock["was"], lock["was"])
+                tables.setdefault(statement["transaction"], {}).setdefault(table, statement)
     for held in tables.values():
         busy = [name for name in held if _known_rows(case, name)]
         if len(busy) > 1:
@@ -308,7 +321,6 @@ def _unseen(step: StepTrace, case: Case) -> Iterator[Finding]:
 
 
 def _looks_at_rows(statement: Event) -> bool:
-    word = statement["sql"].lstrip().split(None, 1)[0].upper() if statement["sql"].strip() else ""
-    return word in ("SELECT", "WITH", "UPDATE", "DELETE") and any(
+    return bool(verbs(statement["sql"]) & GO_BY_ROWS) and any(
         lock["kind"] == "table" for lock in statement["locks"] + statement["held"]
     )

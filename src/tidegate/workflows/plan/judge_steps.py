@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from tidegate.model.finding import Finding, Place
 from tidegate.model.words import counted
+from tidegate.rehearsal.trace import LEFT_OUT
 from tidegate.workflows.plan import remedies
 from tidegate.workflows.plan.impact import Event, count
 from tidegate.workflows.plan.judge import Case, of_statements
 from tidegate.workflows.plan.online import as_run
-from tidegate.workflows.plan.traced import Rehearsed, StepTrace, deletes
+from tidegate.workflows.plan.traced import Rehearsed, StepTrace
+from tidegate.workflows.plan.verbs import takes_rows
 
 
 def of_everything(rehearsed: Rehearsed, case: Case, not_restored: list[str]) -> list[Finding]:
@@ -23,6 +25,7 @@ def of_everything(rehearsed: Rehearsed, case: Case, not_restored: list[str]) -> 
             found += _release(step, rehearsed, case)
             found += _lost(step, case)
             found += _way_back(step, rehearsed, case)
+            found += _half(step, rehearsed, case)
     found += _failed(rehearsed, case)
     found += _differences(rehearsed, case)
     found += _restored(not_restored, case)
@@ -49,13 +52,13 @@ def _release(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Find
         many = len(broken) > 1
         first = next((one for one in broken if one["word"] == "INSERT"), broken[0])
         rule = "running-release-breaks"
-        if _default_dropped(step, table) and "null value in column" in first["error"]:
+        if remedies.lacks_value(first["error"]) and _default_dropped(step, table):
             rule = "required-column-without-database-default"
         yield Finding(
             rule,
             "error",
             case.place(step, _touching(step, table)),
-            f"after this step {words} of {first['model']}, as the running release writes "
+            f"after this step {words} of {first['model']}, as the running release sends "
             f"{'them' if many else 'it'}, fail{'' if many else 's'} on {table}: {first['error']}",
             remedies.release(case.framework, first["word"], first["error"]),
             step.id,
@@ -64,8 +67,10 @@ def _release(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Find
 
 
 def _default_dropped(step: StepTrace, table: str) -> bool:
-    return any("DROP DEFAULT" in one["sql"].upper() and table.split(".")[-1] in one["sql"]
-               for one in step.statements)  # fmt: skip
+    """Whether the default was the framework's alone; SQLite's is in the table that is made anew."""
+    name = table.split(".")[-1]
+    return any(("DROP DEFAULT" in one["sql"].upper() or f"new__{name}" in one["sql"])
+               and name in one["sql"] for one in step.statements)  # fmt: skip
 
 
 def _lost(step: StepTrace, case: Case) -> Iterator[Finding]:
@@ -87,21 +92,15 @@ def _lost(step: StepTrace, case: Case) -> Iterator[Finding]:
             step.id,
         )
     for statement in step.statements:
-        if deletes(statement):
-            word = statement["sql"].split(None, 1)[0].upper()
+        for word, table in takes_rows(statement, step.there):
             yield Finding(
                 "rows-deleted",
                 "warning",
                 case.place(step, statement),
-                f"{word} takes rows away from {', '.join(_tables(statement))}, and the way down "
-                "doesn't bring them back",
+                f"{word} takes rows away from {table}, and the way down doesn't bring them back",
                 "have a backup; the plan needs --approve",
                 step.id,
             )
-
-
-def _tables(statement: Event) -> list[str]:
-    return sorted({one["was"] for one in statement["locks"] if one["kind"] == "table"})
 
 
 def _dropping(step: StepTrace, name: str) -> Event | None:
@@ -119,6 +118,22 @@ def _way_back(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Fin
             f"{step.id} can't be taken back: {step.irreversible}",
             "give it a way down (reverse_code, reverse_sql, downgrade()), or have a backup and "
             "approve the plan with --approve",
+            step.id,
+        )
+
+
+def _half(step: StepTrace, rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
+    """A step that an earlier run has begun."""
+    done = [one for one in step.statements if one["blind"] == LEFT_OUT]
+    if step.id in rehearsed.half:
+        yield Finding(
+            "half-applied",
+            "info",
+            case.place(step, done[0] if done else None),
+            f"an earlier run has begun {step.id} and not ended it: "
+            f"{counted(len(done), 'statement')} of it {'is' if len(done) == 1 else 'are'} done, "
+            "and left out here",
+            "apply leaves them out as well, and goes on after them",
             step.id,
         )
 
@@ -142,7 +157,7 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
     for way, event in rehearsed.failures.items():
         step = rehearsed.step(event["step"])
         statement = next((one for one in (step.statements if step else []) if one["error"]), None)
-        place = case.place(step, statement) if step else Place("", 0)
+        place = case.place(step, statement or {"line": event.get("line")}) if step else Place("", 0)
         sql = " ".join(str(event["sql"]).split())[:200]
         yield Finding(
             rules[way],
@@ -156,8 +171,24 @@ def _failed(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
 
 
 def _correction(way: str, error: str) -> str:
+    """Return what to do: not each failure of a rehearsal is one of the step."""
     if "extension" in error and "is not available" in error:
         return "the scratch server lacks it: name one that has it with --scratch URL"
+    if error.startswith("ReachedAway:"):
+        return (
+            "a step that needs two databases can't be rehearsed: divide it, or read it and apply "
+            "it without a plan (tidegate migrate)"
+        )
+    if "in a read-only transaction" in error:
+        return (
+            "the step opens a connection of its own, which only reads while it is rehearsed: do "
+            "its work on the framework's connection"
+        )
+    if "canceling statement due to lock timeout" in error:
+        return (
+            "nobody else is on the scratch database: look for a second connection that the step "
+            "opens, and do its work on the framework's own"
+        )
     if way == "up":
         return "correct the step"
     return "correct the way down, or say that there is none"
@@ -189,5 +220,6 @@ def _restored(not_restored: list[str], case: Case) -> Iterator[Finding]:
             f"{counted(len(not_restored), 'object')} of the target could not be made on the "
             "scratch server, so what depends on them was not rehearsed: "
             f"{'; '.join(not_restored[:3])}",
-            "name a server that has the same extensions with --scratch URL",
+            "name a server that has the same extensions with --scratch URL; for what may not be "
+            "read, another role with --against URL",
         )

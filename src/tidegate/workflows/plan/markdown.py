@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.model.finding import SEVERITIES, Finding, Findings
+from tidegate.model.words import counted
 from tidegate.workflows.plan.text import strong
+
+MOST = 3  # statements whose cost a row of the table tells
 
 
 def render(found: Findings) -> str:
@@ -34,7 +37,10 @@ def _row(step: dict[str, Any]) -> str:
     shown = ", ".join(f"{mode} `{name}`" for name, mode in locks.items()) or "none"
     work = [one["impact"] for one in step["statements"]
             if one["impact"] and (one["scans"] or one["rewrites"])]  # fmt: skip
-    cost = "; ".join(dict.fromkeys(work)) or ("metadata only" if locks else "nothing there yet")
+    kinds = list(dict.fromkeys(work))
+    if len(kinds) > MOST:
+        kinds[MOST:] = [f"and {counted(len(kinds) - MOST, 'statement')} more"]
+    cost = "; ".join(kinds) or ("metadata only" if locks else "nothing there yet")
     release = "survives" if step["compatible"] else "**breaks**"
     back = "proved" if step["reversible"] else f"**{step['irreversible'] or 'not proved'}**"
     if not step["applied"]:

@@ -72,7 +72,7 @@ def _why_not(step: StepTrace) -> str:
     for one in step.statements:
         sql = one["sql"]
         shown = " ".join(sql.split())[:60]
-        if one["seen"] != "hook" or one["error"] or sql.startswith("(again) "):
+        if one["seen"] != "hook" or one["error"] or one["blind"]:
             return f"not every statement of it could be seen through: {shown}"
         if pgonline.fills(sql) or pgclasses.lock_class(sql) == pgclasses.CONTROL:
             continue

@@ -25,7 +25,8 @@ def index(framework: str, statement: Event) -> str:
     plain = all(re.fullmatch(r"\w+", one) for one in columns) and " WHERE " not in sql.upper()
     unique = "UNIQUE INDEX" in sql.upper()
     concurrently = " ".join(re.sub(r"\bINDEX\b", "INDEX CONCURRENTLY", sql, count=1).split())
-    if framework == "django" and plain and not unique:
+    raw = statement["operation"] in ("RunSQL", "RunPython", "")
+    if framework == "django" and plain and not unique and not raw:
         fields = ", ".join(f'"{one}"' for one in columns)
         return (
             "build it in a migration of its own, with `atomic = False`:\n"
@@ -33,6 +34,11 @@ def index(framework: str, statement: Event) -> str:
             f'AddIndexConcurrently("{_model(statement)}", models.Index(fields=[{fields}], '
             f'name="{name}"))\n'
             "where a field brings it: db_index=False on the field, the index in the model's Meta"
+        )
+    if framework == "django" and raw:
+        return (
+            "build it in a migration of its own, with `atomic = False`:\n"
+            f"migrations.RunSQL({concurrently!r})"
         )
     if framework == "django":
         return (
@@ -52,6 +58,26 @@ def index(framework: str, statement: Event) -> str:
         f'{head}    op.create_index("{name}", "{table}", [{quoted}]{more}, '
         "postgresql_concurrently=True)"
     )
+
+
+def partitioned(rule: str, statement: Event) -> str:
+    """Return what to do on a partitioned table, where that is something else; else nothing."""
+    sql = " ".join(statement["sql"].split())
+    if rule == "index-without-concurrently":
+        name, table = named(r"INDEX\s+(?:IF NOT EXISTS\s+)?NAME\s+ON\s+(?:ONLY\s+)?NAME", sql) or (
+            "the_index", "the_table")  # fmt: skip
+        return (
+            "PostgreSQL builds no index CONCURRENTLY on a partitioned table; build its parts so:\n"
+            f"1. CREATE INDEX {name} ON ONLY {table} (...)\n"
+            "2. CREATE INDEX CONCURRENTLY ... on each partition, outside a transaction\n"
+            f"3. ALTER INDEX {name} ATTACH PARTITION ... for each; with the last one it is valid"
+        )
+    if rule in ("foreign-key-validates", "unique-builds-index", "primary-key-builds-index"):
+        return (
+            "on a partitioned table do it for each partition by itself first (NOT VALID and "
+            "VALIDATE, or a unique index CONCURRENTLY); then for the table, which takes those over"
+        )
+    return ""
 
 
 def _inside(sql: str) -> str:
@@ -111,6 +137,12 @@ def check(framework: str, statement: Event) -> str:
     sql = statement["sql"]
     found = named(r"ALTER TABLE\s+NAME\s+ADD CONSTRAINT\s+NAME", sql)
     table, name = found or ("the_table", "the_check")
+    if framework == "django" and statement["operation"] in ("RunSQL", "RunPython", ""):
+        return (
+            "add it unchecked, and check it in the next migration:\n"
+            f"1. ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (...) NOT VALID\n"
+            f"2. ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
+        )
     if framework == "django":
         return (
             "add it unchecked, and check it in the next migration:\n"
@@ -161,10 +193,16 @@ def rewrite(framework: str, statement: Event) -> str:
     return "make a new table or column beside it, fill that in batches, and swap the names"
 
 
+def lacks_value(error: str) -> bool:
+    """Whether a server said that a NOT NULL column got no value."""
+    return "null value in column" in error or "NOT NULL constraint failed" in error
+
+
 def release(framework: str, word: str, error: str) -> str:
     """A step that the running release doesn't survive."""
-    if "null value in column" in error:
-        column = named(r"null value in column NAME", error) or ["the column"]
+    if lacks_value(error):
+        column = named(r"(?:null value in column|NOT NULL constraint failed:) NAME", error) or [
+            "the column"]  # fmt: skip
         if framework == "django":
             return (
                 f"give {column[0]} a default in the database (db_default=... from Django 5.0, or "

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidegate import settings
 from tidegate.errors import UsageProblem
-from tidegate.workflows.plan.impact import amount, impacts
+from tidegate.workflows.plan.impact import amount
 from tidegate.workflows.plan.judge import Case
 from tidegate.workflows.plan.remedies import NAME
 from tidegate.workflows.plan.traced import Rehearsed
@@ -44,7 +44,7 @@ def of(rehearsed: Rehearsed, case: Case, above: int) -> list[dict[str, Any]]:
     found = []
     for step in rehearsed.steps:
         for statement in step.statements:
-            for one in impacts(statement, case.sizes):
+            for one in case.impacts(statement):
                 if one.work == "rewrite" and one.rows is not None and one.bytes > above:
                     found.append({
                         "step": step.id, "table": one.table, "bytes": one.bytes,

@@ -18,6 +18,7 @@ from tidegate.process import Command, Talk
 from tidegate.workflows.ownpython import own_python
 
 Event = dict[str, Any]
+REHEARSAL = "tidegate.rehearsal"
 T = TypeVar("T")
 
 
@@ -88,7 +89,7 @@ def runner(
     python: str,
     environ: Mapping[str, str],
     heard: Callable[[str], None] | None,
-    module: str = "tidegate.rehearsal",
+    module: str = REHEARSAL,
 ) -> Iterator[Runner]:
     """Start the process, `module` of ours; end it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tidegate-inside-"))

@@ -12,9 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Server:
     password: str
     version: str
     is_ours: bool = False  # gone afterwards, with all that is on it
+    made: list[str] = field(default_factory=list)  # roles, to be dropped where it is not ours
 
     def query(self, sql: str, database: str = "postgres") -> list[tuple[str | None, ...]]:
         """Run SQL on one of its databases."""
@@ -247,7 +248,31 @@ def given(url: str, programs: Programs, environ: Mapping[str, str]) -> Iterator[
             "The rehearsal makes a database on it.",
             "correct --scratch, or leave it out to use the embedded server",
         ) from None
-    yield Server(programs, host, str(port), params.user, params.password or "", version)
+    made = Server(programs, host, str(port), params.user, params.password or "", version)
+    try:
+        yield made
+    finally:
+        _drop_roles(made)
+
+
+def make_roles(server: Server, wanted: Sequence[str]) -> None:
+    """Make the roles that a schema or a step may name, where there are none of that name."""
+    have = {row[0] for row in server.query("SELECT rolname FROM pg_roles")}
+    missing = [role for role in wanted if role not in have]
+    if missing:
+        server.query("; ".join(f"CREATE ROLE {_quoted(role)}" for role in missing))
+        server.made.extend(missing)
+
+
+def _drop_roles(server: Server) -> None:
+    """Drop the roles that were made; one that another rehearsal uses stays."""
+    for role in server.made:
+        with suppress(OSError, pgwire.PgError):
+            server.query(f"DROP ROLE {_quoted(role)}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager
@@ -255,7 +280,7 @@ def database(server: Server, name: str) -> Iterator[str]:
     """Make an empty database; drop it at the end. Its name is the target's where that is free."""
     taken = {row[0] for row in server.query("SELECT datname FROM pg_database")}
     made = name if name and name not in taken else f"tidegate_{secrets.token_hex(4)}"
-    quoted = '"' + made.replace('"', '""') + '"'
+    quoted = _quoted(made)
     server.query(f"CREATE DATABASE {quoted} TEMPLATE template0 ENCODING 'UTF8'")
     try:
         yield made

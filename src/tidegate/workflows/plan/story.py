@@ -11,7 +11,7 @@ from tidegate.databases import pgschema
 from tidegate.errors import UsageProblem
 from tidegate.model.level import judge
 from tidegate.model.words import counted
-from tidegate.workflows.plan import online, rewrites, scratch
+from tidegate.workflows.plan import online, rewrites, scratch, target
 from tidegate.workflows.plan.here import Dumped, Here, Place, made_by, target_of
 from tidegate.workflows.plan.levels import fill, level
 from tidegate.workflows.plan.outcome import Outcome
@@ -54,14 +54,19 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
         extensions = [*extensions, *made_by(steps)]
         with at.scratch(inside, connection, found, extensions) as (server, login):
             clock.note("scratch")
+            if server is not None:
+                target.settle(server, login["name"], found)
             outcome.engine = f"PostgreSQL {server.version}" if server else "SQLite"
             inside.ask("point", _unheard, alias=connection.alias, scratch=login)
             fill(outcome, server, login, recorded_sql, inside, clock, dumped)
             if request.rows and server is not None:
                 inside.ask("fill", outcome.rehearsed.hear, rows=_number(request.rows))
                 clock.note("fill")
+            journal = found.journal if found else {}
+            outcome.rehearsed.half = [one.id for one in pending if one.id in journal]
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
-                       pending=[one.id for one in pending])  # fmt: skip
+                       pending=[one.id for one in pending],
+                       journal={id: journal[id] for id in outcome.rehearsed.half})  # fmt: skip
             clock.note("rehearsal")
             if request.online and server is not None:
                 _prove_online(request, at, outcome, server, login, recorded_sql, dumped)
@@ -88,6 +93,7 @@ def _prove_online(
     if not forms:
         return
     with scratch.database(server, outcome.connection.name) as name, at.process() as inside:
+        target.settle(server, name, outcome.target)
         _point(inside, at, request, outcome, {**login, "name": name})
         fill(outcome, server, {**login, "name": name}, recorded_sql, inside, Clock(), dumped)
         inside.ask("online", rehearsed.hear, forms=forms)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tidegate.databases import pgparams, pgwire
+from tidegate.databases import pgbeginnings, pgparams, pgwire
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.process import Result
 from tidegate.rehearsal.looking import READ_ONLY, facts
 from tidegate.workflows.plan.project import Request
-from tidegate.workflows.plan.scratch import Server
+from tidegate.workflows.plan.scratch import Server, make_roles
+
+PATIENCE = "10s"
+_PATH = re.compile(r"(?:-c\s*|--)search_path=(?:\\.|\S)+")  # of the project's own options
 
 
 @dataclass(slots=True)
@@ -26,6 +30,9 @@ class Target:
     recorded: Sequence[Sequence[str]] = ()
     roles: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
+    journal: dict[str, dict[str, str]] = field(default_factory=dict)  # of steps half applied
+    unreadable: list[str] = field(default_factory=list)  # patterns of pg_dump
+    settings: dict[str, str] = field(default_factory=dict)  # what the app's sessions begin with
 
     @property
     def major(self) -> int:
@@ -58,13 +65,18 @@ def from_url(url: str, known: Connection, environ: Mapping[str, str]) -> Connect
     host, port = params.hosts[0]
     options = {name: str(value) for name in ("sslmode", "sslrootcert", "sslcert", "sslkey")
                if (value := getattr(params, name))}  # fmt: skip
+    own = _PATH.search(str(known.options.get("options") or ""))
+    if said := params.options or (own and own[0]):
+        options["options"] = said
     return replace(known, host=host, port=str(port), user=params.user, name=params.dbname,
                    password=Secret(params.password or ""), options=options)  # fmt: skip
 
 
-def look(connection: Connection, recorded_sql: str, environ: Mapping[str, str]) -> Target:
+def look(
+    connection: Connection, recorded_sql: str, environ: Mapping[str, str], login: str = ""
+) -> Target:
     """Read the target's level, schema, sizes and identity. Raises as `Database.session`."""
-    return Target(connection, **facts(connection, recorded_sql, environ))
+    return Target(connection, **facts(connection, recorded_sql, environ, login))
 
 
 def dumping(one: Connection) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -84,33 +96,54 @@ def dumping(one: Connection) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def dump(target: Target, pg_dump: Callable[[Sequence[str], Mapping[str, str]], Result]) -> str:
-    """Return the target's schema as SQL; `pg_dump` runs that program with words and variables."""
-    done = pg_dump(*dumping(target.connection))
+    """Return the target's schema as SQL; `pg_dump` runs that program with words and variables.
+
+    What the role may not read is left out: pg_dump would stop at it.
+    """
+    words, environ = dumping(target.connection)
+    left_out = [word for name in target.unreadable for word in (
+        ("-N", name[:-2]) if name.endswith(".*") else ("-T", name))]  # fmt: skip
+    done = pg_dump([*words, *left_out], environ)
     if not done.ok:
-        raise RefusedForGood(
-            f"the schema of {target.connection.shown} can't be dumped",
-            (done.err or done.why).strip(),
-            "give --against a role that may read every table (pg_read_all_data), or rehearse "
-            "from the migrations with --from",
-        )
+        said = (done.err or done.why).strip()
+        raise RefusedForGood(f"the schema of {target.connection.shown} can't be dumped", said,
+                             _undumped(said))  # fmt: skip
     return done.out
+
+
+def _undumped(said: str) -> str:
+    words = "or rehearse from the migrations with --from"
+    if "lock timeout" in said:
+        return (
+            "somebody holds a table locked for longer than 5 s (see pg_stat_activity): try again "
+            f"afterwards, {words}"
+        )
+    if "server version mismatch" in said:
+        return (
+            "the target is newer than the PostgreSQL programs on this machine: install newer ones "
+            f"(pip install -U 'tidegate[plan]', or the server's own client package), {words}"
+        )
+    return f"give --against a role that may read every table (pg_read_all_data), {words}"
+
+
+def settle(server: Server, database: str, found: Target | None) -> None:
+    """Have the scratch database's sessions begin as the app's do on the target.
+
+    Nobody else is there, so whoever waits for a lock waits for another session of its own.
+    """
+    settings = {"lock_timeout": PATIENCE, **(found.settings if found else {})}
+    server.query("; ".join(pgbeginnings.statements(database, settings)))
 
 
 def restore(server: Server, database: str, target: Target, sql: str) -> list[str]:
     """Make the target's schema in the scratch database; return what could not be made."""
-    _make_roles(server, target.roles)
+    make_roles(server, target.roles)
     done = server.client("psql", "-X", "-q", "-d", database, stdin=sql)
     wrong = [line for line in done.err.splitlines() if "ERROR:" in line]
+    unread = [f"{target.connection.user} may not read {name}" for name in target.unreadable]
     # Newer servers' dumps set what older ones don't know: harmless.
-    return [line.partition("ERROR:")[2].strip() for line in wrong
-            if "unrecognized configuration parameter" not in line]  # fmt: skip
-
-
-def _make_roles(server: Server, roles: Sequence[str]) -> None:
-    have = {row[0] for row in server.query("SELECT rolname FROM pg_roles")}
-    missing = ['"' + role.replace('"', '""') + '"' for role in roles if role not in have]
-    if missing:
-        server.query("; ".join(f"CREATE ROLE {quoted}" for quoted in missing))
+    return unread + [line.partition("ERROR:")[2].strip() for line in wrong
+                     if "unrecognized configuration parameter" not in line]  # fmt: skip
 
 
 def record(server: Server, database: str, target: Target, recorded_sql: str) -> None:

@@ -31,14 +31,15 @@ def _step(step: dict[str, Any]) -> list[str]:
     marks += [] if step["compatible"] else ["the running release breaks"]
     marks += ["loses data"] if step["destructive"] else []
     if step["applied"]:
-        marks.append("can be taken back" if step["reversible"] else "the way back was not proved")
+        marks.append(_back(step))
     lines = [f"{step['id']}  ({', '.join(marks)})"]
     shown = [one for one in step["statements"] if one["impact"] or one["locks"]]
     for one in shown:
         sql = " ".join(one["sql"].split())
         line = f":{one['line']}" if one["line"] else ""
+        times = f"  ({one['count']:,} times)" if one["count"] > 1 else ""
         lines.append(
-            f"  {one['seconds'] * 1000:7.1f} ms  {sql[:100]}{' …' if len(sql) > 100 else ''}"
+            f"  {one['seconds'] * 1000:7.1f} ms  {sql[:100]}{' …' if len(sql) > 100 else ''}{times}"
         )
         locks = strong(one["locks"])
         if one["impact"] or locks:
@@ -47,10 +48,8 @@ def _step(step: dict[str, Any]) -> list[str]:
                          (f"  ({step['path'].rsplit('/', 1)[-1]}{line})"))  # fmt: skip
     rest = len(step["statements"]) - len(shown)
     if rest:
-        touch = "touches" if rest == 1 else "touch"
-        lines.append(
-            f"  and {counted(rest, 'statement')} that {touch} nothing that is there already"
-        )
+        take = "takes" if rest == 1 else "take"
+        lines.append(f"  and {counted(rest, 'statement')} that {take} no lock worth naming")
     if step["online"]:
         lines.append("  apply runs it statement by statement, and in these forms:")
         for one in step["online"]:
@@ -60,6 +59,12 @@ def _step(step: dict[str, Any]) -> list[str]:
     if step["lost_down"] and step["reversible"]:
         lines.append(f"  taking it back drops {', '.join(step['lost_down'])}")
     return lines
+
+
+def _back(step: dict[str, Any]) -> str:
+    if not step["reversible"]:
+        return "the way back was not proved"
+    return "its schema can be taken back" if step["destructive"] else "can be taken back"
 
 
 def strong(locks: list[dict[str, Any]]) -> dict[str, str]:

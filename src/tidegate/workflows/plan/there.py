@@ -24,12 +24,11 @@ from tidegate.workflows.plan import programs, target
 from tidegate.workflows.plan import scratch as servers
 from tidegate.workflows.plan.here import Dumped, dumper, login
 from tidegate.workflows.plan.project import Request
-from tidegate.workflows.plan.runner import Event, Runner, aside
+from tidegate.workflows.plan.runner import REHEARSAL, Event, Runner, aside
 from tidegate.workflows.update import hostcode, standing
 
 PLACE = "/tidegate-rehearsal.pyz"
-START = "import os, sys; sys.path.insert(0, {!r}); from tidegate.rehearsal.__main__ import main; " \
-        "code = main(); sys.stderr.flush(); os._exit(code)"  # fmt: skip
+START = "import runpy, sys; sys.path.insert(0, {!r}); runpy.run_module({!r}, run_name='__main__')"
 QUIET = ("PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "HOME=/tmp")
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 
@@ -37,7 +36,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 class There:
     """The project's target."""
 
-    def __init__(self, request: Request, services: Services, tell: Teller) -> None:
+    def __init__(
+        self, request: Request, services: Services, tell: Teller, stage: str = "plan"
+    ) -> None:
         self.request = request
         self.services = services
         self.root = services.workdir()
@@ -45,7 +46,7 @@ class There:
         self._server: Future[asides.Aside] | None = None
         self._open = ExitStack()
         what = "with this folder's code" if self._mounts else "with the image's code"
-        tell.stage("plan", "", f"in a one-off container of the service {services.backend}, {what}")
+        tell.stage(stage, "", f"in a one-off container of the service {services.backend}, {what}")
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
@@ -71,11 +72,11 @@ class There:
         return made
 
     @contextmanager
-    def process(self) -> Iterator[Runner]:
+    def process(self, module: str = REHEARSAL) -> Iterator[Runner]:
         """Start the process."""
         pyz = archive.cached(self.request.environ or os.environ)
         command = self.services.once(
-            self.services.backend, (self.services.python(), "-c", START.format(PLACE)),
+            self.services.backend, (self.services.python(), "-c", START.format(PLACE, module)),
             user=self._user, mounts={**self._mounts, PLACE: f"{pyz}:ro"}, environ=QUIET,
         )  # fmt: skip
         with Talk(command, apart=True) as talk:
@@ -98,7 +99,7 @@ class There:
         """Read the target from in there; one that a URL names from here."""
         one = target.asked_for(self.request, connection)
         if self.request.against:
-            return target.look(one, recorded_sql, self.request.environ)
+            return target.look(one, recorded_sql, self.request.environ, connection.user)
         heard: list[Event] = []
         host, port = self.request.place
         inside.ask("target", heard.append, alias=connection.alias, host=host, port=port)

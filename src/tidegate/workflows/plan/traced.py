@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.model.step import Step
+from tidegate.workflows.plan.verbs import takes_rows
 
 Event = dict[str, Any]
+AGAIN = "(again) "  # said of the runs of a statement that were only counted
 
 
 @dataclass(slots=True)
@@ -31,21 +34,46 @@ class StepTrace:
     online: list[Event] = field(default_factory=list)  # statements with the form they run in
     online_why: str = ""  # why there is none, where one was to be had
 
+    def add(self, event: Event) -> None:
+        """Take a statement in; one that was sent before, and changes nothing more, is counted."""
+        sql = event["sql"].removeprefix(AGAIN)
+        for one in reversed(self.statements):
+            if (one["sql"], one["line"]) == (sql, event["line"]) and _adds_nothing(event, one):
+                one["count"] += event["count"]
+                one["seconds"] += event["seconds"]
+                one["wal"] += event["wal"]
+                one["blind"] = event["blind"] or one["blind"]
+                for table, rows in event["written"].items():
+                    before = one["written"].get(table, [0, 0, 0])
+                    one["written"][table] = [a + b for a, b in zip(before, rows, strict=True)]
+                for table, read in event["read"].items():
+                    one["read"][table] = one["read"].get(table, 0) + read
+                return
+        self.statements.append({**event, "sql": sql})
+
     @property
     def reversible(self) -> bool:
         """Whether the way down was run to its end."""
         return self.down_seconds is not None and not self.irreversible
 
+    there: frozenset[str] = frozenset()  # the tables that the target has
+
     @property
     def destructive(self) -> bool:
         """Whether the way up takes data away."""
-        return bool(self.lost) or any(deletes(one) for one in self.statements)
+        return bool(self.lost) or any(takes_rows(one, self.there) for one in self.statements)
 
 
-def deletes(statement: Event) -> bool:
-    """Whether a statement takes rows away from a table that was there before."""
-    word = statement["sql"].lstrip().split(None, 1)[:1]
-    return bool(word) and word[0].upper() in ("DELETE", "TRUNCATE") and bool(statement["locks"])
+def _adds_nothing(event: Event, known: Event) -> bool:
+    """Whether a statement locked, read and rewrote nothing that it had not the first time."""
+    if event["sql"].startswith(AGAIN):
+        return True
+    return (
+        not (event["locks"] or event["rewrites"] or event["scans"] or event["error"])
+        and event["seen"] == known["seen"]
+        and event["transaction"] == known["transaction"]
+        and all(lock in known["held"] + known["locks"] for lock in event["held"])
+    )
 
 
 @dataclass(slots=True)
@@ -62,6 +90,8 @@ class Rehearsed:
     recorded: dict[str, list[list[str]]] = field(default_factory=dict)  # the framework's own rows
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
+    half: list[str] = field(default_factory=list)  # steps that an earlier run has begun
+    parents: dict[str, str] = field(default_factory=dict)  # the tables that partitions are of
 
     def hear(self, event: Event) -> None:
         """Take one event in."""
@@ -69,7 +99,7 @@ class Rehearsed:
         if kind == "statement":
             step = self.step(event["step"])
             if step is not None:
-                step.statements.append(event)
+                step.add(event)
         elif kind == "applied":
             self._applied(event)
         elif kind == "taken-back":
@@ -78,6 +108,10 @@ class Rehearsed:
                 step.down_seconds, step.lost_down = event["seconds"], event["lost"]
         elif kind == "schema":
             self.schemas[event["when"]] = event["lines"]
+            if event["when"] == "base":
+                there = tables_of(event["lines"])
+                for one in self.steps:
+                    one.there = there
         elif kind == "recorded":
             self.recorded[event["when"]] = event["rows"]
         elif kind == "compared":
@@ -94,6 +128,8 @@ class Rehearsed:
             self.release_from = event["from"]
         elif kind == "filled":
             self.filled, self.not_filled = event["rows"], event["empty"]
+        elif kind == "partitions":
+            self.parents = event["of"]
         elif kind == "built":
             self.build_seconds = event["seconds"]
 
@@ -121,6 +157,9 @@ class Rehearsed:
             return "differs", "the schema is another one after the way down, or after the second up"
         if forbidding:
             return "skipped", f"{', '.join(forbidding)} can't be taken back"
+        if self.half:
+            begun = f"{', '.join(self.half)} was half applied before"
+            return "skipped", f"{begun}, so what the way down should lead to is not known"
         if "down" not in self.differences:
             return "skipped", "nothing was rehearsed"
         return "same", ""
@@ -128,6 +167,13 @@ class Rehearsed:
     def proved(self, step: StepTrace) -> bool:
         """Whether the way back of a step was run, and left the schema as it had been."""
         return step.reversible and not self.failures and not any(self.differences.values())
+
+
+def tables_of(lines: Sequence[str]) -> frozenset[str]:
+    """Return the tables of a schema, as people write their names."""
+    found = (line.partition(":")[0].partition(" ")[2] for line in lines
+             if line.startswith("table "))  # fmt: skip
+    return frozenset(name.replace('"', "").removeprefix("public.") for name in found)
 
 
 def traces(pending: list[Step]) -> list[StepTrace]:

@@ -28,6 +28,7 @@ from tidegate.container.raising import Raising
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
+from tidegate.container.unhindered import patiently
 from tidegate.contracts.database import Session
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.handover import handed_over
@@ -74,6 +75,7 @@ def apply(
             "tidegate apply FILE",
         )
     plan = planned.read(path)
+    planned.refuse_unproved(plan)
     approval.refuse_unapproved(plan, approval.said(given), environ)
     one = Boot(Path(glob.root), environ, {**settings, "databases": plan.database}, report,
                signals, began)  # fmt: skip
@@ -93,7 +95,13 @@ def _apply(one: Boot, gate: Gate, connection: Connection, plan: planned.Plan) ->
     steps = gate.steps(connection.alias)
 
     def check(verdict: Verdict, session: Session) -> None:
-        planned.refuse_stale(plan, steps, connection, verdict, session)
+        patiently(
+            session,
+            one.deadline,
+            connection.alias,
+            lambda text: one.report.stage("apply", connection.alias, text),
+            lambda: planned.refuse_stale(plan, steps, connection, verdict, session),
+        )
 
     verdict = gate.standing(connection)
     if not verdict.pending and all(step in verdict.applied for step in plan.steps):

@@ -4,8 +4,9 @@ usage: tidegate check [PATH …] [--since REVISION] [--pending] [--fail-on error
                       [--fix [--unsafe] [--yes]] [--plan FILE] [--write-baseline]
                       [--no-baseline] [--database postgresql|mysql|sqlite]
                       [--format FORMAT]
-       tidegate check --drift [--against URL] [--database ALIAS] [--scratch URL] [--python PATH]
-                      [--fail-on error|warning|info]
+       tidegate check --drift [--against URL|SERVICE] [--database ALIAS] [--scratch URL]
+                      [--python PATH] [--fail-on error|warning|info]
+                      [--env NAME] [--service NAME] [--local]
 
 Reads Django's migrations and Alembic's revisions as source, without a database and without
 importing the project. With nothing named it reviews every migration of the project.
@@ -25,10 +26,11 @@ importing the project. With nothing named it reviews every migration of the proj
   --write-baseline  accept the findings of now: from then on only new ones count
   --no-baseline     leave the baseline out of account
   --database NAME   the database the migrations are for, where the project's files don't tell
-  --drift           what the models have and no migration makes; needs the project's own Python, and
-                    for Alembic builds the migrations on a scratch database, as plan does
+  --drift           what the models have and no migration makes; runs in the project's own Python,
+                    or in the backend's container where none is on this machine (or with --env,
+                    --service), and for Alembic builds the migrations on a scratch database, as plan
   --against URL     with --drift: what differs between that database, which is only read, and what
-                    the migrations that it has applied make
+                    the migrations that it has applied make; a Compose service will do as well
 
 FORMAT is text, json, jsonl, sarif, github, gitlab, junit, markdown or html.
 To allow a finding, say so at the line: # tidegate: allow RULE: the reason
@@ -95,9 +97,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if _about_drift(argv):
             from tidegate.frontends.cli import drifting
 
-            drifted, fail_on = drifting.found(
-                glob, argv, environ, lambda text: report.stage("drift", "", text)
-            )
+            drifted, fail_on = drifting.found(glob, argv, environ, report)
             print(discovery.reporter(glob.format).render(drifted, _colour(glob, environ)))
             return 1 if drifted.at_least(fail_on) else 0
         asked = parse(argv)
