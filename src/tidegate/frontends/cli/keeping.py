@@ -78,7 +78,8 @@ class Lent:
                            self.environ, tell, jobs)  # fmt: skip
         self.asked.say("dumped", {})
         about = pgdump.about(program, server, jobs, raw)
-        seen = {key: self.asked.event[key] for key in ("xid", "oid") if key in self.asked.event}
+        event = self.asked.event
+        seen = {key: event[key] for key in pgdump.SEEN if key in event}
         return {**created, **about, **seen, **self.asked.wait("facts")}
 
 

@@ -44,6 +44,7 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
+from tidegate.databases import pgidentity
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.handover import handed_over
 
@@ -107,7 +108,9 @@ def _found(word: str, gate: Gate, one: Boot) -> Backup:
 def _elsewhere(
     backup: Backup, own: Mapping[str, str], command: str, one: Boot
 ) -> restoring.Restored:
-    environ, report = one.environ, one.report
+    # The direct way passes the project's pooler by: it leads to the project's own database.
+    environ = {k: v for k, v in one.environ.items() if not k.startswith(pgidentity.VARIABLE)}
+    report = one.report
     target = scratch.named(own["into"], str(backup.manifest["alias"]), environ)
     report.secrets = (target.password.reveal(),) if target.password else ()
     restoring.check_kind(backup, target)
