@@ -141,7 +141,8 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
         restoring.check_kind(backup, found[0])
         lost = mysql.loses(backup, found[0], one.environ, one.deadline, one.report)
     else:
-        wait(one, gate)
+        if found[0].vendor != "sqlite":  # a file that is damaged is why it is brought back
+            wait(one, gate)
         lost = verbs.loses(backup, found[0], one.environ)
     if lost:
         word = verbs.word_for(backup, found[0])
