@@ -24,7 +24,7 @@ from tidegate.container.backup.progress import Progress
 from tidegate.contracts.database import Session
 from tidegate.databases import pgidentity
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import RefusedForGood, StepFailed, TidegateError
+from tidegate.errors import PolicyRefused, RefusedForGood, StepFailed, TidegateError
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
@@ -148,6 +148,7 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
     session = database.session(10.0)
     try:
         version = str(session.query("SHOW server_version")[0][0])
+        _refuse_hidden(session, database.connection)
         session.query("SET statement_timeout = 0")
         session.query(f"SET lock_timeout = '{LOCK_WAIT}s'")
         session.query("SET idle_in_transaction_session_timeout = 0")
@@ -163,6 +164,23 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
         yield Snapshot(session, version, str(name), seen)
     finally:
         session.close()
+
+
+def _refuse_hidden(session: Session, connection: Connection) -> None:
+    """Refuse a role from which row level security hides rows: the dump would lack them."""
+    rows = session.query(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relrowsecurity AND row_security_active(c.oid) ORDER BY 1"
+    )
+    if rows:
+        names = ", ".join(str(row[0]) for row in rows[:5])
+        raise PolicyRefused(
+            f"row level security hides rows of {names} from {connection.user}",
+            "A backup by this role would lack them. It was not begun, and nothing was changed.",
+            f'let it see them: ALTER ROLE "{connection.user}" BYPASSRLS; or, where it owns the '
+            "tables, ALTER TABLE … NO FORCE ROW LEVEL SECURITY",
+        )
 
 
 def _stream(
