@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidegate.container.history import read
+from tidegate.container.history import effects, read
 from tidegate.contracts.database import Session
 from tidegate.errors import UsageProblem
 from tidegate.model.level import ancestors
@@ -13,8 +13,6 @@ from tidegate.model.step import Step
 
 if TYPE_CHECKING:
     from tidegate.container.undoing import Planning
-
-KILLED = ("abandoned", "running")
 
 
 def wanted(one: Planning, session: Session, applied: Sequence[Step]) -> tuple[set[str], str]:
@@ -69,22 +67,14 @@ def _is_named(run: Mapping[str, Any], text: str) -> bool:
 
 
 def _kept(run: Mapping[str, Any], applied: set[str]) -> set[str]:
-    return {step for step, state in _effects(run) if state == "done" and step in applied}
-
-
-def _effects(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what a run did to which step. One that was killed has told only what it was to do."""
-    if run["steps"] or run["state"] not in KILLED:
-        return [(step["step"], step["state"]) for step in run["steps"]]
-    state = {"migrate": "done", "rollback": "undone"}.get(run["kind"], "")
-    return [(step, state) for step in str(run["plan"] or "").split()] if state else []
+    return {step for step, state in effects(run) if state == "done" and step in applied}
 
 
 def _then(later: Sequence[Mapping[str, Any]], applied: set[str]) -> set[str]:
     """Return which of the applied steps were there before these runs, taken back one by one."""
     then = set(applied)
     for run in reversed(later):
-        for step, state in _effects(run):
+        for step, state in effects(run):
             if state == "done":  # what was adopted was there before
                 then.discard(step)
             elif state == "undone":

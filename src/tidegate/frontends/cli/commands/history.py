@@ -173,6 +173,9 @@ def _text(document: Mapping[str, Any], wanted: str, verify: bool) -> list[str]:
             lines += _full(one) if wanted else [_line(one)]
         if not wanted and any(one["changed_before"] for one in runs):
             lines.append(CHANGED)
+        lines += [f"run {one['id'][:8]} has not ended: it is at work, or was killed; the next one "
+                  "to change the level closes it" for one in runs
+                  if one["state"] == "running"]  # fmt: skip
         lines += _warnings(history)
         if verify:
             lines += _verified(history)
