@@ -283,3 +283,41 @@ def test_it_asks_again_for_a_lock(tidegate: Runner, tmp_path: Path, fresh: Fresh
     reader.wait(20)
     assert (done.code, "asking again" in done.err) == (0, True), done.said
     assert database.tables() == []
+
+
+def test_after_a_run_whose_step_was_undone_and_done_again(
+    tidegate: Runner, tmp_path: Path, fresh: Fresh
+):
+    """A step that was there after a run stays when the run is gone back to, also when it was
+    undone and applied again in between."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    steps = [shop[0].add(1), shop[0].add(2)]
+    migrate(tidegate, shop)
+    assert approved(tidegate, shop, "--to", steps[0]).code == 0
+    migrate(tidegate, shop)
+    shop[0].add(3)
+    migrate(tidegate, shop)
+    found = planned(tidegate, shop, "--to", "1")
+    assert (found["goal"], found["level"]) == ("after run 1", [steps[1]])
+    assert [one["id"] for one in found["steps"]] == ["shop.0003_step"]
+
+
+def test_after_a_run_that_was_killed(tidegate: Runner, tmp_path: Path, fresh: Fresh):
+    """What a killed run has applied is its own: it is what a rollback undoes, and nothing before
+    it; the history says that it has not ended, and blames nothing else."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    project, database = shop[0].project, shop[1]
+    shop[0].add(1)
+    migrate(tidegate, shop)
+    second = shop[0].add(2)
+    project.add("SELECT pg_sleep(60)")
+    started = tidegate.start("migrate", cwd=project.root, env=database.environ)
+    started.until(f"{second}: done")
+    started.process.kill()
+    started.process.wait(30)
+    found = planned(tidegate, shop)
+    assert [one["id"] for one in found["steps"]] == [second]
+    assert planned(tidegate, shop, "--to", "1")["steps"] == found["steps"]
+    said = run(tidegate, shop, "history").out
+    assert "has not ended: it is at work, or was killed" in said
+    assert ("something other than tidegate" in said, "not on record" in said) == (False, False)
