@@ -321,3 +321,29 @@ def test_after_a_run_that_was_killed(tidegate: Runner, tmp_path: Path, fresh: Fr
     said = run(tidegate, shop, "history").out
     assert "has not ended: it is at work, or was killed" in said
     assert ("something other than tidegate" in said, "not on record" in said) == (False, False)
+
+
+def test_after_a_step_that_was_half_applied(tidegate: Runner, tmp_path: Path, fresh: Fresh):
+    """Of a failed run that ended no step nothing whole can be undone: the run before it stays,
+    and the backup that was made just before is the way."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    first = shop[0].add(1)
+    migrate(tidegate, shop)
+    half = shop[0].project.add("CREATE TABLE half (id integer)", "SELECT 1 / 0", atomic=False)
+    assert run(tidegate, shop, "migrate").code == 5
+    found = planned(tidegate, shop)
+    assert (found["steps"], found["half"], found["chosen"]) == ([], [half], None)
+    assert found["next"].startswith("correct the step that is half applied")
+    assert planned(tidegate, shop, "--to", first)["half"] == [half]
+    shop[1].rows("DROP TABLE half; DELETE FROM tidegate_part; SELECT 1")
+    for _ in range(2):  # the second backup has the half in it, and is no way back
+        assert run(tidegate, shop, "migrate", "--backup", "always").code == 5
+    assert "half" in shop[1].tables()
+    done = approved(tidegate, shop)
+    assert (done.code, shop[1].tables()) == (0, ["made_1"]), done.said
+    server = shop[1].server
+    assert server
+    kept = server.sql(
+        f"SELECT datname FROM pg_database WHERE datname LIKE '{shop[1].name}_before%'"
+    )
+    server.sql(f'DROP DATABASE "{kept}"')

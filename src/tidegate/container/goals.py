@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tidegate.container.undoing import Planning
 
 
-def wanted(one: Planning, session: Session, applied: Sequence[Step]) -> tuple[set[str], str]:
+def wanted(
+    one: Planning, session: Session, applied: Sequence[Step], half: Sequence[str] = ()
+) -> tuple[set[str], str]:
     """Return the steps to undo, and the goal in words."""
     ids = {step.id for step in applied}
     if one.level:
@@ -27,6 +29,8 @@ def wanted(one: Planning, session: Session, applied: Sequence[Step]) -> tuple[se
         raise UsageProblem(f"{one.to} is not applied", "", "see `tidegate status`")
     runs = read(one.gate, one.connection, session).runs
     if not one.to:
+        if half and not _kept(newest := _newest(runs), ids):  # it has ended no step, and begun one
+            return set(), f"before run {newest['number'] or newest['id'][:8]}"
         last = next((run for run in reversed(runs) if _kept(run, ids)), None)
         if last is None:
             raise UsageProblem(
@@ -68,6 +72,12 @@ def _is_named(run: Mapping[str, Any], text: str) -> bool:
 
 def _kept(run: Mapping[str, Any], applied: set[str]) -> set[str]:
     return {step for step, state in effects(run) if state == "done" and step in applied}
+
+
+def _newest(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the newest run that was to apply steps."""
+    migrating = [run for run in runs if run["kind"] == "migrate"]
+    return migrating[-1] if migrating else {"steps": [], "state": "", "number": 0, "id": ""}
 
 
 def _then(later: Sequence[Mapping[str, Any]], applied: set[str]) -> set[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.container import approving, goals, ways
+from tidegate.container import approving, goals, parts, ways
 from tidegate.container.backup import (
     archive,
     lending,
@@ -61,6 +61,8 @@ class Plan:
     chosen: Way | None
     word: str = ""
     command: str = "tidegate rollback"
+    half: tuple[str, ...] = ()
+    """Steps that a failed run has begun and not ended: no reverse of a step takes them back."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""
@@ -84,6 +86,7 @@ class Plan:
                 for way in self.ways
             ],
             "chosen": self.chosen.name if self.chosen else None,
+            "half": list(self.half),
             "level": list(heads(self.remaining)),
             "next": ways.advice(self),
         }
@@ -127,12 +130,16 @@ def plan(one: Planning) -> Plan:
             )
         one.steps = one.gate.steps(one.connection.alias)
         applied = [step for step in in_order(one.steps) if step.id in verdict.applied]
-        wanted, goal = goals.wanted(one, session, applied)
+        begun = parts.begun(session.query, one.connection.vendor, verdict)
+        half = tuple(step for step in begun if step in verdict.pending)
+        wanted, goal = goals.wanted(one, session, applied, half)
         undone = goals.with_dependents(applied, wanted)
         steps = tuple(step for step in reversed(applied) if step.id in undone)
         remaining = tuple(step for step in applied if step.id not in undone)
         undos = tuple(one.gate.project.undoing(one.connection.alias, steps)) if steps else ()
         down = _down(undos, session)
+        if half and not steps:
+            down = Way("down", f"{', '.join(half)} is half applied, and whole steps are undone")
         backup = _by_backup(one, remaining, receipts.places_of(session))
     finally:
         session.close()
@@ -141,7 +148,7 @@ def plan(one: Planning) -> Plan:
     words = [f"--{key} {value}" for key, value in asked.items() if value]
     command = " ".join(["tidegate rollback", *words])
     found = Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
-                 command=command)  # fmt: skip
+                 command=command, half=half)  # fmt: skip
     return _named(one, found)
 
 
@@ -150,11 +157,11 @@ def _named(one: Planning, found: Plan) -> Plan:
 
     if found.chosen is None:
         return found
-    parts = [found.chosen.name, one.connection.shown, one.gate.recorded_digest(found.alias)]
-    parts += [f"{step.id} {step.digest}" for step in found.steps]
+    words = [found.chosen.name, one.connection.shown, one.gate.recorded_digest(found.alias)]
+    words += [f"{step.id} {step.digest}" for step in found.steps]
     if found.chosen.backup:
-        parts.append(archive.seal_of(found.chosen.backup))
-    return replace(found, word=approving.fingerprint("rollback", *parts))
+        words.append(archive.seal_of(found.chosen.backup))
+    return replace(found, word=approving.fingerprint("rollback", *words))
 
 
 def _down(undos: Sequence[Undo], session: Session) -> Way:
@@ -213,6 +220,8 @@ def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[str]) ->
         if not one.source and since.of_another(backup.manifest, name, one.cluster):
             foreign = f" (there is one of another database, {backup.manifest['database']})"
             continue
+        if backup.manifest.get("half"):
+            continue  # it is of that level, and has a part of a step more
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:
             lost = verbs.loses(backup, one.connection, one.environ)

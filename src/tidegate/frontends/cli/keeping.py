@@ -57,7 +57,8 @@ class Lent:
 
     def level(self) -> dict[str, Any]:
         """What the container read under the election."""
-        return {key: self.asked.event[key] for key in ("level", "level_digest")}
+        known = ("level", "level_digest", "half")  # an image's own tidegate may be older
+        return {key: self.asked.event[key] for key in known if key in self.asked.event}
 
     def size(self) -> tuple[int, str]:
         """What the container read, too."""

@@ -79,7 +79,8 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         )  # fmt: skip
         found = plan(planning)
         _show(found, glob.format, report, bool(own.get("plan")))
-        if own.get("plan") or not found.steps:
+        by_itself = own.get("level") or own.get("safe")  # of an update that goes back
+        if own.get("plan") or not (found.steps or (found.half and not by_itself)):
             return 0
         raising = Raising(gate, connection, settings, one.deadline, report, signals)
         _go(raising, planning, found, own)
