@@ -112,8 +112,14 @@ def _numbers(backup: Backup, session: Session) -> list[str]:
     before = backup.manifest["tables"]
     if not before:
         return [UNKNOWN]
-    out = ["The database was restored since that backup, so that rows can't be told by their age."]
-    for table in _tables(session):
+    out = ["The database was restored since that backup, or made anew, so that rows can't be told "
+           "by their age."]  # fmt: skip
+    now = _tables(session)
+    gone = [one for one in before if one not in {".".join(table) for table in now}
+            and not one.partition(".")[2].startswith("tidegate_")
+            and not pgfacts.is_view(backup.manifest, one)]  # fmt: skip
+    out += [f"{one}: is not there now, {before[one]} rows in the backup" for one in gone]
+    for table in now:
         shown = ".".join(table)
         count, why = _counted(session, table, "count(*)", "")
         had = before.get(shown, 0)

@@ -12,10 +12,11 @@ from tidegate.container.report import Report
 from tidegate.contracts.database import Session
 from tidegate.databases.pgwire import quote_identifier, quote_literal
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import StepFailed
+from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.readiness import Permanent, Transient
 
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
+POOLER = "08P01"  # what PgBouncer answers where PostgreSQL would have other codes
 BeforeSwap = Callable[[str, str], None]
 """What is done last with the new database, of the first name; the old one will have the second."""
 
@@ -30,7 +31,18 @@ def maintenance(old: PostgreSQL, environ: Mapping[str, str]) -> Session:
             return PostgreSQL(replace(old.connection, name=name), environ).session(10.0)
         except Permanent as error:
             failure = error
+        except Transient as error:
+            if POOLER not in str(error):
+                raise
+            failure = error
     assert failure
+    if POOLER in str(failure):
+        raise PolicyRefused(
+            f"{old.connection.shown} is reached through a pooler, which leads to no other database",
+            "A database is renamed from another one of its server. Nothing was changed.",
+            "name the way past the pooler: TIDEGATE_DIRECT_URL=postgresql://user:password@host:5432"
+            "/name",
+        )
     raise failure
 
 

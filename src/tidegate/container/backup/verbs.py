@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.backup import archive, lending, making, restoring, since, snapshots
+from tidegate.container.backup import (
+    archive,
+    lending,
+    making,
+    restoring,
+    since,
+    snapshots,
+    swapping,
+)
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
 from tidegate.container.raising import Raising
-from tidegate.container.report import masked
+from tidegate.container.report import Report, masked
 from tidegate.contracts.database import Election, Session
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import TidegateError, UsageProblem
@@ -124,7 +132,7 @@ def bring_back(
     with elected(raising) as election:
         check()
         if connection.vendor == "sqlite":
-            done = _bring(backup)(backup, connection, gate.environ, raising.report)
+            done = _bring(backup)(backup, connection, gate.environ, raising.report, _nothing)
             page.write(election.query, done.kept)
             return done
 
@@ -143,7 +151,15 @@ def bring_back(
         return _bring(backup)(backup, connection, gate.environ, raising.report, before_swap)
 
 
-def _bring(backup: Backup) -> Callable[..., restoring.Restored]:
+def _nothing(fresh: str, kept: str) -> None:
+    """A file needs nothing done before it is written."""
+
+
+def _bring(
+    backup: Backup,
+) -> Callable[
+    [Backup, Connection, Mapping[str, str], Report, swapping.BeforeSwap], restoring.Restored
+]:
     if "snapshot" in backup.manifest:
         return snapshots.bring
     return lending.bring if backup.outside else restoring.restore
