@@ -203,8 +203,8 @@ def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
         f"AND starts_with(datname, {quote_literal(cut(name))})"
     )
     if rows:
-        names = ", ".join(str(row[0]) for row in rows)
-        report.warn(f"left by a restore that was killed, or still at work: {names}; drop it")
+        drops = " ".join(f"DROP DATABASE {quote_identifier(str(row[0]))};" for row in rows)
+        report.warn(f"left by restores that were killed; where none is at work now: {drops}")
 
 
 def _drop(old: PostgreSQL, environ: Mapping[str, str], fresh: str) -> None:
