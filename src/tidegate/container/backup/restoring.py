@@ -198,9 +198,10 @@ def _refuse_prepared(admin: Session, name: str) -> None:
 
 def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
     """Name what restores that were killed have left: each is a half-filled database."""
+    mine = quote_literal(cut(name))
     rows = admin.query(
-        "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14,20}$' "
-        f"AND starts_with(datname, {quote_literal(cut(name))})"
+        f"SELECT datname FROM pg_database WHERE starts_with(datname, {mine}) "
+        f"AND substr(datname, length({mine}) + 1) ~ '^_restore_[0-9]{{14,20}}$' ORDER BY 1"
     )
     if rows:
         drops = " ".join(f"DROP DATABASE {quote_identifier(str(row[0]))};" for row in rows)
