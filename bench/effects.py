@@ -5,7 +5,7 @@ usage: python bench/effects.py POSTGRESQL_URL [--files N] [--seed N]
 The database has to be empty. Every table gets rows when it is made. Each revision is applied, and
 in its own transaction is looked up what it has rewritten, read and written of the tables that were
 there before; afterwards the statements that the previous release would send are tried. Prints
-where the measured effect and the label of bench/review.py are not the same.
+where the measured effect and the label of bench/histories.py are not the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ EFFECTS = {
     "column-renamed": {"breaks"},
     "index-without-concurrently": {"reads"},
     "not-null-scans": {"reads", "breaks"},
+    "loop-over-whole-table": {"writes"},
     "required-column-without-database-default": {"breaks"},
+    "required-column-without-database-default+schema-and-data-together": {"writes", "breaks"},
     "type-change-proves-checks": {"reads"},
     "type-change-rewrites": {"rewrites"},
     "unique-builds-index": {"reads"},
@@ -166,7 +168,7 @@ def measured(root: Path, labels: dict[str, str], url: str) -> list[tuple[str, st
 
 def main(argv: list[str]) -> int:
     """Measure one history."""
-    import review
+    import histories
 
     if not argv or argv[0].startswith("-"):
         print(__doc__)
@@ -176,7 +178,7 @@ def main(argv: list[str]) -> int:
         files = int(value) if flag == "--files" else files
         seed = int(value) if flag == "--seed" else seed
     with TemporaryDirectory() as folder:
-        labels = review.write(review.history(files, seed), Path(folder))
+        labels = histories.write(histories.history(files, seed), Path(folder))
         found = measured(Path(folder), labels, url)
     wrong = [one for one in found if one[2] != EFFECTS[one[1]]]
     for path, label, effects in wrong:

@@ -102,6 +102,15 @@ SETTINGS = (
     Setting("framework", "", "django or alembic, where a project has both", kind="word"),
     Setting("databases", "", "aliases to gate, separated by commas", kind="word"),
 )
+TABLES: dict[str, tuple[str, ...]] = {
+    "backup": (),
+    "check": (),
+    "compose": (),
+    "doctor": ("fail-on", "ignore"),
+    "environments": (),
+    "make": ("production",),
+    "plan": ("rewrite_above",),
+}  # each with its settings; of those with none here the owner tells
 BY_NAME = {one.name: one for one in SETTINGS}
 BY_FLAG = {one.flag: one for one in SETTINGS}
 
@@ -215,8 +224,37 @@ def _raw(root: str) -> tuple[dict[str, object], str]:
         for key in table:
             raw = raw.get(key, {})
         if raw:
+            _refuse_unknown(raw, path, "tool.tidegate." if table else "")
             return raw, path
     return {}, ""
+
+
+def _refuse_unknown(raw: Mapping[str, object], path: str, prefix: str) -> None:
+    """Raise for a table or a key that nobody reads: what it says would do nothing, unseen."""
+    for key, value in raw.items():
+        if key not in TABLES:
+            if not isinstance(value, dict):
+                _known(key, path)
+                continue
+            raise BadSetting(
+                f"{path}: [{prefix}{key}] is not a table of tidegate",
+                nearest(key, list(TABLES), f"[{prefix}{{}}]"),
+            )
+        for inner in value if isinstance(value, dict) and TABLES[key] else ():
+            if inner not in TABLES[key]:
+                raise BadSetting(
+                    f"{path}: [{prefix}{key}] has no setting {inner}", nearest(inner, TABLES[key])
+                )
+
+
+def nearest(word: str, known: Sequence[str], form: str = "{}") -> str:
+    """Return what to write in place of a word that is not known: the nearest one, or any."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, 1, 0.6)
+    if near:
+        return "write " + form.format(near[0])
+    return "use one of: " + ", ".join(form.format(one) for one in known)
 
 
 def _known(key: str, path: str) -> str:
@@ -224,9 +262,14 @@ def _known(key: str, path: str) -> str:
     if name not in BY_NAME:
         raise BadSetting(
             f"{path}: {key} is not a setting of tidegate",
-            "use one of: " + ", ".join(sorted(BY_NAME)),
+            nearest(key, [_as_in(key, one) for one in sorted(BY_NAME)]),
         )
     return name
+
+
+def _as_in(key: str, name: str) -> str:
+    """Return a setting's name with hyphens, where that is how the file writes them."""
+    return name.replace("_", "-") if "-" in key else name
 
 
 def _word(name: str, value: object, path: str) -> str:

@@ -30,7 +30,7 @@ def test_as_people_use_it(project: Project, which: str) -> None:
     one.models(TABLES.replace('"note"', '"remark"'))
     done = one.alembic("revision", "--autogenerate", "-m", "x", code=255)
     assert "column orders.note goes, and orders.remark comes" in done.said
-    assert "next: -x rename=orders.note=remark   or   -x drop=orders.note" in done.said
+    assert "next: add -x rename=orders.note=remark   or   -x drop=orders.note" in done.said
     assert one.files() == before
     done = one.alembic("-x", "rename=note=remark", "revision", "--autogenerate", "-m", "renamed")
     (path,) = one.files() - before

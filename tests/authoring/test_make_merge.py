@@ -44,9 +44,13 @@ def test_branches_of_alembic_that_commute(project: Project) -> None:
     one = project("alembic", "newest", TABLES)
     branch(one, "aaaa", add("orders", "left"))
     branch(one, "bbbb", "op.execute('ALTER TABLE orders ALTER size SET DEFAULT 1')")
+    refused = one.tidegate("make", "-m", "more", code=6)
+    assert "there are 2 heads: aaaa, bbbb; no file was made" in refused.err
+    assert "next: join them first: tidegate make --merge" in refused.err
     done = one.tidegate("make", "--merge")
     assert "the schema is the same in both orders" in done.err
-    assert "created migrations/versions/" in done.out
+    assert "_merge_aaaa_and_bbbb.py\n" in done.out  # with a name, and no SQL of one branch
+    assert "ALTER" not in done.out
     branch(one, "cccc", "op.execute('ALTER TABLE orders ALTER size SET DEFAULT 2')")
     before = one.files()
     done = one.tidegate("make", "--merge", code=6)

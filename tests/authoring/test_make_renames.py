@@ -39,7 +39,7 @@ def test_a_column_of_alembic(project: Project, which: str) -> None:
     assert "both are VARCHAR(50), both follow id" in said
     assert "op.alter_column('orders', 'note', new_column_name='remark')" in said
     assert "1 of 2 rows here hold a value" in said
-    assert "next: --rename orders.note=remark   or   --drop orders.note" in said
+    assert "next: add --rename orders.note=remark   or   --drop orders.note" in said
     assert one.files() == before
     text = one.made("--rename", "note=remark")
     up, down = text.split("def downgrade")
@@ -98,6 +98,10 @@ def test_an_answer_that_fits_nothing(project: Project) -> None:
     said = one.make("--rename", "nots=remark", code=2).err
     assert "--rename nots=remark names nothing that this change is about" in said
     assert one.make("--rename", "nots", code=2).err.count("is not OLD=NEW") == 1
+    one.models(orders("remark"))
+    said = one.make("--rename", "note=nope", code=6).err
+    assert "--rename note=nope names nothing of this change." in said
+    assert "next: add --rename orders.note=remark" in said
 
 
 def test_asked_at_a_terminal(project: Project) -> None:

@@ -222,3 +222,21 @@ def test_a_fold_that_was_killed_is_ended_by_the_next(tmp_path: Path, recorded: b
         aside.settle(tmp_path)
         left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
         assert left == (["0002_rooms.py"] if recorded else ["0002_watch.py"])
+
+
+def test_what_a_killed_watch_left_unanswered(tmp_path: Path) -> None:
+    """The file that it had made and nobody agreed to goes; what is the user's own stays."""
+    folder = tmp_path / "shop" / "migrations"
+    folder.mkdir(parents=True)
+    (folder / "0001_initial.py").touch()
+    with pytest.raises(KeyboardInterrupt), aside.begun(tmp_path, folder.glob("*.py"), "watch"):
+        raise KeyboardInterrupt
+    assert aside.left(tmp_path, folder.glob("*.py")) == []  # it ended by itself
+    begun = aside.begun(tmp_path, folder.glob("*.py"), "watch")
+    begun.__enter__()  # and now never ends
+    for name in ("0002_watch.py", "0002_by_hand.py"):
+        (folder / name).touch()
+    assert [one.name for one in aside.left(tmp_path, folder.glob("*.py"))] == ["0002_watch.py"]
+    assert sorted(one.name for one in folder.iterdir()) == ["0001_initial.py", "0002_by_hand.py"]
+    assert aside.left(tmp_path, folder.glob("*.py")) == []
+    assert [one.name for one in tmp_path.iterdir()] == ["shop"]

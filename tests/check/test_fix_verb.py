@@ -86,10 +86,10 @@ def test_unsafe_asks_which_migrations_ran_nowhere(project: Django) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     files = sorted(one.name for one in path.parent.glob("0*.py"))
     assert files == [
-        "0001_initial.py", "0002_index.py", "0002_index_concurrently.py", "0002_index_rest.py",
-        "0003_more.py",
+        "0001_initial.py", "0002_index.py", "0002_index_02_concurrently.py",
+        "0002_index_03_rest.py", "0003_more.py",
     ]  # fmt: skip
-    assert "'0002_index_rest'" in (path.parent / "0003_more.py").read_text("utf-8")
+    assert "'0002_index_03_rest'" in (path.parent / "0003_more.py").read_text("utf-8")
 
 
 def test_new_files_are_numbered_in_order(project: Django) -> None:

@@ -46,7 +46,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def bench() -> Any:
-    return loaded("review")
+    return loaded("histories")
 
 
 def loaded(name: str) -> Any:
@@ -88,7 +88,7 @@ def test_the_labels_are_what_a_server_does(
 ) -> None:
     """It reads, rewrites, writes, or fails the previous release; the way down leaves nothing."""
     effects = loaded("effects")
-    labels = bench.write(bench.history(FILES, 5), tmp_path)
+    labels = bench.write(bench.history(FILES, 8), tmp_path)
     server = servers("newest")
     name = f"generated_{next(_numbers)}"
     server.sql(f"CREATE DATABASE {name}")
@@ -109,7 +109,11 @@ def test_every_label_is_named_and_nothing_harmless(
         said.setdefault(one.place.path, set()).add(one.rule)
     ours = {path: one for path, one in labels.items() if (tmp_path / framework / path).exists()}
     assert len(ours) == 300
-    assert [path for path, one in ours.items() if one and one not in said.get(path, ())] == []
+    missed = [
+        path for path, one in ours.items()
+        if one and not set(one.split("+")) <= said.get(path, set())
+    ]  # fmt: skip
+    assert missed == []
     assert [(path, said[path]) for path, one in ours.items() if not one and path in said] == []
 
 

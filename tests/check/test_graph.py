@@ -87,6 +87,40 @@ def test_an_edited_migration_is_an_error(repository: Django) -> None:
     assert "is not what it was at main" in found.message
 
 
+def test_a_migration_that_is_gone_or_renamed(repository: Django) -> None:
+    """Against the revision that has it; a squash that replaces it is no loss."""
+    last = repository.add("0002_a", ADD.format("a"))
+    commit(repository.root)
+    git(repository.root, "checkout", "-q", "-b", "topic")
+    text = last.read_text("utf-8")
+    last.unlink()
+    found = one(repository.check(since="main"), "removed-since")
+    assert found.message.startswith("shop.0002_a was there at main and is gone")
+    assert found.place.path == "shop/migrations/0001_initial.py"
+    last.with_name("0002_better.py").write_text(text, "utf-8")
+    commit(repository.root)
+    found = one(repository.check(since="main"), "removed-since")
+    assert "is called shop.0002_better now" in found.message
+    assert found.place.path == "shop/migrations/0002_better.py"
+    replaces = '    replaces = [("shop", "0002_a")]\n'
+    repository.add("0002_better", ADD.format("a"), needs=[("shop", "0001_initial")], body=replaces)
+    assert said(repository.check(since="main"), "info") == []
+
+
+def test_a_revision_that_is_gone_or_whose_file_is_renamed(tmp_path: Path) -> None:
+    """Alembic goes by the revision, not by the file's name."""
+    project = Alembic(tmp_path)
+    project.add("a1", "op.execute('SELECT 1')")
+    path = project.add("a2", "op.execute('SELECT 2')", "a1")
+    git(tmp_path, "init", "-q", "-b", "main")
+    commit(tmp_path)
+    path.rename(path.with_name("a2_better.py"))
+    assert said(project.check(since="main"), "info") == []
+    path.with_name("a2_better.py").unlink()
+    found = one(project.check(since="main"), "removed-since")
+    assert "a2 was there at main and is gone: Alembic can't locate it" in found.message
+
+
 def git(root: Path, *words: str) -> None:
     mail = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
     subprocess.run(["git", *mail, *words], cwd=root, check=True, capture_output=True)

@@ -14,6 +14,7 @@ from support.migrations import ORDERS, Django
 from support.postgres import as_ordinary_user, private_directory
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli.main import main
+from tidegate.model.finding import Findings
 from tidegate.workflows.check import baseline
 from tidegate.workflows.check.review import review
 
@@ -72,7 +73,7 @@ def test_a_baseline_that_can_t_be_written_names_its_folder() -> None:
     root = private_directory("check-")
     root.chmod(0o555)
     with ordinary_user(), pytest.raises(UsageProblem) as raised:
-        baseline.write(root / "tidegate-baseline.json", [])
+        baseline.accepted(root / "tidegate-baseline.json", Findings("check", ""), False)
     assert raised.value.what == f"{root}/tidegate-baseline.json can't be written: Permission denied"
     assert f"write in {root}" in raised.value.next
 

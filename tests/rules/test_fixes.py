@@ -39,6 +39,7 @@ CASES = [
     for rule in all_rules()
     if rule.rule.fixable
     for number, example in enumerate(rule.rule.examples)
+    if example.mended
 ]
 
 

@@ -21,7 +21,7 @@ OFF = {"TIDEGATE_CACHE": "off"}
 # shown by tests/check/test_graph.py
 GRAPH = {
     "several-heads", "missing-dependency", "dependency-cycle", "same-number", "edited-since",
-    "unreadable-file", "data-lost-going-back", "applied-but-gone", "out-of-order",
+    "unreadable-file", "data-lost-going-back", "applied-but-gone", "out-of-order", "removed-since",
 }  # fmt: skip
 
 

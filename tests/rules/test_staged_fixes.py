@@ -105,22 +105,36 @@ op.drop_constraint("total_positive", "orders")""",
     ),
     "index amid others": Case(
         "index-without-concurrently", "django",
-        """migrations.AddField("order", "source", models.TextField(null=True)),
+        """migrations.AddField("order", "source", models.TextField(null=True)), \
 migrations.AddIndex("order", models.Index(fields=["total"], name="order_total")),  # the report
 migrations.RunPython(say, migrations.RunPython.noop),""",
         3, after='migrations.AddField("order", "more", models.TextField(null=True)),',
     ),
     "index, alembic": Case(
         "index-without-concurrently", "alembic",
-        """op.add_column("orders", sa.Column("source", sa.Text()))
-op.create_index("orders_total", "orders", ["total"])
-op.add_column("orders", sa.Column("target", sa.Text()))
+        """with op.batch_alter_table("orders", schema=None) as batch:  # in one go
+    batch.add_column(sa.Column("source", sa.Text()))
+    batch.create_index(batch.f("orders_total"), ["total"], unique=False)
+    batch.add_column(sa.Column("target", sa.Text()))
 # --- downgrade
-op.drop_column("orders", "target")
-op.drop_index("orders_total", "orders")
-op.drop_column("orders", "source")""",
+with op.batch_alter_table("orders", schema=None) as batch:
+    batch.drop_column("target")
+    batch.drop_index(batch.f("orders_total"))
+    batch.drop_column("source")""",
         3, after='op.add_column("orders", sa.Column("more", sa.Text()))\n# --- downgrade\n'
         'op.drop_column("orders", "more")',
+    ),
+    "indexes in a loop, alembic": Case(
+        "index-without-concurrently", "alembic",
+        """for column in ("total", "note"):
+    # both are searched
+    op.create_index(f"orders_{column}", "orders", [column])
+op.add_column("orders", sa.Column("target", sa.Text())); op.drop_column("orders", "target")
+# --- downgrade
+op.add_column("orders", sa.Column("target", sa.Text())); op.drop_column("orders", "target")
+for column in ("note", "total"):
+    op.drop_index(f"orders_{column}", "orders")""",
+        3,
     ),
     "a foreign key's own index": Case(
         "implicit-index", "django",

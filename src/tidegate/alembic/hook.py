@@ -27,7 +27,8 @@ def process_revision_directives(context: Any, revision: Any, directives: list[An
 
     root = _root(context)
     found = complete(context, directives, _answers(context), root).as_dict()
-    refused = asking.refused(found)
+    wrong = [f"-x ...={one} names nothing of this change." for one in found["unused"]]
+    refused = asking.refused(found, wrong)
     if refused is not None:
         text = "\n".join(refused.lines()).replace("--rename ", "-x rename=")
         raise CommandError(text.replace("--drop ", "-x drop="))

@@ -31,7 +31,7 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
     with project.configured(alias) as config:
         try:
             if answers.merge:
-                made = command.merge(config, "heads", answers.message or None)
+                made = command.merge(config, "heads", answers.message or _joined(config))
             elif answers.empty:
                 made = command.revision(config, answers.message)
             else:
@@ -40,6 +40,13 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
         except CommandError as error:
             outcome.error = _said(str(error))
     return outcome
+
+
+def _joined(config: Any) -> str:
+    """Return what a merge is called that nobody gave a name: without one its file has none."""
+    from alembic.script import ScriptDirectory
+
+    return f"merge {' and '.join(sorted(ScriptDirectory.from_config(config).get_heads()))}"
 
 
 def _compared(config: Any, answers: Answers, root: Path) -> tuple[Any, Outcome]:
@@ -65,10 +72,10 @@ def _sql(config: Any, made: Any) -> list[str]:
     for one in made if isinstance(made, list) else [made]:
         if one is None:
             continue
+        if isinstance(one.down_revision, tuple):
+            continue  # a merge: it does nothing, and one branch below it is not all of it
         out = io.StringIO()
         below = one.down_revision if isinstance(one.down_revision, str) else "base"
-        if isinstance(one.down_revision, tuple):
-            below = one.down_revision[0]
         buffer, config.output_buffer = config.output_buffer, out
         try:
             command.upgrade(config, f"{below}:{one.revision}", sql=True)

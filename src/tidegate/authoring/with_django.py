@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def make(project: Project, answers: Answers, root: Path) -> Outcome:
     load: Any = project
     load.load()
     outcome = Outcome(seen=seen())
+    if answers.app:
+        _require_app(answers.app)
     if answers.empty and not answers.app:
         raise UsageProblem("an empty migration belongs to an app", "", "name it: --app APP")
     if answers.renumber:
@@ -36,6 +39,19 @@ def make(project: Project, answers: Answers, root: Path) -> Outcome:
         _call(answers, outcome, dry_run=False)
     outcome.sql = [line for key in sorted(_steps() - before) for line in _sql(*key)]
     return outcome
+
+
+def _require_app(label: str) -> None:
+    from django.apps import apps
+
+    labels = sorted(one.label for one in apps.get_app_configs())
+    if label not in labels:
+        near = get_close_matches(label, labels, 1, 0.6)
+        own = [one for one in labels if not apps.get_app_config(one).name.startswith("django.")]
+        raise UsageProblem(
+            f"there is no app {label} in INSTALLED_APPS; no file was made", "",
+            f"write --app {near[0]}" if near else f"use one of: {', '.join(own)}",
+        )  # fmt: skip
 
 
 def _steps() -> set[tuple[str, str]]:

@@ -22,6 +22,7 @@ from tidegate.model.operation import (
     DropTable,
     Operation,
     RenameColumn,
+    RenameTable,
     Span,
     Statement,
 )
@@ -52,6 +53,7 @@ class Example(NamedTuple):
     vendor: str = "postgresql"
     applies: bool = True  # False: the database itself refuses the bad one
     companions: tuple[str, ...] = ()  # further rules that the bad one is flagged by
+    mended: bool = True  # False: the rule's fix does not fit it
 
 
 class Rule(NamedTuple):
@@ -200,10 +202,67 @@ class Moment:
         mine = self.operation.transaction
         return any(
             isinstance(one.change, Statement)
-            and (one.change.verb, one.change.name) == ("view", name)
+            and one.change.verb in ("view", "create-materialized-view")
+            and (one.change.name or one.change.table) == name
             and one.operation.transaction == mine
             for one in self.step.moments
         )
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the statement runs in a transaction: one text of several statements is one."""
+        own = self.operation
+        return own.transaction != 0 or any(
+            one is not self and one.operation.sql and one.operation[1:] == own[1:]
+            for one in self.step.moments
+        )
+
+    @property
+    def committed(self) -> bool:
+        """Whether a COMMIT was sent by hand before."""
+        for one in self.step.moments:
+            if one is self:
+                return False
+            ended = isinstance(one.change, Statement) and one.change.verb == "transaction"
+            if ended and one.change.detail == "commit":
+                return True
+        return False
+
+    def name_after(self, table: str, column: str = "") -> str:
+        """Return the name that a table or column has at the end of this transaction.
+
+        Other sessions see no other: what is renamed and renamed back keeps its name for them.
+        """
+        name, seen = column or table, False
+        for one in self.step.moments:
+            seen = seen or one is self
+            change = one.change
+            if not seen or one.operation.transaction != self.operation.transaction:
+                continue
+            if column and isinstance(change, RenameColumn) and change.table == table:
+                name = change.new if change.column == name else name
+            elif not column and isinstance(change, RenameTable):
+                name = change.new if change.table == name else name
+        return name
+
+    def name_before(self, table: str, column: str = "") -> str:
+        """Return the name that a table or column had when this transaction began."""
+        name, seen = column or table, False
+        for one in reversed(self.step.moments):
+            change = one.change
+            if seen and one.operation.transaction == self.operation.transaction:
+                if column and isinstance(change, RenameColumn) and change.table == table:
+                    name = change.column if change.new == name else name
+                elif not column and isinstance(change, RenameTable):
+                    name = change.table if change.new == name else name
+            seen = seen or one is self
+        return name
+
+    def keeps_name(self, table: str, column: str = "") -> bool:
+        """Whether a table or column that is renamed has its first name again in the end."""
+        if self.operation.transaction == 0:
+            return False
+        return self.name_before(table, column) == self.name_after(table, column)
 
     def say(self, django: str, alembic: str, sql: str = "") -> str:
         """Return the words for the way in which the user wrote the operation."""
@@ -264,6 +323,16 @@ class GraphView(NamedTuple):
     vendor: str = ""
     applied: frozenset[str] = frozenset()  # where the database was asked
     gone: tuple[str, ...] = ()  # applied, and no file
+    removed: tuple[Removed, ...] = ()  # since a git revision
+
+
+class Removed(NamedTuple):
+    """A step that was there at a git revision. `now` is the path of a file that does the same."""
+
+    id: str
+    path: str
+    since: str
+    now: str = ""
 
 
 class Node(NamedTuple):

@@ -222,6 +222,8 @@ class Data(NamedTuple):
     values: tuple[str, ...] = ()  # the string constants in it
     columns: tuple[str, ...] = ()
     batched: bool = False
+    named: str = ""  # the user's word for the rows, where the table is not known
+    beside: str = ""  # the table whose rows decide which of these are written
 
 
 class Statement(NamedTuple):
@@ -242,11 +244,16 @@ class Code(NamedTuple):
 
 
 class Trait(NamedTuple):
-    """One thing that Python code in a migration does, and where."""
+    """One thing that Python code in a migration does, and where.
+
+    `detail` is what the user calls the object, `table` its table where the replay knows it.
+    """
 
     what: str
     detail: str
     span: Span
+    table: str = ""
+    vendors: tuple[str, ...] = ()
 
 
 class Opaque(NamedTuple):

@@ -24,6 +24,7 @@ from tidegate.model.operation import (
     RenameColumn,
     RenameIndex,
     RenameTable,
+    Statement,
     ValidateConstraint,
 )
 
@@ -57,7 +58,11 @@ class Table(NamedTuple):
 
 
 class Schema:
-    """All tables and enum types; `apply` moves it on by one operation of `step`."""
+    """All tables and enum types; `apply` moves it on by one operation of `step`.
+
+    `types_made_in` also has `view NAME`, `function NAME`, `trigger function NAME` and `triggers on
+    TABLE`, each with the step that made it.
+    """
 
     __slots__ = ("tables", "types", "types_made_in")
 
@@ -137,7 +142,8 @@ def _add_column(schema: Schema, change: AddColumn, step: str, operation: Operati
     found = schema.known(change.table)
     columns = {**found.columns, change.column.name: change.column}
     forgotten = {key: value for key, value in found.forgotten.items() if key != change.column.name}
-    added = {**found.added_in, "column " + change.column.name: step}
+    name = change.column.name
+    added = {**found.added_in, "column " + name: step, "new column " + name: step}
     schema.put(found._replace(columns=columns, forgotten=forgotten, added_in=added))
 
 
@@ -177,6 +183,8 @@ def _rename_column(schema: Schema, change: RenameColumn, step: str, operation: O
         for key, step in found.added_in.items()
         if key != f"column {new}" or f"column {old}" not in found.added_in
     }
+    added.pop(f"new column {old}", None)
+    added.pop(f"new column {new}", None)
     schema.put(
         found._replace(
             columns=columns,
@@ -282,6 +290,19 @@ def _alter_type(schema: Schema, change: AlterType, step: str, operation: Operati
         schema.types[change.name] = tuple(change.new if v == change.value else v for v in values)
 
 
+def _statement(schema: Schema, change: Statement, step: str, operation: Operation) -> None:
+    made = schema.types_made_in
+    verb, name = change.verb, change.name or change.table
+    if verb in ("view", "create-materialized-view"):
+        made["view " + name] = step
+    elif verb == "create-function":
+        made["function " + name] = step
+        if change.detail == "trigger":
+            made["trigger function " + name] = step
+    elif verb == "trigger" and change.detail == "create":
+        made["triggers on " + change.table] = step
+
+
 _HANDLERS: dict[type, Callable[[Schema, Any, str, Operation], None]] = {
     CreateTable: _create,
     DropTable: _drop_table,
@@ -298,4 +319,5 @@ _HANDLERS: dict[type, Callable[[Schema, Any, str, Operation], None]] = {
     ValidateConstraint: _validate,
     CreateType: _create_type,
     AlterType: _alter_type,
+    Statement: _statement,
 }

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +18,9 @@ from tidegate.errors import PolicyRefused, StateNotCurrent, UsageProblem
 from tidegate.model.command import Command
 from tidegate.model.finding import Findings
 from tidegate.process import present, run
+from tidegate.targets import archive
 from tidegate.workflows.making import asking, inside
+from tidegate.workflows.ownpython import own_python
 from tidegate.workflows.update import hostcode, insiding, standing
 from tidegate.workflows.update.hostcode import ROOT, owner
 from tidegate.workflows.update.pending import refuse_unreachable
@@ -81,9 +81,7 @@ class Making:
 
     def _status(self) -> dict[str, Any]:
         if self.target is None:
-            words = ("--project", str(self.folder), "--format", "json")
-            argv = (sys.executable, "-m", "tidegate", *words, "status", "--local")
-            return insiding.status(Command(argv, environ=self.packages()))
+            return insiding.status(self.inside("--format", "json", "status", "--local"))
         asking = ("--format", "json", "status")
         return insiding.status(
             self.target.inside(asking, self.target.backend, mounts=self.mounts, user=self.user)
@@ -101,11 +99,11 @@ class Making:
         }  # an environment below it would be copied for nothing
         run(self.target.once(self.target.backend, words, user=ROOT, mounts=code), 60)
 
-    def packages(self) -> dict[str, str]:
-        """Return what lets our own Python see the packages of the project's environment."""
-        asked = run(Command((self.python, "-c", "import sys; print(*sys.path, sep='\\n')")), 30)
-        paths = [line for line in asked.out.splitlines() if "site-packages" in line]
-        return {"PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])}
+    def inside(self, *words: str) -> Command:
+        """Return the command that runs a verb of the inside here, as the project's own Python."""
+        pyz = archive.cached(self.environ or os.environ)
+        return Command((self.python, str(pyz), "--project", str(self.folder), *words),
+                       environ=QUIET)  # fmt: skip
 
 
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
@@ -128,9 +126,10 @@ def through(target: Target, tell: Teller) -> Making:
     return one
 
 
-def here(root: Path, tell: Teller, environ: Mapping[str, str]) -> Making:
+def here(root: Path, tell: Teller, environ: Mapping[str, str], python: str = "") -> Making:
     """Return how commands run without containers: in the project's own virtual environment."""
-    return Making(root, tell, python=own_python(root, environ), environ=environ)
+    found = own_python(root, environ, python)
+    return Making(root, tell, python=found, environ=environ)
 
 
 def make(one: Making, wanted: Wanted) -> tuple[list[Path], list[str]]:
@@ -180,6 +179,7 @@ def refuse_behind(one: Making) -> None:
         if one.django:
             _note_behind(one, database)
             continue
+        _refuse_heads(database["heads"])
         refuse_unreachable(database)
         if database["state"] not in ("current",):
             raise PolicyRefused(
@@ -189,6 +189,16 @@ def refuse_behind(one: Making) -> None:
                 "would be made a second time, or be taken back.",
                 "tidegate migrate",
             )
+
+
+def _refuse_heads(heads: Sequence[str]) -> None:
+    if len(heads) < 2:
+        return
+    raise PolicyRefused(
+        f"there are {len(heads)} heads: {', '.join(heads)}; no file was made",
+        "A new revision comes after one of them, and the other would be left beside it.",
+        "join them first: tidegate make --merge",
+    )
 
 
 def _note_behind(one: Making, database: Mapping[str, Any]) -> None:
@@ -252,15 +262,3 @@ def remove(paths: Sequence[Path]) -> None:
     """Remove files that were made; one that is gone is none."""
     for path in paths:
         path.unlink(missing_ok=True)
-
-
-def own_python(root: Path, environ: Mapping[str, str]) -> str:
-    """Return the Python of the active or the project's own virtual environment, else the PATH's."""
-    places = [root / name for name in (".venv", "venv", "env")]
-    if environ.get("VIRTUAL_ENV"):
-        places.insert(0, Path(environ["VIRTUAL_ENV"]))
-    for place in places:
-        for inner in ("bin/python", "Scripts/python.exe"):
-            if (place / inner).is_file():
-                return str(place / inner)
-    return shutil.which("python3") or shutil.which("python") or sys.executable

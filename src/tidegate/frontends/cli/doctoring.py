@@ -18,7 +18,7 @@ from tidegate.reading.project.loaded import Loaded
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import engine, errortext, loading, mending, story, unread
 from tidegate.workflows.doctor.story import Diagnosis
-from tidegate.workflows.make import own_python
+from tidegate.workflows.ownpython import own_python
 
 
 class Options(Protocol):

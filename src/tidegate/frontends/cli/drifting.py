@@ -22,6 +22,9 @@ OPTIONS = (
 )
 
 
+REVIEWED = ("--since", "--pending", "--plan", "--write-baseline", "--no-baseline")
+
+
 def asked(argv: Sequence[str]) -> bool:
     """Return whether the command line asks for it. Raises UsageProblem for half of it."""
     if any(word.partition("=")[0] == "--against" for word in argv) and "--drift" not in argv:
@@ -30,7 +33,31 @@ def asked(argv: Sequence[str]) -> bool:
             "It names the database that is compared with the migrations.",
             "write: tidegate check --drift --against URL",
         )
-    return "--drift" in argv
+    if "--drift" not in argv:
+        return False
+    _refuse_others(argv)
+    return True
+
+
+def _refuse_others(argv: Sequence[str]) -> None:
+    """Raise for what belongs to a review of files: drift is about the project as a whole."""
+    for number, word in enumerate(argv):
+        flag = word.partition("=")[0]
+        if flag in ("--fix", "--unsafe", "--yes"):
+            raise UsageProblem(
+                f"--drift and {flag} don't go together",
+                "What the models have and no migration makes is no fault of a file that is there: "
+                "it takes a new one.",
+                'tidegate check --drift shows it; tidegate make -m "what changed" makes it',
+            )
+        before = argv[number - 1] if number else ""
+        value = before.startswith("--") and "=" not in before and before != "--drift"
+        if flag in REVIEWED or not (value or word.startswith("-")):
+            raise UsageProblem(
+                f"--drift and {flag} don't go together",
+                "Drift is between the models and all migrations, not in some of them.",
+                "tidegate check --drift",
+            )
 
 
 def found(

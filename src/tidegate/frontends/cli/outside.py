@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from tidegate._version import __version__
 from tidegate.container.entry import Globals
 from tidegate.container.origin import handed_on
 from tidegate.container.report import Report, masked
+from tidegate.container.typos import meant
 from tidegate.contracts.target import Ambiguous, Asked, Target
 from tidegate.errors import Stopped, TidegateError, UsageProblem
 
@@ -55,7 +56,7 @@ def parse(
         if not word.startswith("-") or word == "-":
             rest.append(word)
         elif flag not in by_name or (equals and not by_name[flag].value):
-            raise _unknown(verb, word)
+            raise unknown(verb, word, by_name)
         elif not by_name[flag].value:
             found[by_name[flag].name] = "yes"
         else:
@@ -67,12 +68,15 @@ def parse(
             found[by_name[flag].name] = value
         index += 1
     if len(rest) > words:
-        raise _unknown(verb, rest[words])
+        raise unknown(verb, rest[words])
     return found, rest
 
 
-def _unknown(verb: str, word: str) -> UsageProblem:
-    return UsageProblem(f"{verb} does not take {word}", "", f"see tidegate {verb} --help")
+def unknown(verb: str, word: str, known: Iterable[str] = ()) -> UsageProblem:
+    """Return the error for a word that a verb does not take, with the option that is near."""
+    near = meant(word.partition("=")[0], known)
+    guess = f"did you mean {near}? " if near else ""
+    return UsageProblem(f"{verb} does not take {word}", "", f"{guess}see tidegate {verb} --help")
 
 
 def asked_of(glob: Globals, found: Mapping[str, str], values: Mapping[str, str]) -> Asked:

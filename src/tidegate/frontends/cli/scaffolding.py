@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,12 +55,39 @@ def run(glob: Globals, found: Mapping[str, str]) -> int:
     else:
         paths = making.contract(tree, app, found["--contract"])
     tree.write()
+    after = _after(found)
     said = review(glob.root, [str(Path(glob.root, path)) for path in paths])
     if glob.format == "json":
         listed = [one.document() for one in said.findings]
-        print(json.dumps({"created": paths, "sql": [], "findings": listed}, indent=2))
+        print(json.dumps({"created": paths, "sql": [], "findings": listed,
+                          **({"next": after} if after else {})}, indent=2))  # fmt: skip
         return 0
     print("\n".join(f"created {path}" for path in paths))
     if said.findings:
         print(discovery.reporter("text").render(said, colour=False))
+    if after:
+        print(f"next: {after}")
     return 0
+
+
+def _after(found: Mapping[str, str]) -> str:
+    """Return what the author does next, with the models and then with the releases."""
+    if "--data" in found:
+        return "" if found.get("--set") else "write what is set into the file"
+    change = found.get("--expand") or found.get("--contract", "")
+    kind = change.partition(":")[0]
+    if "--contract" in found:
+        return {
+            "rename": "release it alone, when nothing that runs uses the old name",
+            "drop": "release it alone, when nothing that runs asks for the column",
+            "type": "write the new type into the model, and release both",
+        }.get(kind, "")
+    later = f"when the release before it is gone: tidegate make --contract {shlex.quote(change)}"
+    return {
+        "rename": f"write the new name into the model and the code, and release both; {later}",
+        "drop": f"take it out of the model and the code, and release both; {later}",
+        "type": f"release it; the model stays as it is. When it is out: "
+                f"tidegate make --contract {shlex.quote(change)}",
+        "unique": "write the constraint of the last file into the model, under its name, and "
+                  "release both",
+    }.get(kind, "")  # fmt: skip

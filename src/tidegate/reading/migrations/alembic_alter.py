@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tidegate.model.operation import AlterColumn, Column, Nothing, RenameColumn
-from tidegate.reading.migrations.alembic_columns import default_of, name_of, type_of
+from tidegate.model.operation import AddConstraint, AlterColumn, Column, Nothing, RenameColumn
+from tidegate.reading.migrations.alembic_columns import (
+    checks_of_type,
+    default_of,
+    name_of,
+    type_of,
+)
 from tidegate.reading.migrations.alembic_words import Changes, Now, args_of, table_of
+from tidegate.reading.migrations.kinds import Call
 from tidegate.reading.migrations.record import Said
-from tidegate.reading.migrations.values import Call
 
 TIMES = ("DateTime", "DATETIME", "TIMESTAMP")
 
@@ -40,6 +45,8 @@ def alter_column(now: Now, said: Said) -> Changes:
     changes = change[3:6] != (None, None, None)
     if changes or change.identity or unsaid:
         yield change
+    for check in checks_of_type(kwargs.get("type_")):
+        yield AddConstraint(table, check._replace(columns=(column,)), "the type's CHECK")
     new = _new_name(kwargs)
     if new is not None and name_of(new) != column:
         yield RenameColumn(table, column, name_of(new))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.model.operation import Column, Constraint, Index, Reference
+from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
 from tidegate.reading.migrations.sql_pgtrees import default_kind
-from tidegate.reading.migrations.values import Call, Ref, Unknown, is_made
 
 TYPES = {
     "integer": "integer", "int": "integer", "biginteger": "bigint", "bigint": "bigint",
@@ -134,6 +134,25 @@ def column_of(value: Any, vendor: str = "postgresql") -> Column | None:
     for one in (*args, kwargs.get("server_default")):
         out = _with_part(out, one)
     return out
+
+
+def checks_of(value: Any) -> list[Constraint]:
+    """Return the CHECKs that `sa.Column(...)` brings along, of its own or of its type."""
+    if not isinstance(value, Call) or value.last != "Column":
+        return []
+    found = [constraint_of(one) for one in value.args]
+    checks = [one for one in found if one is not None and one.kind == "check"]
+    return checks + [one for part in value.args for one in checks_of_type(part)]
+
+
+def checks_of_type(value: Any) -> list[Constraint]:
+    """Return the CHECK of a type that keeps its values in one: an Enum that is not native."""
+    if not isinstance(value, Call) or value.last.lower() != "enum":
+        return []
+    words = value.kwargs
+    if words.get("native_enum") is not False or words.get("create_constraint") is not True:
+        return []
+    return [Constraint("check", name_of(words.get("name", "")))]
 
 
 def _is_part(value: Any) -> bool:

@@ -8,6 +8,7 @@ from tidegate.model.operation import (
     AddColumn,
     AddConstraint,
     AddIndex,
+    AlterColumn,
     Change,
     Code,
     Column,
@@ -22,13 +23,16 @@ from tidegate.model.operation import (
     Opaque,
     Operation,
     Reference,
+    RenameColumn,
     RenameIndex,
     RenameTable,
+    ValidateConstraint,
 )
 from tidegate.model.schema import Schema
 from tidegate.reading.migrations import alembic_statements as statements
 from tidegate.reading.migrations.alembic_alter import alter_column
 from tidegate.reading.migrations.alembic_columns import (
+    checks_of,
     column_of,
     constraint_of,
     index_of,
@@ -38,8 +42,13 @@ from tidegate.reading.migrations.alembic_columns import (
     text_of,
 )
 from tidegate.reading.migrations.alembic_words import Changes, Now, args_of, table_of
+from tidegate.reading.migrations.kinds import Call, Unknown, is_made
 from tidegate.reading.migrations.record import Record, Said
-from tidegate.reading.migrations.values import Call, is_made
+
+NAMED = (
+    CreateTable, DropTable, RenameTable, AddColumn, DropColumn, RenameColumn, AlterColumn, AddIndex,
+    AddConstraint, DropConstraint, ValidateConstraint,
+)  # fmt: skip
 
 
 class AlembicReplay:
@@ -56,7 +65,11 @@ class AlembicReplay:
                 continue
             handler = _HANDLERS.get(said.name)
             prefix = "batch_op." if said.batch else "op."
-            spelled = said.name if said.name.startswith(("enum_", "query_")) else prefix + said.name
+            spelled = (
+                said.name
+                if said.name.startswith(("enum_", "query_", "shows"))
+                else prefix + said.name
+            )
             if handler is None:
                 found: Changes = iter(
                     [Opaque(spelled, "it is not one of Alembic's own operations")]
@@ -65,6 +78,8 @@ class AlembicReplay:
                 found = handler(Now(self.schema, self.vendor), said)
             text = self._sql(said)
             for change in found:
+                if isinstance(change, NAMED) and "" in _names(change):
+                    change = Opaque(spelled, _why(said))
                 yield Operation(
                     self._with_owner(change), said.span, spelled, said.transaction,
                     said.vendors, said.maybe, sql=text,
@@ -82,6 +97,21 @@ class AlembicReplay:
         if isinstance(change, DropIndex | RenameIndex) and not change.table:
             return change._replace(table=self.schema.owner_of_index(change.name))
         return change
+
+
+def _names(change: Change) -> tuple[str, ...]:
+    """Return the names without which nothing can be said of a change."""
+    names = [getattr(change, one) for one in ("table", "column", "new") if hasattr(change, one)]
+    return tuple(one.name if isinstance(one, Column) else one for one in names)
+
+
+def _why(said: Said) -> str:
+    """Return why a name can't be told."""
+    for value in (*said.args, *said.kwargs.values(), *(said.batch or ())[:1]):
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, Unknown):
+                return f"its names come from {one.why}" if "loop" in one.why else one.why
+    return "its names are computed"
 
 
 def _subject(change: Change) -> str:
@@ -140,6 +170,8 @@ def _add_column(now: Now, said: Said) -> Changes:
         return
     name = table_of(said, table)
     yield AddColumn(name, column)
+    for check in checks_of(made):
+        yield AddConstraint(name, check._replace(columns=(column.name,)), "the column's CHECK")
     if column.reference is not None:  # Alembic sends it as a statement of its own
         key = Constraint("foreign-key", "", (column.name,), column.reference)
         yield AddConstraint(name, key, "the column's ForeignKey")
@@ -252,6 +284,7 @@ _HANDLERS: dict[str, Callable[[Now, Said], Changes]] = {
     "foreign_call": statements.foreign,
     "create_all": statements.create_all,
     "code": statements.code,
+    "shows": statements.shows,
     "create_table_comment": statements.comment,
     "drop_table_comment": statements.comment,
 }

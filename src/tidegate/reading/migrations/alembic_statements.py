@@ -7,6 +7,7 @@ from typing import Any
 from tidegate.model.operation import (
     AlterType,
     Change,
+    Code,
     CreateType,
     Data,
     Nothing,
@@ -15,8 +16,9 @@ from tidegate.model.operation import (
 from tidegate.reading.migrations import sql
 from tidegate.reading.migrations.alembic_columns import name_of, text_of, type_of
 from tidegate.reading.migrations.alembic_words import Changes, Now
+from tidegate.reading.migrations.kinds import Call
 from tidegate.reading.migrations.record import Said
-from tidegate.reading.migrations.values import Call
+from tidegate.reading.migrations.rows import table_in
 
 
 def execute(now: Now, said: Said) -> Changes:
@@ -57,6 +59,9 @@ def _construct(value: Call) -> Change | None:
     return Data(verb, table if isinstance(table, str) else "", bounded)
 
 
+OURS = ("tidegate.backfill.backfill", "tidegate.backfill.forget")
+
+
 def query_write(now: Now, said: Said) -> Changes:
     """Yield what an ORM query writes."""
     names: list[str] = []
@@ -65,7 +70,9 @@ def query_write(now: Now, said: Said) -> Changes:
         names.append(root.last)
         root = root.receiver
     bounded = bool({"filter", "filter_by", "where"} & set(names))
-    yield Data(said.name.removeprefix("query_"), "", bounded)
+    named = table_in(said.args[0]) if said.args else ""
+    known = now.schema.table(named) is not None
+    yield Data(said.name.removeprefix("query_"), named if known else "", bounded, named=named)
 
 
 def bulk_insert(now: Now, said: Said) -> Changes:
@@ -89,8 +96,11 @@ def enum_drop(now: Now, said: Said) -> Changes:
 
 def foreign(now: Now, said: Said) -> Changes:
     """Yield what another module does."""
-    name = said.kwargs.get("foreign", "")
-    yield Opaque(str(name), f"{name}() is another module's function")
+    name = str(said.kwargs.get("foreign", ""))
+    if name in OURS:
+        yield Nothing("backfill")  # in batches that commit: what it sets is in plain sight
+        return
+    yield Opaque(name, f"{name}() is another module's function")
 
 
 def comment(now: Now, said: Said) -> Changes:
@@ -106,3 +116,8 @@ def create_all(now: Now, said: Said) -> Changes:
 def code(now: Now, said: Said) -> Changes:
     """Yield what runs and is not read."""
     yield Opaque("the function", "it works through code that is not one of Alembic's operations")
+
+
+def shows(now: Now, said: Said) -> Changes:
+    """Yield what the code does by itself."""
+    yield Code("upgrade", (said.args[0],))

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from tidegate.model.operation import Change
 from tidegate.model.schema import Schema
 from tidegate.reading.migrations.django_state import Model, Models, name_of
+from tidegate.reading.migrations.kinds import Call
 from tidegate.reading.migrations.record import Record
-from tidegate.reading.migrations.values import Call
 
 Parts = Iterator[tuple[Change, str]]
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tidegate.model.operation import Column, Reference
+from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
 from tidegate.reading.migrations.sql_pgtrees import VOLATILE
-from tidegate.reading.migrations.values import Call, Ref, Unknown, is_made
 
 PLAIN = {
     "AutoField": "integer", "BigAutoField": "bigint", "SmallAutoField": "smallint",

@@ -31,8 +31,8 @@ from tidegate.reading.migrations.django_fields import (
     same_in_database,
 )
 from tidegate.reading.migrations.django_state import name_of, together
+from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Record
-from tidegate.reading.migrations.values import Call, Ref
 
 
 def _add_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:
@@ -53,6 +53,13 @@ def _add_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:
     column = self.models.column(model, name, field)
     yield AddColumn(model.table, column), subject
     yield from _of_new_column(model.table, column, subject)
+    if column.check and self.vendor == "postgresql":
+        yield _check_of(model.table, column, field), subject
+
+
+def _check_of(table: str, column: Column, field: Call) -> AddConstraint:
+    """Return the CHECK that a field like PositiveIntegerField brings along."""
+    return AddConstraint(table, Constraint("check", "", (column.name,)), field.last)
 
 
 def _of_new_column(table: str, column: Column, subject: str) -> Parts:
@@ -130,7 +137,14 @@ def _alter_field(self: Replaying, call: Call, app: str, record: Record) -> Parts
         return
     if before.name != after.name:
         yield RenameColumn(model.table, before.name, after.name), subject
-    yield from _altered(model.table, old, new, before, after, subject)
+    checked = self.vendor == "postgresql" and before.check != after.check
+    if checked and not after.check:
+        yield DropConstraint(model.table, "_".join([model.table, before.name, "check"])), subject
+    parts = list(_altered(model.table, old, new, before, after, subject))
+    if checked and after.check:
+        parts = [one for one in parts if not isinstance(one[0], Nothing)]
+        parts.append((_check_of(model.table, after, new), subject))
+    yield from parts
 
 
 def _altered(table: str, old: Call, new: Call, before: Column, after: Column, who: str) -> Parts:

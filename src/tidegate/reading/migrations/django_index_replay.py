@@ -15,8 +15,8 @@ from tidegate.model.operation import (
 )
 from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, arg, model_of
 from tidegate.reading.migrations.django_state import name_of, together
+from tidegate.reading.migrations.kinds import Call
 from tidegate.reading.migrations.record import Record
-from tidegate.reading.migrations.values import Call
 
 
 def _add_index(self: Replaying, call: Call, app: str, record: Record) -> Parts:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tidegate.model.operation import AddColumn, Column, DropColumn, DropTable, Nothing, RenameTable
 from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, arg
 from tidegate.reading.migrations.django_state import Model, fields_of, name_of
+from tidegate.reading.migrations.kinds import Call
 from tidegate.reading.migrations.record import Record
-from tidegate.reading.migrations.values import Call
 
 
 def _create_model(self: Replaying, call: Call, app: str, record: Record) -> Parts:

@@ -24,9 +24,10 @@ from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, 
 from tidegate.reading.migrations.django_fields_replay import FIELDS
 from tidegate.reading.migrations.django_index_replay import INDEXES
 from tidegate.reading.migrations.django_models_replay import MODELS
+from tidegate.reading.migrations.django_own import code_name
 from tidegate.reading.migrations.django_state import Models, name_of
+from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
 from tidegate.reading.migrations.record import Record
-from tidegate.reading.migrations.values import Call, Ref, Unknown, is_made
 
 
 class DjangoReplay:
@@ -59,11 +60,11 @@ class DjangoReplay:
             yield from self._run_sql(call, transaction, flags)
             return
         handler = _HANDLERS.get(name)
-        said = name
+        said = base = name
         if handler is None:
             base = next((one for one in _BY_ENDING if name.endswith(one)), "")
             if base == "RunSQL":
-                yield from self._run_sql(call, transaction, {**flags})
+                yield from self._run_sql(call, transaction, {**flags}, own=True)
                 return
             handler = _HANDLERS.get(base)
             flags = {**flags, "maybe": True}
@@ -71,7 +72,11 @@ class DjangoReplay:
             why = call.args[0] if call.name == "tidegate.opaque" else f"{call.name} is not known"
             yield Operation(Opaque("operation", str(why)), call.span, said, transaction, **flags)
             return
-        reversible = _reversible(call)
+        untold = _untold(call)
+        if untold:
+            yield Operation(Opaque(said, untold), call.span, said, transaction, **flags)
+            return
+        reversible = said != base or _reversible(call)
         for change, subject in handler(self, call, app, record):
             yield Operation(
                 change,
@@ -116,9 +121,12 @@ class DjangoReplay:
             isinstance(change, DropTable) or change.column in table.columns
         )
 
-    def _run_sql(self, call: Call, transaction: int, flags: dict[str, Any]) -> Iterator[Operation]:
+    def _run_sql(
+        self, call: Call, transaction: int, flags: dict[str, Any], own: bool = False
+    ) -> Iterator[Operation]:
+        """`own`: of a class that is made elsewhere, which may set what is not said here."""
         value = call.args[0] if call.args else call.kwargs.get("sql")
-        reverse = len(call.args) > 1 or call.kwargs.get("reverse_sql") is not None
+        reverse = own or len(call.args) > 1 or call.kwargs.get("reverse_sql") is not None
         for text in _texts(value):
             found: list[Change]
             if isinstance(text, str):
@@ -145,6 +153,25 @@ class DjangoReplay:
         return change
 
 
+def _untold(call: Call) -> str:
+    """Return why the names in an operation can't be told; "" where they can."""
+    first = call.args[:1] if not call.last.endswith("RunPython") else ()
+    for value in (*first, *(call.kwargs.get(one) for one in NAMES)):
+        if isinstance(value, Unknown):
+            return f"its names come from {value.why}" if "loop" in value.why else value.why
+        if isinstance(value, Ref) and "." in value.name:
+            return f"{value.name} is made elsewhere"
+    second = call.args[1] if len(call.args) > 1 else None
+    return second.why if isinstance(second, Unknown) and call.last in OF_FIELDS else ""
+
+
+NAMES = ("model_name", "name", "old_name", "new_name")
+OF_FIELDS = ("AddField", "RemoveField", "AlterField", "RenameField", "RenameModel", "RemoveIndex",
+             "RemoveConstraint")  # fmt: skip
+OF_ROWS = ("loop-save", "loop-write", "loop-bulk", "whole-update", "whole-delete",
+           "whole-bulk_update", "write")  # fmt: skip
+
+
 def _texts(value: Any) -> list[Any]:
     if isinstance(value, list | tuple) and not is_made(value):
         out: list[Any] = []
@@ -167,20 +194,37 @@ def _reversible(call: Call) -> bool:
 
 def _run_python(self: Replaying, call: Call, app: str, record: Record) -> Parts:
     code = arg(call, 0, "code")
-    name = code.name if isinstance(code, Ref) else "a function"
+    name = code_name(code)
     if isinstance(code, Ref) and code.last == "noop":
         yield Nothing("noop"), name
         return
-    traits: tuple[Trait, ...] = record.traits.get(name, ())
-    reversible = _reversible(call)
-    if isinstance(code, Ref) and name not in record.traits:
-        yield Code(name, (Trait("elsewhere", name, call.span),), reversible), name
+    reversible = call.last != "RunPython" or _reversible(call)
+    if name not in record.traits:
+        unread = Trait("elsewhere", name or _maker(code), call.span)
+        yield Code(name, (unread,), reversible), name
         return
+    traits = tuple(
+        _told(self, one)
+        for one in record.traits[name]
+        if not one.vendors or self.vendor in one.vendors
+    )
     yield Code(name, traits, reversible), name
     for one in traits:
         if one.what == "sql":
             for change in sql.changes(one.detail, self.vendor):
                 yield self.with_owner(change), name
+
+
+def _maker(code: Any) -> str:
+    return f"{code.name}()" if isinstance(code, Call) and code.name else "what it runs"
+
+
+def _told(self: Replaying, one: Trait) -> Trait:
+    """Return a trait with the model's name alone, and the table that it has now."""
+    app, dot, model = one.detail.rpartition(".")
+    if one.what not in OF_ROWS or not dot:
+        return one
+    return one._replace(detail=model, table=self.models.get(app, model).table)
 
 
 def _nothing(self: Replaying, call: Call, app: str, record: Record) -> Parts:

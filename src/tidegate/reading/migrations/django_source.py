@@ -7,25 +7,19 @@ from typing import Any
 
 from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
+from tidegate.reading.migrations.django_own import Own, code_name, known, own_operations
+from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
+from tidegate.reading.migrations.modules import imported
 from tidegate.reading.migrations.record import TEMPORARY, Record, suppressions
 from tidegate.reading.migrations.traits import traits_of
-from tidegate.reading.migrations.values import (
-    Call,
-    Ref,
-    Scope,
-    Unknown,
-    dotted,
-    evaluate,
-    is_made,
-    module_scope,
-    span,
-)
-
-CODE = ("RunPython", "RunSQL", "SeparateDatabaseAndState")
+from tidegate.reading.migrations.values import Load, Scope, evaluate, module_scope, span
 
 
-def read(source: str, path: str, app: str, name: str) -> Record | None:
-    """Return the Record of a file; None where it is no migration."""
+def read(source: str, path: str, app: str, name: str, load: Load | None = None) -> Record | None:
+    """Return the Record of a file; None where it is no migration.
+
+    `load` returns the scope of another module of the project.
+    """
     own = f"{app}.{name}"
     try:
         tree = newersyntax.parse(source)
@@ -37,9 +31,9 @@ def read(source: str, path: str, app: str, name: str) -> Record | None:
     ]
     if not found:
         return None
-    scope = module_scope(tree)
+    scope = module_scope(tree, load)
     body = _Body(scope)
-    body.own = _own_operations(tree, scope)
+    body.own = own_operations(tree, scope)
     body.take(found[-1].body)
     return Record(
         framework="django",
@@ -68,7 +62,7 @@ class _Body:
     def __init__(self, scope: Scope) -> None:
         self.scope = Scope(scope)
         self.operations: list[Any] = []
-        self.own: dict[str, str] = {}
+        self.own: dict[str, Own] = {}
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.scope.names.get(name, default)
@@ -102,31 +96,12 @@ class _Body:
         value = evaluate(node, self.scope)
         if isinstance(value, list | tuple) and not is_made(value):
             return [
-                self._known(one)
+                known(one, self.own, self.scope)
                 if isinstance(one, Call)
                 else Call("tidegate.opaque", (_why(one),), {}, span(node))
                 for one in value
             ]
         return [Call("tidegate.opaque", (_why(value),), {}, span(node))]
-
-    def _known(self, call: Call) -> Call:
-        """An operation of a class of this file is taken for what the class derives from."""
-        base = self.own.get(call.name)
-        if base is None:
-            return call
-        return Call("tidegate.maybe", (call._replace(name=base),), {}, call.span)
-
-
-def _own_operations(tree: ast.Module, scope: Scope) -> dict[str, str]:
-    """Return the classes of a file by the operation that each derives from."""
-    out: dict[str, str] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.bases:
-            base = dotted(node.bases[0], scope)
-            base = out.get(base, base)
-            if "." in base and node.name != "Migration":
-                out[node.name] = base
-    return out
 
 
 def _why(value: Any) -> str:
@@ -162,15 +137,27 @@ def _traits(operations: list[Any], scope: Scope) -> dict[str, tuple[Trait, ...]]
     for one in operations:
         if not isinstance(one, Call):
             continue
-        if one.last == "RunPython":
+        if one.last.endswith("RunPython"):
             for value in (*one.args[:2], one.kwargs.get("code"), one.kwargs.get("reverse_code")):
-                name = value.name if isinstance(value, Ref) else ""
-                function = scope.function(name)
-                if function is not None and name not in out:
-                    out[name] = traits_of(function, scope)
+                name = code_name(value)
+                if not name or name in out:
+                    continue
+                found = _function(name, scope)
+                if found is not None:
+                    function, home = found
+                    traits = traits_of(function, home)
+                    if home is not scope:  # of another file: the place is the call's
+                        traits = tuple(trait._replace(span=one.span) for trait in traits)
+                    out[name] = traits
         elif one.last in ("SeparateDatabaseAndState", "maybe"):
             for value in (*one.args, *one.kwargs.values()):
                 inner = [value] if isinstance(value, Call) else value
                 if isinstance(inner, list | tuple) and not is_made(inner):
                     out.update(_traits(list(inner), scope))
     return out
+
+
+def _function(name: str, scope: Scope) -> tuple[ast.FunctionDef, Scope] | None:
+    plain = name.replace("()", "")
+    own = scope.function(plain)
+    return (own, scope) if own is not None else imported(plain, scope)

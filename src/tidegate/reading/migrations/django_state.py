@@ -13,7 +13,7 @@ from tidegate.reading.migrations.django_fields import (
     is_many,
     target_of,
 )
-from tidegate.reading.migrations.values import Call, Ref, is_made
+from tidegate.reading.migrations.kinds import Call, Ref, is_made
 
 
 class Model(NamedTuple):

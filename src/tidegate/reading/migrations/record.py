@@ -11,6 +11,8 @@ from tidegate.model.operation import Span, Trait
 TEMPORARY = "# Temporary: `tidegate make --squash`"  # how the file of a temporary step begins
 ALLOW = re.compile(r"#\s*tidegate:\s*allow\s+([^:#]*?)\s*(?::\s*(.*?))?\s*$")
 
+MEANT = re.compile(r"#\s*(tidegate\s*[:-]?\s*(?:allow|ignore|disable|noqa|skip)\b.*?)\s*$")
+
 
 class Said(NamedTuple):
     """One operation as the file writes it: `add_column` with its arguments, and what is around."""
@@ -59,6 +61,7 @@ class Record(NamedTuple):
     problem: str = ""
     settings: dict[str, Any] = {}
     temporary: bool = False
+    read_with: tuple[Any, ...] = ()  # modules of the project, as they were
     body: bytes = b""  # what the file does, where it has not been looked at
 
     def folded(self) -> Record:
@@ -78,12 +81,15 @@ class Record(NamedTuple):
 
 def suppressions(source: str) -> tuple[Allowed, ...]:
     """Return the suppression comments of a file."""
-    if "tidegate:" not in source:
+    if "tidegate" not in source:
         return ()
     found = []
     lines = source.splitlines()
     for number, line in enumerate(lines, 1):
         match = ALLOW.search(line)
+        other = MEANT.search(line) if match is None else None
+        if other:  # a spelling of another tool's: said to be none of ours, with ours
+            match = re.fullmatch(r"(.*)()", other.group(1))
         if match:
             rules = tuple(word.strip() for word in match.group(1).split(",") if word.strip())
             about = number

@@ -72,9 +72,9 @@ def _statement(tree: Any) -> Iterator[Change]:
         for action in tree.args.get("actions") or []:
             yield from _action(table, action)
     elif isinstance(tree, exp.Update):
-        yield Data("update", table, tree.args.get("where") is not None)
+        yield Data("update", table, _holds_back(tree.args.get("where")))
     elif isinstance(tree, exp.Delete):
-        yield Data("delete", table, tree.args.get("where") is not None)
+        yield Data("delete", table, _holds_back(tree.args.get("where")))
     elif isinstance(tree, exp.Insert):
         yield Data("insert", table)
     elif isinstance(tree, exp.TruncateTable):
@@ -89,6 +89,16 @@ def _table(node: Any) -> str:
     if node is None:
         return ""
     return f"{node.db}.{node.name}" if node.db and node.db != "public" else str(node.name)
+
+
+def _holds_back(where: Any) -> bool:
+    """Whether a condition leaves any row out; `true` and `1 = 1` do not."""
+    from sqlglot import expressions as exp
+
+    test = where.this if where is not None else exp.true()
+    if isinstance(test, exp.Boolean):
+        return not test.this
+    return not (isinstance(test, exp.EQ) and test.left == test.right)
 
 
 def _dropped(node: Any) -> Any:

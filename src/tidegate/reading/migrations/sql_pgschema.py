@@ -93,9 +93,8 @@ def _command(table: str, tree: Tree) -> Iterator[Change]:
             yield AddConstraint(table, Constraint("unique", "", (column.name,)), "UNIQUE")
         if column.primary_key:
             yield AddConstraint(table, Constraint("primary-key", "", (column.name,)), "PRIMARY KEY")
-        for one in more:
-            if column.default:  # over a new column of NULLs a CHECK is free; this one scans
-                yield AddConstraint(table, one, "CHECK")
+        for one in more:  # every row is read, be the column empty in all of them
+            yield AddConstraint(table, one, "CHECK")
     elif what == "DropColumn":
         yield DropColumn(table, name, cascade)
     elif what == "AlterColumnType":
@@ -163,6 +162,8 @@ def _drop(tree: Tree) -> Iterator[Change]:
     kind = tree.get("removeType", "")
     for one in tree.get("objects", []):
         names = names_of((one.get("List") or {}).get("items")) or names_of([one])
+        if "ObjectWithArgs" in one:
+            names = names_of(one["ObjectWithArgs"].get("objname"))
         if "TypeName" in one:
             names = names_of(one["TypeName"].get("names"))
         name = ".".join(part for part in names if part != "public")

@@ -10,9 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.model.operation import Change, Opaque, RenameTable, Statement
+from tidegate.reading.migrations.rows import selected
 from tidegate.reading.migrations.sql_pgrows import ROWS
 from tidegate.reading.migrations.sql_pgschema import SCHEMA
-from tidegate.reading.migrations.sql_pgtrees import Tree, integer_of, relation, strings
+from tidegate.reading.migrations.sql_pgtrees import (
+    Tree,
+    integer_of,
+    names_of,
+    relation,
+    strings,
+    type_of,
+)
 
 
 def changes(sql: str) -> list[Change] | None:
@@ -53,7 +61,7 @@ def _words(kind: str) -> str:
 def _vacuum(tree: Tree) -> Iterator[Change]:
     options = [one.get("DefElem", {}).get("defname", "") for one in tree.get("options", [])]
     rels = [one.get("VacuumRelation", {}) for one in tree.get("rels", [])] or [{}]
-    verb = "vacuum" if tree.get("is_vacuumcmd", True) else "analyze"
+    verb = "vacuum" if tree.get("is_vacuumcmd") else "analyze"
     for one in rels:
         full = "full" if "full" in options else ""
         yield Statement(verb, relation(one.get("relation")), full)
@@ -63,6 +71,13 @@ def _reindex(tree: Tree) -> Iterator[Change]:
     options = [one.get("DefElem", {}).get("defname", "") for one in tree.get("params", [])]
     name = relation(tree.get("relation")) or tree.get("name", "")
     detail = "concurrently" if "concurrently" in options else ""
+    if tree.get("kind") in (
+        "REINDEX_OBJECT_SCHEMA",
+        "REINDEX_OBJECT_SYSTEM",
+        "REINDEX_OBJECT_DATABASE",
+    ):
+        yield Statement("reindex-all", "", detail, name)
+        return
     yield Statement("reindex", "", detail, name)
 
 
@@ -111,16 +126,39 @@ def block(body: str) -> Iterator[Change]:
         return
     inner = re.sub(r"(?is)^\s*(declare.*?)?\bbegin\b", "", body)
     pieces = re.split(r"(?is);|\bthen\b|\belse\b|\bloop\b|\bexception\b", inner)
-    found = False
+    looping = _row_loop(body)
+    if looping is not None:
+        yield looping
+    found = looping is not None
     for piece in pieces:
         words = piece.strip().lower().split(maxsplit=1)
         if words and words[0] in ("alter", "create", "drop", "update", "delete", "insert",
-                                  "truncate", "lock"):  # fmt: skip
-            for change in changes(piece) or []:
+                                  "truncate", "lock", "perform", "call", "merge"):  # fmt: skip
+            text = re.sub(r"(?i)^\s*perform\b", "SELECT", piece)
+            for change in changes(text) or []:
                 found = True
                 yield change
     if not found:
         yield Statement("do")
+
+
+LOOP = re.compile(
+    r"\bfor\s+\w[\w\s,]*\s+in\s+\(?\s*(select\b.*?)\bloop\b(.*?)\bend\s+loop\b", re.I | re.S
+)
+
+
+def _row_loop(body: str) -> Statement | None:
+    """Return a loop over the rows of a query in which rows are written."""
+    for query, inner in LOOP.findall(body):
+        rows = selected(query)
+        if (
+            rows is not None
+            and not rows.few
+            and re.search(r"\b(update|delete\s+from)\b", inner, re.I)
+        ):
+            ends = "commit" if re.search(r"\bcommit\b", inner, re.I) else ""
+            return Statement("row-loop", rows.name, ends)
+    return None
 
 
 def _privileges(tree: Tree) -> Iterator[Change]:
@@ -129,6 +167,18 @@ def _privileges(tree: Tree) -> Iterator[Change]:
 
 def _drop_database(tree: Tree) -> Iterator[Change]:
     yield Statement("drop-database", name=tree.get("dbname", ""))
+
+
+def _call(tree: Tree) -> Iterator[Change]:
+    call = tree.get("funccall") or {}
+    name = ".".join(names_of(call.get("funcname"))) or "a procedure"
+    yield Opaque("CALL", f"{name}() is a procedure of the database, which may change it")
+
+
+def _function(tree: Tree) -> Iterator[Change]:
+    name = (names_of(tree.get("funcname")) or ("",))[-1]
+    kind = type_of(tree.get("returnType") or {})
+    yield Statement("create-function", "", kind, name)
 
 
 def _cluster(tree: Tree) -> Iterator[Change]:
@@ -157,6 +207,8 @@ _HANDLERS: dict[str, Any] = {
     "GrantStmt": _privileges,
     "GrantRoleStmt": _privileges,
     "CreatePolicyStmt": _privileges,
+    "CallStmt": _call,
+    "CreateFunctionStmt": _function,
     "DropdbStmt": _drop_database,
     "ClusterStmt": _cluster,
     "AlterObjectSchemaStmt": _move,

@@ -3,58 +3,40 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Callable
+from typing import Any
 
 from tidegate.model.operation import Span
+from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_known, is_made
+from tidegate.reading.migrations.plaincalls import LIMIT, plain_call, text_method
 
-LIMIT = 20_000  # characters of a string that is put together
+LIBRARIES = {*sys.stdlib_module_names, "alembic", "django", "op", "sa", "sqlalchemy"}
+ENOUGH = 20_000  # statements that are followed in one file
+Load = Callable[[str], "Scope | None"]
 
 
 LOGIC = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of conditions
 
 
-class Call(NamedTuple):
-    """A call of something that is not run here. `receiver` is what a method was called on."""
-
-    name: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    span: Span
-    receiver: Any = None
-
-    @property
-    def last(self) -> str:
-        """The name without its module."""
-        return self.name.rpartition(".")[2]
-
-
-class Ref(NamedTuple):
-    """A name that stands for something outside of this file."""
-
-    name: str
-
-    @property
-    def last(self) -> str:
-        """The name without its module."""
-        return self.name.rpartition(".")[2]
-
-
-class Unknown(NamedTuple):
-    """A value that can't be told; `why` says what stands in the way."""
-
-    why: str
-    known: str = ""  # the part of a text that could be read, holes as {}
-
-
 class Scope:
-    """Names in force: what was imported, assigned and defined."""
+    """Names in force: what was imported, assigned and defined.
 
-    __slots__ = ("functions", "names", "outer")
+    A method of a class is a function called `Class.method`. `load` returns the scope of another
+    module of the project, and `left` is what is left to follow before the reader gives up.
+    """
+
+    __slots__ = ("active", "depth", "functions", "left", "load", "makes", "names", "outer")
 
     def __init__(self, outer: Scope | None = None) -> None:
         self.names: dict[str, Any] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
         self.outer = outer
+        self.depth: int = outer.depth if outer is not None else 0
+        self.active: tuple[Any, ...] = outer.active if outer is not None else ()
+        self.makes: bool = outer.makes if outer is not None else True  # calls are followed here
+        self.load: Load | None = outer.load if outer is not None else None
+        self.left: list[int] = outer.left if outer is not None else [ENOUGH]
 
     def get(self, name: str) -> Any:
         """Return the value of a name; a Ref of itself where nothing is known."""
@@ -82,9 +64,10 @@ def span(node: Any) -> Span:
     )
 
 
-def module_scope(tree: ast.Module) -> Scope:
+def module_scope(tree: ast.Module, load: Load | None = None) -> Scope:
     """Return the scope of a module: imports, constants, functions; nothing is run."""
     scope = Scope()
+    scope.load = load
     for statement in tree.body:
         declare(statement, scope)
     return scope
@@ -105,7 +88,17 @@ def declare(statement: ast.stmt, scope: Scope) -> None:
             scope.names[one.asname or one.name] = Ref(f"{module}.{one.name}")
     elif isinstance(statement, ast.FunctionDef):
         scope.functions[statement.name] = statement
-    elif isinstance(statement, ast.Assign) and not isinstance(statement.value, ast.Lambda):
+    elif isinstance(statement, ast.ClassDef):
+        for inner in statement.body:
+            if isinstance(inner, ast.FunctionDef):
+                scope.functions[f"{statement.name}.{inner.name}"] = inner
+            elif isinstance(inner, ast.Assign) and "__tablename__" in ast.dump(inner.targets[0]):
+                scope.names[statement.name] = Ref(f"table({evaluate(inner.value, scope)})")
+    elif isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Lambda):
+        for target in statement.targets:
+            if isinstance(target, ast.Name):
+                scope.functions[target.id] = as_function(statement.value, target.id)
+    elif isinstance(statement, ast.Assign):
         value = evaluate(statement.value, scope)
         for target in statement.targets:
             bind(target, value, scope)
@@ -114,6 +107,13 @@ def declare(statement: ast.stmt, scope: Scope) -> None:
     elif isinstance(statement, ast.Try | ast.If):
         for inner in statement.body:
             declare(inner, scope)
+
+
+def as_function(node: ast.Lambda, name: str) -> ast.FunctionDef:
+    """Return a lambda as the function that it is."""
+    body = ast.copy_location(ast.Return(node.body), node.body)
+    made = ast.FunctionDef(name, node.args, [body], [], None, None)
+    return ast.copy_location(made, node)
 
 
 def bind(target: ast.expr, value: Any, scope: Scope) -> None:
@@ -125,20 +125,6 @@ def bind(target: ast.expr, value: Any, scope: Scope) -> None:
         fits = items is not None and len(items) == len(target.elts)
         for index, inner in enumerate(target.elts):
             bind(inner, items[index] if fits and items else Unknown("unpacked"), scope)
-
-
-def is_made(value: Any) -> bool:
-    """Whether it is one of this module's own tuples rather than a plain value."""
-    return isinstance(value, Call | Ref | Unknown)
-
-
-def is_known(value: Any) -> bool:
-    """Whether nothing in a plain value is unknown."""
-    if isinstance(value, list | tuple) and not is_made(value):
-        return all(is_known(one) for one in value)
-    if isinstance(value, dict):
-        return all(is_known(one) for one in value.values())
-    return not is_made(value)
 
 
 def evaluate(node: ast.expr, scope: Scope) -> Any:
@@ -173,54 +159,46 @@ def call(node: ast.Call, scope: Scope) -> Any:
             kwargs.update({str(key): inner for key, inner in value.items()})
         else:
             kwargs["**"] = value
+    return applied(node, args, kwargs, scope)
+
+
+def applied(
+    node: ast.Call, args: list[Any], kwargs: dict[str, Any], scope: Scope, receiver: Any = None
+) -> Any:
+    """Return what a call gives for arguments that are known, and for what it is called on."""
     name = dotted(node.func, scope)
+    own = scope.function(node.func.id) if isinstance(node.func, ast.Name) else None
+    if scope.makes and (own is not None or (scope.load is not None and is_projects(name))):
+        made = _made_by(own, name, args, kwargs, scope)
+        if made is not None and not isinstance(made, Unknown):
+            return made
     if name:
-        return _plain(name, args, kwargs) or Call(name, tuple(args), kwargs, span(node))
+        done = plain_call(name, args, kwargs)
+        return Call(name, tuple(args), kwargs, span(node)) if done is None else done
     if isinstance(node.func, ast.Attribute):
-        receiver = evaluate(node.func.value, scope)
-        text = _text_method(receiver, node.func.attr, args, kwargs)
+        receiver = evaluate(node.func.value, scope) if receiver is None else receiver
+        text = text_method(receiver, node.func.attr, args, kwargs)
         if text is not None:
             return text
         return Call(node.func.attr, tuple(args), kwargs, span(node), receiver)
     return Call("", tuple(args), kwargs, span(node))
 
 
-def _plain(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    first = args[0] if args else None
-    if name in ("textwrap.dedent", "inspect.cleandoc", "dedent") and isinstance(first, str):
-        import textwrap
-
-        return textwrap.dedent(first)
-    if name in ("list", "tuple", "sorted") and len(args) == 1 and isinstance(first, list | tuple):
-        return None if is_made(first) else list(first)
-    if name == "str" and len(args) == 1 and is_known(first):
-        return str(first)
-    if name == "dict" and not args:
-        return dict(kwargs)
-    if name == "range" and args and all(isinstance(one, int) for one in args):
-        return list(range(*args[:3]))[:500]
-    return None
+def is_projects(name: str) -> bool:
+    """Whether a full name may be that of a function of the project."""
+    root, _, rest = name.partition(".")
+    return rest.rpartition(".")[2][:1].islower() and root not in LIBRARIES
 
 
-def _text_method(receiver: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if isinstance(receiver, dict) and name == "items":
-        return [(key, value) for key, value in receiver.items()]
-    if isinstance(receiver, dict) and name in ("keys", "values"):
-        return list(getattr(receiver, name)())
-    if not isinstance(receiver, str):
-        return None
-    if name in ("strip", "lstrip", "rstrip", "lower", "upper", "replace", "title"):
-        return getattr(receiver, name)(*args) if is_known(args) else Unknown("text method")
-    if name == "format":
-        if is_known(args) and is_known(kwargs):
-            try:
-                return receiver.format(*args, **kwargs)[:LIMIT]
-            except (IndexError, KeyError, ValueError):
-                return Unknown("format")
-        return Unknown("a text put together from data", receiver)
-    if name == "join" and args and is_known(args[0]) and isinstance(args[0], list | tuple):
-        return receiver.join(map(str, args[0]))[:LIMIT]
-    return None
+def _made_by(
+    own: ast.FunctionDef | None, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope
+) -> Any:
+    """Return what a function of the file or the project makes of its arguments."""
+    from tidegate.reading.migrations.making import result
+    from tidegate.reading.migrations.modules import imported
+
+    found = imported(name, scope) if own is None else (own, scope)
+    return None if found is None else result(found[0], args, kwargs, found[1])
 
 
 def _name(node: ast.Name, scope: Scope) -> Any:
@@ -233,7 +211,9 @@ def _attribute(node: ast.Attribute, scope: Scope) -> Any:
         return Ref(name)
     receiver = evaluate(node.value, scope)
     if isinstance(receiver, Call):
-        return Ref(f"{receiver.name}().{node.attr}")
+        first = receiver.args[0] if receiver.args else None
+        named = receiver.last in ("table", "Table") and isinstance(first, str)
+        return Ref(f"table({first}).{node.attr}" if named else f"{receiver.name}().{node.attr}")
     if isinstance(receiver, Ref):
         return Ref(f"{receiver.name}.{node.attr}")
     return Unknown("attribute")
@@ -321,6 +301,8 @@ def _binary(node: ast.BinOp, scope: Scope) -> Any:
         return Unknown("a text put together from data", left)
     if isinstance(node.op, ast.Mult) and isinstance(left, int | str) and isinstance(right, int):
         return left * right if abs(right) < LIMIT else Unknown("expression")
+    if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
+        return left * right if len(left) * abs(right) < LIMIT else Unknown("expression")
     return Unknown("expression")
 
 
@@ -340,7 +322,10 @@ def _conditional(node: ast.IfExp, scope: Scope) -> Any:
 
 
 def _lambda(node: ast.Lambda, scope: Scope) -> Any:
-    return Call("lambda", (), {}, span(node))
+    made = Call("lambda", (), {}, span(node))
+    name = f"lambda {made.span.line}:{made.span.column}"
+    scope.functions[name] = as_function(node, name)
+    return made
 
 
 def _subscript(node: ast.Subscript, scope: Scope) -> Any:

@@ -6,6 +6,9 @@ Keep the column: Django's `db_column` and SQLAlchemy's `Column("old_name", key=.
 the code alone. Or expand and contract: a copy of the column under the new name, which a trigger
 keeps equal, in one release; in the next the copy goes and the column takes its name.
 `tidegate make --expand` and `--contract` write both.
+
+A column that has its first name again at the end of the same transaction is not meant: nobody else
+sees the other one.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
     if not moment.is_old_column(change.table, change.column):
+        return
+    if moment.keeps_name(change.table, change.column):
         return
     if moment.drops(change.table, change.new):  # a copy under the new name: which release made it
         table = moment.table(change.table)

@@ -3,7 +3,8 @@
 Each INSERT and UPDATE of the previous release that leaves the column empty fails from that moment
 on. First release code that always writes a value, then set NOT NULL.
 
-The rule is silent where a check constraint of an earlier release forbids NULL already.
+A CHECK (column IS NOT NULL) forbids NULL from the moment it is added, NOT VALID or not; where one is
+there already, SET NOT NULL changes nothing for the previous release.
 """
 
 from __future__ import annotations
@@ -11,23 +12,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.contracts.rule import Example, Hazard, Moment, Rule
-from tidegate.model.operation import AlterColumn
+from tidegate.model.operation import AddConstraint, AlterColumn
 
 RULE = Rule(
     "warning",
-    on=(AlterColumn,),
+    on=(AlterColumn, AddConstraint),
     confidence="medium",
-    companions=("not-null-scans",),
     examples=(
         Example(
             "django",
             bad='migrations.AlterField("order", "note", models.TextField()),',
             good='migrations.AlterField("order", "note", models.TextField(null=True, blank=True)),',
+            companions=("not-null-scans",),
         ),
         Example(
             "alembic",
             bad='op.alter_column("orders", "note", nullable=False)',
             good='op.alter_column("orders", "reference", nullable=False)',
+            companions=("not-null-scans",),
+        ),
+        Example(
+            "alembic",
+            bad="""op.create_check_constraint("note_set", "orders", "note IS NOT NULL",
+                           postgresql_not_valid=True)""",
+            good="""op.create_check_constraint("has_reference", "orders", "reference IS NOT NULL",
+                           postgresql_not_valid=True)""",
         ),
     ),
 )
@@ -36,18 +45,24 @@ RULE = Rule(
 def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
-    if change.nullable is not False or not moment.is_old_column(change.table, change.column):
+    if isinstance(change, AddConstraint):
+        column = change.constraint.not_null_of
+    else:
+        column = change.column if change.nullable is False else ""
+    if not column or not moment.is_old_column(change.table, column):
         return
-    if moment.renamed_to(change.table, change.column):
+    if moment.renamed_to(change.table, column):
         return  # a copy has taken the place of the column, with what held for it
     table = moment.table(change.table)
-    for name, one in (table.constraints if table else {}).items():
-        if one.kind == "check" and one.not_null_of == change.column:
-            since = table.added_in.get(name, "") if table else ""
-            if not moment.step.is_fresh(since):
-                return
+    found = table.columns.get(column) if table else None
+    if isinstance(change, AddConstraint) and found is not None and not found.nullable:
+        return
+    if any(one.not_null_of == column for one in (table.constraints if table else {}).values()):
+        return  # it forbids NULL already, and was said to
     yield Hazard(
-        f"a write of the previous release that leaves {change.table}.{change.column} empty fails "
+        f"a write of the previous release that leaves {change.table}.{column} empty fails "
         "from now on",
-        "first release code that always writes a value; then set NOT NULL in the next release",
+        "first release code that always writes a value; then forbid NULL in the next release"
+        if isinstance(change, AddConstraint)
+        else "first release code that always writes a value; then set NOT NULL in the next release",
     )

@@ -48,7 +48,7 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     other = change.table.endswith(("_seq", "_idx", "_pkey", "_key", "_uniq"))
     if not moment.is_old(change.table) or (other and moment.table(change.table) is None):
         return  # ALTER TABLE renames sequences and indexes as well
-    if moment.makes_view(change.table):
+    if moment.makes_view(change.table) or moment.keeps_name(change.table):
         return
     yield Hazard(
         f"{change.table} becomes {change.new} while the previous release still asks for the old "

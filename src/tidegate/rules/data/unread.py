@@ -59,7 +59,19 @@ def examine(moment: Moment) -> Iterator[Hazard]:
                 span=one.span,
             )
         elif one.what == "elsewhere":
+            where = "made elsewhere"
+            if "." in one.detail:
+                where = "another module's function"
+            elif one.detail.endswith("()"):
+                where = "what makes the function"
             yield Hazard(
-                f"{one.detail} is another module's function: what it does can't be read here",
+                f"{one.detail} is {where}: what it does can't be read here",
                 "`tidegate plan` runs it on a scratch database and sees what it does",
+                span=one.span,
+            )
+        elif one.what == "unread":
+            yield Hazard(
+                f"{one.detail}: it can't be read here",
+                "`tidegate plan` runs it on a scratch database and sees what it does",
+                span=one.span,
             )

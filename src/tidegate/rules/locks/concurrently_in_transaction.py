@@ -2,7 +2,8 @@
 
 `CREATE INDEX CONCURRENTLY cannot run inside a transaction block`: the migration fails when it is
 applied. Django wraps each migration in a transaction unless it says `atomic = False`; Alembic
-wraps each revision unless the statement stands in an `autocommit_block`.
+wraps each revision unless the statement stands in an `autocommit_block`. Several statements in one
+text are a transaction as well.
 """
 
 from __future__ import annotations
@@ -45,24 +46,16 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     else:
         named = change.made.concurrently if isinstance(change, AddIndex) else change.concurrently
         what = "CREATE INDEX" if isinstance(change, AddIndex) else "DROP INDEX"
-    if not named or moment.operation.transaction == 0 or _committed(moment):
+    if not named or not moment.in_transaction or moment.committed:
         return
     yield Hazard(
         f"{what} CONCURRENTLY can't run in a transaction: PostgreSQL refuses it when the "
         "migration is applied",
-        moment.say(
+        "give it a text of its own: several statements in one are a transaction"
+        if moment.operation.transaction == 0
+        else moment.say(
             "set atomic = False on the migration, and leave nothing else in it",
             "put it inside `with op.get_context().autocommit_block():`",
         ),
+        mendable=moment.operation.transaction != 0,
     )
-
-
-def _committed(moment: Moment) -> bool:
-    """Whether a COMMIT was sent by hand before."""
-    for one in moment.step.moments:
-        if one is moment:
-            return False
-        ended = isinstance(one.change, Statement) and one.change.verb == "transaction"
-        if ended and one.change.detail == "commit":
-            return True
-    return False

@@ -56,7 +56,7 @@ op.execute("UPDATE orders SET source = 'web' WHERE source IS NULL")""",
     ),
 )
 ALTERS = (AddColumn, DropColumn, RenameColumn, AlterColumn, AddConstraint, DropConstraint)
-WRITES = ("loop-save", "whole-update", "whole-delete", "write")
+WRITES = ("loop-save", "loop-bulk", "whole-bulk_update", "whole-update", "whole-delete", "write")
 
 
 def examine_step(step: StepView) -> Iterator[Hazard]:
@@ -86,8 +86,9 @@ def _tables(moment: Moment) -> list[str]:
         return [change.table]
     if not isinstance(change, Code):
         return []
-    models = {one.detail.lower() for one in change.traits if one.what in WRITES}
-    return [
+    known = [one.table for one in change.traits if one.what in WRITES and one.table]
+    models = {one.detail.lower() for one in change.traits if one.what in WRITES and not one.table}
+    return known + [
         name
         for name in moment.tables
         if any(name.replace("_", "").endswith(one.replace("_", "")) for one in models if one)

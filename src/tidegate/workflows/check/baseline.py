@@ -7,9 +7,19 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from tidegate.errors import UsageProblem
-from tidegate.model.finding import Finding
+from tidegate.model.finding import SEVERITIES, Finding, Findings
+
+
+class Row(TypedDict):
+    """An accepted finding."""
+
+    fingerprint: str
+    rule: str
+    path: str
+    count: int
 
 
 def fingerprint(one: Finding) -> str:
@@ -20,11 +30,17 @@ def fingerprint(one: Finding) -> str:
 
 def read(path: Path) -> Counter[str]:
     """Return how often each finding is accepted; nothing where there is no file."""
+    return Counter({one["fingerprint"]: one["count"] for one in _rows(path)})
+
+
+def _rows(path: Path) -> list[Row]:
     if not path.is_file():
-        return Counter()
+        return []
     try:
-        raw = json.loads(path.read_text("utf-8"))
-        return Counter({one["fingerprint"]: int(one["count"]) for one in raw["findings"]})
+        raw = json.loads(path.read_text("utf-8"))["findings"]
+        return [{"fingerprint": str(one["fingerprint"]), "rule": str(one.get("rule", "")),
+                 "path": str(one.get("path", "")), "count": int(one["count"])}
+                for one in raw]  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise UsageProblem(
             f"{path} is not a baseline: {error}",
@@ -33,20 +49,27 @@ def read(path: Path) -> Counter[str]:
         ) from None
 
 
-def write(path: Path, findings: Sequence[Finding]) -> int:
-    """Write the findings as accepted; return how many."""
-    counted: dict[str, dict[str, object]] = {}
-    for one in findings:
+def accepted(path: Path, found: Findings, narrow: bool) -> str:
+    """Write the findings as accepted; return in words how many, and how grave they are.
+
+    Where only some migrations were reviewed (`narrow`), what was accepted of others stays.
+    """
+    rows: dict[str, Row] = {one["fingerprint"]: one for one in _rows(path)} if narrow else {}
+    counted = Counter(fingerprint(one) for one in found.findings)
+    for one in found.findings:
         key = fingerprint(one)
-        if key not in counted:
-            counted[key] = {
-                "fingerprint": key,
-                "rule": one.rule,
-                "path": one.place.path,
-                "count": 0,
-            }
-        counted[key]["count"] = int(str(counted[key]["count"])) + 1
-    rows = sorted(counted.values(), key=lambda row: (row["path"], row["rule"], row["fingerprint"]))
+        rows[key] = {"fingerprint": key, "rule": one.rule, "path": one.place.path,
+                     "count": counted[key]}  # fmt: skip
+    _write(path, sorted(rows.values(), key=lambda r: (r["path"], r["rule"], r["fingerprint"])))
+    levels = Counter(one.severity for one in found.findings)
+    words = [f"{levels[level]} {level}{'s' * (levels[level] != 1 and level != 'info')}"
+             for level in reversed(SEVERITIES) if levels[level]]  # fmt: skip
+    number = len(found.findings)
+    more = f", beside those of other migrations ({len(rows)} in all)" if narrow else ""
+    return f"{number} finding{'s' * (number != 1)} accepted ({', '.join(words) or 'none'}){more}"
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
     document = {"version": 1, "findings": rows}
     try:
         path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
@@ -57,7 +80,6 @@ def write(path: Path, findings: Sequence[Finding]) -> int:
             f"give this user the right to write in {path.parent}, or set baseline in "
             "[tool.tidegate.check]",
         ) from None
-    return len(findings)
 
 
 def split(findings: Sequence[Finding], accepted: Counter[str]) -> tuple[list[Finding], int]:

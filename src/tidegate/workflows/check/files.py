@@ -14,25 +14,27 @@ from tidegate.workflows.check.sources import Source
 from tidegate.workflows.check.tree import Tree, every
 
 Found = list[tuple[Record, tuple[Source, str]]]
-Kept = tuple[Any, str, Record | None]  # what tells that the file is as it was, its digest, Record
+# what tells that the file is as it was; the digest of it and of what it was read with; its Record
+Kept = tuple[Any, str, Record | None]
 EVERYBODY = 0o444
 
 
 def read_all(root: str, settings: CheckSettings, cache: Cache, tree: Tree | None = None) -> Found:
     """Return each migration's Record with its source and digest."""
     out = []
+    taken: dict[str, Any] = {}
     for source in every(tree, root):
         if any(_matches(source.path, pattern) for pattern in settings.exclude):
             continue
         if tree is not None and source.path in tree.texts:
-            taken = _taken(source, tree.texts[source.path].encode())
-            if taken[2] is not None:
-                out.append((taken[2], (source, taken[1])))
+            fresh = _taken(root, source, tree.texts[source.path].encode(), taken)
+            if fresh[2] is not None:
+                out.append((fresh[2], (source, fresh[1])))
             continue
         kept = cache.get("file " + source.path)
         known = kept is not None and kept[0] == (source.size, source.time, source.group)
-        if not known or not _readable(source):
-            kept = _read(source, kept)
+        if not known or not _readable(source) or _moved_on(kept):
+            kept = _read(root, source, kept, taken)
             cache.put("file " + source.path, _folded(kept) if cache.on else kept)
         if kept[2] is not None:
             out.append((kept[2], (source, kept[1])))
@@ -41,6 +43,19 @@ def read_all(root: str, settings: CheckSettings, cache: Cache, tree: Tree | None
 
 def _readable(source: Source) -> bool:
     return source.mode & EVERYBODY == EVERYBODY or os.access(source.file, os.R_OK)
+
+
+def _moved_on(kept: Kept | None) -> bool:
+    """Whether a module that the file was read with is another one now."""
+    record = kept[2] if kept is not None else None
+    for file, size, time, _ in record.read_with if record is not None else ():
+        try:
+            stat = os.stat(file)
+        except OSError:
+            return True
+        if (stat.st_size, stat.st_mtime_ns) != (size, time):
+            return True
+    return False
 
 
 def _folded(kept: Kept) -> Kept:
@@ -53,7 +68,7 @@ def _matches(path: str, pattern: str) -> bool:
     return fnmatch.fnmatch(path, pattern) or path.startswith(pattern.rstrip("/") + "/")
 
 
-def _read(source: Source, kept: Kept | None) -> Kept:
+def _read(root: str, source: Source, kept: Kept | None, taken: dict[str, Any]) -> Kept:
     try:
         with open(source.file, "rb") as file:
             data = file.read()
@@ -66,21 +81,28 @@ def _read(source: Source, kept: Kept | None) -> Kept:
     digest = hashlib.sha256(data).hexdigest()
     key = (source.size, source.time, source.group)
     if kept is not None and kept[1] == digest and kept[0][2] == source.group:
-        return (key, digest, kept[2])
-    return _taken(source, data)
+        return (key, digest, kept[2])  # with no module of the project: its digest is the file's
+    return _taken(root, source, data, taken)
 
 
-def _taken(source: Source, data: bytes) -> Kept:
+def _taken(root: str, source: Source, data: bytes, taken: dict[str, Any]) -> Kept:
+    from tidegate.reading.migrations.modules import Modules
+
     digest = hashlib.sha256(data).hexdigest()
     key = (source.size, source.time, source.group)
     text = data.decode("utf-8", "replace")
     record: Record | None
+    modules = Modules(root, source.home, source.path, taken)
     if source.framework == "django":
         from tidegate.reading.migrations import django_source
 
-        record = django_source.read(text, source.path, source.group, source.name)
+        record = django_source.read(text, source.path, source.group, source.name, modules.load)
     else:
         from tidegate.reading.migrations import alembic_source
 
-        record = alembic_source.read(text, source.path, source.name)
+        record = alembic_source.read(text, source.path, source.name, modules.load)
+    if record is not None and modules.read:
+        record = record._replace(read_with=tuple(modules.read.values()))
+        known = "".join([digest, *(one.digest for one in record.read_with)])
+        digest = hashlib.sha256(known.encode()).hexdigest()
     return (key, digest, record)

@@ -143,10 +143,15 @@ def _staged(
 ) -> Fixed | None:
     """Return what an unsafe fix makes; why there is none is kept."""
     from tidegate.workflows.staging import staged
+    from tidegate.workflows.staging.remarks import left_out
     from tidegate.workflows.staging.stage import Declined
 
     try:
-        return staged(source, one, framework, database)
+        made = staged(source, one, framework, database)
+        lost = left_out(source.text, (made.text, *made.more.values())) if made else []
+        if lost:
+            raise Declined(f"a comment would be lost: {lost[0]}")
+        return made
     except Declined as why:
         where = f"{one.place.path}:{one.place.line}"
         out.declined[one.rule, str(why)] = f"{where}: {one.rule} is left to you: {why}"

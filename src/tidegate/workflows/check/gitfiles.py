@@ -5,13 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from tidegate.errors import UsageProblem
 from tidegate.process import Command, Result, run
 
 
-def changed_since(root: str, revision: str, among: Collection[str]) -> tuple[set[str], set[str]]:
-    """Return which of the files `among` are new since `revision`, and which were changed.
+class Changes(NamedTuple):
+    """What differs from a revision: new and edited files, and the texts of those that are gone."""
+
+    new: set[str]
+    edited: set[str]
+    gone: dict[str, str]
+
+
+def changed_since(root: str, revision: str, among: Collection[str]) -> Changes:
+    """Return which of the files `among` are new since `revision`, and which were changed or lost.
 
     The comparison begins at the last commit that both have, as a pull request's does; files that
     git does not track yet are new. Paths are relative to `root`.
@@ -34,15 +43,19 @@ def changed_since(root: str, revision: str, among: Collection[str]) -> tuple[set
             "fetch the revision first, in CI with fetch-depth: 0",
         )
     words = [word for word in listed.out.split("\0") if word]
-    new, edited = set(), set()
+    new, edited, gone = set(), set(), set()
     for status, path in zip(words[::2], words[1::2], strict=False):
         if status.startswith("A"):
             new.add(path)
         elif status.startswith(("M", "T")) and path in among:
             edited.add(path)
+        elif status.startswith("D") and path.endswith(".py"):
+            gone.add(path)
     fresh = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
     new |= {path for path in fresh.out.split("\0") if path}
-    return new & set(among), {path for path in edited if _differs(root, start, path)}
+    texts = {path: _git(root, "show", f"{start}:./{path}").out for path in gone}
+    edited = {path for path in edited if _differs(root, start, path)}
+    return Changes(new & set(among), edited, texts)
 
 
 def _differs(root: str, revision: str, path: str) -> bool:

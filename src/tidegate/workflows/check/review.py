@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tidegate.contracts.rule import Removed
 from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, in_order
 from tidegate.reading.migrations.record import Record
@@ -34,6 +35,13 @@ class Standing(NamedTuple):
     applied: frozenset[str] = frozenset()
     gone: tuple[str, ...] = ()
     edited: frozenset[str] = frozenset()
+
+
+class Apart(NamedTuple):
+    """What differs from what was applied, or from a git revision: edited paths, lost steps."""
+
+    edited: Mapping[str, str]
+    removed: tuple[Removed, ...] = ()
 
 
 class Scope(NamedTuple):
@@ -88,12 +96,12 @@ def review(
             "tidegate looks for folders called migrations, and for env.py beside script.py.mako.",
             "run it in the project's folder, or name that with --project DIR",
         )
-    wanted, edited = _wanted(root, found, scope)
+    wanted, apart = _wanted(root, found, scope)
     wanted |= tree.new if tree is not None else set()
     kept: list[Finding] = []
     for pair in chains(found, settings):
         inside = {one.id for one in pair[0].order if one.path in wanted}
-        kept += _of_chain(pair, frozenset(inside), edited, scope, settings, cache)
+        kept += _of_chain(pair, frozenset(inside), apart, scope, settings, cache)
     cache.save()
     records = [one for one, _ in found if one.path in wanted]
     notes = []
@@ -137,16 +145,21 @@ def _result(
     return Findings("check", root, tuple(in_order(kept)), extra, said)
 
 
-def _wanted(root: str, found: Found, scope: Scope) -> tuple[set[str], dict[str, str]]:
-    """Return the paths to review, and those that changed since a revision that has them."""
+def _wanted(root: str, found: Found, scope: Scope) -> tuple[set[str], Apart]:
+    """Return the paths to review, and what is not as it was."""
     every = {record.path for record, _ in found}
     wanted, edited = set(every), {}
+    lost: tuple[Removed, ...] = ()
     if scope.since:
         from tidegate.workflows.check.gitfiles import changed_since
 
-        new, changed = changed_since(root, scope.since, every)
-        wanted &= new | changed
-        edited = dict.fromkeys(changed, f"at {scope.since}")
+        changes = changed_since(root, scope.since, every)
+        wanted &= changes.new | changes.edited
+        edited = dict.fromkeys(changes.edited, f"at {scope.since}")
+        if changes.gone:
+            from tidegate.workflows.check.removed import removed
+
+            lost = removed(root, found, changes.gone, scope.since)
     for record, _ in found:
         if record.id in scope.standing.edited:
             edited[record.path] = "when it was applied"
@@ -154,7 +167,7 @@ def _wanted(root: str, found: Found, scope: Scope) -> tuple[set[str], dict[str, 
         wanted &= _named(root, scope.paths, every)
     if scope.steps is not None:
         wanted &= {record.path for record, _ in found if record.id in scope.steps}
-    return wanted, edited
+    return wanted, Apart(edited, lost)
 
 
 def _named(root: str, paths: Iterable[str], every: Collection[str]) -> set[str]:
@@ -202,7 +215,7 @@ def chains(found: Found, settings: CheckSettings) -> list[tuple[Chain, dict[str,
 def _of_chain(
     pair: tuple[Chain, dict[str, str]],
     inside: frozenset[str],
-    edited: Mapping[str, str],
+    apart: Apart,
     scope: Scope,
     settings: CheckSettings,
     cache: Cache,
@@ -230,8 +243,10 @@ def _of_chain(
             if cache.on:
                 cache.put("step " + known[id], pickle.dumps(kept[id], pickle.HIGHEST_PROTOCOL))
     whole = hashlib.sha256("".join(sorted(known.values())).encode()).hexdigest()
-    name = f"graph {whole} {sorted(edited.items())}"
-    graph_view = chain.graph()._replace(applied=scope.standing.applied, gone=scope.standing.gone)
+    name = f"graph {whole} {sorted(apart.edited.items())} {apart.removed}"
+    graph_view = chain.graph()._replace(
+        applied=scope.standing.applied, gone=scope.standing.gone, removed=apart.removed
+    )
     if scope.standing.applied:
         name += hashlib.sha256(repr(sorted(scope.standing.applied)).encode()).hexdigest()
         name += repr(scope.standing.gone)
@@ -239,11 +254,11 @@ def _of_chain(
     if graph is None:
         from tidegate.workflows.check.asking import ask_graph
 
-        graph = ask_graph(graph_view, edited, settings)
+        graph = ask_graph(graph_view, apart.edited, settings)
         cache.put(name, graph)
     if scope.narrow and not scope.standing.applied:
         paths = {chain.records[id].path for id in inside}
-        graph = [one for one in graph if _touches(one, paths)]
+        graph = [one for one in graph if one.rule == "removed-since" or _touches(one, paths)]
     return [one for found in kept.values() for one in found] + graph
 
 

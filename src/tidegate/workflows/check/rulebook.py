@@ -86,6 +86,12 @@ def get(name: str) -> Known | None:
 
 def nearest(name: str) -> str:
     """Return the rule whose name is most like `name`, or ""."""
-    import difflib
+    from difflib import get_close_matches
 
-    return next(iter(difflib.get_close_matches(name, names(), 1, 0.5)), "")
+    every = names()
+    near = get_close_matches(name, every, 1, 0.6)
+    if near:
+        return near[0]
+    words = {" ".join(sorted(one.split("-"))): one for one in every}  # drop-column, say
+    mixed = " ".join(sorted(name.lower().replace("_", "-").split("-")))
+    return words[found[0]] if (found := get_close_matches(mixed, list(words), 1, 0.5)) else ""

@@ -17,6 +17,11 @@ from tidegate.workflows.check import rulebook
 
 KEYS = ("database", "server-version", "fail-on", "baseline", "exclude", "rules", "paths",
         "user-model")  # fmt: skip
+VERSIONS = {
+    "postgresql": (10, 99, "PostgreSQL 10 and later", "16"),
+    "mysql": (5, 99, "MySQL 5.7 and later, and MariaDB 10 and later", "8"),
+    "sqlite": (3, 3, "SQLite 3", "3"),
+}
 VENDORS = ("postgresql", "mysql", "sqlite")
 LEVELS = ("off", *SEVERITIES)
 SIGNS = (
@@ -63,31 +68,28 @@ def load(root: str, database: str = "") -> CheckSettings:
     for key in raw:
         if key not in KEYS:
             raise UsageProblem(
-                f"[tool.tidegate.check] has no setting {key}", "", "use one of: " + ", ".join(KEYS)
+                f"[tool.tidegate.check] has no setting {key}", "", options.nearest(key, KEYS)
             )
     vendor = database or str(raw.get("database", ""))
     if vendor and vendor not in VENDORS:
         raise UsageProblem(
             f"database is {vendor!r}",
             "It comes from [tool.tidegate.check] or --database.",
-            "use one of: " + ", ".join(VENDORS),
+            options.nearest(vendor, VENDORS),
         )
     fail_on = str(raw.get("fail-on", "error"))
     if fail_on not in SEVERITIES:
         raise UsageProblem(f"fail-on is {fail_on!r}", "", "use one of: " + ", ".join(SEVERITIES))
     found_vendor, user = ("", "") if vendor and raw.get("user-model") else _look(Path(root))
-    paths = raw.get("paths", {})
+    vendor = vendor or found_vendor or "postgresql"
     return CheckSettings(
-        database=vendor or found_vendor or "postgresql",
-        version=_version(raw.get("server-version", 0)),
+        database=vendor,
+        version=_version(raw.get("server-version", 0), vendor),
         fail_on=fail_on,
         baseline=str(raw.get("baseline", "tidegate-baseline.json")),
         exclude=tuple(_strings(raw.get("exclude", []), "exclude")),
         rules=_levels(raw.get("rules", {}), "rules"),
-        paths={
-            str(pattern): _levels(inner, f"paths.{pattern!r}")
-            for pattern, inner in (paths.items() if isinstance(paths, dict) else ())
-        },
+        paths=_by_path(raw.get("paths", {})),
         user=str(raw.get("user-model", "") or user or "auth.User"),
     )
 
@@ -100,13 +102,27 @@ def _strings(value: Any, name: str) -> list[str]:
     )
 
 
-def _version(value: Any) -> int:
-    try:
-        return int(str(value).partition(".")[0] or 0)
-    except ValueError:
+def _version(value: Any, vendor: str) -> int:
+    """Return the server's major version; 0: not said. Raises for one that no rule knows."""
+    words = re.match(r"\d+", str(value))
+    version = int(words[0]) if words else -1
+    first, last, name, such = VERSIONS[vendor]
+    if version == 0 or first <= version <= last:
+        return version
+    raise UsageProblem(
+        f"server-version is {value!r}, and the database is {vendor}",
+        f"The rules know {name}.",
+        f"give the major version under [tool.tidegate.check]: server-version = {such}",
+    )
+
+
+def _by_path(value: Any) -> dict[str, dict[str, str]]:
+    if not isinstance(value, dict):
         raise UsageProblem(
-            f"server-version is {value!r}", "", "give the major version, such as 16"
-        ) from None
+            "[tool.tidegate.check] paths is not a table", "",
+            'write [tool.tidegate.check.paths."shop/migrations/*"], and below it rule = false',
+        )  # fmt: skip
+    return {str(path): _levels(inner, f"paths.{path!r}") for path, inner in value.items()}
 
 
 def _levels(value: Any, where: str) -> dict[str, str]:
@@ -138,7 +154,9 @@ def require_rule(name: str, where: str, known: set[str] | None = None) -> None:
     raise UsageProblem(
         f"{where} names the rule {name!r}, and there is none",
         f"The nearest is {near}." if near else "",
-        "see them all with tidegate rules",
+        f"write {near}; see them all with tidegate rules"
+        if near
+        else "see them all with tidegate rules",
     )
 
 

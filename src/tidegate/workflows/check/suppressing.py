@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from tidegate.model.finding import Finding, Place
 from tidegate.reading.migrations.record import Allowed, Record
 from tidegate.workflows.check import rulebook
 from tidegate.workflows.check.settings import CheckSettings
+
+TOOLS = r"tidegate\s*[:-]?\s*(?:allow|ignore|disable|noqa|skip)\b"
 
 
 def suppressed(
@@ -53,21 +56,35 @@ def _about(
     out = []
     for name in comment.rules or ("",):
         if name not in known:
-            near = rulebook.nearest(name)
-            said = f"the comment allows {name or 'nothing'}, and there is no such rule"
-            help = f"write {near}" if near else "see them all with tidegate rules"
+            said, help = _unknown(name, comment, known)
             out.append(_finding("unknown-rule", "error", said, help, comment, record))
+            if help.startswith("write # "):
+                break  # it says how the whole comment is written
         elif (record.path, comment.line, name) not in used:
             said = f"the comment allows {name}, and nothing here is flagged by it"
             out.append(
                 _finding("unused-suppression", "warning", said, "delete it", comment, record)
             )
-    if not comment.reason:
+    if not comment.reason and not (out and out[-1].remedy.startswith("write # ")):
         said = "the comment does not say why"
         help = f"write # tidegate: allow {', '.join(comment.rules)}: the reason"
         out.append(_finding("suppression-without-reason", "warning", said, help, comment, record))
     levels = [settings.level(one.rule, False, record.path, one.severity) for one in out]
     return [one for one, level in zip(out, levels, strict=True) if level != "off"]
+
+
+def _unknown(name: str, comment: Allowed, known: set[str]) -> tuple[str, str]:
+    """Return what is wrong with a name that is no rule's, and what to write."""
+    words = ", ".join([*comment.rules]) + (f": {comment.reason}" if comment.reason else "")
+    meant = [one for one in re.findall(r"[\w-]+", words) if one in known]
+    if name and meant and name not in meant:
+        reason = re.sub("|".join([*map(re.escape, meant), TOOLS]), " ", words)
+        reason = " ".join(reason.split()).strip(" -:;,.()[]=#\u2013\u2014") or "the reason"
+        said = "the comment is not read: after the rule comes a colon, and then the reason"
+        return said, f"write # tidegate: allow {', '.join(dict.fromkeys(meant))}: {reason}"
+    near = rulebook.nearest(name)
+    help = f"write {near}" if near else "see them all with tidegate rules"
+    return f"the comment allows {name or 'nothing'}, and there is no such rule", help
 
 
 def _finding(

@@ -42,7 +42,7 @@ def settled(
             job = _without(job, found["unused"])
             continue
         if wanted.ask is None or not questions:
-            raise _refusal(questions, refusals)
+            raise _refusal(questions, refusals, _wrong_answers(found, wanted))
         for one in questions:
             _ask(one, job, wanted.ask)
 
@@ -54,11 +54,14 @@ def _without(job: Mapping[str, Any], unused: Sequence[str]) -> dict[str, Any]:
     return {**job, "renames": renames, **lists}
 
 
-def refused(found: Mapping[str, Any]) -> PolicyRefused | None:
-    """Return the error for what is open or can't be generated right; None where nothing is."""
+def refused(found: Mapping[str, Any], wrong: Sequence[str] = ()) -> PolicyRefused | None:
+    """Return the error for what is open or can't be generated right; None where nothing is.
+
+    `wrong` says of the answers that were given which of them answer nothing.
+    """
     if not found["questions"] and not found["refusals"]:
         return None
-    return _refusal(found["questions"], found["refusals"])
+    return _refusal(found["questions"], found["refusals"], wrong)
 
 
 def _ask(question: Mapping[str, Any], job: dict[str, Any], ask: Ask) -> None:
@@ -84,19 +87,28 @@ def readings(question: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _wrong_answers(found: Mapping[str, Any], wanted: Wanted) -> list[str]:
+    """Return the answers that were given and answer nothing, each as a sentence."""
+    if wanted.lenient:
+        return []
+    return [f"{_answer(word, wanted)} names nothing of this change." for word in found["unused"]]
+
+
 def _refusal(
-    questions: Sequence[Mapping[str, Any]], refusals: Sequence[Mapping[str, str]]
+    questions: Sequence[Mapping[str, Any]],
+    refusals: Sequence[Mapping[str, str]],
+    wrong: Sequence[str] = (),
 ) -> PolicyRefused:
     """Return one error for what has to be decided, or else for what has to be changed, first.
 
     A refusal may be about what a rename would settle: it waits for the answers.
     """
     refusals = [] if questions else refusals
-    lines, advice = [], []
+    lines, advice = list(wrong), []
     for one in questions:
         lines += readings(one)
         advice.append(
-            f"--rename {one['old']}={one['candidates'][0]['new'].rpartition('.')[2]}   "
+            f"add --rename {one['old']}={one['candidates'][0]['new'].rpartition('.')[2]}   "
             f"or   --drop {one['old']}"
         )
     for refused in refusals[1:]:
@@ -113,16 +125,19 @@ def _refusal(
 
 
 def _unused(words: Sequence[str], wanted: Wanted) -> UsageProblem:
-    word = words[0]
-    flag = "--rename" if word in wanted.renames else "--drop" if word in wanted.dropped else \
-        "--filled"  # fmt: skip
-    shown = f"{word}={wanted.renames[word]}" if flag == "--rename" else word
     return UsageProblem(
-        f"{flag} {shown} names nothing that this change is about; no file was made",
+        f"{_answer(words[0], wanted)} names nothing that this change is about; no file was made",
         "A name is a column or field (orders.note, shop.Order.note), a table or a model, or the "
         "end of one, that goes with this change.",
         "leave it out, or correct the name",
     )
+
+
+def _answer(word: str, wanted: Wanted) -> str:
+    """Return an answer as it was given."""
+    if word in wanted.renames:
+        return f"--rename {word}={wanted.renames[word]}"
+    return f"{'--drop' if word in wanted.dropped else '--filled'} {word}"
 
 
 def why_nothing(found: Mapping[str, Any]) -> str:

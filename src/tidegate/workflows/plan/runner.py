@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +14,8 @@ from typing import Any, TypeVar
 
 import tidegate
 from tidegate.errors import TidegateError, UsageProblem
-from tidegate.process import Command, Talk, run
+from tidegate.process import Command, Talk
+from tidegate.workflows.ownpython import own_python
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -121,21 +120,4 @@ def _path_to_us(folder: Path, environ: Mapping[str, str]) -> str:
 
 def project_python(root: Path, given: str, environ: Mapping[str, str]) -> str:
     """Return the project's Python: named, of the active or its own environment, or ours."""
-    if given:
-        return shutil.which(given) or given
-    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
-    folders = [environ.get("VIRTUAL_ENV", ""), str(root / ".venv"), str(root / "venv"),
-               str(root.parent / ".venv")]  # fmt: skip
-    found = [str(Path(one, *inside)) for one in folders if one and Path(one, *inside).exists()]
-    if not found and any(importlib.util.find_spec(one) for one in ("django", "alembic")):
-        return sys.executable
-    for python in dict.fromkeys([*found, sys.executable]):
-        probe = "import importlib.util as u, sys; " \
-                "sys.exit(not (u.find_spec('django') or u.find_spec('alembic')))"  # fmt: skip
-        if run(Command((python, "-c", probe)), timeout=30.0).ok:
-            return python
-    raise UsageProblem(
-        f"no Python with Django or Alembic was found for {root}",
-        "tidegate looked at the active virtual environment, .venv, venv, and its own.",
-        "name the project's Python with --python PATH",
-    )
+    return own_python(root, environ, given)

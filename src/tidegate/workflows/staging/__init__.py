@@ -10,6 +10,8 @@ def staged(source: Source, one: Finding, framework: str, database: str) -> Fixed
     """Return the files that do without the hazard; None where none are known. Raises Declined."""
     from tidegate.workflows.staging import alembic_fixes, django_fixes, unique, volatile
     from tidegate.workflows.staging.moments import before
+    from tidegate.workflows.staging.plainly import written_out
+    from tidegate.workflows.staging.stage import Declined
 
     django = framework == "django"
     more = {
@@ -24,4 +26,10 @@ def staged(source: Source, one: Finding, framework: str, database: str) -> Fixed
     memo = source.project.memo
     if one.step not in memo:
         memo[one.step] = before(source.project, one.step, database)
-    return fixer(source, one, memo[one.step])
+    try:
+        return fixer(source, one, memo[one.step])
+    except Declined:
+        plain = written_out(source, one, database, framework)
+        if plain is None:
+            raise
+    return fixer(*plain)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tidegate.reading.migrations import alembic_source
 from tidegate.workflows.check.edits import Fixed, Source, applied
 from tidegate.workflows.staging.django_files import without_unused
+from tidegate.workflows.staging.remarks import MECHANICAL, left_out
 from tidegate.workflows.staging.stage import (
     Declined,
     Stage,
@@ -32,7 +33,6 @@ INVERSE = {
     "alter_column": ("alter_column",), "rename_table": ("rename_table",),
     "execute": ("execute",), "bulk_insert": ("execute",),
 }  # fmt: skip
-GENERATED = ("# ### commands auto generated", "# ### end Alembic commands")
 DATA = ("execute", "bulk_insert", "")
 
 
@@ -93,11 +93,15 @@ def divide(source: Source, number: int, stages: Sequence[Stage], what: str) -> F
 
     before = Part("".join(texts[:number]), takes(0, number))
     after = Part("".join(texts[number + 1 :]), takes(number + 1, len(ups)), "rest")
-    head, tail = _comments(source, texts[number], ups[number])
+    kept = [one for stage in stages for one in (*stage.forward, *stage.backward, stage.code)]
+    head = _comments(texts[number], ups[number], kept)
+    taken = mirrored(ups, downs, -1).get(number)
+    foot = _comments(behind[taken], downs[taken], kept) if taken is not None else ""
     parts = [before] if before.forward.strip() else []
     for at, stage in enumerate(stages):
         made = part_of(stage, indent)
-        made.forward = head + made.forward + tail if not at else made.forward
+        if not at:
+            made.forward, made.backward = head + made.forward, foot + made.backward
         if parts and not at and stage.atomic and not stage.apart:
             parts[-1].forward += made.forward
             parts[-1].backward = made.backward + parts[-1].backward
@@ -207,14 +211,10 @@ def _lines(
     return out, " " * nodes[0].col_offset
 
 
-def _comments(source: Source, text: str, node: ast.stmt) -> tuple[str, str]:
-    """Return the comments above a statement, as lines."""
-    lines = text.split("\n")
-    head = [one for one in lines if one.strip().startswith("#")]
-    last = source.text[source.end(node) :].split("\n", 1)[0].strip()
-    if last.startswith("#"):
-        head.append(" " * node.col_offset + last)
-    return "".join(one + "\n" for one in dict.fromkeys(head)), ""
+def _comments(text: str, node: ast.stmt, kept: Sequence[str]) -> str:
+    """Return the comments at a statement, as lines; of those inside it what nothing else holds."""
+    margin = " " * node.col_offset
+    return "".join(f"{margin}{one}\n" for one in left_out(text, kept))
 
 
 def _written(source: Source, parts: Sequence[Part], indent: str, what: str) -> Fixed:
@@ -285,7 +285,7 @@ def new_file(source: Source, part: Part, revision: str, before: str, words: str)
 def _own(text: str) -> str:
     """Leave out the comments in which Alembic says that it generated a file."""
     lines = text.splitlines(keepends=True)
-    return "".join(one for one in lines if not one.strip().startswith(GENERATED))
+    return "".join(one for one in lines if not MECHANICAL.match(one.strip()))
 
 
 def redirected(source: Source, own: str, last: str) -> dict[str, str]:

@@ -36,7 +36,9 @@ def statement(source: Source, at: At) -> tuple[int, ast.Expr, ast.Call]:
         here = (node.lineno, node.end_lineno) == (span.line, span.end_line)
         if here and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             return number, node, node.value
-    raise Declined("it is not a statement of upgrade() by itself")
+    raise Declined(
+        "it stands in a block or a helper: write it as a statement of its own in upgrade()"
+    )
 
 
 def execute(text: str) -> str:
@@ -108,7 +110,8 @@ def constraint(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     kinds = ("create_foreign_key", "create_check_constraint")
     if called(node) not in kinds or not change.constraint.name:
         raise Declined("SQL in a string is left to its author" if called(node) == "execute"
-                       else "the constraint has no name to validate it by")  # fmt: skip
+                       else "the constraint has no name to validate it by: write one in the "
+                       "place of None")  # fmt: skip
     refuse_schema(call)
     code = varied(source, call, [source.with_argument(call, "postgresql_not_valid=True")])
     moved(source, node)

@@ -16,16 +16,20 @@ NAME = 63  # bytes of a name in PostgreSQL
 
 def of_finding(ats: Sequence[At], one: Finding, *kinds: type[Change]) -> At:
     """Return the operation that a finding is about; for code, the one whose source it points to."""
-    place = one.place
-    span = Span(place.line, place.column, place.end_line, place.end_column)
     for at in ats:
         if at.vendor != "postgresql":
             raise Declined("staged rewrites are written for PostgreSQL")
-        traits = at.change.traits if isinstance(at.change, Code) else ()
-        here = at.operation.span == span or any(each.span == span for each in traits)
-        if here and isinstance(at.change, kinds):
+        if is_about(at, one) and isinstance(at.change, kinds):
             return at
     raise Declined("it is not written as a plain operation")
+
+
+def is_about(at: At, one: Finding) -> bool:
+    """Whether a finding points at an operation, or at a line of the code that it runs."""
+    place = one.place
+    span = Span(place.line, place.column, place.end_line, place.end_column)
+    traits = at.change.traits if isinstance(at.change, Code) else ()
+    return at.operation.span == span or any(each.span == span for each in traits)
 
 
 def beside(ats: Sequence[At], at: At) -> list[Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from tidegate.reading.migrations import django_source
 from tidegate.workflows.check.edits import Fixed, Source, applied
 from tidegate.workflows.check.fixes_django import attribute, make_not_atomic, operations
+from tidegate.workflows.staging.remarks import left_out
 from tidegate.workflows.staging.stage import (
     Declined,
     Stage,
@@ -37,6 +38,8 @@ class Part:
 def divide(source: Source, call: ast.Call, stages: Sequence[Stage], what: str) -> Fixed:
     """Put `stages` in the place of an operation; what follows it goes after the last of them."""
     before, around, after = _around(source, call)
+    kept = [text for one in stages for text in (*one.forward, one.code)]
+    around += "".join(f"        {one}\n" for one in left_out(source.of(call), kept))
     own_atomic = _is_atomic(source)
     parts = [Part(before, own_atomic)] if before.strip() else []
     for number, stage in enumerate(stages):
@@ -81,10 +84,10 @@ def _around(source: Source, call: ast.Call) -> tuple[str, str, str]:
         if rest is None or source.text[edges[-1] : source.start(node)].strip(" \t\r\n")[:1] not in (
             "#", "",
         ):  # fmt: skip
-            return _plainly(source, nodes, number, begin, end)
+            raise Declined("its operations don't stand on lines of their own")
         edges.append(source.end(node) + rest.end())
     if source.text[begin : begin + 1] != "\n" or source.text[edges[-1] : end].strip():
-        return _plainly(source, nodes, number, begin, end)
+        raise Declined("its operations don't stand on lines of their own")
     region = source.text[edges[number] : edges[number + 1]]
     start = source.start(call) - edges[number]
     comments = [one.strip() for one in region[:start].split("\n") if one.strip()]
@@ -95,31 +98,6 @@ def _around(source: Source, call: ast.Call) -> tuple[str, str, str]:
         around,
         source.text[edges[number + 1] : edges[-1]],
     )
-
-
-def _plainly(
-    source: Source, nodes: Sequence[ast.expr], number: int, begin: int, end: int
-) -> tuple[str, str, str]:
-    """The list is not written with a line for each: it is now, where that loses no comment."""
-    text = source.text[begin:end]
-    if "#" in text and any("#" in source.text[a:b] for a, b in _between(source, nodes, begin, end)):
-        raise Declined("comments stand between operations on one line")
-    lines = [indented(_flat(source, one), 8) + ",\n" for one in nodes]
-    return "".join(lines[:number]), "", "".join(lines[number + 1 :])
-
-
-def _between(
-    source: Source, nodes: Sequence[ast.expr], begin: int, end: int
-) -> list[tuple[int, int]]:
-    starts = [source.start(one) for one in nodes]
-    ends = [source.end(one) for one in nodes]
-    return list(zip([begin, *ends], [*starts, end], strict=True))
-
-
-def _flat(source: Source, node: ast.expr) -> str:
-    from tidegate.workflows.staging.stage import moved
-
-    return moved(source, node)
 
 
 def _written(source: Source, parts: Sequence[Part], what: str) -> Fixed:
@@ -147,13 +125,16 @@ def _names(source: Source, own: str, parts: Sequence[Part]) -> list[str]:
     digits, words = (mine[1], mine[2]) if mine else ("", own)
     numbers = [int(m[1]) for one in taken if (m := re.match(r"(\d+)_", one))]
     last = bool(mine) and max(numbers) == int(digits)
-    out = []
+    out: list[str] = []
     for number, part in enumerate(parts, 1):
         width = len(digits)
         at = f"{int(digits) + number:0{width}d}_" if last else f"{digits}_" if digits else ""
-        out.append(f"{at}{words[:50]}_{part.suffix}")
-    if len(set(out)) < len(out) or set(out) & set(taken):
-        raise Declined(f"a file {next((one for one in out if one in taken), out[-1])} is there")
+        plain = name = f"{at}{words[:50]}_{part.suffix}"
+        again = 1
+        while name in taken or name in out:  # what is divided again has such a part already
+            again += 1
+            name = f"{plain}_{again}"
+        out.append(name)
     return out
 
 

@@ -24,11 +24,13 @@ from tidegate.workflows.staging import batches, expand
 from tidegate.workflows.staging.common import NAME, beside, later, of_finding, short
 from tidegate.workflows.staging.django_files import cut, divide
 from tidegate.workflows.staging.moments import At
+from tidegate.workflows.staging.remarks import Remarks, of_function
 from tidegate.workflows.staging.retype import Retyped
 from tidegate.workflows.staging.retype import retyped as retyping_of
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
 
 POSTGRES = "from django.contrib.postgres.operations import "
+SILENT = Remarks()
 Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
 
 
@@ -131,19 +133,24 @@ def _filled(source: Source, change: AlterColumn, field: ast.expr | None, at: At)
     return [filling("fill", name, made)]
 
 
-def filling(suffix: str, name: str, made: batches.Batched, reverse: str = "") -> Stage:
+def filling(
+    suffix: str, name: str, made: batches.Batched, reverse: str = "", said: Remarks = SILENT
+) -> Stage:
     """Return the stage of a RunPython that goes over a table in batches.
 
     The way back forgets how far it got, after `reverse`, the function that takes the rows back.
+    `said` is what stood about the function that it is made of.
     """
     connection = "schema_editor.connection"
     back = f"undo_{name}" if f"undo_{name}" != reverse else f"take_back_{name}"
     undo = [f"{reverse}(apps, schema_editor)"] if reverse else []
     undo.append(made.forget(connection))
+    forward = [*([said.doc] if said.doc else []), *said.inside, made.call(connection)]
     code = "\n\n\n".join(
         f"def {function}(apps, schema_editor):\n" + indented("\n".join(lines), 4)
-        for function, lines in ((name, [made.call(connection)]), (back, undo))
+        for function, lines in ((name, forward), (back, undo))
     )
+    code = "\n".join([*said.above, code])
     run = f"migrations.RunPython({name}, {back})"
     return Stage(suffix, (run,), atomic=False, alone=True, code=code, imports=(batches.IMPORT,))
 
@@ -186,10 +193,14 @@ def own_name(table: str, column: str, suffix: str = "") -> str:
     """Return the name that Django gives an index or constraint of one column."""
     bare = table.rpartition(".")[2]
     digest = hashlib.md5(bare.encode() + column.encode(), usedforsecurity=False).hexdigest()[:8]
-    name = f"{bare}_{column}_{digest}{suffix}"
-    if len(name) > NAME or name[0] in "_0123456789":
-        raise Declined("the name that Django would give it is too long to be told")
-    return name
+    tail = digest + suffix
+    name = f"{bare}_{column}_{tail}"
+    if len(name) <= NAME:
+        return name
+    tail = tail[: NAME // 3]  # and both names are cut to what that leaves
+    room = (NAME - len(tail)) // 2 - 1
+    name = f"{bare[:room]}_{column[:room]}_{tail}"
+    return f"D{name[:-1]}" if name[0] in "_0123456789" else name
 
 
 def field_with(source: Source, call: ast.Call, word: str, value: str) -> str:
@@ -425,7 +436,8 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     made = batches.of_function(function, app, at)
     reverse = argument(call, 1, "reverse_code")
     said = source.of(reverse) if reverse is not None else ""
-    stage = filling(name, name, made, "" if said.endswith(".noop") else said)
+    about = of_function(source, function)
+    stage = filling(name, name, made, "" if said.endswith(".noop") else said, about)
     bare = applied(source.text, [cut(source, function)])
     without = Source(source.project, source.path, bare, ast.parse(bare))
     again = operations(without)[number]

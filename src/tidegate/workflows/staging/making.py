@@ -24,9 +24,11 @@ from tidegate.workflows.staging import (
     types,
 )
 from tidegate.workflows.staging import expand as expanding
+from tidegate.workflows.staging.already import refuse_second, refuse_unready
 from tidegate.workflows.staging.batches import IMPORT, Batched
 from tidegate.workflows.staging.moments import At, latest
 from tidegate.workflows.staging.named import Named, named
+from tidegate.workflows.staging.saidsql import refuse_wrong
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, quoted, slug
 
 
@@ -57,6 +59,10 @@ def data(tree: Tree, app: str, wanted: Data) -> list[str]:
             "backfill() goes over ranges of the key.",
             "write the migration by hand: tidegate make --empty",
         )
+    if wanted.set:
+        refuse_wrong(at, wanted.table, "--set", wanted.set, wanted.where)
+    if wanted.undo:
+        refuse_wrong(at, wanted.table, "--undo", wanted.undo)
     return _after(tree, chain, app, [_data(chain, wanted, key)], wanted.name)
 
 
@@ -89,6 +95,7 @@ def _data(chain: Chain, wanted: Data, key: str) -> Stage:
 def expand(tree: Tree, app: str, said: str) -> list[str]:
     """Take the files with which both releases work; return their paths."""
     chain, one = named(tree, app, said)
+    refuse_second(one, said)
     django = chain.framework == "django"
     stages = EXPANDED[one.kind](one, django)
     if not stages:
@@ -109,6 +116,7 @@ def contract(tree: Tree, app: str, said: str) -> list[str]:
         raise UsageProblem(
             f"{said} has no contract", "What --expand makes is all there is.", "leave it out"
         )
+    refuse_unready(one, said)
     stage = CONTRACTED[one.kind](one, django)
     return _after(tree, chain, _app(app, one), [stage], _words("contract", one))
 

@@ -76,8 +76,10 @@ def moved(source: Source, node: ast.expr | ast.stmt) -> str:
     """Return a node's code as if it stood at the left margin."""
     if open_string(source.of(node)):
         raise Declined("it holds a string over several lines, which indenting would change")
-    lines = source.of(node).split("\n")
-    return "\n".join([lines[0], *(one.removeprefix(" " * node.col_offset) for one in lines[1:])])
+    first, *rest = source.of(node).split("\n")
+    margins = [len(one) - len(one.lstrip()) for one in rest if one.strip()]
+    by = " " * min([node.col_offset, *margins])  # it may not be the first thing on its line
+    return "\n".join([first, *(one.removeprefix(by) for one in rest)])
 
 
 def open_string(code: str) -> bool:

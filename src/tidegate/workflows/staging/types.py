@@ -10,7 +10,8 @@ import ast
 
 from tidegate.errors import UsageProblem
 from tidegate.model.operation import AlterColumn
-from tidegate.reading.migrations.values import Call, evaluate, module_scope
+from tidegate.reading.migrations.kinds import Call
+from tidegate.reading.migrations.values import evaluate, module_scope
 from tidegate.workflows.staging import alembic_fixes, django_fixes
 from tidegate.workflows.staging.named import Named
 from tidegate.workflows.staging.retype import Retyped
@@ -19,6 +20,21 @@ from tidegate.workflows.staging.stage import Declined, Stage, literal
 from tidegate.workflows.staging.unique import Unique
 
 FIELDS = "from django.db import models"
+
+
+def copy_of(one: Named) -> str:
+    """Return the name of the copy that a new type has of the column."""
+    return Retyped(one.table, one.column.name, "", "", "", True, ()).copy
+
+
+def type_of(one: Named) -> str:
+    """Return the SQL type that a column is to have."""
+    return _field(one)[0] if one.kind == "type" and one.model else one.new.strip().lower()
+
+
+def unique_name(one: Named) -> str:
+    """Return what the constraint of --expand unique: is called."""
+    return f"{one.table.rpartition('.')[2]}_{one.column.name}_unique"[:63]
 
 
 def expanded(one: Named, django: bool) -> list[Stage]:
@@ -32,7 +48,7 @@ def contracted(one: Named, django: bool) -> Stage:
 
 
 def _stages(one: Named, django: bool) -> list[Stage]:
-    kind, state = _field(one) if django and one.model else (one.new.strip().lower(), "")
+    kind, state = _field(one) if django and one.model else (type_of(one), "")
     made = _retyped(one, kind)
     if not django:
         return alembic_fixes.retyping(made)
@@ -44,7 +60,9 @@ def _stages(one: Named, django: bool) -> list[Stage]:
 
 def _retyped(one: Named, kind: str) -> Retyped:
     if kind == one.column.type:
-        raise UsageProblem(f"{one.table}.{one.column.name} is {kind} already", "", "leave it out")
+        raise UsageProblem(
+            f"{one.table}.{one.column.name} is {kind} already", "", "there is nothing to do"
+        )
     change = AlterColumn(one.table, one.column.name, before=one.column, type=kind)
     try:
         return retyping_of(change, one.at)
@@ -87,10 +105,12 @@ def _field(one: Named) -> tuple[str, str]:
 
 def unique(one: Named, django: bool) -> list[Stage]:
     """Return the stages of a unique constraint over the column."""
-    name = f"{one.table.rpartition('.')[2]}_{one.column.name}_unique"[:63]
+    name = unique_name(one)
     made = Unique(one.table, name, (one.column.name,))
     if one.column.unique or one.column.primary_key:
-        raise UsageProblem(f"{one.table}.{one.column.name} is unique already", "", "leave it out")
+        raise UsageProblem(
+            f"{one.table}.{one.column.name} is unique already", "", "there is nothing to do"
+        )
     if not django:
         return made.alembic()
     if one.model is None:

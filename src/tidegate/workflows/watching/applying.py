@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.contracts.target import Teller
-from tidegate.model.command import Command
 from tidegate.workflows.make import Making
 from tidegate.workflows.update import insiding
 from tidegate.workflows.watching.temporary import REVISION
@@ -37,8 +35,8 @@ def migrate(one: Making) -> None:
     """Apply what is pending, by the same election as everybody."""
     words = ("--format", "jsonl", "migrate")
     if one.target is None:
-        argv = (sys.executable, "-m", "tidegate", "--project", str(one.folder), *words, "--local")
-        insiding.work(Command(argv, environ=one.packages()), TIMEOUT, Warnings(one.tell), _nothing)
+        command = one.inside(*words, "--local")
+        insiding.work(command, TIMEOUT, Warnings(one.tell), _nothing)
         return
     target = one.target
     command = target.inside(words, target.backend, mounts=one.mounts, user=one.user)
@@ -57,6 +55,12 @@ def loses(change: str, dropped: Sequence[str]) -> bool:
         return False
     names = re.findall(r"\w+", found[1].lower())
     return not any(word.lower().split(".")[-1] in names for word in dropped)
+
+
+def lost(change: str) -> str:
+    """Return the name of what a change takes away."""
+    found = LOSES.match(change)
+    return found[1].split()[0] if found else change
 
 
 def step_of(one: Making, path: Path) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ENDING = ".folding"
 JOURNAL = ".tidegate-folding.json"
+MAKING = ".tidegate-watching.json"
 
 
 def name(path: Path) -> Path:
@@ -49,6 +50,36 @@ def settle(folder: Path) -> None:
         else:
             path.rename(path.with_name(path.name.removesuffix(ENDING)))
     journal.unlink()
+
+
+@contextmanager
+def begun(folder: Path, files: Iterable[Path], name: str) -> Iterator[None]:
+    """While a temporary step is made and not yet agreed to: what was there before it.
+
+    A process that is killed meanwhile leaves a file that nobody has said may be applied.
+    """
+    journal = folder / MAKING
+    known = sorted(str(path.relative_to(folder)) for path in files)
+    journal.write_text(json.dumps({"name": name, "known": known}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        journal.unlink(missing_ok=True)
+
+
+def left(folder: Path, files: Iterable[Path]) -> list[Path]:
+    """Remove what a killed process had made and nobody had agreed to; return it."""
+    journal = folder / MAKING
+    if not journal.is_file():
+        return []
+    said = json.loads(journal.read_text(encoding="utf-8"))
+    known = set(said["known"])
+    new = [path for path in sorted(files) if str(path.relative_to(folder)) not in known]
+    gone = [path for path in new if said["name"] in path.stem]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    journal.unlink()
+    return gone
 
 
 @contextmanager

@@ -60,6 +60,8 @@ def watch(one: Watching, ready: Callable[[], None] = lambda: None) -> int:
     """Go on until a signal comes; return its number. Raises only before the first look."""
     folder = one.making.folder
     aside.settle(folder)
+    for path in aside.left(folder, migration_files(folder)):
+        one.tell.stage("undo", path.name, "made by a watch that was killed, and not agreed to")
     try:
         known = dict(seeing.seen(folder))
         _refuse_away(one.making)
@@ -128,19 +130,22 @@ def _catch_up(one: Watching) -> None:
 
 def _round(one: Watching) -> None:
     """Make what the models have more, and apply it."""
-    began = time.monotonic()
-    created, outcome = written(one.making, one.wanted)
-    one.own |= {str(path) for path in created}
-    if not created:
-        if one.failed:
-            one.tell.stage(NAME, "", "the models, the migrations and the database agree")
-        one.failed = False
-        return
-    one.under_way = created
+    folder = one.making.folder
+    with aside.begun(folder, migration_files(folder), NAME):
+        created, outcome = written(one.making, one.wanted)
+        began = time.monotonic()  # what somebody thought about before is not ours
+        one.own |= {str(path) for path in created}
+        if not created:
+            if one.failed:
+                one.tell.stage(NAME, "", "the models, the migrations and the database agree")
+            one.failed = False
+            return
+        one.under_way = created
+        meant = [*one.wanted.dropped, *outcome["answers"]["dropped"]]
+        _refuse_loss(one, outcome["changes"], meant)
+        for path in created:
+            temporary.mark(path, outcome["answers"])
     shown = ", ".join(path.name for path in created)
-    _refuse_loss(one, outcome["changes"])
-    for path in created:
-        temporary.mark(path, outcome["answers"])
     one.tell.stage("make", shown, _changes(outcome["changes"]))
     try:
         applying.migrate(one.making)
@@ -152,9 +157,12 @@ def _round(one: Watching) -> None:
     one.tell.stage("migrate", shown, "applied", time.monotonic() - began)
 
 
-def _refuse_loss(one: Watching, changes: Sequence[str]) -> None:
-    """A field that is cut to be pasted elsewhere is gone for a moment: its rows must not be."""
-    lost = [each for each in changes if applying.loses(each, one.wanted.dropped)]
+def _refuse_loss(one: Watching, changes: Sequence[str], dropped: Sequence[str]) -> None:
+    """A field that is cut to be pasted elsewhere is gone for a moment: its rows must not be.
+
+    What somebody has just said is dropped is not asked about again.
+    """
+    lost = [each for each in changes if applying.loses(each, dropped)]
     if not lost:
         return
     if one.wanted.ask is not None:
@@ -166,7 +174,8 @@ def _refuse_loss(one: Watching, changes: Sequence[str]) -> None:
     raise PolicyRefused(
         f"not applied, since it loses data: {', '.join(lost)}",
         "No file was made. The next change is looked at again.",
-        "say it at the start: tidegate make --watch --drop NAME",
+        "say it at the start: tidegate make --watch"
+        + "".join(f" --drop {applying.lost(each)}" for each in lost),
     )
 
 

@@ -27,6 +27,9 @@ AWAY = (2002, 2003, 2005, 2006, 2013, 1040, 1053, 1203)
 ESCAPED = {"\\n": "\n", "\\t": "\t", "\\\\": "\\", "\\0": "\0"}
 _ESCAPE = re.compile(r"\\[nt0\\]")
 BIGGEST = "--max-allowed-packet=1G"
+# A dump is for this server or for a scratch one: neither takes the numbers of its transactions
+# (error 3546). MariaDB's programs know neither option.
+OF_MYSQL = ("--set-gtid-purged=OFF", "--column-statistics=0")
 CHARSET = "--default-character-set=utf8mb4"
 
 
@@ -58,7 +61,8 @@ class Client:
 
     def dump_argv(self, *words: str) -> list[str]:
         """Return the command line of the dump."""
-        return [*self.programs.dump, *self._login(), CHARSET, *words]
+        own = OF_MYSQL if self.programs.maker == "MySQL" else ()
+        return [*self.programs.dump, *self._login(), CHARSET, *own, *words]
 
     def argv(self, *words: str) -> list[str]:
         """Return the command line of the client."""

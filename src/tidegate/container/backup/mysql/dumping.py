@@ -27,7 +27,6 @@ from tidegate.errors import StepFailed
 
 WORDS = ("--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob",
          "--no-tablespaces", "--add-drop-trigger", BIGGEST)  # fmt: skip
-OF_MYSQL = ("--set-gtid-purged=OFF", "--column-statistics=0")
 SAY_EVERY = 8 << 20  # bytes between two words to the progress
 _NAME = rb"`((?:[^`]|``)+)`"
 _INSERT = re.compile(rb"INSERT (?:IGNORE )?INTO " + _NAME + rb".*? VALUES")
@@ -91,8 +90,7 @@ def dump(client: Client, server: str, draft: Draft, tell: Progress) -> dict[str,
     counter = Counter()
     packer = tools.zstd(client.environ)
     name = "data.sql.zst" if packer else "data.sql.gz"
-    own = OF_MYSQL if client.programs.maker == "MySQL" else ()
-    argv = client.dump_argv(*WORDS, *own, client.connection.name)
+    argv = client.dump_argv(*WORDS, client.connection.name)
     try:
         with piped(argv, [], client.env) as stream, packed(draft, name, packer) as out:
             size = _pass(stream, out, counter, tell)

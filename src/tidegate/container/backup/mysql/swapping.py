@@ -9,10 +9,11 @@ in either database. Where there are none, nothing but the one statement happens.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tidegate.container.backup import places
@@ -32,14 +33,16 @@ def swap(
     live: Client, fresh: Client, kept: Client | None, environ: Mapping[str, str], report: Report
 ) -> None:
     """Move the tables of `fresh` into `live`, and those that are there into `kept`."""
-    with tempfile.TemporaryDirectory(prefix="code-", dir=places.spool(environ)) as name:
-        folder = Path(name)
+    folder = Path(tempfile.mkdtemp(prefix="code-", dir=places.spool(environ)))
+    written_only_here = False
+    try:
         moving = [one for one in (live, fresh) if _has_code(one)]
         code = {one.connection.name: _written(one, folder) for one in moving}
         old = code.get(live.connection.name)
         if old:
             text = f"its triggers, views and routines are made again; until then they are in {old}"
             report.stage("restore", live.connection.alias, text)
+        written_only_here = bool(old)
         try:
             for one in moving:
                 _drop_triggers(one)
@@ -47,18 +50,42 @@ def swap(
         except BaseException:
             if old:
                 _run(live, old)
+                written_only_here = False
             raise
-        if old:
+        again = [(live, code[fresh.connection.name])] if fresh.connection.name in code else []
+        if old and kept:
             _drop_code(live)
-            assert kept
-            _run(kept, old)
+            again.append((kept, old))
+        written_only_here = bool(again)
+        _make_again(again)
+        written_only_here = False
+        if old and kept:
             for event in _names(kept, "event"):  # what is kept is not to act by itself
                 kept.query(f"ALTER EVENT {quoted(event)} DISABLE")
-        if fresh.connection.name in code:
-            _run(live, code[fresh.connection.name])
+    finally:
+        if not written_only_here:
+            shutil.rmtree(folder, ignore_errors=True)
     if moving:
         report.stage("restore", live.connection.alias,
                      "triggers, views and routines were made again, after the tables")  # fmt: skip
+
+
+def _make_again(again: Sequence[tuple[Client, Path]]) -> None:
+    """Run what was written down, each in its database. Raises StepFailed with the files' names."""
+    failed = []
+    for client, path in again:
+        try:
+            _run(client, path)
+        except StepFailed as error:
+            failed.append((client.connection.name, path, error.what))
+    if failed:
+        raise StepFailed(
+            "the tables have changed places, but not all triggers, views and routines were made "
+            "again",
+            "\n".join(f"{name}: {what}\n  they are in {path}" for name, path, what in failed),
+            "mend what it says, then run the file in its database: "
+            + "; ".join(f"mysql {name} < {path}" for name, path, _ in failed),
+        )
 
 
 def _rename(live: Client, fresh: Client, kept: Client | None) -> None:

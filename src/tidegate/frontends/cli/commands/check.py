@@ -11,7 +11,8 @@ Reads Django's migrations and Alembic's revisions as source, without a database 
 importing the project. With nothing named it reviews every migration of the project.
 
   PATH              files or folders; what is named counts as one release
-  --since REVISION  what is new or changed since a git revision (from where the branches part)
+  --since REVISION  what is new or changed since a git revision (from where the branches part);
+                    names what is gone or has another name as well
   --pending         what the database has not applied yet; asks it, also for applied steps that
                     were edited, that have no file, or that come after a pending one
   --fail-on LEVEL   exit with 1 when a finding is at least this grave (default: error)
@@ -29,7 +30,7 @@ importing the project. With nothing named it reviews every migration of the proj
   --against URL     with --drift: what differs between that database, which is only read, and what
                     the migrations that it has applied make
 
-FORMAT is text, json, jsonl, sarif, github, gitlab, junit or markdown.
+FORMAT is text, json, jsonl, sarif, github, gitlab, junit, markdown or html.
 To allow a finding, say so at the line: # tidegate: allow RULE: the reason
 Settings: [tool.tidegate.check] in pyproject.toml. The rules: tidegate rules.
 """
@@ -52,8 +53,18 @@ from tidegate.errors import UsageProblem
 from tidegate.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
+    from tidegate.model.finding import Findings
     from tidegate.workflows.check.review import Standing
 
+NO_MIGRATION = (
+    "no migration is there: tidegate reads the files in folders called migrations, and those "
+    "below an env.py beside a script.py.mako"
+)
+MANY = 10
+OLD = (
+    "most of this has run long ago: accept it with tidegate check --write-baseline, so that new "
+    "findings alone count, or review what is new: tidegate check --since REVISION"
+)
 VALUES = {"--since": "since", "--fail-on": "fail_on", "--database": "database", "--plan": "plan"}
 SWITCHES = {"--pending": "pending", "--write-baseline": "write_baseline", "--fix": "fix",
             "--no-baseline": "no_baseline", "--unsafe": "unsafe", "--yes": "yes"}  # fmt: skip
@@ -120,13 +131,25 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             settings=settings,
         )
         if asked.write_baseline:
-            count = baseline.write(Path(glob.root, settings.baseline), found.findings)
-            report.stage("check", "baseline", f"{count} findings accepted in {settings.baseline}")
+            narrow = bool(asked.paths or asked.since or asked.pending)
+            path = Path(glob.root, settings.baseline)
+            said = baseline.accepted(path, found, narrow)
+            report.stage("check", "baseline", f"{said} in {settings.baseline}; commit it")
             return 0
+        if asked.paths and not found.extra["checked"]:
+            report.stage("check", " ".join(asked.paths), NO_MIGRATION)
         print(reporter.render(found, _colour(glob, environ)))
+        if len(found.at_least("error")) > MANY and glob.format == "text" and _whole(asked, found):
+            report.stage("next", "", OLD)
         return 1 if found.at_least(asked.fail_on or settings.fail_on) else 0
 
     return guarded(report, work)
+
+
+def _whole(asked: Asked, found: Findings) -> bool:
+    """Whether everything was reviewed, and nothing of it has been accepted before."""
+    narrow = asked.paths or asked.since or asked.pending
+    return not (narrow or asked.no_baseline or found.extra["baseline"])
 
 
 def _about_drift(argv: list[str]) -> bool:
@@ -157,11 +180,19 @@ def parse(argv: list[str]) -> Asked:
                 value = argv[index]
             setattr(asked, VALUES[flag], value)
         else:
-            raise UsageProblem(f"check does not take {word}", "", "see tidegate check --help")
+            from tidegate.frontends.cli.outside import unknown
+
+            raise unknown("check", word, (*SWITCHES, *VALUES, "--drift", "--against"))
         index += 1
     if asked.fail_on and asked.fail_on not in SEVERITIES:
         raise UsageProblem(
             f"--fail-on is {asked.fail_on!r}", "", "use one of: " + ", ".join(reversed(SEVERITIES))
+        )
+    if asked.fix and asked.write_baseline:
+        raise UsageProblem(
+            "--fix and --write-baseline don't go together",
+            "What is not mended yet would be accepted for good, unseen.",
+            "first tidegate check --fix, then tidegate check --write-baseline for what is left",
         )
     if (asked.unsafe or asked.yes) and not asked.fix:
         word = "--unsafe" if asked.unsafe else "--yes"

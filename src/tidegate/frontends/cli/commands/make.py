@@ -1,12 +1,13 @@
 """Make a migration from the models' changes; the file lands in the host's tree.
 
 usage: tidegate make -m MESSAGE [--app APP] [--empty] [--merge [--renumber]] [--rename OLD=NEW]
-                     [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME] [--local]
+                     [--drop OLD] [--filled FIELD] [--env NAME] [--service NAME]
+                     [--local] [--python PATH]
        tidegate make --data NAME [--app APP] [--table TABLE --set SQL [--where SQL] [--undo SQL]]
        tidegate make --expand CHANGE [--app APP]
        tidegate make --contract CHANGE [--app APP]
        tidegate make --watch [--squash -m MESSAGE] [--rename OLD=NEW] [--drop OLD] [--env NAME]
-                     [--service NAME] [--local]
+                     [--service NAME] [--local] [--python PATH]
        tidegate make --squash -m MESSAGE
 
   -m, --message TEXT  what the migration does; becomes its name
@@ -37,11 +38,12 @@ read the migrations alone; nothing is started and no database is asked.
 
 Runs the framework's own autogenerate in the backend's container with the host's code over the
 image's, as the owner of that code; with --local, or without Compose files, in the project's own
-virtual environment. What autogenerate can't know is asked at a terminal, and refused with 6 where
-nobody can answer; so is what it would get wrong. No file is left then. Alembic compares with the
-database, so that it refuses with 6 as well while that is not current. Ends with 1 when there is
-nothing to make. Prints the created file, its SQL, and what `tidegate check` has to say of it, which
-does not change the exit code.
+virtual environment: the active one, .venv, venv or env here or above, that of Poetry, Pipenv or
+PDM, or the one of --python PATH. What autogenerate can't know is asked at a terminal, and refused
+with 6 where nobody can answer; so is what it would get wrong. No file is left then. Alembic
+compares with the database, so that it refuses with 6 as well while that is not current. Ends with 1
+when there is nothing to make. Prints the created file, its SQL, and what `tidegate check` has to
+say of it, which does not change the exit code.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ OPTIONS = (
     Option("--merge"),
     Option("--renumber"),
     Option("--local"),
+    Option("--python", True),
     *scaffolding.OPTIONS,
     *watching.OPTIONS,
 )
@@ -89,6 +92,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         if watching.wanted(found):
             one = _making(glob, found, environ, report)
             return watching.run(glob, one, found, environ, wanted)
+        _refuse_answers(wanted)
         if not wanted.message and not wanted.merge:
             raise UsageProblem(
                 "a migration needs a message",
@@ -97,11 +101,27 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             )
         one = _making(glob, found, environ, report)
         created, sql = make(one, wanted)
-        findings = review(one.folder, created)
+        findings = None if wanted.empty else review(one.folder, created)
         _show(glob, Path(glob.root), created, sql, findings)
+        if wanted.empty and glob.format == "text":
+            names = " ".join(_relative(path, Path(glob.root)) for path in created)
+            print(f"next: write what it does, then tidegate check {names}")
         return 0  # the file is made; whether it may be shipped is what `check` says
 
     return outside.guarded(report, work)
+
+
+def _refuse_answers(wanted: Wanted) -> None:
+    """Raise where answers were given to what asks nothing."""
+    kind = "--empty" if wanted.empty else "--merge" if wanted.merge else ""
+    given = [name for name, value in (("--rename", wanted.renames), ("--drop", wanted.dropped),
+                                      ("--filled", wanted.filled)) if value]  # fmt: skip
+    if kind and given:
+        raise UsageProblem(
+            f"{kind} and {given[0]} don't go together",
+            f"{given[0]} is about what the models have changed, and {kind} does not look at them.",
+            "leave one out",
+        )
 
 
 def _making(
@@ -109,12 +129,16 @@ def _making(
 ) -> Making:
     root = Path(glob.root)
     asked = outside.asked_of(glob, found, {})
-    local = "--local" in found or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes")
+    local = (
+        "--local" in found
+        or "--python" in found
+        or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes")
+    )
     if local or (asked == type(asked)() and not discovery.target_signs(root)):
-        return here(root, report, environ)
+        return here(root, report, environ, found.get("--python", ""))
     target = outside.target_of(glob, asked, environ, bool(asked.service))
     if not target.backend:
-        return here(root, report, environ)
+        return here(root, report, environ, found.get("--python", ""))
     report.secrets = target.secrets
     outside.guesses(target, report)
     return through(target, report)
@@ -133,7 +157,8 @@ def _show(
         print(json.dumps({"created": names, "sql": list(sql), "findings": listed}, indent=2))
         return
     print("\n".join([f"created {name}" for name in names]))
-    print("\n".join(f"  {line}" for line in sql))
+    if sql:
+        print("\n".join(f"  {line}" for line in sql))
     if findings and findings.findings:
         print(discovery.reporter("text").render(findings, colour=False))
 

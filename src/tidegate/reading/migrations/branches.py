@@ -9,11 +9,13 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.reading.migrations.values import Call, Ref, Scope, evaluate, is_made
+from tidegate.reading.migrations.kinds import Call, Ref, is_made
+from tidegate.reading.migrations.values import Scope, evaluate
 
 ValueOf = Callable[[ast.expr, Scope], Any]
 VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",
            "mariadb": "mysql", "sqlite": "sqlite"}  # fmt: skip
+DIALECT = ("dialect.name", "dialect", ".dialect_name", "connection.vendor")
 ALL = ("postgresql", "mysql", "sqlite")
 
 
@@ -88,7 +90,7 @@ def compare(test: ast.Compare, scope: Scope, value_of: ValueOf) -> Any:
 def is_dialect(value: Any) -> bool:
     """Whether a value is the name of the dialect in use."""
     name = value.name if isinstance(value, Ref) else ""
-    return name.endswith(("dialect.name", "dialect", ".dialect_name")) or name == "dialect_name"
+    return name.endswith(DIALECT) or name == "dialect_name"
 
 
 def _beginning(test: ast.Call) -> str:
