@@ -283,3 +283,67 @@ def test_it_asks_again_for_a_lock(tidegate: Runner, tmp_path: Path, fresh: Fresh
     reader.wait(20)
     assert (done.code, "asking again" in done.err) == (0, True), done.said
     assert database.tables() == []
+
+
+def test_after_a_run_whose_step_was_undone_and_done_again(
+    tidegate: Runner, tmp_path: Path, fresh: Fresh
+):
+    """A step that was there after a run stays when the run is gone back to, also when it was
+    undone and applied again in between."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    steps = [shop[0].add(1), shop[0].add(2)]
+    migrate(tidegate, shop)
+    assert approved(tidegate, shop, "--to", steps[0]).code == 0
+    migrate(tidegate, shop)
+    shop[0].add(3)
+    migrate(tidegate, shop)
+    found = planned(tidegate, shop, "--to", "1")
+    assert (found["goal"], found["level"]) == ("after run 1", [steps[1]])
+    assert [one["id"] for one in found["steps"]] == ["shop.0003_step"]
+
+
+def test_after_a_run_that_was_killed(tidegate: Runner, tmp_path: Path, fresh: Fresh):
+    """What a killed run has applied is its own: it is what a rollback undoes, and nothing before
+    it; the history says that it has not ended, and blames nothing else."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    project, database = shop[0].project, shop[1]
+    shop[0].add(1)
+    migrate(tidegate, shop)
+    second = shop[0].add(2)
+    project.add("SELECT pg_sleep(60)")
+    started = tidegate.start("migrate", cwd=project.root, env=database.environ)
+    started.until(f"{second}: done")
+    started.process.kill()
+    started.process.wait(30)
+    found = planned(tidegate, shop)
+    assert [one["id"] for one in found["steps"]] == [second]
+    assert planned(tidegate, shop, "--to", "1")["steps"] == found["steps"]
+    said = run(tidegate, shop, "history").out
+    assert "has not ended: it is at work, or was killed" in said
+    assert ("something other than tidegate" in said, "not on record" in said) == (False, False)
+
+
+def test_after_a_step_that_was_half_applied(tidegate: Runner, tmp_path: Path, fresh: Fresh):
+    """Of a failed run that ended no step nothing whole can be undone: the run before it stays,
+    and the backup that was made just before is the way."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    first = shop[0].add(1)
+    migrate(tidegate, shop)
+    half = shop[0].project.add("CREATE TABLE half (id integer)", "SELECT 1 / 0", atomic=False)
+    assert run(tidegate, shop, "migrate").code == 5
+    found = planned(tidegate, shop)
+    assert (found["steps"], found["half"], found["chosen"]) == ([], [half], None)
+    assert found["next"].startswith("correct the step that is half applied")
+    assert planned(tidegate, shop, "--to", first)["half"] == [half]
+    shop[1].rows("DROP TABLE half; DELETE FROM tidegate_part; SELECT 1")
+    for _ in range(2):  # the second backup has the half in it, and is no way back
+        assert run(tidegate, shop, "migrate", "--backup", "always").code == 5
+    assert "half" in shop[1].tables()
+    done = approved(tidegate, shop)
+    assert (done.code, shop[1].tables()) == (0, ["made_1"]), done.said
+    server = shop[1].server
+    assert server
+    kept = server.sql(
+        f"SELECT datname FROM pg_database WHERE datname LIKE '{shop[1].name}_before%'"
+    )
+    server.sql(f'DROP DATABASE "{kept}"')

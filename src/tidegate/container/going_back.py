@@ -39,18 +39,24 @@ def refuse_loss(found: Plan) -> None:
     )  # fmt: skip
 
 
+def same(planning: Planning, agreed: Plan) -> Plan:
+    """Plan again, under the election, and refuse where that is no longer what was agreed on."""
+    now = plan(planning)
+    if now.word != agreed.word:
+        raise PolicyRefused(
+            f"{agreed.alias} has changed since this was planned; nothing was undone",
+            "Another process applied or recorded steps meanwhile.",
+            "plan it again: tidegate rollback --plan",
+        )
+    return now
+
+
 def go_down(raising: Raising, planning: Planning, agreed: Plan, safe: bool = False) -> None:
     """Undo the plan's steps by their own reverse; what was agreed must still be the plan."""
     gate, connection = raising.gate, raising.connection
     lost: list[str] = []
     with elected(raising, lost) as election:
-        now = plan(planning)
-        if now.word != agreed.word:
-            raise PolicyRefused(
-                f"{connection.alias} has changed since this was planned; nothing was undone",
-                "Another process applied or recorded steps meanwhile.",
-                "plan it again: tidegate rollback --plan",
-            )
+        now = same(planning, agreed)
         if safe:
             refuse_loss(now)  # somebody may have written since
         receipt = backed_up(raising, ())

@@ -19,6 +19,7 @@ from tidegate.model.connection import Connection
 
 Query = Callable[[str], Rows]
 NUMBERS = ("seconds",)
+KILLED = ("abandoned", "running")
 APPLIED = ("done", "adopted")  # states of a step that the database then has
 WHOLE = ("pid", "number", "position", "statements", "retries")
 
@@ -59,6 +60,8 @@ def read(gate: Gate, connection: Connection, session: Session) -> History:
     verdict = gate.level(connection, session)
     now = gate.recorded_digest(alias)
     after = next((one["level_after"] for one in reversed(runs) if one["level_after"]), "")
+    if runs[-1]["state"] in KILLED:
+        after = ""  # it has not said where it left off
     gone, added = _difference(runs, verdict.applied | set(verdict.unknown))
     # Django records a squashed step by itself, once all that it replaces is applied; and with one
     # that is applied it records what that replaces.
@@ -179,6 +182,18 @@ def _mark_rolled_back(runs: Sequence[dict[str, Any]]) -> None:
         undone |= {step["step"] for step in run["steps"] if step["state"] == "undone"}
 
 
+def effects(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a run did to which step. One that was killed has told only what it was to do."""
+    if run["steps"] or run["state"] not in KILLED:
+        return [(step["step"], step["state"]) for step in run["steps"]]
+    state = {"migrate": "done", "rollback": "undone"}.get(run["kind"], "")
+    return [(step, state) for step in str(run["plan"] or "").split()] if state else []
+
+
+def _planned(run: Mapping[str, Any]) -> set[str]:
+    return {step for step, _ in effects(run)}
+
+
 def _difference(runs: Sequence[dict[str, Any]], now: frozenset[str]) -> tuple[list[str], list[str]]:
     """Compare what the ledger says is applied with what is.
 
@@ -186,7 +201,9 @@ def _difference(runs: Sequence[dict[str, Any]], now: frozenset[str]) -> tuple[li
     """
     applied: set[str] = set()
     for run in runs:
-        for step in run["steps"]:
-            (applied.add if step["state"] in APPLIED else applied.discard)(step["step"])
+        for step, state in effects(run):
+            (applied.add if state in APPLIED else applied.discard)(step)
+        if run["state"] in KILLED:  # how far it came, the database tells
+            applied = (applied & now) | (applied - _planned(run))
     whole = str(runs[0]["level_before"] or "").startswith("0:")
     return sorted(applied - now), sorted(now - applied) if whole else []

@@ -10,16 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.container import approving, ways
-from tidegate.container.backup import archive, lending, places, receipts, snapshotlist, verbs
+from tidegate.container import approving, goals, parts, ways
+from tidegate.container.backup import (
+    archive,
+    lending,
+    places,
+    receipts,
+    since,
+    snapshotlist,
+    verbs,
+)
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
-from tidegate.container.history import read
 from tidegate.contracts.database import Session, TableMissing
-from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.databases import pgidentity
+from tidegate.errors import PolicyRefused
 from tidegate.model.connection import Connection
-from tidegate.model.level import ancestors, heads, in_order
+from tidegate.model.level import heads, in_order
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
@@ -53,6 +61,8 @@ class Plan:
     chosen: Way | None
     word: str = ""
     command: str = "tidegate rollback"
+    half: tuple[str, ...] = ()
+    """Steps that a failed run has begun and not ended: no reverse of a step takes them back."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""
@@ -76,6 +86,7 @@ class Plan:
                 for way in self.ways
             ],
             "chosen": self.chosen.name if self.chosen else None,
+            "half": list(self.half),
             "level": list(heads(self.remaining)),
             "next": ways.advice(self),
         }
@@ -97,6 +108,7 @@ class Planning:
     way: str = ""
     source: str = ""  # the folder of backups that a person named
     level: str = ""  # the last steps of a level, with commas; "zero" is none at all
+    cluster: str = ""  # which server it is, where that is told
     steps: list[Step] = field(default_factory=list)
 
 
@@ -106,6 +118,8 @@ def plan(one: Planning) -> Plan:
     try:
         if one.connection.vendor == "postgresql":
             session.query("SET statement_timeout = '20s'")  # counting what goes must end
+            session.query("SET row_security = off")  # what one may not see is no empty table
+            one.cluster = pgidentity.cluster(session)
         verdict = one.gate.level(one.connection, session)
         if verdict.unknown:
             raise PolicyRefused(
@@ -116,12 +130,16 @@ def plan(one: Planning) -> Plan:
             )
         one.steps = one.gate.steps(one.connection.alias)
         applied = [step for step in in_order(one.steps) if step.id in verdict.applied]
-        wanted, goal = _wanted(one, session, applied)
-        undone = _with_dependents(applied, wanted)
+        begun = parts.begun(session.query, one.connection.vendor, verdict)
+        half = tuple(step for step in begun if step in verdict.pending)
+        wanted, goal = goals.wanted(one, session, applied, half)
+        undone = goals.with_dependents(applied, wanted)
         steps = tuple(step for step in reversed(applied) if step.id in undone)
         remaining = tuple(step for step in applied if step.id not in undone)
         undos = tuple(one.gate.project.undoing(one.connection.alias, steps)) if steps else ()
         down = _down(undos, session)
+        if half and not steps:
+            down = Way("down", f"{', '.join(half)} is half applied, and whole steps are undone")
         backup = _by_backup(one, remaining, receipts.places_of(session))
     finally:
         session.close()
@@ -130,7 +148,7 @@ def plan(one: Planning) -> Plan:
     words = [f"--{key} {value}" for key, value in asked.items() if value]
     command = " ".join(["tidegate rollback", *words])
     found = Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
-                 command=command)  # fmt: skip
+                 command=command, half=half)  # fmt: skip
     return _named(one, found)
 
 
@@ -139,82 +157,11 @@ def _named(one: Planning, found: Plan) -> Plan:
 
     if found.chosen is None:
         return found
-    parts = [found.chosen.name, one.connection.shown, one.gate.recorded_digest(found.alias)]
-    parts += [f"{step.id} {step.digest}" for step in found.steps]
+    words = [found.chosen.name, one.connection.shown, one.gate.recorded_digest(found.alias)]
+    words += [f"{step.id} {step.digest}" for step in found.steps]
     if found.chosen.backup:
-        parts.append(archive.seal_of(found.chosen.backup))
-    return replace(found, word=approving.fingerprint("rollback", *parts))
-
-
-def _wanted(one: Planning, session: Session, applied: Sequence[Step]) -> tuple[set[str], str]:
-    """Return the steps to undo, and the goal in words."""
-    ids = {step.id for step in applied}
-    if one.level:
-        return _beyond(one, ids), f"when its last steps were {one.level}"
-    if one.to in ids:
-        return _above(applied, one.to), f"when {one.to} was the last"
-    known = {step.id for step in one.steps}
-    if one.to in known:
-        raise UsageProblem(f"{one.to} is not applied", "", "see `tidegate status`")
-    runs = [run for run in read(one.gate, one.connection, session).runs if run["steps"]]
-    if not one.to:
-        last = next((run for run in reversed(runs) if _kept(run, ids)), None)
-        if last is None:
-            raise UsageProblem(
-                "the ledger has no run whose steps are still applied",
-                "Without --to a rollback undoes what the last run applied.",
-                "name the step that shall be the last with --to STEP",
-            )
-        return _kept(last, ids), f"before run {last['number'] or last['id'][:8]}"
-    at = [n for n, run in enumerate(runs) if _is_named(run, one.to)]
-    if not at:
-        raise UsageProblem(
-            f"{one.to} is no step, run, image or revision on record",
-            "",
-            "see `tidegate history` and `tidegate status`",
-        )
-    later = runs[at[-1] + 1 :]
-    return set().union(*(_kept(run, ids) for run in later)), f"after run {runs[at[-1]]['number']}"
-
-
-def _beyond(one: Planning, applied: set[str]) -> set[str]:
-    """Return what a level, named by its last steps, does not have."""
-    tops = [] if one.level == "zero" else one.level.split(",")
-    known = {step.id for step in one.steps}
-    lacking = [top for top in tops if top not in known]
-    if lacking:
-        raise UsageProblem(f"{lacking[0]} is no step of this code", "", "see `tidegate status`")
-    stays = set(ancestors(one.steps, tops))
-    for step in one.steps:  # a squash and what it replaces are one and the same
-        if step.id in stays or (step.replaces and set(step.replaces) <= stays):
-            stays.update((step.id, *step.replaces))
-    return applied - stays
-
-
-def _is_named(run: Mapping[str, Any], text: str) -> bool:
-    if str(run["number"]) == text or (len(text) > 3 and str(run["id"]).startswith(text)):
-        return True
-    revision = str(run["revision"] or "")
-    return run["image"] == text or (len(text) > 6 and revision.startswith(text))
-
-
-def _kept(run: Mapping[str, Any], applied: set[str]) -> set[str]:
-    return {
-        step["step"] for step in run["steps"] if step["state"] == "done" and step["step"] in applied
-    }
-
-
-def _above(applied: Sequence[Step], goal: str) -> set[str]:
-    return _with_dependents(applied, {s.id for s in applied if goal in s.needs})
-
-
-def _with_dependents(applied: Sequence[Step], wanted: set[str]) -> set[str]:
-    """Add what needs a step that goes; `applied` is in order."""
-    out = set(wanted)
-    for step in applied:
-        if out.intersection(step.needs):
-            out.add(step.id)
-    return out
+        words.append(archive.seal_of(found.chosen.backup))
+    return replace(found, word=approving.fingerprint("rollback", *words))
 
 
 def _down(undos: Sequence[Undo], session: Session) -> Way:
@@ -254,7 +201,11 @@ def _count(session: Session, table: str, column: str = "") -> int | None:
 
 
 def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[str]) -> Way:
-    """The newest backup that was made at exactly the level asked for."""
+    """The newest backup of this database that was made at exactly the level asked for.
+
+    One of another database, which a stage and production may keep in one place, is taken only
+    from a folder that a person named.
+    """
     goal = {step.id for step in remaining}
     alias, policy = one.connection.alias, one.policy
     others = [place for place in more if place != policy.where]
@@ -264,13 +215,20 @@ def _by_backup(one: Planning, remaining: Sequence[Step], more: Sequence[str]) ->
     ]
     known += lending.offered(one.environ, alias)
     known += snapshotlist.found(one.connection, one.environ)
+    name, foreign = one.connection.name, ""
     for backup in sorted(known, key=lambda one: one.created, reverse=True):
+        if not one.source and since.of_another(backup.manifest, name, one.cluster):
+            foreign = f" (there is one of another database, {backup.manifest['database']})"
+            continue
+        if backup.manifest.get("half"):
+            continue  # it is of that level, and has a part of a step more
         rows = [_row(one, text) for text in backup.manifest["level"]]
         if set(one.gate.project.recorded_ids(one.steps, rows)) == goal:
             lost = verbs.loses(backup, one.connection, one.environ)
             return Way("backup", "", tuple(lost), backup)
     where = " or ".join([policy.where, *others])
-    return Way("backup", f"no backup of that level is in {where}; name its folder with --from DIR")
+    why = f"no backup of that level is in {where}{foreign}; name its folder with --from DIR"
+    return Way("backup", why)
 
 
 def _row(one: Planning, text: str) -> tuple[str, ...]:

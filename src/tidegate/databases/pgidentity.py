@@ -43,11 +43,16 @@ class Identity:
 def identity(session: Session) -> Identity:
     """Ask a session where it is."""
     name, oid, started, standby = session.query(_ASK)[0]
+    found = cluster(session)
+    return Identity(str(name), str(oid), str(started), standby in ("t", "True"), found)
+
+
+def cluster(session: Session) -> str:
+    """Return the number that a cluster is given when it is made; nothing where that is hidden."""
     try:
-        cluster = session.query(_CLUSTER)[0][0]
+        return str(session.query(_CLUSTER)[0][0] or "")
     except (Permanent, TableMissing):
-        cluster = ""  # not every server lets everybody ask
-    return Identity(str(name), str(oid), str(started), standby in ("t", "True"), str(cluster or ""))
+        return ""  # not every server lets everybody ask
 
 
 def variable(alias: str, environ: Mapping[str, str]) -> str:

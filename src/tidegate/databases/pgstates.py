@@ -74,7 +74,9 @@ def _asked(code: str, sql: str) -> tuple[str, str, str]:
             f'Grant it as its owner: GRANT {verb} ON {table[1]} TO "{{user}}"{use}.')  # fmt: skip
 
 
-_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+((?:\"[^\"]+\"|\w+)(?:\.(?:\"[^\"]+\"|\w+))?)", re.I)
+_TABLE = re.compile(
+    r"\b(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?((?:\"[^\"]+\"|\w+)(?:\.(?:\"[^\"]+\"|\w+))?)", re.I
+)
 _MAY_NOT = 'User "{user}" may not do that in database "{dbname}" at {host}: {said}.'
 _REFUSED = (
     'PostgreSQL at {host} refuses a question about database "{dbname}": {said}.',

@@ -53,7 +53,7 @@ def place(gate: Gate, connection: Connection, url: str) -> Iterator[dict[str, st
     made = (
         scratch.beside(server, gate.environ)
         if may and not url
-        else scratch.database(version, url, connection.alias, gate.environ)
+        else scratch.database({"server": version}, url, connection.alias, gate.environ)
     )
     with _understood(made, connection, may) as one:
         _prepare(one, schemas, extensions)

@@ -6,12 +6,12 @@ Here are the election, the snapshot, the counts and the swap; outside are pg_dum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tidegate.container.backup import errands, pgdump, restoring, sqlitecopy
+from tidegate.container.backup import errands, pgdump, restoring, sqlitecopy, swapping
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.errands import Errand
 from tidegate.container.backup.source import Here
@@ -35,9 +35,10 @@ def lend(source: Here, environ: Mapping[str, str], report: Report) -> dict[str, 
     direct = database.direct()
     with pgdump.snapshot(direct) as held:
         hidden = errands.written_out(direct.connection)
-        seen = {"server": held.server, "snapshot": held.name, "xid": held.xid, "oid": held.oid}
-        errand = Errand(environ, report, "keep", source.connection.alias, hidden, **known, **seen)
+        seen = {"server": held.server, "snapshot": held.name, **held.seen}
         with held.counting() as facts:
+            errand = Errand(environ, report, "keep", source.connection.alias, hidden,
+                            **known, **seen)  # fmt: skip
             errand.wait("dumped")
     errand.give("facts", facts)
     return errand.wait()
@@ -72,7 +73,7 @@ def bring(
     target: Connection,
     environ: Mapping[str, str],
     report: Report,
-    before_swap: Callable[[], None],
+    before_swap: swapping.BeforeSwap,
 ) -> restoring.Restored:
     """Restore a backup whose files are outside."""
     restoring.check_kind(backup, target)

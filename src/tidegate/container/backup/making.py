@@ -22,6 +22,7 @@ from tidegate.container.backup import (
     proving,
     scratch,
     shelf,
+    since,
 )
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.policy import Policy, policy
@@ -241,11 +242,18 @@ def _proved(backup: Backup, level: str) -> str:
 
 
 def _retire(chosen: Policy, alias: str, newest: Backup, environ: Mapping[str, str]) -> list[str]:
-    """Remove what is over the count or the age; the newest stays whatever they say."""
+    """Remove what is over the count or the age; the newest stays whatever they say.
+
+    Two projects, or a stage and production, may keep theirs in one place under one alias.
+    """
     if not chosen.keep and not chosen.days:
         return []
     known = places.found(chosen.folder, chosen.remote, alias, environ)
-    found = [one for one in known if one.shown != newest.shown]
+    name, cluster = newest.manifest["database"], newest.manifest.get("cluster", "")
+    found = [
+        one for one in known
+        if one.shown != newest.shown and not since.of_another(one.manifest, name, cluster)
+    ]  # fmt: skip
     over = found[: max(0, len(found) - chosen.keep + 1)] if chosen.keep else []
     oldest = datetime.now(UTC) - timedelta(days=chosen.days)
     old = [one for one in found if chosen.days and one.created < oldest]

@@ -22,13 +22,15 @@ from tidegate.container.backup.archive import CHUNK, DATA, Draft
 from tidegate.container.backup.pgrun import login, piped
 from tidegate.container.backup.progress import Progress
 from tidegate.contracts.database import Session
+from tidegate.databases import pgidentity
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import RefusedForGood, StepFailed, TidegateError
+from tidegate.errors import PolicyRefused, RefusedForGood, StepFailed, TidegateError
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
 LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
 LOOK_EVERY = 0.5  # seconds between two looks at what several jobs have written
+SEEN = ("xid", "xmin", "open", "oid", "cluster")  # what the manifest keeps of a snapshot
 NOTHING = 1 << 20  # bytes free when a disk is as good as full
 HAS_ZSTD = 16  # the major version whose pg_dump can pack with it, if it was built so
 END_OURS = (
@@ -51,8 +53,7 @@ def dump(
                 if program.prefix:
                     _end_ours(database)
                 raise
-    return {**about(program, held.server, jobs, raw), "xid": held.xid, "oid": held.oid,
-            **facts}  # fmt: skip
+    return {**about(program, held.server, jobs, raw), **held.seen, **facts}
 
 
 def write(
@@ -96,14 +97,20 @@ class Snapshot:
     session: Session
     server: str
     name: str
-    xid: str
-    oid: str
-    """Which database it is: a restore puts another one in its place."""
+    seen: Mapping[str, Any]
+    """Which database it is (a restore puts another one in its place), and which transactions it
+    sees: those before `xid`, but for the `open` ones."""
 
     @contextmanager
     def counting(self) -> Iterator[dict[str, Any]]:
-        """Count in a thread while the caller dumps; what was counted is in the dict at the end."""
-        facts: dict[str, Any] = {}
+        """Count in a thread while the caller dumps; what was counted is in the dict at the end.
+
+        The sequences are read first: pg_dump may read them later than we, and never before.
+        """
+        try:
+            facts = pgfacts.begin(self.session.query)
+        except (Transient, Permanent) as error:
+            raise _uncounted(error) from error
         failed: list[Exception] = []
 
         def count() -> None:
@@ -141,17 +148,39 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
     session = database.session(10.0)
     try:
         version = str(session.query("SHOW server_version")[0][0])
+        _refuse_hidden(session, database.connection)
         session.query("SET statement_timeout = 0")
         session.query(f"SET lock_timeout = '{LOCK_WAIT}s'")
         session.query("SET idle_in_transaction_session_timeout = 0")
+        cluster = pgidentity.cluster(session)  # before: a refusal would end the transaction
         session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((name, xid, oid),) = session.query(
-            "SELECT pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text, oid "
+        ((name, sees, oid),) = session.query(
+            "SELECT pg_export_snapshot(), pg_current_snapshot()::text, oid "
             "FROM pg_database WHERE datname = current_database()"
         )
-        yield Snapshot(session, version, str(name), str(xid), str(oid))
+        first, xid, still = str(sees).split(":")
+        seen = {"xid": xid, "xmin": first, "open": still, "oid": str(oid),
+                "cluster": cluster}  # fmt: skip
+        yield Snapshot(session, version, str(name), seen)
     finally:
         session.close()
+
+
+def _refuse_hidden(session: Session, connection: Connection) -> None:
+    """Refuse a role from which row level security hides rows: the dump would lack them."""
+    rows = session.query(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relrowsecurity AND row_security_active(c.oid) ORDER BY 1"
+    )
+    if rows:
+        names = ", ".join(str(row[0]) for row in rows[:5])
+        raise PolicyRefused(
+            f"row level security hides rows of {names} from {connection.user}",
+            "A backup by this role would lack them. It was not begun, and nothing was changed.",
+            f'let it see them: ALTER ROLE "{connection.user}" BYPASSRLS; or, where it owns the '
+            "tables, ALTER TABLE … NO FORCE ROW LEVEL SECURITY",
+        )
 
 
 def _stream(

@@ -1,7 +1,11 @@
-"""What a PostgreSQL database holds, as facts that a restored copy can be compared with."""
+"""What a PostgreSQL database holds, as facts that a restored copy can be compared with.
+
+A materialized view is filled anew when it comes back: its rows are no fact of the backup.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -19,10 +23,11 @@ _OWN = (
 _TABLES = _OWN.format(catalog="pg_class", oid="c.oid")
 TABLES = (
     "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    f"WHERE c.relkind IN ('r', 'm') AND {_TABLES} ORDER BY 1, 2"
+    f"WHERE c.relkind = 'r' AND {_TABLES} ORDER BY 1, 2"
 )
 SEQUENCES = (
-    "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "SELECT n.nspname, c.relname, s.seqincrement < 0 OR s.seqcycle FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid "
     f"WHERE c.relkind = 'S' AND {_TABLES} ORDER BY 1, 2"
 )
 _ON_TABLE = f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_TABLES}"
@@ -54,13 +59,43 @@ SCHEMA = {
     + _OWN.format(catalog="pg_type", oid="t.oid")
     + " GROUP BY 1",
 }
+# Who is named by what comes back also where owners and grants do not.
+ROLES = (
+    "SELECT r.rolname FROM pg_policy p, unnest(p.polroles) o JOIN pg_roles r ON r.oid = o "
+    "UNION SELECT usename FROM pg_user_mappings WHERE usename <> 'public' ORDER BY 1"
+)
 RENDERED = ("view", "function")  # another major version words them otherwise
+FORM = 2
+"""How definitions are digested. A server may word an expression otherwise once it has read its own
+wording (`x IN ('a', 'b')` over a varchar): casts, parentheses and spaces are left out since 2."""
+UNSURE = (*RENDERED, "constraint", "index", "trigger", "table")  # in manifests from before that
+_CAST = re.compile(
+    r"::(?:character varying|bit varying|double precision|time(?:stamp)?(?:\(\d+\))? "
+    r'with(?:out)? time zone|(?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)'
+    r"(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*"
+)
+_LOOSE = str.maketrans("", "", "() \n\t")
 
 
-def gather(query: Query) -> dict[str, Any]:
-    """Return row counts, sequences and the schema, as they are in the session's snapshot."""
+def begin(query: Query) -> dict[str, Any]:
+    """Return where the sequences stand: they move on while the rest is read."""
     query("SET search_path = pg_catalog")
-    return {"tables": counts(query), "sequences": sequences(query), "schema": schema(query)}
+    query("SET row_security = off")  # an error is better than the count of what one may see
+    return {"sequences": sequences(query)}
+
+
+def gather(query: Query, form: int = FORM) -> dict[str, Any]:
+    """Return row counts and the schema, as they are in the session's snapshot."""
+    ((blobs,),) = query("SELECT count(*) FROM pg_largeobject_metadata")
+    ((encoding,),) = query("SHOW server_encoding")
+    return {
+        "tables": counts(query),
+        "large_objects": int(str(blobs)),
+        "schema_form": form,
+        "schema": schema(query, form),
+        "encoding": str(encoding),
+        "roles": [str(name) for (name,) in query(ROLES)],
+    }
 
 
 def counts(query: Query) -> dict[str, int]:
@@ -72,22 +107,39 @@ def counts(query: Query) -> dict[str, int]:
     return out
 
 
-def sequences(query: Query) -> dict[str, int]:
-    """Return where each sequence stands; they move outside of transactions."""
-    out = {}
-    for space, name in query(SEQUENCES):
+def sequences(query: Query) -> dict[str, int | None]:
+    """Return where each sequence stands, and None for those that do not only rise.
+
+    They move outside of transactions, so that only a rise can be told from a loss.
+    """
+    out: dict[str, int | None] = {}
+    for space, name, free in query(SEQUENCES):
         sequence = f"{quote_identifier(str(space))}.{quote_identifier(str(name))}"
-        out[f"{space}.{name}"] = int(query(f"SELECT last_value FROM {sequence}")[0][0] or 0)
+        last = int(query(f"SELECT last_value FROM {sequence}")[0][0] or 0)
+        out[f"{space}.{name}"] = None if free == "t" else last
     return out
 
 
-def schema(query: Query) -> dict[str, str]:
+def schema(query: Query, form: int = 1) -> dict[str, str]:
     """Return a digest of each object's definition."""
     out = {}
     for kind, sql in SCHEMA.items():
         for name, text in query(sql):
-            out[f"{kind} {name}"] = sha256((text or "").encode()).hexdigest()[:16]
+            said = loosely(text or "") if form > 1 else text or ""
+            out[f"{kind} {name}"] = sha256(said.encode()).hexdigest()[:16]
     return out
+
+
+def loosely(text: str) -> str:
+    """Return a definition without what a server words now this way, now that."""
+    return _CAST.sub("", text).translate(_LOOSE)
+
+
+def is_view(manifest: Mapping[str, Any], table: str) -> bool:
+    """Whether it is a materialized view: they were counted once."""
+    space, _, name = table.partition(".")
+    known = manifest["schema"]
+    return any(f"view {a}.{b}" in known for a in (space, f'"{space}"') for b in (name, f'"{name}"'))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], same_major: bool) -> list[str]:
@@ -95,18 +147,24 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], same_major:
     out = []
     for table in sorted(before["tables"].keys() | after["tables"].keys()):
         had, has = before["tables"].get(table), after["tables"].get(table)
-        if had != has:
+        if had != has and not is_view(before, table):
             out.append(f"table {table}: {_rows(had)} were backed up, {_rows(has)} came back")
+    had, has = before.get("large_objects"), after.get("large_objects")
+    if had not in (None, has):
+        out.append(f"large objects: {had} were backed up, {has} came back")
     for name, had in before["sequences"].items():
-        has = after["sequences"].get(name)
-        if has is None or has < had:
+        if name not in after["sequences"]:
+            out.append(f"sequence {name}: did not come back")
+        elif had is not None and (has := after["sequences"][name]) is not None and has < had:
             out.append(f"sequence {name}: stood at {had}, came back at {has}")
+    worded: tuple[str, ...] = () if same_major else RENDERED
+    if before.get("vendor") == "postgresql" and before.get("schema_form", 1) < FORM:
+        worded = UNSURE
     for name in sorted(before["schema"].keys() | after["schema"].keys()):
         had, has = before["schema"].get(name), after["schema"].get(name)
-        rendered = not same_major and name.split(" ")[0] in RENDERED
         if had is None or has is None:
             out.append(f"{name}: {'did not come back' if has is None else 'was not there before'}")
-        elif had != has and not rendered:
+        elif had != has and name.split(" ")[0] not in worded:
             out.append(f"{name}: came back with another definition")
     return out
 

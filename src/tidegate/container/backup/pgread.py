@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shutil
@@ -18,6 +19,11 @@ from tidegate.errors import StepFailed
 from tidegate.model.connection import Connection
 
 MOST_JOBS = 4
+ENCODING = b"SET client_encoding = "
+LATINS = {"latin5": "iso8859-9", "latin6": "iso8859-10", "latin7": "iso8859-13",
+          "latin8": "iso8859-14", "latin9": "iso8859-15", "latin10": "iso8859-16",
+          "sqlascii": "utf-8", "eucjis2004": "eucjis2004", "shiftjis2004": "shiftjis2004",
+          "koi8r": "koi8-r", "koi8u": "koi8-u", "euccn": "gb2312", "euctw": "utf-8"}  # fmt: skip
 COMPLETE = b"-- PostgreSQL database dump complete"
 
 
@@ -79,7 +85,7 @@ def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
     lacking = [
         f"{table}: {rows.get(table, 0)} of {count} rows"
         for table, count in backup.manifest["tables"].items()
-        if rows.get(table, 0) != count and not _is_view(backup, table)
+        if rows.get(table, 0) != count and not pgfacts.is_view(backup.manifest, table)
     ]
     if lacking or not complete:
         raise Damaged(
@@ -89,20 +95,13 @@ def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
         )
 
 
-def _is_view(backup: Backup, table: str) -> bool:
-    """A materialized view is filled when it is restored; the archive has no rows of it."""
-    space, _, name = table.partition(".")
-    known = backup.manifest["schema"]
-    return any(f"view {a}.{b}" in known for a in (space, f'"{space}"') for b in (name, f'"{name}"'))
-
-
-_COPY = re.compile(rb'COPY ("(?:[^"]|"")+"|[^\s.]+)\.("(?:[^"]|"")+"|[^\s(]+)')
+_COPY = re.compile(rb'COPY ("(?:[^"]|"")+"|[^\s.]+)\.("(?:[^"]|"")+"|[^\s(]+) .*FROM stdin;$')
 
 
 def _count_rows(stream: IO[bytes]) -> tuple[dict[str, int], bool]:
     """Read a script; return the rows of each COPY, and whether the end was there."""
     rows: dict[str, int] = {}
-    table, count, complete = "", 0, False
+    table, count, complete, coding = "", 0, False, "utf-8"
     for line in stream:
         if table:
             if line == b"\\.\n":
@@ -111,14 +110,27 @@ def _count_rows(stream: IO[bytes]) -> tuple[dict[str, int], bool]:
             else:
                 count += 1
         elif line.startswith(b"COPY ") and (found := _COPY.match(line)):
-            table, count = f"{_plain(found[1])}.{_plain(found[2])}", 0
+            table, count = f"{_plain(found[1], coding)}.{_plain(found[2], coding)}", 0
+        elif line.startswith(ENCODING):
+            coding = codec(line[len(ENCODING) :].decode("ascii", "replace").split("'")[1])
         elif line.startswith(COMPLETE):
             complete = True
     return rows, complete and not table
 
 
-def _plain(name: bytes) -> str:
-    text = name.decode("utf-8", "replace")
+def codec(name: str) -> str:
+    """Return Python's name of an encoding of PostgreSQL's."""
+    known = name.lower().replace("win", "cp").replace("_", "")
+    for one in (LATINS.get(known, known), "utf-8"):
+        try:
+            return codecs.lookup(one).name
+        except LookupError:
+            continue
+    raise AssertionError(name)
+
+
+def _plain(name: bytes, coding: str) -> str:
+    text = name.decode(coding, "replace")
     return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
@@ -136,8 +148,8 @@ def fill(
     """
     program = program or _restorer(backup, environ, target)
     words = ["--exit-on-error", "--no-password", f"--dbname={target.name}"]
-    if not owners:
-        words += ["--no-owner", "--no-privileges"]
+    if not owners:  # of a copy elsewhere, a subscription would take what is the original's
+        words += ["--no-owner", "--no-privileges", "--no-subscriptions"]
     env = login(target, environ)
     jobs = min(MOST_JOBS, os.cpu_count() or 1)
     packed = bool(_source(backup, environ))
@@ -182,7 +194,8 @@ def compare(backup: Backup, target: PostgreSQL) -> list[str]:
     session = target.session(10.0)
     try:
         version = str(session.query("SHOW server_version")[0][0])
-        found = pgfacts.gather(session.query)
+        form = int(backup.manifest.get("schema_form", 1))
+        found = {**pgfacts.begin(session.query), **pgfacts.gather(session.query, form)}
     finally:
         session.close()
     same = version.split(".")[0] == str(backup.manifest["server"]).split(".")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGS
          "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL", "service": "PGSERVICE",
          "passfile": "PGPASSFILE", "channel_binding": "PGCHANNELBINDING",
          "gssencmode": "PGGSSENCMODE", "target_session_attrs": "PGTARGETSESSIONATTRS"}  # fmt: skip
+_PASSWORD = re.compile(r"(\bpassword\s*=?\s*)'(?:[^']|'')*'", re.I)  # of a user mapping
 
 
 def login(connection: Connection, environ: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +109,7 @@ def program_of(argv: list[str]) -> str:
 def failure(program: str, text: str, env: Mapping[str, str]) -> StepFailed:
     """Return the error of a program, with what it said last."""
     secrets = tuple(env[name] for name in ("PGPASSWORD", "MYSQL_PWD") if env.get(name))
-    said = masked(text, secrets).splitlines()
+    said = _PASSWORD.sub(r"\1'***'", masked(text, secrets)).splitlines()
     # pg_restore says what went wrong first, and what it was doing after that.
     first = next(
         (at for at, line in enumerate(said) if "error:" in line or "ERROR " in line),

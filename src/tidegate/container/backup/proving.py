@@ -35,7 +35,7 @@ def _restored(backup: Backup, url: str, environ: Mapping[str, str]) -> None:
         if different:
             raise not_the_same(backup, different)
         return
-    with scratch.database(str(backup.manifest["server"]), url, alias, environ) as target:
+    with scratch.database(backup.manifest, url, alias, environ) as target:
         pgread.fill(backup, target.connection, environ, owners=False)
         different = pgread.compare(backup, target)
     if different:

@@ -8,13 +8,20 @@ old name.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tidegate.container.backup import likeness, pgread, places, proving, sqlitecopy
+from tidegate.container.backup import (
+    likeness,
+    pgread,
+    places,
+    proving,
+    scratch,
+    sqlitecopy,
+    swapping,
+)
 from tidegate.container.backup.archive import Backup
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
@@ -24,8 +31,8 @@ from tidegate.databases.sqlite import SQLite
 from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.words import counted
 
-PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
 Fill = Callable[[Connection, bool], None]
 """Restores into a new database; the switch says whether owners and grants come along."""
 
@@ -43,7 +50,7 @@ def restore(
     target: Connection,
     environ: Mapping[str, str],
     report: Report,
-    before_swap: Callable[[], None] = lambda: None,
+    before_swap: swapping.BeforeSwap = lambda fresh, kept: None,
 ) -> Restored:
     """Bring a backup back under the target's name; all sessions of the old one end with it."""
     began = time.monotonic()
@@ -102,15 +109,20 @@ def postgresql(
     old: PostgreSQL,
     environ: Mapping[str, str],
     report: Report,
-    before_swap: Callable[[], None],
+    before_swap: swapping.BeforeSwap,
     fill: Fill,
 ) -> Restored:
     """Bring a proved archive back; `fill` restores it into the new database."""
     name = old.connection.name
     fresh = replace(old.connection, name=beside(name, "restore"))
-    admin = maintenance(old, environ)
+    admin = swapping.maintenance(old, environ)
     try:
         exists = _check(admin, backup, name)
+        if exists:
+            _refuse_prepared(admin, name)
+        else:
+            roles = backup.manifest.get("roles") or ()
+            scratch.refuse_lacking(admin, old.connection.shown, roles)
         _warn_of_leftovers(admin, name, report)
         admin.query(likeness.create(admin, fresh.name, name if exists else ""))
         try:
@@ -125,12 +137,10 @@ def postgresql(
             report.stage("verify", old.connection.alias, "rows, sequences and schema are the same",
                          time.monotonic() - began)  # fmt: skip
             if not exists:
-                admin.query(_rename(fresh.name, name))
+                admin.query(swapping.rename(fresh.name, name))
                 return Restored(name, "")
             kept = beside(name, "before")
-            likeness.dress(admin, name, fresh.name)
-            before_swap()
-            swap(old, admin, environ, (name, kept, fresh.name))
+            swapping.exchange(old, admin, environ, report, (name, kept, fresh.name), before_swap)
         except BaseException:
             _drop(old, environ, fresh.name)
             raise
@@ -148,20 +158,6 @@ def _filled(fill: Fill, fresh: Connection, exists: bool) -> None:
         raise StepFailed(
             error.what, "\n".join(one for one in (error.meaning, stands) if one), error.next
         ) from None
-
-
-def maintenance(old: PostgreSQL, environ: Mapping[str, str]) -> Session:
-    """Log in to a database that is not the one to be renamed."""
-    failure: Exception | None = None
-    for name in ("postgres", "template1"):
-        if name == old.connection.name:
-            continue
-        try:
-            return PostgreSQL(replace(old.connection, name=name), environ).session(10.0)
-        except Permanent as error:
-            failure = error
-    assert failure
-    raise failure
 
 
 def _check(admin: Session, backup: Backup, name: str) -> bool:
@@ -186,83 +182,66 @@ def _check(admin: Session, backup: Backup, name: str) -> bool:
     return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {quote_literal(name)}"))
 
 
-def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
-    """Name what restores that were killed have left: each is a half-filled database."""
+def _refuse_prepared(admin: Session, name: str) -> None:
+    """A prepared transaction keeps a database from being renamed, and belongs to no session."""
     rows = admin.query(
-        "SELECT datname FROM pg_database WHERE datname ~ '_restore_[0-9]{14,20}$' "
-        f"AND starts_with(datname, {quote_literal(cut(name))})"
+        f"SELECT gid FROM pg_prepared_xacts WHERE database = {quote_literal(name)} ORDER BY 1"
     )
     if rows:
-        names = ", ".join(str(row[0]) for row in rows)
-        report.warn(f"left by a restore that was killed, or still at work: {names}; drop it")
+        names = ", ".join(str(row[0]) for row in rows[:5])
+        raise PolicyRefused(
+            f"{name} has {counted(len(rows), 'prepared transaction')}: {names}",
+            "With one a database can't change its name. Nothing was changed.",
+            "in that database: COMMIT PREPARED '…' or ROLLBACK PREPARED '…', then start again",
+        )
 
 
-def _rename(before: str, after: str) -> str:
-    return f"ALTER DATABASE {quote_identifier(before)} RENAME TO {quote_identifier(after)}"
-
-
-def swap(
-    old: PostgreSQL, admin: Session, environ: Mapping[str, str], names: tuple[str, str, str]
-) -> None:
-    """Rename both in one transaction, while another session ends what holds the old one.
-
-    RENAME locks the database against new logins and waits some seconds for the old ones to go
-    (https://www.postgresql.org/docs/current/sql-alterdatabase.html).
-    """
-    name, kept, fresh = names
-    done = threading.Event()
-    thread = threading.Thread(target=end_sessions, args=(old, environ, name, done), daemon=True)
-    thread.start()
-    until = time.monotonic() + PATIENCE
-    try:
-        while True:
-            try:
-                admin.query(f"{_rename(name, kept)}; {_rename(fresh, name)}")
-                return
-            except (Transient, Permanent) as error:
-                if time.monotonic() > until or "55006" not in str(error):
-                    raise StepFailed(
-                        f"{name} could not be renamed: {error}",
-                        "It stands as it stood before, and the new database is removed again.",
-                        "end what holds it (pg_stat_activity, pg_prepared_xacts), then start again",
-                    ) from None
-    finally:
-        done.set()
-        thread.join(5)
-
-
-def end_sessions(
-    old: PostgreSQL, environ: Mapping[str, str], name: str, done: threading.Event
-) -> None:
-    """End whoever is on a database, again and again, until `done` is set."""
-    try:
-        session = maintenance(old, environ)
-    except (Transient, Permanent):
-        return
-    while not done.wait(0.05):
-        try:
-            session.query(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                f"WHERE datname = {quote_literal(name)} AND pid <> pg_backend_pid()"
-            )
-        except (Transient, Permanent):
-            break
-    session.close()
+def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
+    """Name what restores that were killed have left: each is a half-filled database."""
+    mine = quote_literal(cut(name))
+    rows = admin.query(
+        f"SELECT datname FROM pg_database WHERE starts_with(datname, {mine}) "
+        f"AND substr(datname, length({mine}) + 1) ~ '^_restore_[0-9]{{14,20}}$' ORDER BY 1"
+    )
+    if rows:
+        drops = " ".join(f"DROP DATABASE {quote_identifier(str(row[0]))};" for row in rows)
+        report.warn(f"left by restores that were killed; where none is at work now: {drops}")
 
 
 def _drop(old: PostgreSQL, environ: Mapping[str, str], fresh: str) -> None:
     """Remove a new database that is not needed; a failure to do so hides nothing else."""
     try:
-        session = maintenance(old, environ)
+        _forget_subscriptions(PostgreSQL(replace(old.connection, name=fresh), environ))
+        session = swapping.maintenance(old, environ)
         session.query(f"DROP DATABASE IF EXISTS {quote_identifier(fresh)} WITH (FORCE)")
         session.close()
     except (Transient, Permanent):
         pass
 
 
+def _forget_subscriptions(made: PostgreSQL) -> None:
+    """Remove those of a database that is to go, which could not go with one.
+
+    They came back disabled. Without its name here, the slot at the other end is left in peace.
+    """
+    try:
+        session = made.session(10.0)
+        for (name,) in session.query(
+            "SELECT subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid "
+            "WHERE datname = current_database()"
+        ):
+            one = quote_identifier(str(name))
+            session.query(f"ALTER SUBSCRIPTION {one} DISABLE")
+            session.query(f"ALTER SUBSCRIPTION {one} SET (slot_name = NONE)")
+            session.query(f"DROP SUBSCRIPTION {one}")
+        session.close()
+    except (Transient, Permanent):
+        pass  # the server says more when the database is dropped
+
+
 def is_there(target: PostgreSQL, environ: Mapping[str, str]) -> bool:
     """Return whether the server has a database of the target's name."""
-    admin = maintenance(target, environ)
+    admin = swapping.maintenance(target, environ)
     try:
         name = quote_literal(target.connection.name)
         return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {name}"))

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.container.backup import tools
+from tidegate.contracts.database import Session
 from tidegate.databases import pgwire
+from tidegate.databases.pgwire import quote_identifier, quote_literal
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import NotReady, PolicyRefused, RefusedForGood, StepFailed, UsageProblem
 from tidegate.model.connection import Connection, Secret
@@ -22,6 +24,8 @@ from tidegate.model.readiness import Permanent, Transient
 
 SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off",
             "listen_addresses=", "max_connections=10")  # fmt: skip
+
+KEPT = ("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "options")  # of a URL
 
 
 def named(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
@@ -57,9 +61,10 @@ def from_url(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
             "write it as postgresql://user:password@host:5432/name",
         ) from None  # fmt: skip
     host, port = params.hosts[0]
+    options = {name: said for name in KEPT if (said := getattr(params, name))}
     return Connection(
         alias, "postgresql", host, str(port), params.user, Secret(params.password or ""),
-        params.dbname,
+        params.dbname, options=options,
     )  # fmt: skip
 
 
@@ -87,27 +92,54 @@ def check(url: str, source: Connection, environ: Mapping[str, str]) -> None:
 
 @contextmanager
 def database(
-    version: str, url: str, alias: str, environ: Mapping[str, str]
+    manifest: Mapping[str, Any], url: str, alias: str, environ: Mapping[str, str]
 ) -> Iterator[PostgreSQL]:
-    """Give an empty database, gone afterwards: at `url`, else on a server of our own."""
+    """Give an empty database for a backup, gone afterwards: at `url`, else on a server of ours."""
+    encoding, roles = str(manifest.get("encoding") or ""), manifest.get("roles") or ()
     if url:
-        base = from_url(url, alias, environ)
-        with beside(PostgreSQL(base, environ), environ) as made:
+        base = PostgreSQL(from_url(url, alias, environ), environ)
+        session = base.session(10.0)
+        refuse_lacking(session, base.connection.shown, roles)
+        session.close()
+        with beside(base, environ, encoding) as made:
             yield made
         return
-    with _own_server(version, alias, environ) as made:
-        yield made
+    with _own_server(str(manifest["server"]), alias, environ) as own:
+        session = own.session(10.0)
+        for role in roles:
+            if role != own.connection.user:
+                session.query(f"CREATE ROLE {quote_identifier(role)}")
+        session.close()
+        with beside(own, environ, encoding) as made:
+            yield made
+
+
+def refuse_lacking(session: Session, shown: str, roles: Sequence[str]) -> None:
+    """Refuse a server without the roles that policies and the like name."""
+    known = {str(row[0]) for row in session.query("SELECT rolname FROM pg_roles")}
+    lacking = [one for one in roles if one not in known]
+    if lacking:
+        raise PolicyRefused(
+            f"the server of {shown} has no role {', '.join(lacking)}",
+            "Policies or user mappings in the backup name it. Nothing was changed.",
+            "\n".join(f"CREATE ROLE {quote_identifier(one)};" for one in lacking),
+        )
 
 
 @contextmanager
-def beside(base: PostgreSQL, environ: Mapping[str, str]) -> Iterator[PostgreSQL]:
+def beside(
+    base: PostgreSQL, environ: Mapping[str, str], encoding: str = ""
+) -> Iterator[PostgreSQL]:
     """Give a new database on the server of `base`; dropped afterwards."""
     from dataclasses import replace
 
     name = f"tidegate_scratch_{os.getpid()}_{int(time.time())}"
     session = base.session(10.0)
+    coded = ""
+    if encoding and session.query("SHOW server_encoding")[0][0] != encoding:
+        coded = f" ENCODING {quote_literal(encoding)} LC_COLLATE 'C' LC_CTYPE 'C'"
     try:
-        session.query(f"CREATE DATABASE {name} TEMPLATE template0")
+        session.query(f"CREATE DATABASE {name} TEMPLATE template0{coded}")
         try:
             yield PostgreSQL(replace(base.connection, name=name), environ)
         finally:
@@ -146,8 +178,7 @@ def _own_server(version: str, alias: str, environ: Mapping[str, str]) -> Iterato
             )  # fmt: skip
         _await(server, folder)
         known = Connection(alias, "postgresql", str(folder), "5432", "postgres", name="postgres")
-        with beside(PostgreSQL(known, environ), environ) as one:
-            yield one
+        yield PostgreSQL(known, environ)
     finally:
         if server is not None:
             server.send_signal(signal.SIGQUIT)

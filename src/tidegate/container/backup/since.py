@@ -2,83 +2,142 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tidegate.container.backup import pgfacts
 from tidegate.container.backup.archive import Backup
-from tidegate.contracts.database import Session
-from tidegate.databases.pgwire import quote_identifier, quote_literal
+from tidegate.contracts.database import Rows, Session, TableMissing
+from tidegate.databases import pgidentity
+from tidegate.databases.pgwire import quote_identifier
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.model.readiness import Permanent, Transient
 
 COUNTING = "20s"  # that counting one table may take
+TOO_LONG = "57014"
 OLDEST = 2_000_000_000  # transactions after which their numbers mean others
-OID = "SELECT oid FROM pg_database WHERE datname = current_database()"
+MARGIN = 1_000_000  # transactions that may begin while we count
+HALF = 1 << 31
+ASK = (
+    "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
-def written(backup: Backup, target: PostgreSQL) -> list[str]:
+UNKNOWN = "How much that is can't be counted here."
+NOTHING = "No row was written or changed since; rows that were deleted leave no trace to count."
+
+
+def written(backup: Backup, target: PostgreSQL, name: str) -> list[str]:
     """Say how many rows were written since the backup, by the transactions that wrote them.
+
+    `name` is what the project calls the database; a pooler may have another for it.
 
     Deleted rows leave no trace to count. A database that was restored meanwhile has all its rows
     from then: there, and where the transactions' numbers are of no use, the rows are counted.
     """
     manifest = backup.manifest
-    if target.connection.name != manifest["database"] or "xid" not in manifest:
-        return []
+    if "xid" not in manifest:
+        return [UNKNOWN]
     session = target.session(10.0)
     try:
-        now = int(session.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0][0] or 0)
-        since = now - int(manifest["xid"])
+        cluster = pgidentity.cluster(session)
+        if of_another(manifest, name, cluster):
+            said = f"The backup is of another database: {manifest['database']}"
+            same = name == manifest["database"]
+            return [f"{said}, on another server." if same else f"{said}."]
+        ((now, oid),) = session.query(ASK)
+        since = int(str(now)) - int(manifest["xid"])
         session.query(f"SET statement_timeout = '{COUNTING}'")
-        if manifest.get("oid") not in (None, str(session.query(OID)[0][0])):
+        session.query("SET row_security = off")  # an error is better than what one may see
+        if manifest.get("oid") not in (None, str(oid)):
             return _numbers(backup, session)
         if since < 0 or since > OLDEST:
-            return []
-        return _by_transactions(backup, session, since)
+            return [UNKNOWN]
+        return _by_transactions(manifest, session, int(str(now))) or [NOTHING]
     finally:
         session.close()
 
 
-def _by_transactions(backup: Backup, session: Session, since: int) -> list[str]:
+def of_another(manifest: Mapping[str, Any], name: str, cluster: str) -> bool:
+    """Whether a backup is known to be of another database than the one of this name, there."""
+    if manifest["database"] != name:
+        return True
+    theirs = manifest.get("cluster", "")
+    return bool(theirs and cluster) and theirs != cluster
+
+
+def _by_transactions(manifest: Mapping[str, Any], session: Session, now: int) -> list[str]:
+    """Count rows by their transactions: those after the snapshot, and those then open.
+
+    Of what was between the oldest open one and the snapshot it can't be told which was a part
+    (a savepoint) of an open one.
+    """
+    xid, still = int(manifest["xid"]), [int(one) for one in manifest.get("open", "").split(",")
+                                        if one]  # fmt: skip
+    first = int(manifest["xmin"]) if still else xid
+    number = "xmin::text::bigint"
+    sure = _from(xid)
+    if still:
+        sure = f"({sure} OR {number} IN ({', '.join(str(one % (HALF * 2)) for one in still)}))"
+    which = f"WHERE age(xmin) BETWEEN 0 AND {now - first + MARGIN} AND {_from(first)}"
     out = []
-    tables = backup.manifest["tables"] or [".".join(map(str, row)) for row in
-                                           session.query(pgfacts.TABLES)]  # fmt: skip
-    for table in tables:
-        if _own(table):
+    for table in (*_tables(session), ("pg_catalog", "pg_largeobject_metadata")):
+        shown = "large objects" if table[0] == "pg_catalog" else ".".join(table)
+        count, why = _counted(session, table, f"count(*) FILTER (WHERE {sure}), count(*)", which)
+        if why:
+            out.append(f"{shown}: what was written since can't be counted: {why}")
             continue
-        count = _counted(session, table, f"WHERE age(xmin) BETWEEN 0 AND {since}")
-        if count is None:
-            out.append(f"{table}: what was written since can't be counted in {COUNTING}")
-        elif count:
-            out.append(f"{table}: {count} rows were written or changed since")
+        known, most = (int(str(one)) for one in count[0])
+        if known:
+            out.append(f"{shown}: {known} rows were written or changed since")
+        if most > known:
+            out.append(f"{shown}: up to {most - known} rows more, by transactions that were open "
+                       "when it was made")  # fmt: skip
     return out
+
+
+def _from(xid: int) -> str:
+    """Return the condition that a row was written by a transaction or a later one."""
+    return f"((xmin::text::bigint - {xid % (HALF * 2)}) & {HALF * 2 - 1}) < {HALF}"
+
+
+def _tables(session: Session) -> list[tuple[str, str]]:
+    rows = [(str(space), str(name)) for space, name in session.query(pgfacts.TABLES)]
+    return [one for one in rows if not one[1].startswith("tidegate_")]
 
 
 def _numbers(backup: Backup, session: Session) -> list[str]:
     """Say of which tables the number of rows is another one now."""
-    if not backup.manifest["tables"]:
-        return []
-    out = ["The database was restored since that backup, so that rows can't be told by their age."]
-    for table, had in backup.manifest["tables"].items():
-        if _own(table):
-            continue
-        count = _counted(session, table, "")
-        if count is None:
-            out.append(f"{table}: can't be counted in {COUNTING}")
-        elif count != had:
-            out.append(f"{table}: {count} rows now, {had} in the backup")
+    before = backup.manifest["tables"]
+    if not before:
+        return [UNKNOWN]
+    out = ["The database was restored since that backup, or made anew, so that rows can't be told "
+           "by their age."]  # fmt: skip
+    now = _tables(session)
+    gone = [one for one in before if one not in {".".join(table) for table in now}
+            and not one.partition(".")[2].startswith("tidegate_")
+            and not pgfacts.is_view(backup.manifest, one)]  # fmt: skip
+    out += [f"{one}: is not there now, {before[one]} rows in the backup" for one in gone]
+    for table in now:
+        shown = ".".join(table)
+        count, why = _counted(session, table, "count(*)", "")
+        had = before.get(shown, 0)
+        if why:
+            out.append(f"{shown}: can't be counted: {why}")
+        elif int(str(count[0][0])) != had:
+            out.append(f"{shown}: {count[0][0]} rows now, {had} in the backup")
     return out if len(out) > 1 else [*out, "Each table has as many rows as it had."]
 
 
-def _own(table: str) -> bool:
-    return table.partition(".")[2].startswith("tidegate_")
-
-
-def _counted(session: Session, table: str, which: str) -> int | None:
-    """Return how many rows a table has, 0 where there is no such table, None in case of doubt."""
-    space, _, name = table.partition(".")
-    full = f"{quote_identifier(space)}.{quote_identifier(name)}"
-    if not session.query(f"SELECT to_regclass({quote_literal(full)})")[0][0]:
-        return 0
+def _counted(session: Session, table: tuple[str, str], what: str, which: str) -> tuple[Rows, str]:
+    """Return what was counted, or why it could not be."""
+    full = f"{quote_identifier(table[0])}.{quote_identifier(table[1])}"
     try:
-        return int(session.query(f"SELECT count(*) FROM ONLY {full} {which}")[0][0] or 0)
-    except (Transient, Permanent):
-        return None
+        return session.query(f"SELECT {what} FROM ONLY {full} {which}"), ""
+    except TableMissing:
+        return [("0", "0")], ""  # dropped just now
+    except Permanent as error:
+        return [], error.what
+    except Transient as error:
+        return [], f"not within {COUNTING}" if TOO_LONG in str(error) else str(error)

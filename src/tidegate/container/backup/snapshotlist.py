@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tidegate.container.backup import restoring
+from tidegate.container.backup import restoring, swapping
 from tidegate.container.backup.archive import Backup, NoBackup
 from tidegate.contracts.database import Session
 from tidegate.databases.pgwire import quote_literal
@@ -27,7 +27,7 @@ def found(connection: Connection, environ: Mapping[str, str]) -> list[Backup]:
         return []
     source = PostgreSQL(connection, environ).direct()
     try:
-        admin = restoring.maintenance(source, environ)
+        admin = swapping.maintenance(source, environ)
     except (Transient, Permanent):
         return []
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Any
 
 from tidegate._version import __version__
-from tidegate.container.backup import likeness, pgfacts, restoring
+from tidegate.container.backup import pgfacts, restoring, swapping
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.policy import Policy
 from tidegate.container.backup.progress import megabytes
@@ -86,7 +86,7 @@ def take(
 
 @contextmanager
 def _maintenance(source: PostgreSQL, environ: Mapping[str, str]) -> Iterator[Session]:
-    admin = restoring.maintenance(source, environ)
+    admin = swapping.maintenance(source, environ)
     try:
         ((may,),) = admin.query(
             "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
@@ -134,7 +134,9 @@ def _facts(database: PostgreSQL, full: bool) -> dict[str, Any]:
     finally:
         session.close()
     text = json.dumps(schema, sort_keys=True)
+    bare = {name: said for name, said in schema.items() if ".tidegate_" not in name}
     return {
+        "bare": sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest(),
         "tables": rows, "schema": schema, "bytes": int(str(size)),
         "xid": str(xid), "digest": sha256(text.encode()).hexdigest(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -186,7 +188,7 @@ def copy(admin: Session, name: str, fresh: str, size: int) -> str:
 
 
 def _create(admin: Session, sql: str, name: str) -> None:
-    until = time.monotonic() + restoring.PATIENCE
+    until = time.monotonic() + swapping.PATIENCE
     while True:
         try:
             admin.query(sql)
@@ -206,7 +208,7 @@ def _nobody_on(
 ) -> Iterator[None]:
     done = threading.Event()
     ending = threading.Thread(
-        target=restoring.end_sessions, args=(source, environ, name, done), daemon=True
+        target=swapping.end_sessions, args=(source, environ, name, done), daemon=True
     )
     if end:
         ending.start()
@@ -233,22 +235,20 @@ def _level(gate: Gate, connection: Connection, made: PostgreSQL) -> dict[str, An
 
 def bring(
     backup: Backup, target: Connection, environ: Mapping[str, str], report: Report,
-    before_swap: Callable[[], None],
+    before_swap: swapping.BeforeSwap,
 ) -> restoring.Restored:  # fmt: skip
     """Give a snapshot the database's name; the database before it is kept under another."""
     old = PostgreSQL(target, environ).direct()
     name, fresh = old.connection.name, str(backup.manifest["snapshot"])
     made = PostgreSQL(replace(old.connection, name=fresh), environ)
-    if _facts(made, full=False)["digest"] != backup.manifest["schema"]:
+    facts = _facts(made, full=False)  # a swap that failed may have left a ledger in it
+    if backup.manifest["schema"] not in (facts["digest"], facts["bare"]):
         raise not_the_same(backup, ["Somebody changed its schema since it was made."])
     report.stage("verify", target.alias, "its schema is as it was when it was made")
     began = time.monotonic()
     with _maintenance(old, environ) as admin:
         kept = restoring.beside(name, "before")
-        likeness.dress(admin, name, fresh)
-        admin.query(f"COMMENT ON DATABASE {quote_identifier(fresh)} IS NULL")
-        before_swap()
-        restoring.swap(old, admin, environ, (name, kept, fresh))
+        swapping.exchange(old, admin, environ, report, (name, kept, fresh), before_swap)
     report.stage("restore", target.alias, f"{name} is the snapshot; the old one is {kept}",
                  time.monotonic() - began)  # fmt: skip
     return restoring.Restored(name, kept)

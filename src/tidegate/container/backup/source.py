@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from tidegate.container import parts
 from tidegate.container.backup import pgdump, sites, sqlitecopy
 from tidegate.container.backup.archive import Draft
 from tidegate.container.backup.progress import Progress
@@ -45,9 +46,15 @@ class Here:
         """Read the level anew."""
         alias = self.connection.alias
         self.gate.standing(self.connection)
+        session = self.gate.database(self.connection).session(5.0)
+        try:
+            half = sorted(parts.all_half_done(session.query))
+        finally:
+            session.close()
         return {
             "level": [".".join(row) for row in self.gate.recorded_rows(alias)],
             "level_digest": self.gate.recorded_digest(alias),
+            "half": half,
         }
 
     def size(self) -> tuple[int, str]:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tidegate.container import approving, ledger
-from tidegate.container.backup import archive, lending, making, restoring, since, snapshots
+from tidegate.container.backup import (
+    archive,
+    lending,
+    making,
+    restoring,
+    since,
+    snapshots,
+    swapping,
+)
 from tidegate.container.backup.archive import Backup
 from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
 from tidegate.container.raising import Raising
-from tidegate.container.report import masked
-from tidegate.contracts.database import Election
+from tidegate.container.report import Report, masked
+from tidegate.contracts.database import Election, Session
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import TidegateError, UsageProblem
 from tidegate.model.connection import Connection
+from tidegate.model.readiness import Permanent, Transient
 
 
 def back_up(raising: Raising, chosen: making.Policy) -> dict[str, Any]:
@@ -88,18 +98,18 @@ def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledg
 
 def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> list[str]:
     """Say what a restore over an existing database takes away; nothing where there is none."""
-    rows = []
+    rows = [since.UNKNOWN]
     if target.vendor == "postgresql":
         server = PostgreSQL(target, environ).direct()
         if not restoring.is_there(server, environ):
             return []
-        rows = since.written(backup, server)
+        rows = since.written(backup, server, target.name)
     elif not Path(target.name).exists():
         return []
     return [
         f"{target.shown} goes back to {backup.manifest['created']}: what was written since is not "
         "in it.",
-        *(rows or ["How much that is can't be counted here."]),
+        *rows,
         "The database as it is now is kept, under another name.",
     ]
 
@@ -109,23 +119,75 @@ def word_for(backup: Backup, target: Connection) -> str:
     return approving.fingerprint("restore", archive.seal_of(backup), target.shown)
 
 
-def bring_back(raising: Raising, backup: Backup) -> restoring.Restored:
-    """Restore over the project's own database, and begin a new page of the restored ledger."""
+def bring_back(
+    raising: Raising, backup: Backup, check: Callable[[], None] = lambda: None
+) -> restoring.Restored:
+    """Restore over the project's own database, with a new page in the restored ledger.
+
+    `check` raises, under the election, when what was agreed on is no more. The page is written
+    before the swap: a container that starts right after it must see that nothing is to be raised.
+    """
     gate, connection = raising.gate, raising.connection
-    started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
+    page = _Page(raising, backup)
     with elected(raising) as election:
-        bring = lending.bring if backup.outside else restoring.restore
-        if "snapshot" in backup.manifest:
-            bring = snapshots.bring
-        done = bring(backup, connection, gate.environ, raising.report, election.release)
-    with elected(raising) as election:
-        book = _book(gate, connection, election)
-        gate.standing(connection)
+        check()
+        if connection.vendor == "sqlite":
+            done = _bring(backup)(backup, connection, gate.environ, raising.report, _nothing)
+            page.write(election.query, done.kept)
+            return done
+
+        def before_swap(fresh: str, kept: str) -> None:
+            direct = PostgreSQL(connection, gate.environ).direct()
+            made = PostgreSQL(replace(direct.connection, name=fresh), gate.environ)
+            session = made.session(10.0)
+            try:
+                page.write(session.query, kept, session)
+            except (Transient, Permanent) as error:
+                raising.report.warn(f"the ledger was not written: {error}")
+            finally:
+                session.close()
+            election.release()
+
+        return _bring(backup)(backup, connection, gate.environ, raising.report, before_swap)
+
+
+def _nothing(fresh: str, kept: str) -> None:
+    """A file needs nothing done before it is written."""
+
+
+def _bring(
+    backup: Backup,
+) -> Callable[
+    [Backup, Connection, Mapping[str, str], Report, swapping.BeforeSwap], restoring.Restored
+]:
+    if "snapshot" in backup.manifest:
+        return snapshots.bring
+    return lending.bring if backup.outside else restoring.restore
+
+
+class _Page:
+    """The run that a restore is written down as, in the ledger that it has brought back."""
+
+    def __init__(self, raising: Raising, backup: Backup) -> None:
+        self.raising, self.backup = raising, backup
+        self.started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.began = time.monotonic()
+
+    def write(self, query: ledger.Query, kept: str, session: Session | None = None) -> None:
+        """Write it; what can't be written is said, and stops nothing."""
+        gate, connection = self.raising.gate, self.raising.connection
+        book = ledger.Ledger(
+            query, connection.vendor, gate.project.framework, connection.alias, gate.environ
+        )
+        if session:
+            gate.level(connection, session)
+        else:
+            gate.standing(connection)
+        backup = self.backup
         receipt = json.dumps({"path": backup.shown, "digest": archive.seal_of(backup)})
         level = gate.recorded_digest(connection.alias)
-        message = f"restored; the database before it is kept as {done.kept}" if done.kept else ""
-        book.begin("", "restore", started=started, backup=receipt, level_before=level)
-        book.end("done", time.monotonic() - began, [], message, level)
+        message = f"restored; the database before it is kept as {kept}" if kept else ""
+        book.begin("", "restore", started=self.started, backup=receipt, level_before=level)
+        book.end("done", time.monotonic() - self.began, [], message, level)
         if book.off:
-            raising.report.warn(f"the ledger was not written: {book.off}")
-    return done
+            self.raising.report.warn(f"the ledger was not written: {book.off}")

@@ -57,7 +57,8 @@ class Lent:
 
     def level(self) -> dict[str, Any]:
         """What the container read under the election."""
-        return {key: self.asked.event[key] for key in ("level", "level_digest")}
+        known = ("level", "level_digest", "half")  # an image's own tidegate may be older
+        return {key: self.asked.event[key] for key in known if key in self.asked.event}
 
     def size(self) -> tuple[int, str]:
         """What the container read, too."""
@@ -78,7 +79,8 @@ class Lent:
                            self.environ, tell, jobs)  # fmt: skip
         self.asked.say("dumped", {})
         about = pgdump.about(program, server, jobs, raw)
-        seen = {key: self.asked.event[key] for key in ("xid", "oid") if key in self.asked.event}
+        event = self.asked.event
+        seen = {key: event[key] for key in pgdump.SEEN if key in event}
         return {**created, **about, **seen, **self.asked.wait("facts")}
 
 

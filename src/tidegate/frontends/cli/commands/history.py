@@ -173,6 +173,9 @@ def _text(document: Mapping[str, Any], wanted: str, verify: bool) -> list[str]:
             lines += _full(one) if wanted else [_line(one)]
         if not wanted and any(one["changed_before"] for one in runs):
             lines.append(CHANGED)
+        lines += [f"run {one['id'][:8]} has not ended: it is at work, or was killed; the next one "
+                  "to change the level closes it" for one in runs
+                  if one["state"] == "running"]  # fmt: skip
         lines += _warnings(history)
         if verify:
             lines += _verified(history)
@@ -187,8 +190,15 @@ def _line(one: Mapping[str, Any]) -> str:
     mark = "  *" if one["changed_before"] else ""
     return (
         f"{number:>5}  {str(one['started'])[:19]}  {one['kind']:<9}{one['state']:<12}{took:>9}  "
-        f"{what:<9} {_who(one)}  {one['id'][:8]}{_release(one)}{mark}"
+        f"{what:<9} {_who(one)}  {one['id'][:8]}{_release(one)}{mark}{_made(one)}"
     )
+
+
+def _made(one: Mapping[str, Any]) -> str:
+    """Return the backup that a run has made: what `tidegate restore` is given."""
+    receipt = one["backup"] if isinstance(one["backup"], dict) else {}
+    path = receipt.get("path") if one["kind"] == "backup" else ""
+    return f"  {path} ({receipt.get('verified', 'not verified')})" if path else ""
 
 
 def _release(one: Mapping[str, Any]) -> str:

@@ -44,8 +44,12 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.container.words import split
-from tidegate.errors import UsageProblem
+from tidegate.databases import pgidentity
+from tidegate.databases.postgresql import PostgreSQL
+from tidegate.errors import RefusedForGood, TidegateError, UsageProblem
 from tidegate.frontends.cli.handover import handed_over
+from tidegate.model.connection import Connection
+from tidegate.model.readiness import Permanent, Transient
 
 OPTIONS = ("timeout", "databases", "framework")
 
@@ -104,10 +108,33 @@ def _found(word: str, gate: Gate, one: Boot) -> Backup:
     return snapshotlist.named(word, (likely or gate.connections)[0], one.environ)
 
 
+def _await(one: Boot, gate: Gate, target: Connection, command: str) -> None:
+    """Wait for the server; where the database itself is gone, say how it comes back whole."""
+    try:
+        wait(one, gate)
+    except RefusedForGood as error:
+        if target.vendor != "postgresql" or _is_there(target, one.environ):
+            raise
+        raise RefusedForGood(
+            error.what, "A restore puts the backup in the place of a database that is there, with "
+            "its owners and grants.",
+            f'make an empty one: CREATE DATABASE "{target.name}" OWNER …; then: {command}',
+        ) from None  # fmt: skip
+
+
+def _is_there(target: Connection, environ: Mapping[str, str]) -> bool:
+    try:
+        return restoring.is_there(PostgreSQL(target, environ).direct(), environ)
+    except (Transient, Permanent, TidegateError):
+        return True  # whatever is wrong, it is not that
+
+
 def _elsewhere(
     backup: Backup, own: Mapping[str, str], command: str, one: Boot
 ) -> restoring.Restored:
-    environ, report = one.environ, one.report
+    # The direct way passes the project's pooler by: it leads to the project's own database.
+    environ = {k: v for k, v in one.environ.items() if not k.startswith(pgidentity.VARIABLE)}
+    report = one.report
     target = scratch.named(own["into"], str(backup.manifest["alias"]), environ)
     report.secrets = (target.password.reveal(),) if target.password else ()
     restoring.check_kind(backup, target)
@@ -138,7 +165,8 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
         restoring.check_kind(backup, found[0])
         lost = mysql.loses(backup, found[0], one.environ, one.deadline, one.report)
     else:
-        wait(one, gate)
+        if found[0].vendor != "sqlite":  # a file that is damaged is why it is brought back
+            _await(one, gate, found[0], command)
         lost = verbs.loses(backup, found[0], one.environ)
     if lost:
         word = verbs.word_for(backup, found[0])

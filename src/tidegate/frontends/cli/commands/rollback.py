@@ -30,7 +30,7 @@ from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
-from tidegate.container.going_back import go_down, refuse_loss
+from tidegate.container.going_back import go_down, refuse_loss, same
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -79,7 +79,8 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         )  # fmt: skip
         found = plan(planning)
         _show(found, glob.format, report, bool(own.get("plan")))
-        if own.get("plan") or not found.steps:
+        by_itself = own.get("level") or own.get("safe")  # of an update that goes back
+        if own.get("plan") or not (found.steps or (found.half and not by_itself)):
             return 0
         raising = Raising(gate, connection, settings, one.deadline, report, signals)
         _go(raising, planning, found, own)
@@ -101,9 +102,13 @@ def _go(raising: Raising, planning: Planning, found: Plan, own: Mapping[str, str
             planning.environ,
         )  # fmt: skip
     if found.chosen and found.chosen.backup:
-        verbs.bring_back(raising, found.chosen.backup)
+        verbs.bring_back(raising, found.chosen.backup, lambda: _still(planning, found))
     else:
         go_down(raising, planning, found, safe=bool(own.get("safe")))
+
+
+def _still(planning: Planning, found: Plan) -> None:
+    same(planning, found)
 
 
 def _no_way(found: Plan) -> PolicyRefused:
