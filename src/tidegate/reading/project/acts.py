@@ -42,6 +42,7 @@ class ScriptUse:
     arguments: tuple[str, ...]
     place: Place  # where it is called
     direct: bool = False  # the engine, or an init program, executes it
+    sourced: bool = False  # a script reads it as lines of its own
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ def _strayed(
 ) -> list[str]:
     """Return what changed in Compose services that no edit touched, and files that broke."""
     broken = {stack.files for stack in project.stacks if stack.problems}
-    out = [f"{stack.problems[0][0]} can't be read any more" for stack in again.stacks
+    out = [f"{stack.problems[0].path} can't be read any more" for stack in again.stacks
            if stack.problems and stack.files not in broken]  # fmt: skip
     if ".env" in paths:
         return out  # a variable's value may change any service that uses it
