@@ -103,6 +103,8 @@ def _line(project: ProjectFiles, act: Act) -> str:
 
 def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
     text = project.read(act.place.path) or ""
+    if act.script and act.script != act.place.path:
+        return ()  # the script runs what another file gives it
     if act.command.after_failure:
         for tail in (" || true", " || :"):
             found = edits.swap(act.place.path, text, act.place.line, tail, "")

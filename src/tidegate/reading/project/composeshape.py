@@ -88,6 +88,8 @@ def refusals(root: Item) -> Iterator[Refusal]:
 
 def _service(name: str, one: Item) -> Iterator[Refusal]:
     where = f"services.{name}"
+    if one.tag:  # !reset and !override say what becomes of an earlier file's value
+        return
     if not re.match(r"^[a-zA-Z0-9._-]+$", name):
         said = f"services Additional property {name} is not allowed"
         yield _at(one, said, "a service's name has letters, digits, dots, dashes and underscores")
@@ -125,7 +127,7 @@ def _kind(key: str, value: Item) -> tuple[str, str] | None:
         return "a list", f"write {key}: [{value.text or '…'}], or leave the key out"
     if key in _NAMED and scalar:
         return "a mapping", f"write {key}: with NAME: value below it, or leave the key out"
-    text = isinstance(value.value, str) or value.holes
+    text = isinstance(value.value, str) or "$" in value.text
     if key in _TEXTS and not text:
         return "a string", _as_text(key, value)
     return None
@@ -180,14 +182,14 @@ def _health(one: Item | None, where: str) -> Iterator[Refusal]:
     test = one.get("test")
     first = test.items[0] if test is not None and test.items else None
     if test is not None and isinstance(test.value, tuple) and first is not None:
-        if first.text in ("CMD", "CMD-SHELL", "NONE") or first.holes:
+        if first.text in ("CMD", "CMD-SHELL", "NONE") or "$" in first.text:
             first = None
         if first is not None:
             said = 'healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE"'
             yield _at(test, said, 'write "CMD" as the first word of the list')
     for key in _DURATIONS:
         value = one.get(key)
-        if value is None or value.holes or isinstance(value.value, (dict, tuple)):
+        if value is None or "$" in value.text or isinstance(value.value, (dict, tuple)):
             continue
         if not isinstance(value.value, str):
             said, unit = f"{where}.{key} must be a string", f"{value.text or 5}s"
@@ -209,7 +211,7 @@ def _deploy(one: Item, where: str) -> Iterator[Refusal]:
 
 
 def _count(one: Item | None, where: str) -> Iterator[Refusal]:
-    if one is None or not isinstance(one.value, str) or one.holes or _COUNT.match(one.value):
+    if one is None or not isinstance(one.value, str) or "$" in one.text or _COUNT.match(one.value):
         return
     said = (f"error while interpolating {where}: failed to cast to expected type: "
             f'strconv.Atoi: parsing "{one.value}": invalid syntax')  # fmt: skip
@@ -237,7 +239,7 @@ def _dependencies(found: Item | None, where: str) -> Iterator[Refusal]:
             yield _at(
                 one, f"{where}.{name} condition is required", "add condition: service_healthy"
             )
-        elif condition.text not in CONDITIONS and not condition.holes:
+        elif condition.text not in CONDITIONS and "$" not in condition.text:
             choice = ", ".join(f'"{each}"' for each in CONDITIONS)
             said = f"{where}.{name}.condition must be one of the following: {choice}"
             near = difflib.get_close_matches(f"service_{condition.text}", CONDITIONS, 1, 0.6)

@@ -268,6 +268,8 @@ class _Teller:
                     mine = replace(
                         mine, command=replace(mine.command, after_failure=one.after_failure)
                     )
+                if passes and command and mine.handed is None:
+                    mine = replace(mine, handed=place)
                 yield replace(mine, locked=mine.locked or locked)
 
     def moved(self, one: shell.Command, text: str) -> None:

@@ -173,11 +173,9 @@ class _Builder:
             style = "flow" if node.flow_style else ""
         tag = node.tag if node.tag in ("!reset", "!override") else ""
         end_line, end_index = end.line + (1 if end.column else 0), end.index
-        kids = [one for pair in node.value for one in pair] if node.id == "mapping" else node.value
-        if node.id != "scalar" and style != "flow" and kids:
+        if node.id != "scalar" and style != "flow" and node.value:
             # A block ends where the parser sees the next token: take its last value's end.
-            last = value_end(kids[-1])
-            end_line, end_index = last
+            end_line, end_index = value_end(node)
         return Item(
             value, self.path, start.line + 1, max(end_line, start.line + 1), key_line,
             start.column + 1, start.index, end_index, style, tag, self.base, raw,
@@ -215,7 +213,11 @@ def value_end(node: Any) -> tuple[int, int]:
     """Return the last line of a node, and the offset behind its last character."""
     if node.id != "scalar" and not node.flow_style and node.value:
         last = node.value[-1]
-        return value_end(last[1] if isinstance(last, tuple) else last)
+        key, value = last if isinstance(last, tuple) else (node, last)
+        if value.start_mark.index >= key.start_mark.index:
+            return value_end(value)
+        # An alias: its value stands at the anchor, and only the key is here.
+        return key.end_mark.line + 1, key.end_mark.index
     mark = node.end_mark
     return mark.line + (1 if mark.column else 0), mark.index
 
