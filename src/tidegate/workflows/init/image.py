@@ -37,13 +37,10 @@ def _build_stage(found: Found) -> list[str]:
 
 
 def _environment(found: Found) -> list[str]:
-    """A folder for the packages; the image's own pip fills it, so that the app has none."""
-    if found.packages.installer == "poetry":
-        return ["RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH"]
-    return [
-        "RUN python -m venv --without-pip /venv",
-        "ENV PATH=/venv/bin:$PATH PIP_PYTHON=/venv/bin/python",
-    ]
+    """A folder for the packages; the image's own tools fill it, so that the app has none of them."""
+    tool = found.packages.installer in ("uv", "poetry", "pyproject")
+    pip = "" if tool else " PIP_PYTHON=/venv/bin/python"
+    return ["RUN python -m venv --without-pip /venv", f"ENV PATH=/venv/bin:$PATH{pip}"]
 
 
 # What hadolint would have pinned, and nobody keeps up to date: the distribution does, and pip.
@@ -71,7 +68,7 @@ def _install(found: Found) -> list[str]:
             _NEWEST,
             f"{cache} pip install poetry \\",
             "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
-            f"    && pip install {more}",
+            f"    && PIP_PYTHON=/venv/bin/python pip install {more}",
         ]
     if installer == "pyproject":  # what it depends on, without building the project itself
         return [
