@@ -153,3 +153,12 @@ def test_an_env_file_that_an_anchor_brings(tmp_path: Path) -> None:
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "app.env").write_text("A=b\n")
     assert not seen(ProjectFiles(tmp_path))
+
+
+def test_a_part_for_another_file_is_not_judged_alone(tmp_path: Path) -> None:
+    """In a folder of its own, with others beside it, a file may name what only they declare."""
+    for name in ("probe", "relay"):
+        (tmp_path / name).mkdir()
+        text = WEB.replace("web", name) + "    depends_on: [db]\n    volumes: ['data:/x']\n"
+        (tmp_path / name / "compose.yaml").write_text(text, encoding="utf-8")
+    assert refused(tmp_path) == []

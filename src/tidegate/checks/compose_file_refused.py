@@ -2,7 +2,7 @@
 
 It is YAML, and not what Compose takes: a list in the place of a mapping, a key twice, a key that is misspelt, `depends_on` a service that nobody declares.
 Every `docker compose` command ends with that, so nothing starts, and nothing can be stopped or looked at either.
-It is silent about names that another Compose file of the project declares, since the two may be meant to be given together.
+It is silent about names that another Compose file of the project declares, since the two may be meant to be given together, and about templates.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading.project import edits
+from tidegate.reading.project.composefiles import DEFAULT_NAMES, Stack
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
@@ -43,11 +44,17 @@ GOOD = {"compose.yaml": BAD["compose.yaml"].replace("enviroment", "environment")
 AT = "compose.yaml:4"
 
 
+def _alone(project: ProjectFiles, stack: Stack) -> bool:
+    """Whether these files are run as they are: asked for, the default ones, or the only one."""
+    default = stack.files[0] in DEFAULT_NAMES or len(project.compose_paths) == 1
+    return default or stack.files == project.asked
+
+
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield what Compose refuses in each set of files."""
     for stack in project.stacks:
-        for one in stack.refused(project.declared_beside(stack)):
-            if one.unread:
+        for one in stack.refused(project.declared_beside(stack), _alone(project, stack)):
+            if one.unread or "template" in one.path.rpartition("/")[2]:
                 continue
             yield Problem(
                 Place(one.path, one.line),

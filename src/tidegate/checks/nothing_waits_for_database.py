@@ -96,7 +96,8 @@ def _toolbox(project: ProjectFiles, service: Service) -> bool:
     """Whether it only borrows another image's start, to run commands of a person beside it."""
     image = project.image(service)
     own = service.words("command") is not None or service.words("entrypoint") is not None
-    told = project.start(service).command_place.path
+    start = project.start(service)
+    told = (start.command_place if start.command else start.entrypoint_place).path
     return (
         service.get("profiles") is not None and not own and image is not None and told != image.path
     )

@@ -44,10 +44,13 @@ class Stack:
     problems: list[Refusal] = field(default_factory=list)
     partial: bool = False
 
-    def refused(self, elsewhere: Mapping[str, frozenset[str]]) -> Iterator[Refusal]:
-        """Yield everything for which Compose refuses these files."""
+    def refused(self, elsewhere: Mapping[str, frozenset[str]], whole: bool) -> Iterator[Refusal]:
+        """Yield everything for which Compose refuses these files.
+
+        `whole` says that they are given alone, so that what they name has to be in them.
+        """
         yield from self.problems
-        if not self.partial and not any(one.sure for one in self.problems):
+        if whole and not self.partial and not any(one.sure for one in self.problems):
             yield from composewhole.refusals(self.tree, elsewhere)
 
     def section(self, name: str) -> dict[str, Item]:

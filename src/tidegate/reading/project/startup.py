@@ -259,7 +259,10 @@ class _Teller:
                 if not (deeper and act.script):
                     shell_name = through or "script"
                     run = _as_run(act, one)
-                    mine = replace(act, command=run, script=script, through_shell=shell_name)
+                    handed = place if passes and command else act.handed
+                    mine = replace(
+                        act, command=run, script=script, through_shell=shell_name, handed=handed
+                    )
                 if one.inside and mine is act:
                     mine = replace(
                         act, command=replace(act.command, inside=one.inside + act.command.inside)
@@ -268,8 +271,6 @@ class _Teller:
                     mine = replace(
                         mine, command=replace(mine.command, after_failure=one.after_failure)
                     )
-                if passes and command and mine.handed is None:
-                    mine = replace(mine, handed=place)
                 yield replace(mine, locked=mine.locked or locked)
 
     def moved(self, one: shell.Command, text: str) -> None:
