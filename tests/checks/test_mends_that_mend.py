@@ -51,6 +51,10 @@ MENDED: dict[str, tuple[Tree, str, str, str]] = {
         {"Dockerfile": COPIED + SERVED, "requirements.txt": "sqlalchemy==2.0.36\nasyncpg==0.30.0\n", "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://shop:word@db.example.org/shop\n"},
         "postgres-scheme", "compose.yaml", "DATABASE_URL: postgresql+asyncpg://shop:word@",
     ),
+    "a password that ends early": (
+        {"compose.yaml": BUILT.replace("build: .", "image: a:1") + "    environment:\n      DATABASE_URL: postgresql://shop:p#a/s@d@db.example.org/shop\n"},
+        "url-password-not-escaped", "compose.yaml", "postgresql://shop:p%23a%2Fs%40d@db.example.org/shop\n",
+    ),
     "a short list in brackets": (
         {"Dockerfile": COPIED + 'CMD ["sh", "-c", "python manage.py migrate && exec gunicorn site.wsgi"]\n', "compose.yaml": SHORT},
         "nothing-waits-for-database", "compose.yaml",
