@@ -219,14 +219,35 @@ services:
 DOCKERFILE = 'FROM python:3.12-slim\nCOPY . .\nCMD ["gunicorn", "shop.wsgi"]\n'
 
 
-def test_a_line_that_others_have_by_an_anchor_is_left(tmp_path: Path) -> None:
-    """What stays up keeps its restart policy: the finding says where to write the other one."""
+def test_what_an_anchor_gives_is_said_again_in_the_service(tmp_path: Path) -> None:
+    """What stays up keeps its restart policy: the one-shot gets a line of its own."""
     files = {"compose.yaml": SERVED, "Dockerfile": DOCKERFILE, "manage.py": ""}
     project = written(tmp_path, files)
-    found = story.examine(project)
-    (one,) = [each for each in found if each.rule == "one-shot-restarts"]
+    found = [one for one in story.examine(project) if one.rule == "one-shot-restarts"]
+    mending.apply(project, mending.plan(project, found), found)
+    text = (tmp_path / "compose.yaml").read_text("utf-8")
+    line = "    depends_on: {db: {condition: service_healthy}}\n"
+    assert f'{line}    restart: "no"\n' in text
+    assert "  restart: unless-stopped\n" in text
+
+
+def test_a_mend_in_a_line_that_others_have_by_an_anchor_is_left_to_a_person(tmp_path: Path) -> None:
+    """The agent shares the machine's network, where localhost is right: the line is its line too."""
+    compose = (
+        "x-env: &env\n  DB_HOST: localhost\nservices:\n  web:\n    build: .\n"
+        "    environment: *env\n  agent:\n    build: .\n    network_mode: host\n"
+        "    environment: *env\n  db:\n    image: postgres:16\n"
+        "    environment: {POSTGRES_PASSWORD: word}\n"
+    )
+    project = written(tmp_path, {"compose.yaml": compose, "Dockerfile": DOCKERFILE})
+    (one,) = [one for one in story.examine(project) if one.rule == "localhost-in-container"]
     assert not one.problem.edits
-    assert one.problem.remedy == 'write restart: "no" in migrate itself: web has it from here too'
+    assert one.problem.remedy.endswith(
+        "in the service itself: agent has that line too, by an anchor"
+    )
+    both = written(tmp_path, {"compose.yaml": compose.replace("    network_mode: host\n", "")})
+    (one,) = [one for one in story.examine(both) if one.rule == "localhost-in-container"]
+    assert one.problem.edits
 
 
 def test_two_mends_of_one_line_are_made_one_after_the_other(tmp_path: Path) -> None:
@@ -250,8 +271,8 @@ STRAY = {
 
 
 @pytest.mark.parametrize("what", STRAY)
-def test_a_mend_that_does_not_mend_is_not_written(what: str, tmp_path: Path) -> None:
-    """A finding that its own mend leaves where it is would have it made again and again."""
+def test_a_mend_is_written_where_the_words_stand(what: str, tmp_path: Path) -> None:
+    """Neither in the script that only hands them on, nor at the anchor that others have too."""
     script = '#!/bin/sh\nset -e\nmain() {\n  exec "$@"\n}\n\nmain "$@"\n'
     files = {
         "compose.yaml": STRAY[what],
@@ -264,5 +285,6 @@ def test_a_mend_that_does_not_mend_is_not_written(what: str, tmp_path: Path) -> 
     result = mending.apply(project, mending.plan(project, found), found)
     assert (tmp_path / "start.sh").read_text("utf-8") == script
     text = (tmp_path / "compose.yaml").read_text("utf-8")
-    assert text.count("depends_on:") == STRAY[what].count("depends_on:")
-    assert result.left
+    assert text.split("services:")[0] == STRAY[what].split("services:")[0]
+    assert text.split("  web:")[1] == STRAY[what].split("  web:")[1]
+    assert not [one for one in result.left if one.severity != "info"]

@@ -204,3 +204,11 @@ def test_a_name_in_an_env_file_is_mended(tmp_path: Path) -> None:
     written(tmp_path, tree)
     assert doctor(tmp_path, "--fix", "--yes").returncode == 0
     assert (tmp_path / ".env.dev").read_text() == "SQL_HOST=db\nSQL_PORT=5432\n"
+
+
+@pytest.mark.parametrize("form", ["sarif", "gitlab", "markdown"])
+def test_a_sentence_ends_once(form: str, bad: Path) -> None:
+    """Messages are sentences: no format puts a second full stop behind them."""
+    said = doctor(bad, before=("--format", form)).stdout
+    assert "no service has that name" in said or "Next: " in said
+    assert ".." not in said.replace("../", "")

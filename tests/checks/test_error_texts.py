@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tidegate.workflows.doctor import errortext
+from checks.incidents.base import MANAGE
+from checks.test_check_examples import written
+from tidegate.checks import replicas_migrate_together
+from tidegate.workflows.doctor import errortext, story
 
 SAID = (
     ('psycopg.errors.DuplicateObject: type "mood" already exists', "several-containers-migrate"),
@@ -40,3 +45,46 @@ def test_a_text_leads_to_its_check(text: str, rule: str) -> None:
 def test_a_text_of_another_fault_does_not(text: str, rule: str) -> None:
     """A word that many errors share is not enough."""
     assert rule not in [one.rule for one in errortext.explain(text, ())]
+
+
+# The first answer for an error as it is found in an issue, in a project where no file has a fault.
+FIRST = (
+    ('django.db.utils.ProgrammingError: relation "variant_variant" already exists', "several-containers-migrate"),
+    ('could not translate host name "postgres" to address: Name or service not known', "database-host-unknown"),
+    ('connection to server at "db" (172.18.0.2), port 5432 failed: Connection refused', "nothing-waits-for-database"),
+    ('OCI runtime create failed: runc create failed: unable to start container process: exec: "/app/entrypoint.sh": permission denied: unknown', "script-not-executable"),
+    ("exec /app/entrypoint.sh: no such file or directory", "windows-line-endings"),
+    ('exec: "/app/entrypoint.sh": stat /app/entrypoint.sh: no such file or directory: unknown', "mount-hides-entrypoint"),
+    ('exec failed: unable to start container process: exec: "curl": executable file not found in $PATH: unknown', "probe-tool-missing"),
+    ("dependency failed to start: container shop-web-1 is unhealthy", "healthcheck-shorter-than-migration"),
+    ('FATAL:  password authentication failed for user "shop"', "volume-keeps-first-password"),
+    ("FATAL:  database files are incompatible with server\nDETAIL:  The data directory was initialized by PostgreSQL version 15, which is not compatible with this version 16.4", "volume-of-another-version"),
+    ("Can't locate revision identified by '20260918_0317'", "image-older-than-database"),
+    ("ValueError: Missing staticfiles manifest entry for 'css/app.css'", "manifest-never-collected"),
+    ("./entry.sh: line 51: 18 Killed ./manage.py migrate --no-input\nexited with code 137", "container-out-of-memory"),
+    ("ImproperlyConfigured: Set the SECRET_KEY environment variable", "variable-never-reaches-container"),
+    ('django.db.utils.ProgrammingError: relation "todo_item" does not exist', "models-without-migrations"),
+    ('service "web" depends on undefined service "db": invalid compose project', "compose-file-refused"),
+    (" > [build 6/7] RUN python manage.py collectstatic:\nKeyError: 'SECRET_KEY'\nprocess \"/bin/sh -c python manage.py collectstatic\" did not complete successfully: exit code: 1", "build-needs-secret-key"),
+    (" > [5/7] RUN python manage.py migrate:\ncould not translate host name \"db\" to address: Name or service not known\nThe command returned a non-zero code: 1", "database-needed-at-build"),
+    ('\x1b[36mdb-1   | \x1b[0m\nweb-1  | Traceback (most recent call last):\nweb-1  |   File "x.py", line 3\nweb-1  | psycopg.OperationalError: connection failed: FATAL:  password authentication failed for user "shop"\nweb-1 exited with code 1', "volume-keeps-first-password"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "rule"), FIRST)
+def test_the_first_answer_is_the_likeliest(text: str, rule: str, tmp_path: Path) -> None:
+    """What files can't show comes before what was looked for and is not here; a build is told."""
+    files = {"compose.yaml": "services:\n  web:\n    image: example/web:1\n", "manage.py": MANAGE}
+    project = written(tmp_path, files)
+    assert errortext.explain(text, story.examine(project), project)[0].rule == rule
+
+
+def test_what_the_project_does_not_have_comes_last(tmp_path: Path) -> None:
+    """Pods are named first in a project that has manifests of some."""
+    text = 'relation "shop_order" already exists'
+    pods = dict(replicas_migrate_together.GOOD)
+    rules = [one.rule for one in errortext.explain(text, (), written(tmp_path, pods))]
+    assert rules[0] == "replicas-migrate-together"
+    bare = written(tmp_path / "bare", {"compose.yaml": "services:\n  web:\n    image: a:1\n"})
+    rules = [one.rule for one in errortext.explain(text, (), bare)]
+    assert rules[-1] == "replicas-migrate-together"

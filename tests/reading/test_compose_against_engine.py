@@ -264,7 +264,7 @@ def test_broken_yaml_is_a_problem_with_its_line(tmp_path: Path) -> None:
     """A file that can't be parsed is named with the line, and nothing is raised."""
     texts = {"compose.yaml": "services:\n  web:\n    image: [a\n"}
     stack = composefiles.load(["compose.yaml"], texts.get)
-    assert [(path, line) for path, line, _ in stack.problems] == [("compose.yaml", 4)]
+    assert [(one.path, one.line) for one in stack.problems] == [("compose.yaml", 4)]
 
 
 def test_extends_in_a_circle_ends(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
+from tidegate.model.finding import Place
 from tidegate.reading.project import edits, words
 from tidegate.reading.project.acts import Act, Start, shown
 from tidegate.reading.project.edits import Edit
@@ -50,17 +51,25 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             if _execs_by_itself(project.image(service), start, main):
                 continue
             said = shown(main.words[:2])
+            place = main.handed or main.place
+            also = main.place if main.handed else start.entrypoint_place
             yield Problem(
-                main.place,
+                place,
                 f"The shell stays process 1 of {service.name}, and `{said}` never gets the signal to stop.",
-                f"write exec before it: exec {said} …"
-                if not start.shell_form or main.script
-                else f"use the exec form: {_exec_form(main)}",
-                (start.entrypoint_place,)
-                if start.entrypoint_place != main.place and start.entrypoint
-                else (),
+                _remedy(start, main, said),
+                (also,) if also != place and start.entrypoint else (),
                 _mend(project, start, main),
             )
+
+
+def _remedy(start: Start, main: Act, said: str) -> str:
+    if main.command.then in ("&&", "||", ";") and not main.handed:
+        return "take away what stands behind it, and write exec before it: a trap can do such work at the end"
+    if main.handed:
+        return 'write exec before it: exec "$@"'
+    if start.shell_form and not main.script and len(start.acts) == 1:
+        return f"use the exec form: {_exec_form(main)}"
+    return f"write exec before it: exec {said} …"
 
 
 def _stays_behind(main: Act) -> bool:
@@ -115,6 +124,10 @@ def _exec_form(main: Act) -> str:
 
 
 def _mend(project: ProjectFiles, start: Start, main: Act) -> tuple[Edit, ...]:
+    if main.handed:
+        return _handed(project, main.handed)
+    if main.command.then in ("&&", "||", ";"):
+        return ()  # an exec would keep what stands behind it from running
     text = project.read(main.place.path) or ""
     line = text.split("\n")[main.place.line - 1] if main.place.line else ""
     first = main.words[0]
@@ -134,3 +147,12 @@ def _mend(project: ProjectFiles, start: Start, main: Act) -> tuple[Edit, ...]:
     ):
         return edits.swap(main.place.path, text, main.place.line, first, "exec " + first)
     return ()
+
+
+def _handed(project: ProjectFiles, place: Place) -> tuple[Edit, ...]:
+    """Put exec before the script's own `"$@"`, where that begins a line and ends it."""
+    text = project.read(place.path) or ""
+    line = text.split("\n")[place.line - 1]
+    if line.strip() not in ('"$@"', "$@", '"${@}"'):
+        return ()
+    return edits.swap(place.path, text, place.line, line.strip(), f"exec {line.strip()}")

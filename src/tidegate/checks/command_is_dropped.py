@@ -1,6 +1,7 @@
 """The start script ignores the command that it is given.
 
 With an ENTRYPOINT the container's command becomes the script's arguments; a script without `"$@"` never looks at them.
+Inside a function, `"$@"` is what the function is called with.
 Every service of the image then runs the same thing, and `docker compose run web python manage.py …` does not do what it says.
 """
 
@@ -26,6 +27,7 @@ BAD = {
 GOOD = {**BAD, "start.sh": BAD["start.sh"] + 'exec "$@"\n'}
 AT = "start.sh:3"
 _ARGUMENTS = re.compile(r"\$[@*1-9#]|\$\{[@*1-9#!]|\bshift\b|BASH_ARGV")
+_SOURCES = re.compile(r"^\s*(?:\.|source)\s", re.M)
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -35,14 +37,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if not start.command or not start.entrypoint or not start.scripts:
             continue
         use = start.scripts[0]
-        text = use.parsed.text
-        if (
-            use.arguments != start.command
-            or _ARGUMENTS.search(text)
-            or re.search(r"^\s*(\.|source)\s", text, re.M)
-        ):
+        texts = [use.parsed.outside, *(one.parsed.outside for one in start.scripts if one.sourced)]
+        unread = len(_SOURCES.findall(use.parsed.text)) >= len(texts)
+        if use.arguments != start.command or unread or any(map(_ARGUMENTS.search, texts)):
             continue
-        last = len(text.rstrip().split("\n"))
+        last = len(use.parsed.text.rstrip().split("\n"))
         yield Problem(
             Place(use.path, last),
             f"{use.path} never runs its arguments: the command of {service.name}, `{shown(start.command)}`, is dropped.",

@@ -1,6 +1,6 @@
 """A Compose file can't be read.
 
-A syntax error, an `extends` that leads nowhere: no `docker compose` command works with it, and no other check can see what stands in it.
+It is no YAML, it is a folder, its anchors contain themselves: no `docker compose` command works with it, and no other check can see what stands in it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from tidegate.reading.project.project import ProjectFiles
 SEVERITY = "error"
 ERRORS = (
     r"yaml: line \d+",
-    r"cannot extend service",
-    r"service \"?\S+\"? not found in",
-    r"additional propert\w+ .* not allowed",
+    r"read \S+compose\S*: is a directory",
+    r"excessive aliasing",
 )
 PRINTED = "yaml: line 4: did not find expected ',' or ']'"
 WHEN = "at every `docker compose` command"
@@ -30,12 +29,27 @@ AT = "compose.yaml:5"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield what stopped us from reading a file."""
     for stack in project.stacks:
-        for path, line, why in stack.problems:
-            closed = "" if line else project.unread.get(path, "")
+        for one in stack.problems:
+            if not one.unread:
+                continue
+            closed = "" if one.line else project.unread.get(one.path, "")
+            folder = (project.root / one.path).is_dir()
+            why = "it is a folder" if folder else closed[:1].lower() + closed[1:] or one.said
             yield Problem(
-                Place(path, line),
-                f"{path} can't be read: {closed[:1].lower() + closed[1:] or why}.",
-                "let this user read it, as UTF-8 text"
-                if closed
-                else "correct the line; docker compose config says the same",
+                Place(one.path, one.line),
+                f"{one.path} can't be read: {why}.",
+                _remedy(one.path, folder, bool(closed)),
+                printed=f"read {one.path}: is a directory" if folder else _printed(one.said),
             )
+
+
+def _remedy(path: str, folder: bool, closed: bool) -> str:
+    if folder:
+        return f"remove the folder {path}, and write the file"
+    if closed:
+        return "let this user read it, as UTF-8 text"
+    return "correct the line; docker compose config says the same"
+
+
+def _printed(said: str) -> str:
+    return said if said.startswith("yaml:") else ""

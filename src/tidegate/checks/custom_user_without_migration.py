@@ -1,4 +1,4 @@
-"""The app of the custom user model has no migrations.
+"""The app of the custom user model has no migrations, or none that makes it.
 
 AUTH_USER_MODEL names a model of this app; Django's own admin and auth refer to it, and the first `migrate` does not know in which order to make the tables.
 Once a database was migrated without it, the history is inconsistent and only a new database, or careful surgery, helps: so make the first migration now.
@@ -7,7 +7,8 @@ Once a database was migrated without it, the history is inconsistent and only a 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
@@ -33,7 +34,7 @@ BAD = {
 GOOD = {
     **BAD,
     "users/migrations/__init__.py": "",
-    "users/migrations/0001_initial.py": "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    initial = True\n    dependencies = []\n    operations = []\n",
+    "users/migrations/0001_initial.py": "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    initial = True\n    dependencies = []\n    operations = [migrations.CreateModel(name='User', fields=[])]\n",
 }
 AT = "shop/settings.py:3"
 
@@ -49,11 +50,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     folder = _folder(project, label)
     if any(project.start(one).does(words.makes_migrations) for one in project.services):
         return  # the start writes them, which is a finding of its own
-    if not label or not folder or project.app_migrations.get(folder):
+    if not label or not folder:
         return
+    there = project.app_migrations.get(folder, [])
+    model = str(value).partition(".")[2]
+    if there and (not model or _made(model, [one.text for one in there])):
+        return
+    what = "no migration makes that model" if there else f"the app {label} has no migrations"
     yield Problem(
         Place(found.path, found.line),
-        f"AUTH_USER_MODEL is {value}, and the app {label} has no migrations.",
+        f"AUTH_USER_MODEL is {value}, and {what}.",
         f"python manage.py makemigrations {label}, and commit what it writes",
         (
             Place(
@@ -70,6 +76,14 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             ),
         ),
     )
+
+
+def _made(model: str, texts: Sequence[str]) -> bool:
+    """Whether a migration names the model; what SQL or a function makes can't be told."""
+    text = "\n".join(texts)
+    if "RunSQL" in text or "SeparateDatabaseAndState" in text or "operations = [" not in text:
+        return True
+    return bool(re.search(rf"""['"]{re.escape(model)}['"]""", text, re.I))
 
 
 def _folder(project: ProjectFiles, label: str) -> str:

@@ -3,15 +3,16 @@
 Without `set -e`, or behind `;`, a shell goes on after a failure: the app serves a schema that is half there, and the container looks healthy.
 `|| true` does the same on purpose.
 Put `set -e` at the top of the script, or `&&` between the commands.
-It is silent where the failure is looked at: `|| exit`, `if`, `until`.
+It is silent where the failure is looked at: `|| exit`, an `if` that ends or does something, `until`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, words
+from tidegate.reading.project import edits, shell, words
 from tidegate.reading.project.acts import Act, shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
@@ -41,15 +42,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         for index, act in enumerate(acts):
             if not words.migrates(act.words) or not acts[index + 1 :]:
                 continue
-            why = _ignored(project, act)
             main = next((one for one in acts[index + 1 :] if one.main), None)
+            why = _ignored(project, act, main)
             if why and main is not None:
                 yield Problem(
                     act.place,
                     f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
-                    "put set -e at the top of the script, or || exit 1 behind the command"
-                    if act.script
-                    else "join the commands with &&",
+                    _remedy(act),
                     (main.place,) if main.place != act.place else (),
                     _mend(project, act),
                     "warning" if act.command.after_failure else "",
@@ -57,19 +56,44 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 break
 
 
-def _ignored(project: ProjectFiles, act: Act) -> str:
+def _ignored(project: ProjectFiles, act: Act, main: Act | None) -> str:
     one = act.command
-    if not act.through_shell or one.errexit or {"condition", "until", "loop"} & set(one.inside):
+    if not act.through_shell or {"until", "loop"} & set(one.inside):
         return ""
     if one.after_failure:
-        quiet = one.after_failure[0] in ("true", ":", "echo", "printf", "/bin/true")
-        return f"`|| {shown(one.after_failure)}` hides it" if quiet else ""
-    if one.then == "&&":
+        if one.after_failure[0] not in shell.QUIET:
+            return ""
+        if "condition" not in one.inside:
+            return f"`|| {shown(one.after_failure)}` hides it"
+        return "" if main is None or _chosen(one, main.command) else "the `if` around it goes on"
+    if one.errexit or one.then == "&&" or "condition" in one.inside:
         return ""
+    if one.piped:
+        return "the pipe behind it hides it"
     if act.script:
         return "there is no set -e"
     joined = ";" in _line(project, act)
     return "the commands are joined with ;" if joined else "the next line runs all the same"
+
+
+def _chosen(asked: shell.Command, main: shell.Command) -> bool:
+    """Whether the app's own command may stand in a branch of the `if` that asks."""
+    around = asked.inside[: asked.inside.index("condition")]
+    behind = main.inside[len(around) : len(around) + 1]
+    return main.inside[: len(around)] == around and behind in (("if",), ("else",))
+
+
+def _remedy(act: Act) -> str:
+    one = act.command
+    if "condition" in one.inside:
+        return "end the branch for the failure with exit 1"
+    if one.after_failure:
+        return f"take `|| {shown(one.after_failure)}` away, or let it end with exit 1"
+    if one.piped:
+        return "put set -o pipefail beside set -e (bash), or write to a file in place of the pipe"
+    if act.script:
+        return "put set -e at the top of the script, or || exit 1 behind the command"
+    return "join the commands with &&"
 
 
 def _line(project: ProjectFiles, act: Act) -> str:
@@ -79,13 +103,17 @@ def _line(project: ProjectFiles, act: Act) -> str:
 
 def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
     text = project.read(act.place.path) or ""
+    if act.script and act.script != act.place.path:
+        return ()  # the script runs what another file gives it
     if act.command.after_failure:
         for tail in (" || true", " || :"):
             found = edits.swap(act.place.path, text, act.place.line, tail, "")
             if found:
                 return found
-        return ()
+        return _ending(project, act)
     line = _line(project, act)
+    if act.command.piped:
+        return ()
     if act.script and not any(word in line for word in ("\\", ";", "&", "|", "#", "<")):
         # Less than set -e, which would also end the script at commands that may fail.
         at = edits.line_start(text, act.place.line) + len(line)
@@ -97,3 +125,16 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
         at = edits.line_start(text, act.place.line) + len(line)
         return (Edit(act.place.path, at, at, " &&"),)
     return edits.swap(act.place.path, text, act.place.line, ";", " &&")
+
+
+_SAYS = re.compile(r"\|\| (?P<said>(?:echo|printf) [^;&|{}#\\`]*)$")
+
+
+def _ending(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
+    """Let a message that hides the failure end the script too."""
+    line = _line(project, act)
+    found = _SAYS.search(line)
+    if not act.script or found is None or line.count("||") != 1:
+        return ()
+    at = edits.line_start(project.read(act.place.path) or "", act.place.line) + found.start()
+    return (Edit(act.place.path, at, at + len(found[0]), f"|| {{ {found['said']}; exit 1; }}"),)

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading.project import edits
+from tidegate.reading.project.edits import Edit
+from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
@@ -56,6 +58,20 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"{use.path} asks for bash, and {image.base} has none.",
                 "begin it with #!/bin/sh, or install bash in the Dockerfile (apk add --no-cache bash)",
                 (image.base_place,),
-                edits.swap(use.path, text, 1, first.strip(), "#!/bin/sh") if plain else (),
+                edits.swap(use.path, text, 1, first.strip(), "#!/bin/sh")
+                if plain
+                else _installed(project, image),
                 printed=f"exec {use.target}: no such file or directory",
             )
+
+
+def _installed(project: ProjectFiles, image: Image) -> tuple[Edit, ...]:
+    """Install bash in the stage's first line, where root still works."""
+    place = image.base_place
+    text = project.read(place.path)
+    if text is None or not place.line:
+        return ()
+    line = text.split("\n")[place.line - 1]
+    if not line.upper().startswith("FROM ") or line.rstrip().endswith("\\"):
+        return ()
+    return (edits.insert_line(place.path, text, place.line + 1, "RUN apk add --no-cache bash"),)

@@ -6,6 +6,7 @@ It is silent with `network_mode: host`, and where the stack has no such service.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
@@ -58,7 +59,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"{service.name} looks for {right.name} at {host.host}, which is {service.name}'s own container.",
                 _remedy(host, right.name, service.name),
                 (right.place,),
-                _mend(project, host, right.name) if len(candidates) == 1 else (),
+                _mend(project, service, host, right.name) if len(candidates) == 1 else (),
                 printed=_printed(host, right),
             )
 
@@ -86,6 +87,9 @@ def _remedy(host: hosts.Host, right: str, service: str) -> str:
             '    "sqlalchemy.url", os.environ["DATABASE_URL"].replace("%", "%%"))\n'
             f"and give DATABASE_URL with the host {right} to {service}"
         )
+    if host.reads:
+        whole = "URL" in host.reads or "DSN" in host.reads
+        return f"give {host.reads}{' with the host' if whole else ':'} {right} to {service}"
     return (
         f'let the settings read it, as in "HOST": os.environ.get("DB_HOST", "{host.host}"),\n'
         f"and give DB_HOST: {right} to {service}"
@@ -100,10 +104,26 @@ def _candidates(project: ProjectFiles, service: Service, host: hosts.Host) -> li
     return [one for one in project.siblings(service) if one.repository in wanted]
 
 
-def _mend(project: ProjectFiles, host: hosts.Host, right: str) -> tuple[Edit, ...]:
+def _mend(
+    project: ProjectFiles, service: Service, host: hosts.Host, right: str
+) -> tuple[Edit, ...]:
     if host.given is None:
-        return ()
+        return _given(project, service, host.reads, right)
     text = project.read(host.place.path) or ""
     if host.given.item is not None:
         return edits.within(host.given.item, text, host.host, right)
     return edits.swap(host.place.path, text, host.place.line, host.host, right)
+
+
+def _given(project: ProjectFiles, service: Service, variable: str, right: str) -> tuple[Edit, ...]:
+    """Give a service the variable that its settings take the host from."""
+    text = project.read(service.item.path) or ""
+    if not re.search(r"HOST(NAME)?$", variable) or variable in service.environment:
+        return ()
+    found = service.get("environment")
+    if found is None:
+        return edits.add_key(service.item, text, "environment", f"\n  {variable}: {right}")
+    own = found.path == service.item.path and service.item.line <= found.line
+    if not own or not found.entries or found.line > service.item.end_line:
+        return ()
+    return edits.add_key(found, text, variable, f" {right}")

@@ -1,7 +1,7 @@
 """The migration runs after the pods are ready, and the pods wait for the migration.
 
 A Helm hook of the kind `post-install` or `post-upgrade` starts when the release's resources are there; with `--wait` that means when the pods are ready, and these pods wait for the schema first.
-Both wait for each other until the timeout.
+Both wait for each other until the timeout; an init container waits so, or a loop before the app.
 Make it a `pre-upgrade` hook, or migrate in the pods with `tidegate boot`.
 """
 
@@ -64,10 +64,7 @@ AT = "k8s/all.yaml:6"
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield migration hooks after the start, where an init container waits for the schema."""
     waiting = [
-        (one, pod)
-        for one in project.workloads
-        for pod in one.pods
-        if pod.init and _waits_for_schema(pod)
+        (one, pod) for one in project.workloads for pod in one.pods if _waits_for_schema(pod)
     ]
     for job in project.workloads:
         hook = job.annotation("helm.sh/hook")
@@ -84,11 +81,15 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         )
 
 
+_ASKS = re.compile(
+    r"--check|wait[-_]for[-_]migrations|check-migrations|tidegate wait|--when-behind[ =]wait"
+)
+_LEVEL = re.compile(r"migrate .*--check|showmigrations|alembic .*(current|check)|check-migrations")
+
+
 def _waits_for_schema(pod: Pod) -> bool:
-    said = " ".join((pod.name, *pod.argv))
-    return bool(
-        re.search(
-            r"--check|wait[-_]for[-_]migrations|check-migrations|tidegate wait|--when-behind[ =]wait",
-            said,
-        )
-    )
+    """Whether it asks before the pod is ready: an init container, or a loop before the app."""
+    if pod.init and _ASKS.search(" ".join((pod.name, *pod.argv))):
+        return True
+    looped = [one for one in pod.parsed if {"until", "loop"} & set(one.inside)]
+    return any(_LEVEL.search(" ".join(one.words)) for one in looped)

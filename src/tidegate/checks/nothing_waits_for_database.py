@@ -96,7 +96,8 @@ def _toolbox(project: ProjectFiles, service: Service) -> bool:
     """Whether it only borrows another image's start, to run commands of a person beside it."""
     image = project.image(service)
     own = service.words("command") is not None or service.words("entrypoint") is not None
-    told = project.start(service).command_place.path
+    start = project.start(service)
+    told = (start.command_place if start.command else start.entrypoint_place).path
     return (
         service.get("profiles") is not None and not own and image is not None and told != image.path
     )
@@ -147,12 +148,10 @@ def _mend(project: ProjectFiles, service: Service, server: Service) -> tuple[Edi
                 f"\n  {server.name}:\n    condition: service_healthy",
             )
         )
-    elif (
-        found.style == "flow"
-        or not isinstance(found.value, tuple)
-        or server.name not in service.depends_on
-    ):
+    elif not isinstance(found.value, tuple) or server.name not in service.depends_on:
         return ()
+    elif found.style == "flow":
+        out = [Edit(found.path, found.start, found.end, _conditions(found, server.name))]
     else:
         out = _longer(found, text, server.name)
     if server.own_health is None and out:
@@ -162,6 +161,15 @@ def _mend(project: ProjectFiles, service: Service, server: Service) -> tuple[Edi
         )
         out += edits.add_key(server.item, text, "healthcheck", probe)
     return tuple(out)
+
+
+def _conditions(found: Item, server: str) -> str:
+    """Return `[db, cache]` as the mapping that waits for the one and only orders the other."""
+    each = (
+        f"{one.text}: {{condition: service_{'healthy' if one.text == server else 'started'}}}"
+        for one in found.items
+    )
+    return "{" + ", ".join(each) + "}"
 
 
 def _longer(found: Item, text: str, server: str) -> list[Edit]:

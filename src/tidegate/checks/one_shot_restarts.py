@@ -11,8 +11,6 @@ from tidegate.contracts.check import Problem
 from tidegate.reading.project import edits, facts
 from tidegate.reading.project.acts import shown
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Service
-from tidegate.reading.project.tree import Item
 
 SEVERITY = "error"
 ERRORS = (
@@ -54,28 +52,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         ):
             continue
         last = project.start(service).acts[-1]
-        remedy = 'write restart: "no" (or on-failure)'
-        mend = edits.scalar(item, '"no"' if not item.style or item.style == "plain" else "no")
-        if sharing := _sharing(project, service, item):
-            others = ", ".join(sharing)
-            remedy = f'write restart: "no" in {service.name} itself: {others} has it from here too'
-            mend = ()
+        own = service.item.line <= item.key_line <= service.item.end_line
+        if own or item.path != service.item.path:
+            mend = edits.scalar(item, '"no"' if item.style not in ("'", '"') else "no")
+        else:  # an anchor gives it, to others too: what the service says itself comes first
+            text = project.read(item.path) or ""
+            mend = edits.add_key(service.item, text, "restart", ' "no"')
         yield Problem(
             item.place,
             f"{service.name} runs `{shown(last.words)}`, ends, and is started again for ever.",
-            remedy,
+            'write restart: "no" (or on-failure)',
             (last.place,),
             mend,
         )
-
-
-def _sharing(project: ProjectFiles, service: Service, item: Item) -> list[str]:
-    """Return the services that stay up and have the same line, by an anchor."""
-    return [
-        one.name
-        for one in project.services
-        if one.name != service.name
-        and (other := one.get("restart")) is not None
-        and other.place == item.place
-        and not facts.one_shot(project, one)
-    ]

@@ -50,7 +50,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield Problem(
                 given.place,
                 f"{given.name} begins with postgres://, and SQLAlchemy knows no dialect of that name.",
-                "write postgresql:// (or postgresql+psycopg://)",
+                f"write {_scheme(project)}",
                 (Place(needed.path, needed.line),),
                 _mend(project, given),
             )
@@ -70,5 +70,15 @@ def _normalised(project: ProjectFiles) -> bool:
 def _mend(project: ProjectFiles, given: Given) -> tuple[Edit, ...]:
     text = project.read(given.place.path) or ""
     if given.item is not None:
-        return edits.within(given.item, text, "postgres://", "postgresql://")
-    return edits.swap(given.place.path, text, given.place.line, "postgres://", "postgresql://")
+        return edits.within(given.item, text, "postgres://", _scheme(project))
+    return edits.swap(given.place.path, text, given.place.line, "postgres://", _scheme(project))
+
+
+def _scheme(project: ProjectFiles) -> str:
+    """Return the scheme of the driver that is installed; without its name, psycopg2 is meant."""
+    named = set(project.requirements)
+    if not named & {"psycopg2", "psycopg2-binary"}:
+        for driver in ("psycopg", "asyncpg", "pg8000"):
+            if driver in named:
+                return f"postgresql+{driver}://"
+    return "postgresql://"

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import facts, words
+from tidegate.reading.project import edits, facts, words
+from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.pycode import UNKNOWN
 from tidegate.reading.project.service import Health
@@ -61,13 +62,14 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             f"The health check of {service.name} asks for {host}, and ALLOWED_HOSTS is {said}: Django answers 400.",
             f"allow {host}, or send an allowed name in the Host header",
             (Place(found.path, found.line),),
+            _mend(project, health, list(allowed)),
             printed=f"DisallowedHost: Invalid HTTP_HOST header. You may need to add '{host}' to ALLOWED_HOSTS.",
         )
 
 
 def _host(health: Health) -> str:
     """Return the host that the probe sends, if it fails on a 400."""
-    text = health.shell
+    text = " ".join(health.words[1:])
     found = re.search(r"http://[^\s'\"|;&)]+", text)
     if not found or re.search(r"(?<!\w)[Hh]ost['\"]?\s*:", text):
         return ""
@@ -83,3 +85,25 @@ def _matches(host: str, allowed: list[str]) -> bool:
         or (one.startswith(".") and (host.endswith(one) or host == one[1:]))
         for one in allowed
     )
+
+
+_URLOPEN = re.compile(r"(?P<module>(?:\w+\.)*)urlopen\((?P<url>'http://[^'$]+')")
+
+
+def _mend(project: ProjectFiles, health: Health, allowed: list[str]) -> tuple[Edit, ...]:
+    """Let the probe send a name that is allowed, in the words of the tool that it calls."""
+    name = next((one for one in allowed if one[:1] not in (".", "*")), "")
+    text = project.read(health.place.path) or ""
+    line = text.split("\n")[health.place.line - 1] if name and health.place.line else ""
+    opened = _URLOPEN.search(line)
+    if opened:
+        module, url = opened["module"], opened["url"]
+        new = f"{module}urlopen({module}Request({url}, headers={{'Host': '{name}'}})"
+        return edits.swap(health.place.path, text, health.place.line, opened[0], new)
+    for old, new in (
+        ('"curl", ', f'"curl", "-H", "Host: {name}", '),
+        ("curl ", f"curl -H 'Host: {name}' "),
+    ):
+        if line.count(old) == 1 and "'" not in line:
+            return edits.swap(health.place.path, text, health.place.line, old, new)
+    return ()

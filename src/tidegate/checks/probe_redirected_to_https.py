@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import facts, words
+from tidegate.reading.project import edits, facts, words
+from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.pycode import Assigned
 
 SEVERITY = "error"
 ERRORS = (
@@ -60,4 +63,19 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 f"The health check of {service.name} follows Django's redirect to https, where nothing answers.",
                 "leave its path out with SECURE_REDIRECT_EXEMPT in the settings",
                 (Place(found.path, found.line),),
+                _mend(project, found, text),
             )
+
+
+def _mend(project: ProjectFiles, found: Assigned, probe: str) -> tuple[Edit, ...]:
+    """Leave the probe's path out, on a line below the setting that redirects."""
+    address = re.search(r"http://[^\s'\"|;&)$]+", probe)
+    path = urlsplit(address[0]).path.lstrip("/") if address else ""
+    text = project.read(found.path)
+    if text is None or not path or found.value is None:
+        return ()
+    line = text.split("\n")[found.line - 1]
+    lead = line[: len(line) - len(line.lstrip())]
+    end = getattr(found.value, "end_lineno", found.line) or found.line
+    new = f'{lead}SECURE_REDIRECT_EXEMPT = [r"^{re.escape(path)}$"]'
+    return (edits.insert_line(found.path, text, end + 1, new),)

@@ -24,6 +24,7 @@ from tidegate.reading.project.service import Service
 SEVERITY = "error"
 ERRORS = (
     r"exec: \"?\S+?\"?: permission denied",
+    r"exec\b[^\n]*permission denied",
     r"permission denied: unknown",
     r"\.sh: Permission denied",
 )

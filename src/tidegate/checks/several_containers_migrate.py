@@ -61,7 +61,11 @@ def _free(project: ProjectFiles, service: Service) -> Act | None:
     act = facts.migrating(project, service)
     if service.replicas[0] == 0:
         return None
-    if act is None or act.locked or {"if", "else", "case", "condition"} & set(act.command.inside):
+    if (
+        act is None
+        or act.locked
+        or {"if", "else", "case", "until", "loop"} & set(act.command.inside)
+    ):
         return None
     return act if project.image(service) is not None or service.build else None
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
+from tidegate.reading.project import edits
+from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Given
 
@@ -47,7 +49,24 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     + ", ".join(
                         f"{char} is %{ord(char):02X}" for char in bad.split() if len(char) == 1
                     ),
+                    edits=_mend(project, given),
                 )
+
+
+def _mend(project: ProjectFiles, given: Given) -> tuple[Edit, ...]:
+    """Escape the password where the file says it literally, and once."""
+    password = _password(given)
+    text = project.read(given.place.path) or ""
+    line = text.split("\n")[given.place.line - 1] if given.place.line else ""
+    if not password or "$" in password or line.count(password) != 1:
+        return ()
+    escaped = re.sub(r"[/#?@]", lambda found: f"%{ord(found[0]):02X}", password)
+    return edits.swap(given.place.path, text, given.place.line, password, escaped)
+
+
+def _password(given: Given) -> str:
+    found = _AUTHORITY.match(given.value or "")
+    return found["rest"].rpartition("@")[0].partition(":")[2] if found else ""
 
 
 def _reserved(given: Given) -> str:

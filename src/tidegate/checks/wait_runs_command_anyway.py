@@ -48,6 +48,10 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _mend(project: ProjectFiles, act: Act, name: str) -> tuple[Edit, ...]:
     text = project.read(act.place.path) or ""
-    if act.script:
-        return edits.swap(act.script, text, act.place.line, f"{name} ", f"{name} --strict ")
+    for end in (" ", '", ', '",', "', "):  # in a line of shell, or as a word of a list
+        quote = end[0] if end != " " else ""
+        strict = f"{name}{end}{quote}--strict{end}"
+        found = edits.swap(act.place.path, text, act.place.line, f"{name}{end}", strict)
+        if found:
+            return found
     return ()

@@ -46,15 +46,28 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 continue
             yield Problem(
                 Place(use.path, 1),
-                f"{use.path} has Windows line endings: the system looks for an interpreter whose name ends in a carriage return.",
+                f"{use.path} has Windows line endings: {_effect(use)}.",
                 f"convert it (dos2unix {use.path}) and add a line to .gitattributes: *.sh text eol=lf",
                 (use.place,),
                 (
                     Edit(use.path, 0, len(text), text.replace("\r\n", "\n")),
                     *_pinned(project, use.path),
                 ),
-                printed=f"exec {use.target}: no such file or directory",
+                printed=_printed(use),
             )
+
+
+def _effect(use: ScriptUse) -> str:
+    if not use.by_shell:
+        return "the system looks for an interpreter whose name ends in a carriage return"
+    return "each line of it ends in a character that the shell takes for a part of the last word"
+
+
+def _printed(use: ScriptUse) -> str:
+    if not use.by_shell:
+        return f"exec {use.target}: no such file or directory"
+    strict = next((one.line for one in use.parsed.commands if one.name == "set"), 0)
+    return f"{use.target}: {strict}: set: Illegal option -" if strict else ""
 
 
 def _converted(image: Image, use: ScriptUse) -> bool:

@@ -17,7 +17,6 @@ from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (
-    r"(ProgrammingError|UndefinedTable)[\s\S]*relation \"?[\w.]+\"? does not exist",
     r"relation \"?[\w.]+\"? does not exist",
     r"column (\"?[\w.]+\"? )?does not exist",
     r"no such (table|column)",

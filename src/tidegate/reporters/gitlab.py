@@ -27,7 +27,9 @@ def render(found: Findings, colour: bool) -> str:
         fingerprint = hashlib.sha256(f"{words}\0{number}".encode()).hexdigest()
         issues.append(
             {
-                "description": f"{one.message}. Next: {one.remedy}" if one.remedy else one.message,
+                "description": f"{one.message.rstrip('.')}. Next: {one.remedy}"
+                if one.remedy
+                else one.message,
                 "check_name": one.rule,
                 "fingerprint": fingerprint,
                 "severity": LEVELS[one.severity],

@@ -22,7 +22,7 @@ def render(found: Findings, colour: bool) -> str:
 
 def _item(one: Finding) -> str:
     where = f"{one.place.path}:{one.place.line}" if one.place.line else one.place.path
-    out = f"- **{one.rule}** `{where}`: {_text(one.message)}."
+    out = f"- **{one.rule}** `{where}`: {_text(one.message.rstrip('.'))}."
     return out + (f"\n  Next: {_text(one.remedy)}" if one.remedy else "")
 
 

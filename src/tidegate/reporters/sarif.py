@@ -57,7 +57,7 @@ def render(found: Findings, colour: bool) -> str:
 
 
 def _result(one: Finding, index: int, words: str, number: int, above: str) -> dict[str, Any]:
-    text = f"{one.message}. Next: {one.remedy}" if one.remedy else one.message
+    text = f"{one.message.rstrip('.')}. Next: {one.remedy}" if one.remedy else one.message
     result: dict[str, Any] = {
         "ruleId": one.rule,
         "ruleIndex": index,

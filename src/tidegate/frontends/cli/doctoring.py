@@ -112,7 +112,7 @@ def _colour(glob: Globals) -> bool:
 def _explained(
     glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
 ) -> int:
-    explained = errortext.explain(options.error, found)
+    explained = errortext.explain(options.error, found, project, options.live)
     here = [one for one in found if one.rule in {e.rule for e in explained if e.here}]
     if glob.format == "text":
         print("\n".join(errortext.lines(explained, len(found))))

@@ -15,7 +15,7 @@ class Act:
     """One command of the story. `script` is the project's file it stands in, if it is one.
 
     `main` says that it is the process that stays: nothing of the story comes after it.
-    `kept` says whether the shell around it stays its parent.
+    `handed` is where a script runs it as `"$@"`; its own words stand elsewhere.
     """
 
     command: shell.Command
@@ -24,6 +24,7 @@ class Act:
     main: bool = False
     through_shell: str = ""
     locked: bool = False
+    handed: Place | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -42,6 +43,7 @@ class ScriptUse:
     arguments: tuple[str, ...]
     place: Place  # where it is called
     direct: bool = False  # the engine, or an init program, executes it
+    sourced: bool = False  # a script reads it as lines of its own
 
 
 @dataclass(frozen=True)

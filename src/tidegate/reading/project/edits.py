@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,18 +90,19 @@ def add_key(mapping: Item, text: str, key: str, value: str) -> tuple[Edit, ...]:
     """Add `key: value` at the end of a block mapping; `value` may have several lines."""
     if mapping.style == "flow" or not mapping.entries:
         return ()
-    own = [one for one in mapping.entries.values() if one.path == mapping.path and one.key_line]
-    if not own:
-        return ()
-    last = max(own, key=lambda one: one.key_line)
-    first_line = text.split("\n")[own[0].key_line - 1]
-    indent = re.match(r"\s*", first_line)
-    lead = indent[0] if indent else ""
-    end = max(last.end_line, last.key_line)
+    # What `<<` gives stands at its anchor, which is not the place for a key of this mapping alone.
+    own = [
+        one for one in mapping.entries.values()
+        if one.path == mapping.path and mapping.line <= one.key_line <= mapping.end_line
+    ]  # fmt: skip
+    last = max(own, key=lambda one: one.key_line) if own else mapping
+    begin = last.key_line if own else mapping.line
+    lead = " " * (mapping.column - 1)
+    end = max(last.end_line, begin)
     lines = text.split("\n")
-    while end > last.key_line and not lines[end - 1].strip():
+    while end > begin and not lines[end - 1].strip():
         end -= 1
-    while end > last.key_line and lines[end - 1].lstrip().startswith("#"):
+    while end > begin and lines[end - 1].lstrip().startswith("#"):
         end -= 1
     body = "\n".join(lead + one if one else one for one in f"{key}:{value}".split("\n"))
     return (insert_line(mapping.path, text, end + 1, body),)

@@ -32,6 +32,7 @@ class Host:
     broker: bool
     given: Given | None = None
     scheme: str = ""
+    reads: str = ""  # the variable that the code takes it from, where there is one
 
 
 def hosts(project: ProjectFiles, service: Service) -> list[Host]:
@@ -205,8 +206,24 @@ def _from_settings(project: ProjectFiles, service: Service) -> list[Host]:
             Place(path, at),
             "DATABASES",
             False,
+            reads=_read_for(text[line - 1 : at]),
         )
     ]
+
+
+_VARIABLE = re.compile(
+    r"""(?:getenv|environ(?:\.get)?|\benv(?:\.\w+)?|config)\s*[(\[]\s*["'](\w+)["']"""
+)
+
+
+def _read_for(lines: Sequence[str]) -> str:
+    """Return the variable that a setting's lines read: that of the host, else a whole URL's."""
+    last = lines[-1] if lines else ""
+    hosted = re.search(r"""['"]HOST['"]\s*:(.*)""", last)
+    found = _VARIABLE.search(hosted[1] if hosted else last)
+    if found or hosted:
+        return found[1] if found else ""
+    return "DATABASE_URL" if "dj_database_url.config" in last or "env.db(" in last else ""
 
 
 def is_name(host: str) -> bool:

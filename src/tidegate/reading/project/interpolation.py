@@ -67,6 +67,9 @@ def _braced(inside: str, environ: Mapping[str, str], seen: Seen) -> str:
     operator, rest = _operator(inside[name.end() :])
     value = environ.get(name[0])
     if not operator:
+        if inside != name[0]:
+            seen.bad.append("${" + inside + "}")
+            return ""
         return _plain(name[0], environ, seen)
     seen.used.append(name[0])
     there = bool(value) if operator.startswith(":") else value is not None

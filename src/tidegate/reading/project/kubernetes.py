@@ -30,10 +30,17 @@ class Pod:
     def commands(self) -> list[tuple[tuple[str, ...], bool]]:
         """Each command with whether a lock or tidegate is around it."""
         rest = words.unwrapped(self.argv)
-        if len(rest) > 2 and words.name_of(rest[0]) in shell.SHELLS and "c" in rest[1]:
-            found = shell.parse(rest[2]).flat()
-            return [(one.bare.words, words.gated(one.words)) for one in found]
+        if self.parsed:
+            return [(one.bare.words, words.gated(one.words)) for one in self.parsed]
         return [(rest, words.gated(rest))] if rest else []
+
+    @property
+    def parsed(self) -> list[shell.Command]:
+        """The commands of its `sh -c`, if it has one."""
+        rest = words.unwrapped(self.argv)
+        if len(rest) > 2 and words.name_of(rest[0]) in shell.SHELLS and "c" in rest[1]:
+            return shell.parse(rest[2], errexit="e" in rest[1]).flat()
+        return []
 
     def migrates(self) -> bool:
         """Whether it applies migrations with nothing around that lets one through at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PASS = re.compile(r"^\s*(proxy_pass|uwsgi_pass|grpc_pass|fastcgi_pass)\s+([^;]+);")
@@ -21,7 +22,7 @@ class Pass:
 
 def upstreams_of(text: str) -> set[str]:
     """Return the names of the upstreams that the file declares."""
-    return {found[1] for line in text.splitlines() if (found := _UPSTREAM.match(line))}
+    return {found[1] for _, one in _statements(text) if (found := _UPSTREAM.match(one))}
 
 
 def passes(text: str, declared: set[str] | None = None) -> list[Pass]:
@@ -32,8 +33,7 @@ def passes(text: str, declared: set[str] | None = None) -> list[Pass]:
     upstreams = set(declared or ())
     out: list[Pass] = []
     inside = False
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.split("#")[0]
+    for number, line in _statements(text):
         if found := _UPSTREAM.match(line):
             upstreams.add(found[1])
             inside = True
@@ -47,3 +47,11 @@ def passes(text: str, declared: set[str] | None = None) -> list[Pass]:
             if "$" not in target and not target.startswith("unix"):
                 out.append(Pass(host, port or "80", number))
     return [one for one in out if one.host not in upstreams]
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each directive with its line; several may stand on one."""
+    for number, line in enumerate(text.splitlines(), 1):
+        plain = re.sub(r"\$\{(\w+)\}", r"$\1", line.split("#")[0])
+        for one in re.split(r"(?<=[;{}])", plain):
+            yield number, one

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tidegate.reading.project import celeryfiles
 
 SKIPPED = {
-    ".git", "node_modules", ".venv", "venv", "env", "__pycache__", ".tox", ".nox", ".mypy_cache",
+    ".git", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".nox", ".mypy_cache",
     ".ruff_cache", ".pytest_cache", "site-packages", "dist", "build", ".eggs", "bower_components",
     "staticfiles", ".idea", ".vscode", "htmlcov", ".terraform",
 }  # fmt: skip
@@ -83,6 +83,8 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
             prefix = "" if below == "." else below + "/"
             deep = prefix.count("/") >= _DEPTH
             folders[:] = [] if deep else sorted(set(folders) - SKIPPED)
+            if "env" in folders and os.path.exists(os.path.join(folder, "env", "pyvenv.cfg")):
+                folders.remove("env")  # a virtual environment, and no folder of .env files
             out += [prefix + name for name in sorted(names)]
         return tuple(sorted({*out, *self._instead}))
 
@@ -150,6 +152,7 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
             if path.count("/") <= 2 and composefiles.NAME.match(posixpath.basename(path))
         ]  # fmt: skip
         at_root = [path for path in found if "/" not in path]
+        at_root += [name for name in composefiles.DEFAULT_NAMES if (self.root / name).is_dir()]
         return tuple(at_root or found)
 
     @cached_property
@@ -159,6 +162,16 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
             [self.asked] if self.asked else composefiles.find_stacks(self.compose_paths, self.read)
         )
         return tuple(composefiles.load(files, self.read, self.environ) for files in sets)
+
+    def declared_beside(self, stack: Stack) -> dict[str, frozenset[str]]:
+        """Return the names that Compose files outside of a stack declare, by section."""
+        out: dict[str, set[str]] = {}
+        for path in self.compose_paths:
+            for section, names in (
+                composefiles.names(path, self.read) if path not in stack.files else {}
+            ).items():
+                out.setdefault(section, set()).update(names)
+        return {section: frozenset(names) for section, names in out.items()}
 
     @cached_property
     def services(self) -> tuple[Service, ...]:

@@ -4,73 +4,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from tidegate.reading.project import branches, shellwords
+from tidegate.reading.project import calls
+from tidegate.reading.project.shellcommand import Command as Command
+from tidegate.reading.project.shellwalk import QUIET as QUIET
+from tidegate.reading.project.shellwalk import walked
 
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
 
 
 @dataclass(frozen=True)
-class Command:
-    """One simple command.
-
-    `words` have their quotes taken off; expansions stay as they are written. `env` are the
-    assignments before it. `inside` are the constructs around it, outermost first: `if`, `else`,
-    `case`, `for`, `loop`, `until`, `function NAME`, `condition` (it is asked, not just run), `&`
-    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`.
-    `errexit` says whether a failure here ends the script; `then` is the operator behind it.
-    `given` are the comparisons of variables with words under which it runs.
-    """
-
-    words: tuple[str, ...]
-    line: int
-    env: tuple[tuple[str, str], ...] = ()
-    inside: tuple[str, ...] = ()
-    after_failure: tuple[str, ...] = ()
-    is_fallback: bool = False
-    errexit: bool = False
-    pipefail: bool = False
-    piped: bool = False
-    then: str = ""
-    start: int = 0
-    end: int = 0
-    heredoc: str = ""
-    given: tuple[branches.Given, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The first word."""
-        return self.words[0] if self.words else ""
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the shell becomes this command."""
-        return self.name == "exec" and len(self.words) > 1
-
-    @property
-    def bare(self) -> Command:
-        """The command without its `exec`."""
-        rest = self.words[1:]
-        while rest and rest[0].startswith("-"):
-            rest = rest[2:] if rest[0] == "-a" else rest[1:]
-        return replace(self, words=rest) if self.replaces else self
-
-    @property
-    def always(self) -> bool:
-        """Whether it runs on every way through the script."""
-        return not [one for one in self.inside if not one.startswith(("function", "("))]
-
-
-@dataclass(frozen=True)
 class Script:
-    """A parsed script. `commands` are in the order of the text, those of functions apart."""
+    """A parsed script. `commands` are in the order of the text, those of functions apart.
+
+    `outside` is the text without the bodies of functions; `strict` says whether `set -e` holds at
+    its end.
+    """
 
     text: str
     commands: tuple[Command, ...]
     functions: dict[str, tuple[Command, ...]]
     broken: bool = False
+    outside: str = ""
+    errexit: bool = False
+    strict: bool = False
 
     @property
     def shebang(self) -> str:
@@ -88,14 +47,8 @@ class Script:
             if body is None or one.bare.name in seen:
                 yield one
                 continue
-            for inner in self._flat(body, (*seen, one.bare.name)):
-                yield replace(
-                    inner,
-                    inside=one.inside + inner.inside,
-                    given=one.given + inner.given,
-                    errexit=(inner.errexit or one.errexit) and not one.after_failure,
-                    after_failure=inner.after_failure or one.after_failure,
-                )
+            called = calls.inlined(one, body)
+            yield from self._flat(tuple(called), (*seen, one.bare.name))
 
 
 @functools.cache
@@ -107,8 +60,11 @@ def _parser() -> Any:
 
 
 @functools.lru_cache(maxsize=512)
-def parse(text: str, errexit: bool = False) -> Script:
-    """Parse a script or a line of shell; a shebang such as `#!/bin/sh -e` counts."""
+def parse(text: str, errexit: bool = False, strict_behind: frozenset[int] = frozenset()) -> Script:
+    """Parse a script or a line of shell; a shebang such as `#!/bin/sh -e` counts.
+
+    `strict_behind` are the offsets of commands that switch `set -e` on: files that it sources.
+    """
     first = text.split("\n", 1)[0]
     if first.startswith("#!"):
         options = "".join(word[1:] for word in first.split()[1:] if word.startswith("-"))
@@ -116,202 +72,11 @@ def parse(text: str, errexit: bool = False) -> Script:
     text = text.replace("\r\n", "\n")
     source = text.encode()
     root = _parser().parse(source).root_node
-    walk = _Walk(errexit)
-    walk.children(root, ())
-    return Script(text, tuple(walk.commands), walk.functions, root.has_error)
-
-
-class _Walk:
-    """Collects the commands of a syntax tree; `set -e` and its kin are kept on the way."""
-
-    def __init__(self, errexit: bool) -> None:
-        self.errexit, self.pipefail = errexit, False
-        self.commands: list[Command] = []
-        self.functions: dict[str, tuple[Command, ...]] = {}
-        self.given: tuple[branches.Given, ...] = ()
-
-    def children(self, node: Any, inside: tuple[str, ...]) -> None:
-        kids = node.children
-        for index, kid in enumerate(kids):
-            behind = kids[index + 1].type if index + 1 < len(kids) else ""
-            before = len(self.commands)
-            self.visit(kid, (*inside, "&") if behind == "&" else inside)
-            if behind in (";", "&") and len(self.commands) > before:
-                self.commands[-1] = replace(self.commands[-1], then=behind)
-
-    def visit(self, node: Any, inside: tuple[str, ...]) -> None:
-        method = getattr(self, "on_" + node.type, None)
-        if method is not None:
-            method(node, inside)
-        elif node.type not in ("comment", "command_substitution", "heredoc_body"):
-            self.children(node, inside)
-
-    def on_command(self, node: Any, inside: tuple[str, ...]) -> None:
-        words: list[str] = []
-        env: list[tuple[str, str]] = []
-        for kid in node.children:
-            if kid.type == "variable_assignment":
-                name, _, value = shellwords.text(kid).partition("=")
-                env.append((name, shellwords.unquoted(value)))
-            elif "redirect" not in kid.type:
-                words.append(shellwords.word(kid))
-        if words:
-            self.add(node, tuple(words), inside, tuple(env))
-
-    def add(
-        self, node: Any, words: tuple[str, ...], inside: tuple[str, ...], env: Any = ()
-    ) -> None:
-        if words[0] == "set":
-            self.options(words[1:])
-        asked = any(one == "condition" for one in inside)
-        self.commands.append(
-            Command(
-                words,
-                node.start_point[0] + 1,
-                env,
-                inside,
-                errexit=self.errexit and not asked,
-                pipefail=self.pipefail,
-                start=node.start_byte,
-                end=node.end_byte,
-                given=self.given,
-            )
-        )
-
-    def options(self, words: tuple[str, ...]) -> None:
-        for index, word in enumerate(words):
-            on = word.startswith("-")
-            if word[:1] not in "-+" or not word:
-                continue
-            if "e" in word[1:]:
-                self.errexit = on
-            if "o" in word[1:] and index + 1 < len(words):
-                self.errexit = on if words[index + 1] == "errexit" else self.errexit
-                self.pipefail = on if words[index + 1] == "pipefail" else self.pipefail
-
-    def on_test_command(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.add(node, ("[", shellwords.text(node)), inside)
-
-    def on_declaration_command(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.add(
-            node, tuple(shellwords.unquoted(shellwords.text(kid)) for kid in node.children), inside
-        )
-
-    def on_variable_assignment(self, node: Any, inside: tuple[str, ...]) -> None:
-        pass  # a plain assignment runs nothing that we follow
-
-    def on_list(self, node: Any, inside: tuple[str, ...]) -> None:
-        left, operator, *rest = node.children
-        right = rest[-1] if rest else None
-        before = len(self.commands)
-        self.visit(left, inside)
-        mine = len(self.commands)
-        if operator.type == "||" and right is not None:
-            words = _first_words(right)
-            for index in range(before, mine):
-                self.commands[index] = replace(
-                    self.commands[index], after_failure=words, errexit=False, then="||"
-                )
-        elif operator.type == "&&":
-            for index in range(before, mine):
-                # A failure of the left side of && does not end the script.
-                self.commands[index] = replace(self.commands[index], errexit=False, then="&&")
-        if right is not None:
-            self.visit(right, inside)
-            if operator.type == "||":
-                for index in range(mine, len(self.commands)):
-                    self.commands[index] = replace(self.commands[index], is_fallback=True)
-
-    def on_pipeline(self, node: Any, inside: tuple[str, ...]) -> None:
-        parts = [kid for kid in node.children if kid.type not in ("|", "|&")]
-        for index, kid in enumerate(parts):
-            before = len(self.commands)
-            self.visit(kid, inside)
-            if index + 1 < len(parts):
-                for at in range(before, len(self.commands)):
-                    self.commands[at] = replace(
-                        self.commands[at], piped=True, errexit=self.errexit and self.pipefail
-                    )
-
-    def on_redirected_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        before = len(self.commands)
-        self.visit(node.children[0], inside)
-        # A list behind a heredoc (`cat <<E && next`) hangs below the redirect.
-        for kid in node.children[1:]:
-            if kid.type == "heredoc_redirect":
-                body = next(
-                    (shellwords.text(k) for k in kid.children if k.type == "heredoc_body"), ""
-                )
-                if len(self.commands) > before:
-                    self.commands[before] = replace(self.commands[before], heredoc=body)
-
-    def on_function_definition(self, node: Any, inside: tuple[str, ...]) -> None:
-        name = next((shellwords.text(kid) for kid in node.children if kid.type == "word"), "")
-        inner = _Walk(self.errexit)
-        inner.children(node.children[-1], (*inside, f"function {name}"))
-        self.functions[name] = tuple(inner.commands)
-        self.functions.update(inner.functions)
-
-    def on_if_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        outer, asking = self.given, True
-        here = branches.compared(node)
-        passed = [here] if here is not None else []
-        for kid in node.children:
-            if kid.type == "then":
-                asking = False
-            elif kid.type in ("elif_clause", "else_clause"):
-                self.given = (*outer, *(branches.negated(one) for one in passed))
-                self.visit(kid, inside)
-                other = branches.compared(kid)
-                passed += [other] if other is not None else []
-            elif kid.type not in ("if", "elif", "fi", ";"):
-                self.given = outer if asking or here is None else (*outer, here)
-                self.visit(kid, (*inside, "condition" if asking else "if"))
-        self.given = outer
-
-    on_elif_clause = on_if_statement
-
-    def on_else_clause(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.children(node, (*inside, "else"))
-
-    def on_while_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        word = "until" if node.children[0].type == "until" else "loop"
-        for kid in node.children[1:]:
-            if kid.type == "do_group":
-                self.children(kid, (*inside, word))
-            else:
-                self.visit(kid, (*inside, word, "condition"))
-
-    def on_for_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        for kid in node.children:
-            if kid.type == "do_group":
-                self.children(kid, (*inside, "for"))
-
-    on_c_style_for_statement = on_for_statement
-
-    def on_case_statement(self, node: Any, inside: tuple[str, ...]) -> None:
-        outer = self.given
-        passed: list[branches.Given] = []
-        for kid in node.children:
-            if kid.type == "case_item":
-                here = branches.matched(node, kid)
-                negations = tuple(branches.negated(one) for one in passed)
-                self.given = (*outer, here) if here is not None else (*outer, *negations)
-                passed += [here] if here is not None else []
-                self.children(kid, (*inside, "case"))
-        self.given = outer
-
-    def on_subshell(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.children(node, (*inside, "("))
-
-    def on_negated_command(self, node: Any, inside: tuple[str, ...]) -> None:
-        self.children(node, (*inside, "condition"))
-
-
-def _first_words(node: Any) -> tuple[str, ...]:
-    """Return what a failure leads to: the first command, or the one that ends the script."""
-    walk = _Walk(False)
-    walk.visit(node, ())
-    ends = [one for one in walk.commands if one.name in ("exit", "return") and one.always]
-    found = ends or walk.commands
-    return found[0].words if found else (shellwords.text(node),)
+    walk = walked(root, errexit, strict_behind)
+    outside = source
+    for begin, end in sorted(walk.bodies, reverse=True):
+        outside = outside[:begin] + outside[end:]
+    return Script(
+        text, tuple(walk.commands), walk.functions, root.has_error,
+        outside.decode(errors="replace"), errexit, walk.errexit,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from tidegate.model.finding import Place
-from tidegate.reading.project import branches, shell, words
+from tidegate.reading.project import branches, shell, sourcing, words
 from tidegate.reading.project.acts import Act, ScriptUse, Start
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.service import Service
@@ -24,7 +24,9 @@ Find = Callable[[str], tuple[str, str] | None]  # path in the container → proj
 def of(service: Service | None, image: Image | None, find: Find) -> Start:
     """Return the story of a service, or of an image by itself."""
     entry, command, entry_place, command_place, shell_form = _argv(service, image)
-    teller = _Teller(find, image.workdir if image else "/", _known(service, image))
+    own = service.text("working_dir") if service is not None else ""
+    workdir = posixpath.join(image.workdir if image else "/", own)
+    teller = _Teller(find, workdir, _known(service, image))
     teller.places = _places(service)
     acts = tuple(
         teller.tell(
@@ -115,6 +117,7 @@ def _with_main(acts: tuple[Act, ...]) -> tuple[Act, ...]:
 class _Teller:
     def __init__(self, find: Find, workdir: str, known: Mapping[str, str]) -> None:
         self.find, self.workdir, self.known = find, workdir, known
+        self.caller = ("", "")  # the text around the command that is followed, and its path
         self.shells = 0
         self.places: dict[str, Place] = {}
         self.scripts: list[ScriptUse] = []
@@ -187,10 +190,17 @@ class _Teller:
         if "/" not in word and not word.endswith(".sh"):
             target = posixpath.join("/usr/local/bin", word)
             found = self.find(target) or self.find(posixpath.join("/usr/bin", word))
-        else:
-            target = posixpath.normpath(posixpath.join(self.workdir, word))
+            return (found[0], found[1], target) if found is not None else None
+        for target in self.reader.candidates(word, *self.caller):
             found = self.find(target)
-        return (found[0], found[1], target) if found is not None else None
+            if found is not None:
+                return found[0], found[1], target
+        return None
+
+    @property
+    def reader(self) -> sourcing.Reader:
+        """Where the files are that a script names from where it stands now."""
+        return sourcing.Reader(self.find, self.workdir, self.known)
 
     def in_script(
         self, found: tuple[str, str, str], rest: tuple[str, ...], place: Place,
@@ -206,9 +216,11 @@ class _Teller:
             return
         direct = not by_shell and self.shells == 0
         self.scripts.append(ScriptUse(path, target, parsed, by_shell, rest[1:], place, direct))
+        outer, self.caller = (self.caller, self.workdir), (text, target)
         yield from self.commands(
             parsed, Place(path), path, rest[1:], command, command_place, depth, ""
         )
+        self.caller, self.workdir = outer
 
     def value(self, text: str, arguments: tuple[str, ...], name: str) -> str | None:
         """Return what a variable of a script, or an argument, is; None where the script sets it."""
@@ -224,11 +236,19 @@ class _Teller:
         command: tuple[str, ...], command_place: Place, depth: int, through: str,
     ) -> Iterator[Act]:  # fmt: skip
         self.shells += 1
-        for one in parsed.flat():
-            if not branches.possible(one.given, partial(self.value, parsed.text, arguments)):
+        joined = self.reader.joined(parsed, self.caller[1])
+        own = script
+        for each in joined.sourced:
+            called = Place(where.path, each.line if own else where.line + each.line - 1)
+            use = ScriptUse(each.path, each.target, each.parsed, True, (), called, sourced=True)
+            self.scripts.append(use)
+        for one in joined.script.flat():
+            if not branches.possible(one.given, partial(self.value, joined.text, arguments)):
                 continue
+            script = one.path or own
             line = one.line if script else where.line + one.line - 1
-            place = Place(where.path, line)
+            place = Place(one.path or where.path, line)
+            self.moved(one, joined.text)
             expanded = _with_arguments(one.bare.words, arguments)
             passes = any(word in ("$@", "$*") for word in one.bare.words)
             locked = words.gated(one.words)
@@ -239,7 +259,10 @@ class _Teller:
                 if not (deeper and act.script):
                     shell_name = through or "script"
                     run = _as_run(act, one)
-                    mine = replace(act, command=run, script=script, through_shell=shell_name)
+                    handed = place if passes and command else act.handed
+                    mine = replace(
+                        act, command=run, script=script, through_shell=shell_name, handed=handed
+                    )
                 if one.inside and mine is act:
                     mine = replace(
                         act, command=replace(act.command, inside=one.inside + act.command.inside)
@@ -249,6 +272,12 @@ class _Teller:
                         mine, command=replace(mine.command, after_failure=one.after_failure)
                     )
                 yield replace(mine, locked=mine.locked or locked)
+
+    def moved(self, one: shell.Command, text: str) -> None:
+        """Follow a plain `cd`: what comes behind it is found from there."""
+        if one.name == "cd" and one.always and len(one.words) == 2 and not one.piped:
+            found = self.reader.candidates(one.words[1], text, self.caller[1])
+            self.workdir = found[0] if found else self.workdir
 
 
 def _as_run(act: Act, one: shell.Command) -> shell.Command:

@@ -49,6 +49,7 @@ class Item:
     base: str = ""
     raw: str = ""
     holes: tuple[str, ...] = ()  # variables in it that nothing sets
+    flaws: tuple[tuple[int, str], ...] = ()  # lines of a mapping that YAML 1.2 does not allow
 
     def get(self, *keys: str) -> Item | None:
         """Return the value below `keys`, or None."""
@@ -120,63 +121,105 @@ def parse(text: str, path: str, base: str = "") -> list[Item]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=loader) if node is not None]
+        return [_Builder(path, base).item(node, 0) for node in nodes]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or str(error)
         raise NotYaml(why, mark.line + 1 if mark else 1) from None
-    return [_item(node, path, base, 0) for node in nodes]
+    except RecursionError:
+        raise NotYaml("it is nested too deeply", 1) from None
 
 
-def _item(node: Any, path: str, base: str, key_line: int) -> Item:
-    start, end = node.start_mark, node.end_mark
-    style = ""
-    value: Any
-    raw = ""
-    if node.id == "mapping":
-        value = _mapping(node, path, base)
-    elif node.id == "sequence":
-        value = tuple(_item(one, path, base, 0) for one in node.value)
-    else:
-        style = node.style or ""
-        raw = node.value
-        value = scalar(node.value, style)
-    if node.id != "scalar":
-        style = "flow" if node.flow_style else ""
-    tag = node.tag if node.tag in ("!reset", "!override") else ""
-    end_line, end_index = end.line + (1 if end.column else 0), end.index
-    kids = [one for pair in node.value for one in pair] if node.id == "mapping" else node.value
-    if node.id != "scalar" and style != "flow" and kids:
-        # A block ends where the parser sees the next token: take its last value's end.
-        last = value_end(kids[-1])
-        end_line, end_index = last
-    return Item(
-        value, path, start.line + 1, max(end_line, start.line + 1), key_line, start.column + 1,
-        start.index, end_index, style, tag, base, raw,
-    )  # fmt: skip
+# A file of any honest size repeats far less; a handful of lines can ask for billions.
+MOST_REPEATED = 100_000
+
+
+class _Builder:
+    """Makes items of a syntax tree; an alias is its anchor's value once more."""
+
+    def __init__(self, path: str, base: str) -> None:
+        self.path, self.base = path, base
+        self.open: set[int] = set()
+        self.done: set[int] = set()
+        self.repeated = 0
+
+    def item(self, node: Any, key_line: int) -> Item:
+        here, line = id(node), node.start_mark.line + 1
+        if here in self.open:
+            raise NotYaml("an anchor's value contains the anchor itself", line)
+        self.repeated += here in self.done
+        if self.repeated > MOST_REPEATED:
+            raise NotYaml("its anchors repeat each other too often (excessive aliasing)", line)
+        self.open.add(here)
+        found = self.built(node, key_line)
+        self.open.discard(here)
+        self.done.add(here)
+        return found
+
+    def built(self, node: Any, key_line: int) -> Item:
+        start, end = node.start_mark, node.end_mark
+        style, raw = "", ""
+        value: Any
+        flaws: list[tuple[int, str]] = []
+        if node.id == "mapping":
+            value = self.mapping(node, flaws)
+        elif node.id == "sequence":
+            value = tuple(self.item(one, 0) for one in node.value)
+        else:
+            style = node.style or ""
+            raw = node.value
+            value = scalar(node.value, style)
+        if node.id != "scalar":
+            style = "flow" if node.flow_style else ""
+        tag = node.tag if node.tag in ("!reset", "!override") else ""
+        end_line, end_index = end.line + (1 if end.column else 0), end.index
+        if node.id != "scalar" and style != "flow" and node.value:
+            # A block ends where the parser sees the next token: take its last value's end.
+            end_line, end_index = value_end(node)
+        return Item(
+            value, self.path, start.line + 1, max(end_line, start.line + 1), key_line,
+            start.column + 1, start.index, end_index, style, tag, self.base, raw,
+            flaws=tuple(flaws),
+        )  # fmt: skip
+
+    def mapping(self, node: Any, flaws: list[tuple[int, str]]) -> dict[str, Item]:
+        """Entries in order; `<<` gives what the mapping itself does not say."""
+        own: dict[str, Item] = {}
+        merged: dict[str, Item] = {}
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.id != "scalar":
+                continue
+            if key.value in lines:
+                first = lines[key.value]
+                flaws.append((line, f'mapping key "{key.value}" already defined at line {first}'))
+            lines.setdefault(key.value, line)
+            if key.value == "<<" and not key.style:
+                for source in value.value if value.id == "sequence" else [value]:
+                    found = self.item(source, 0)
+                    if not isinstance(found.value, dict):
+                        flaws.append(
+                            (line, "map merge requires map or sequence of maps as the value")
+                        )
+                    for name, one in found.entries.items():
+                        merged.setdefault(name, one)
+            else:
+                own[key.value] = self.item(value, line)
+        return {**merged, **own}
 
 
 def value_end(node: Any) -> tuple[int, int]:
     """Return the last line of a node, and the offset behind its last character."""
     if node.id != "scalar" and not node.flow_style and node.value:
         last = node.value[-1]
-        return value_end(last[1] if isinstance(last, tuple) else last)
+        key, value = last if isinstance(last, tuple) else (node, last)
+        if value.start_mark.index >= key.start_mark.index:
+            return value_end(value)
+        # An alias: its value stands at the anchor, and only the key is here.
+        return key.end_mark.line + 1, key.end_mark.index
     mark = node.end_mark
     return mark.line + (1 if mark.column else 0), mark.index
-
-
-def _mapping(node: Any, path: str, base: str) -> dict[str, Item]:
-    """Entries in order; `<<` gives what the mapping itself does not say."""
-    own: dict[str, Item] = {}
-    merged: dict[str, Item] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if key.id == "scalar" and key.value == "<<" and not key.style:
-            for source in value.value if value.id == "sequence" else [value]:
-                for name, one in _item(source, path, base, 0).entries.items():
-                    merged.setdefault(name, one)
-        elif key.id == "scalar":
-            own[key.value] = _item(value, path, base, line)
-    return {**merged, **own}
 
 
 def scalar(text: str, style: str = "") -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import ranking
 from tidegate.workflows.doctor.story import Diagnosis, checks
 
 
@@ -19,7 +21,6 @@ class Explanation:
     when: str
     matched: str
     here: bool
-    weight: int
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -32,16 +33,27 @@ class Explanation:
         }
 
 
-def explain(text: str, found: Sequence[Diagnosis]) -> list[Explanation]:
-    """Return the checks that explain `text`: those with a finding here first, then the closest."""
+def explain(
+    text: str,
+    found: Sequence[Diagnosis],
+    project: ProjectFiles | None = None,
+    asked: bool = False,
+) -> list[Explanation]:
+    """Return the checks that explain `text`: those with a finding here first, then the likeliest.
+
+    `asked` says that the engine was asked what runs.
+    """
+    text = ranking.plain(text)
     here = {one.rule for one in found}
+    places: dict[str, tuple[int, ...]] = {}
     out = []
     for rule, check in checks().items():
         match = _best(check.ERRORS, text)
         if match:
             first = (check.__doc__ or "").strip().split("\n")[0]
-            out.append(Explanation(rule, first, check.WHEN, match, rule in here, len(match)))
-    return sorted(out, key=lambda one: (not one.here, -one.weight, one.rule))
+            places[rule] = ranking.place(rule, check, match, text, project, asked)
+            out.append(Explanation(rule, first, check.WHEN, match, rule in here))
+    return sorted(out, key=lambda one: (not one.here, places[one.rule], one.rule))
 
 
 def _best(expressions: Sequence[str], text: str) -> str:

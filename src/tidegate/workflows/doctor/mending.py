@@ -110,8 +110,16 @@ def _plan(
         out.refused += [
             f"{one.rule} would still be at {one.problem.place.path}:{one.problem.place.line}"
             for one in seen
-            if any(not (edit.command or edit.executable) for edit in one.problem.edits)
+            if _writes(one)
         ]
+    mended = {
+        (one.rule, one.problem.message) for one in found if one.rule not in without and _writes(one)
+    }
+    out.refused += [
+        f"{one.rule} would still be at {one.problem.place.path}:{one.problem.place.line}"
+        for one in seen
+        if not _writes(one) and (one.rule, one.problem.message) in mended
+    ]
     worse = [one for one in seen if one.rule not in first and one.severity != "info"]
     out.refused += [
         f"{one.rule} would appear at {one.problem.place.path}:{one.problem.place.line}"
@@ -122,6 +130,11 @@ def _plan(
 
 
 ROUNDS = 8
+
+
+def _writes(one: Diagnosis) -> bool:
+    """Whether its mend changes a text."""
+    return any(not (edit.command or edit.executable) for edit in one.problem.edits)
 
 
 def _gathered(
@@ -251,7 +264,7 @@ def _strayed(
 ) -> list[str]:
     """Return what changed in Compose services that no edit touched, and files that broke."""
     broken = {stack.files for stack in project.stacks if stack.problems}
-    out = [f"{stack.problems[0][0]} can't be read any more" for stack in again.stacks
+    out = [f"{stack.problems[0].path} can't be read any more" for stack in again.stacks
            if stack.problems and stack.files not in broken]  # fmt: skip
     if ".env" in paths:
         return out  # a variable's value may change any service that uses it

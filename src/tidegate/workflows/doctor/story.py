@@ -12,6 +12,7 @@ from tidegate.contracts.check import Problem
 from tidegate.model.finding import SEVERITIES, Finding, Findings, Place
 from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.workflows.doctor import sharing
 
 # What stands for something of the project in a check's example.
 _NAMES = re.compile(
@@ -61,6 +62,7 @@ def examine(
 ) -> list[Diagnosis]:
     """Return what the checks see, each place once, in the order in which people read it."""
     out: dict[tuple[str, str, int, str], Diagnosis] = {}
+    messages: dict[tuple[str, str, int, str], list[str]] = {}
     for rule, check in checks().items():
         if rule in ignore:
             continue
@@ -68,9 +70,13 @@ def examine(
             severity = problem.severity or check.SEVERITY
             place = problem.place
             key = (rule, place.path, place.line, "" if place.line else problem.message)
+            messages.setdefault(key, []).append(problem.message)
             if key not in out and not _allowed(project, rule, problem):
                 printed = "" if check.WHEN.startswith(("never", "now")) else check.PRINTED
                 out[key] = Diagnosis(rule, severity, problem, printed, check.WHEN)
+    for key, one in out.items():
+        problem = sharing.guarded(project, one.problem, messages[key])
+        out[key] = replace(one, problem=problem)
     return sorted(out.values(), key=_order)
 
 

@@ -8,12 +8,26 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.errors import UsageProblem
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.init import advice, database, packages, paths, pythonversion, variables
+from tidegate.workflows.init import (
+    advice,
+    database,
+    packages,
+    paths,
+    probing,
+    pythonversion,
+    variables,
+)
 from tidegate.workflows.init.database import Database
 from tidegate.workflows.init.packages import Packages
 
 _APP = re.compile(r"^(\w+)\s*(?::[^=]+)?=\s*(FastAPI|Starlette|Litestar|Flask|Quart)\(", re.M)
 # An app that a function of the project makes: `app = create_app()`.
+_FACTORY = re.compile(
+    r"^def ((?:create|make|build|get)_(?:app|application|api)|app_factory)\("
+    r"((?:\s*\w+\s*(?::[^=,()]+)?=[^,()]+,?)*)\s*\)",
+    re.M,
+)
+_KIND = re.compile(r"\b(FastAPI|Starlette|Litestar|Flask|Quart)\(")
 _MADE = re.compile(r"^(app|application)\s*(?::[^=\n]+)?=\s*\w*(?:create|make|build|get)\w*\(", re.M)
 SERVERS = ("gunicorn", "uvicorn", "granian", "daphne", "hypercorn")
 
@@ -35,6 +49,7 @@ class Found:
     unlisted: str  # the driver, where no list of packages has it
     told: bool  # a variable says where the database is
     wired: bool  # the app answers probes through tidegate.health
+    health: str  # a path that the app's own module answers to probes; empty without one
     redis: bool
     celery: str
     static: str  # the folder in the container; empty without static files
@@ -65,7 +80,7 @@ def detect(project: ProjectFiles) -> Found:
         folder=folder,
         app=app or "main:app",
         asgi=asgi,
-        server=next((one for one in SERVERS if one in names), "uvicorn" if asgi else "gunicorn"),
+        server=_server(names, asgi),
         packages=listed,
         python=pythonversion.read(project, folder),
         database=used.vendor,
@@ -77,6 +92,7 @@ def detect(project: ProjectFiles) -> Found:
             for one in project.paths
             if one.endswith(".py")
         ),
+        health=probing.path(project, app, folder),
         redis=bool({"redis", "django-redis", "celery"} & names),
         celery=_celery(project, folder) if "celery" in names else "",
         static=paths.folder(project, "STATIC_ROOT"),
@@ -86,6 +102,15 @@ def detect(project: ProjectFiles) -> Found:
         demanded=variables.demanded(project, read),
         notes=tuple(advice.notes(project, used, listed, app)),
     )
+
+
+def _server(names: frozenset[str], asgi: bool) -> str:
+    """Return the listed server that can run such an app; gunicorn's ASGI worker is uvicorn's."""
+    fitting = SERVERS if asgi else ("gunicorn", "granian")
+    usable = [one for one in fitting if one in names]
+    if asgi and "uvicorn" not in names and usable[:1] == ["gunicorn"]:
+        usable = usable[1:]
+    return next(iter(usable), "uvicorn" if asgi else "gunicorn")
 
 
 def _nothing(project: ProjectFiles) -> UsageProblem:
@@ -131,7 +156,13 @@ def _app(
             if found:
                 module = _module(path, folder).removesuffix(".__init__")
                 return f"{module}:{found[1]}", "flask" not in found[0].lower()
-    return "", True
+    for path in sorted(files, key=lambda one: (one.count("/"), one)):
+        text = project.read(path) or ""
+        made, kind = _FACTORY.search(text), _KIND.search(text)
+        if made and kind:
+            module = _module(path, folder).removesuffix(".__init__")
+            return f"{module}:{made[1]}()", kind[1] != "Flask"
+    return "", "flask" not in names or "fastapi" in names
 
 
 def _modules(project: ProjectFiles, folder: str) -> list[str]:

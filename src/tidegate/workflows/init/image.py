@@ -37,13 +37,10 @@ def _build_stage(found: Found) -> list[str]:
 
 
 def _environment(found: Found) -> list[str]:
-    """A folder for the packages; the image's own pip fills it, so that the app has none."""
-    if found.packages.installer == "poetry":
-        return ["RUN python -m venv /venv", "ENV PATH=/venv/bin:$PATH"]
-    return [
-        "RUN python -m venv --without-pip /venv",
-        "ENV PATH=/venv/bin:$PATH PIP_PYTHON=/venv/bin/python",
-    ]
+    """A folder for the packages; the image's own tools fill it, so that the app has none of them."""
+    tool = found.packages.installer in ("uv", "poetry", "pyproject")
+    pip = "" if tool else " PIP_PYTHON=/venv/bin/python"
+    return ["RUN python -m venv --without-pip /venv", f"ENV PATH=/venv/bin:$PATH{pip}"]
 
 
 # What hadolint would have pinned, and nobody keeps up to date: the distribution does, and pip.
@@ -71,7 +68,7 @@ def _install(found: Found) -> list[str]:
             _NEWEST,
             f"{cache} pip install poetry \\",
             "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
-            f"    && pip install {more}",
+            f"    && PIP_PYTHON=/venv/bin/python pip install {more}",
         ]
     if installer == "pyproject":  # what it depends on, without building the project itself
         return [
@@ -117,17 +114,24 @@ def _final_stage(found: Found) -> list[str]:
         "USER 10001:10001",
         "EXPOSE 8000",
         "HEALTHCHECK --interval=5s --timeout=4s --start-period=120s --retries=3 \\",
-        "    CMD " + json.dumps(["python", "-c", PROBE]),
+        "    CMD " + json.dumps(["python", "-c", probe(found)]),
         'ENTRYPOINT ["tidegate", "boot", "--"]',
         "CMD " + json.dumps(command(found)),
     ]
 
 
-# Any answer but a server error: a redirect, or a refusal of the host name, is an answer too.
-PROBE = (
-    "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=3); "
-    "c.request('GET', '/'); raise SystemExit(c.getresponse().status >= 500)"
-)
+def probe(found: Found) -> str:
+    """Return what asks the app: any answer but a server error will do.
+
+    A redirect, or a refusal of the host name, is an answer too. At a path that the code has,
+    "not found" means that something else answers.
+    """
+    status = "c.getresponse().status"
+    bad = f"(s := {status}) == 404 or s >= 500" if found.health else f"{status} >= 500"
+    return (
+        "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=3); "
+        f"c.request('GET', '{found.health or '/'}'); raise SystemExit({bad})"
+    )
 
 
 def command(found: Found, reload: bool = False) -> list[str]:
@@ -135,6 +139,7 @@ def command(found: Found, reload: bool = False) -> list[str]:
     if reload and found.framework == "django":
         return ["python", "manage.py", "runserver", "0.0.0.0:8000"]
     more = ["--reload"] if reload else []
+    made = found.app.endswith("()")
     if found.server == "gunicorn":
         worker = ["--worker-class=uvicorn.workers.UvicornWorker"] if found.asgi else []
         return ["gunicorn", found.app, "--bind=0.0.0.0:8000", "--workers=2",
@@ -143,15 +148,20 @@ def command(found: Found, reload: bool = False) -> list[str]:
         return [
             "granian",
             "--interface",
-            "asgi",
+            "asgi" if found.asgi else "wsgi",
             "--host",
             "0.0.0.0",
             "--port",
             "8000",
+            *(["--factory"] if made else []),
             *more,
-            found.app,
+            found.app.removesuffix("()"),
         ]
-    app = found.app if ":" in found.app else found.app + ":application"
+    if made and found.server == "uvicorn":
+        more, app = ["--factory", *more], found.app.removesuffix("()")
+    else:
+        app = found.app
+    app = app if ":" in found.app else app + ":application"
     flags = (
         ["-b", "0.0.0.0", "-p", "8000"]
         if found.server == "daphne"

@@ -6,7 +6,7 @@ import json
 
 from tidegate.workflows.init import outside
 from tidegate.workflows.init.detect import Found
-from tidegate.workflows.init.image import PROBE, command
+from tidegate.workflows.init.image import command, probe
 from tidegate.workflows.init.stack import celery_command
 
 FOLDER = "kubernetes"
@@ -119,7 +119,7 @@ def _web(found: Found) -> list[str]:
         "            - name: http",
         "              containerPort: 8000",
         *_resources("100m", "256Mi", "512Mi"),
-        *(_http_probes() if found.wired else _command_probes()),
+        *(_http_probes() if found.wired else _command_probes(found)),
         "          lifecycle:",
         "            preStop:",
         "              exec:",
@@ -248,9 +248,9 @@ def _http_probes() -> list[str]:
                    ("httpGet:", "  path: /livez", "  port: http"))  # fmt: skip
 
 
-def _command_probes() -> list[str]:
+def _command_probes(found: Found) -> list[str]:
     """The app has no paths for probes: any answer is a start, and the schema is asked for apart."""
-    answer = f"  command: {json.dumps(['python', '-c', PROBE])}"
+    answer = f"  command: {json.dumps(['python', '-c', probe(found)])}"
     return _probes(("exec:", answer),
                    ("exec:", '  command: ["tidegate", "health", "--local"]'),
                    ("tcpSocket:", "  port: http"))  # fmt: skip

@@ -73,6 +73,13 @@ def _open(project: ProjectFiles) -> None:
 
 
 def _fits(found: Found, targets: tuple[str, ...]) -> None:
+    if found.database == "mysql":
+        raise UsageProblem(
+            f"the project's database is MySQL ({found.driver}), which tidegate boot can't raise yet",
+            "What init writes starts the app with it, and would end with 4. Nothing was written.\n"
+            "On MySQL and MariaDB, tidegate check, doctor, backup and restore work.",
+            "write the Dockerfile and compose.yaml by hand; tidegate doctor says what is wrong with them",
+        )
     cluster = [one for one in targets if one != "compose"]
     if cluster and found.database == "sqlite":
         raise UsageProblem(

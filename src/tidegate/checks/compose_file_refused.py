@@ -1,0 +1,66 @@
+"""Compose refuses a Compose file.
+
+It is YAML, and not what Compose takes: a list in the place of a mapping, a key twice, a key that is misspelt, `depends_on` a service that nobody declares.
+Every `docker compose` command ends with that, so nothing starts, and nothing can be stopped or looked at either.
+It is silent about names that another Compose file of the project declares, since the two may be meant to be given together, and about templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.contracts.check import Problem
+from tidegate.model.finding import Place
+from tidegate.reading.project import edits
+from tidegate.reading.project.composefiles import DEFAULT_NAMES, Stack
+from tidegate.reading.project.project import ProjectFiles
+
+SEVERITY = "error"
+ERRORS = (
+    r"Additional propert\w+ \S+ (is|are) not allowed",
+    r"services(\.\S+)? must be a",
+    r"depends on undefined service \S+",
+    r"refers to undefined (volume|network|secret|config) \S+",
+    r"has neither an image nor a build context specified",
+    r"mapping key \S+ already defined",
+    r"invalid interpolation format for \S+",
+    r"cannot extend service",
+    r"service \"?\S+\"? not found in",
+    r"include cycle detected",
+    r"dependency cycle detected",
+    r"missing unit in duration",
+    r"empty compose file",
+    r"unexpected type map\[string\]interface",
+    r"must be one of the following: \"service_started\"",
+    r"failed to cast to expected type",
+    r"invalid compose project",
+)
+PRINTED = "services.web Additional property enviroment is not allowed"
+WHEN = "at every `docker compose` command"
+BAD = {
+    "compose.yaml": "services:\n  web:\n    image: example/shop:1.0\n    enviroment:\n      DEBUG: 0\n"
+}
+GOOD = {"compose.yaml": BAD["compose.yaml"].replace("enviroment", "environment")}
+AT = "compose.yaml:4"
+
+
+def _alone(project: ProjectFiles, stack: Stack) -> bool:
+    """Whether these files are run as they are: asked for, the default ones, or the only one."""
+    default = stack.files[0] in DEFAULT_NAMES or len(project.compose_paths) == 1
+    return default or stack.files == project.asked
+
+
+def look(project: ProjectFiles) -> Iterable[Problem]:
+    """Yield what Compose refuses in each set of files."""
+    for stack in project.stacks:
+        for one in stack.refused(project.declared_beside(stack), _alone(project, stack)):
+            if one.unread or "template" in one.path.rpartition("/")[2]:
+                continue
+            yield Problem(
+                Place(one.path, one.line),
+                f"Compose refuses {one.path}: {one.said}.",
+                one.remedy or "correct the line; docker compose config says the same",
+                edits=edits.swap(one.path, project.read(one.path) or "", one.line, *one.swap),
+                severity="" if one.sure else "warning",
+                printed=one.said,
+            )
