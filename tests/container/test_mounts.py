@@ -16,6 +16,7 @@ MOUNTS = """\
 306 301 254:0 /v4 /app/static rw,relatime - ext4 /dev/vda rw
 307 300 254:0 /e/volumes/NAMELESS/_data /srv/kept rw,relatime - ext4 /dev/vda rw
 308 300 254:0 /e/volumes/shop_data/_data /srv/data rw,relatime - ext4 /dev/vda rw
+309 300 0:61 /volumes/shop_quick/_data /srv/quick rw,relatime - tmpfs tmpfs rw
 not a mount
 """.replace("NAMELESS", "0f" * 32)
 
@@ -31,6 +32,7 @@ not a mount
         ("/srv/staticfiles", "/app", False),
         ("/srv/fixed", "/app", False),
         ("/srv/fast", "/app", False),
+        ("/srv/quick", "/app", True),
         ("/static", "/code", False),
     ],
 )
@@ -46,6 +48,7 @@ def test_a_volume_of_its_own(folder: str, code: str, expected: bool) -> None:
         ("/app/db.sqlite3", ""),
         ("/srv/kept/db.sqlite3", "volume"),
         ("/srv/fast/db.sqlite3", "memory"),
+        ("/srv/quick/db.sqlite3", ""),
         ("/code/db.sqlite3", "layer"),
     ],
 )

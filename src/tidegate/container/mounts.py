@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 MOUNTS = "/proc/self/mountinfo"
-PASSING = ("tmpfs", "ramfs")  # gone with the container
+MEMORY = ("tmpfs", "ramfs")
 NAMELESS = re.compile(r"/volumes/[0-9a-f]{64}/_data(/|$)")  # each container gets one of its own
 CONTAINER = ("/.dockerenv", "/run/.containerenv")
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -21,6 +21,11 @@ class Mount:
     writable: bool
     kind: str
     root: str = ""
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether it is memory of this container alone; a folder of the host's memory is not."""
+        return self.kind in MEMORY and self.root in ("", "/")
 
 
 def parsed(text: str) -> list[Mount]:
@@ -57,7 +62,7 @@ def shared(folder: str, code: str, text: str | None = None) -> bool:
             return False
     mounts = parsed(text)
     found = of(folder, mounts)
-    if found is None or found.path == "/" or not found.writable or found.kind in PASSING:
+    if found is None or found.path == "/" or not found.writable or found.is_memory:
         return False
     return found != of(code, mounts)
 
@@ -80,6 +85,6 @@ def passing(path: str, text: str | None = None) -> str:
     found = of(path, parsed(text))
     if found is None:
         return ""
-    if found.path == "/" or found.kind in PASSING:
+    if found.path == "/" or found.is_memory:
         return "layer" if found.path == "/" else "memory"
     return "volume" if NAMELESS.search(found.root) else ""
