@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -515,10 +516,16 @@ def test_environment_is_untouched(
     assert (done.code, seen) == (0, given), done.said
 
 
-def test_signals_are_untouched(ready):
-    """The command starts with default signals, SIGPIPE too, and nothing blocked."""
-    done = ready("grep", "-E", "Sig(Blk|Ign|Cgt)", "/proc/self/status")
-    assert dict(line.split(":\t") for line in done.out.splitlines()) == clean_signals()
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_signals_are_untouched(ready, handler: Any):
+    """The command starts with default signals, SIGPIPE too, and nothing blocked; what was ignored
+    when boot was started, as by a shell's `&`, is ignored."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        done = ready("grep", "-E", "Sig(Blk|Ign|Cgt)", "/proc/self/status")
+        assert dict(line.split(":\t") for line in done.out.splitlines()) == clean_signals()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_no_descriptor_is_left_open(ready):

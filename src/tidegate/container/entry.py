@@ -172,14 +172,18 @@ def _no_command(rest: list[str]) -> UsageProblem:
 
 
 def _quiet_end() -> None:
-    """As PID 1 a process has no default action for SIGTERM: give it one until the long way."""
+    """As PID 1 a process has no default action for SIGTERM: give it one until the long way.
+
+    What whoever started us has ignored (`nohup`, a shell's `&`) stays so, for the command too.
+    """
     import _signal  # type: ignore[import-not-found]
 
     def end(number: int, frame: object) -> None:
         os._exit(128 + number)
 
     for number in (_signal.SIGTERM, _signal.SIGINT):
-        _signal.signal(number, end)
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, end)
 
 
 def _long_way(

@@ -25,16 +25,18 @@ class Signals:
     def __init__(self) -> None:
         self.stopped = 0
         self.on_stop: list[Callable[[], None]] = []
-        self._old: dict[int, object] = {}
+        self._taken: list[int] = []
         self._pipe: tuple[int, int] | None = None
         self.event = threading.Event()
 
     def install(self) -> Signals:
-        """Begin to watch."""
+        """Begin to watch; what was ignored when we were started stays ignored."""
         self._pipe = os.pipe()
         os.set_blocking(self._pipe[1], False)
         for number in WATCHED:
-            self._old[number] = signal.signal(number, self._raise)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._taken.append(number)
+                signal.signal(number, self._raise)
         signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=(self._pipe[0],), daemon=True).start()
         return self
@@ -42,7 +44,7 @@ class Signals:
     def restore(self) -> None:
         """Put everything back as it was; SIGPIPE too, which Python ignores and exec would keep."""
         signal.set_wakeup_fd(-1)
-        for number in WATCHED:
+        for number in self._taken:
             signal.signal(number, signal.SIG_DFL)
         for name in ("SIGPIPE", "SIGXFSZ"):
             if hasattr(signal, name):
