@@ -154,6 +154,18 @@ def docker(*words: str, check: bool = True, **more: Any) -> str:
     return done.stdout.strip()
 
 
+def forget_images(project: str) -> None:
+    """Remove the images of a project's name, and those that were built for it."""
+    patterns = (project, f"{project}-*", f"{project}_*", f"tidegate/{project}", f"*/{project}")
+    words = [word for one in patterns for word in ("--filter", f"reference={one}")]
+    label = f"label=com.docker.compose.project={project}"
+    found = (
+        docker("image", "ls", "-q", *words) + " " + docker("image", "ls", "-q", "--filter", label)
+    )
+    if found.strip():
+        docker("rmi", "--force", *sorted(set(found.split())), check=False)
+
+
 class Stack:
     """One Compose project in a folder of its own."""
 
@@ -290,11 +302,7 @@ class Stack:
             )
             if found:
                 docker(kind, "rm", *found.split(), check=False)
-        patterns = (f"{self.name}-*", f"{self.name}", f"tidegate/{self.name}")
-        words = [word for one in patterns for word in ("--filter", f"reference={one}")]
-        found = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *words)
-        if found:
-            docker("rmi", "--force", *found.split(), check=False)
+        forget_images(self.name)
 
 
 def exited(stack: Stack, words: Sequence[str], code: int) -> Ended:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from support.stacks import forget_images
 from tidegate.reading.project import dockerfile
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import story
@@ -247,7 +248,8 @@ def test_what_it_writes_runs(name: str, wheels: Path, tmp_path: Path) -> None:
         assert ": current;" in compose("run", "--rm", "migrations")
         as_pods(root, project, compose)
     finally:
-        compose("down", "--volumes", "--timeout", "1", "--rmi", "local")
+        compose("down", "--volumes", "--timeout", "1")
+        forget_images(project)
 
 
 def as_pods(root: Path, project: str, compose: Callable[..., str]) -> None:
