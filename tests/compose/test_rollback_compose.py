@@ -112,7 +112,7 @@ def test_after_an_update_that_left_the_schema_raised(stack: Make) -> None:
     crash = "import sys\nsys.exit('no RELEASE')\n"
     one.release("two", crash).migration("0002_city", filled)
     done = exited(one, ["up"], 8)
-    assert "The schema stays raised by 1 steps (shop.0002_city)" in done.err
+    assert "The schema stays raised by 1 step (shop.0002_city)" in done.err
     assert "column shop_customer.city is dropped (1 rows have a value)" in done.err
     assert one.served() == "release one"
     asked = plan(one)
