@@ -142,7 +142,7 @@ def _goal(
     configuration, standing = seen
     if wish.to:
         fits = [entry for entry in known if _is_named(entry, wish.to)]
-        return (fits[-1], "as asked for") if fits else (None, "no release on record is meant")
+        return (fits[-1], "as asked for") if fits else (None, f"{wish.to} is no release on record")
     if cut := one.state.wished().get("goal"):
         entry = next((entry for entry in known if entry.stamp == cut), None)
         if entry:
