@@ -171,6 +171,11 @@ class ComposeProject:
         raw = self.config["services"][self.backend].get("volumes") or []
         return [str(one["target"]) for one in raw if isinstance(one, dict) and one.get("target")]
 
+    def hidden(self) -> str:
+        """Return the bind mount of the backend that hides the image's code."""
+        raw = self.config["services"][self.backend]
+        return composeservices.hiding(raw, self.workdir())
+
     def python(self, service: str = "") -> str:
         """Return the setting, or what has the packages in the image."""
         said = self.values.text("python")

@@ -139,6 +139,20 @@ def elsewhere(raw: Mapping[str, Any], source: Path) -> str:
     return ""
 
 
+def hiding(raw: Mapping[str, Any], workdir: str) -> str:
+    """Return the bind mount that lies over a folder of the image with one that holds no code."""
+    for mount in raw.get("volumes") or []:
+        if not isinstance(mount, dict) or mount.get("type") != "bind":
+            continue
+        target = str(mount["target"]).rstrip("/")
+        if not f"{workdir}/".startswith(f"{target}/"):
+            continue
+        source = Path(str(mount.get("source")))
+        if code_folder(source / workdir[len(target) :].lstrip("/")) is None:
+            return f"{source}:{target}"
+    return ""
+
+
 def code_folder(folder: Path) -> Path | None:
     """Return the folder with manage.py or alembic.ini: `folder`, or the only one just below it."""
     if holds_framework(folder):

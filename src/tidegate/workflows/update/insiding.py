@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from tidegate import errors
 from tidegate.contracts.target import Target, Teller
-from tidegate.errors import Stopped, TidegateError
+from tidegate.errors import Stopped, TidegateError, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, Talk, run
 from tidegate.workflows.update.explain import explained
@@ -34,6 +35,24 @@ class Share(Protocol):
 
     def __call__(self, event: Event, runs: Runs) -> None:
         """Do what is asked, and leave the answer."""
+
+
+@contextmanager
+def knowing(target: Target) -> Iterator[None]:
+    """Where the code is not found in the container, say which folder of the host hides it."""
+    try:
+        yield
+    except UsageProblem as error:
+        mount = target.hidden()
+        if not mount:
+            raise
+        source, _, place = mount.rpartition(":")
+        raise UsageProblem(
+            error.what,
+            f"The folder {source} of the host lies over {place} in the container, and has neither "
+            "manage.py nor alembic.ini: it hides the code of the image.",
+            f"take it out of the volumes of {target.backend}, or mount the folder with the code",
+        ) from None
 
 
 def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:

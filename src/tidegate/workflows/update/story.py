@@ -13,11 +13,12 @@ from contextlib import nullcontext
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, find_service
+from tidegate.errors import NotReady
 from tidegate.model.words import counted
 from tidegate.workflows.update import insiding, releases, statics
 from tidegate.workflows.update.differing import differs, replicas
 from tidegate.workflows.update.goback import go_back
-from tidegate.workflows.update.pending import ask, provide
+from tidegate.workflows.update.pending import ask, provide, without
 from tidegate.workflows.update.state import CUT_OFF, Release
 from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, answers
@@ -159,12 +160,15 @@ def migrate(one: Update, pending: Sequence[str]) -> None:
         one.show(command.shown())
         return
     with one.stage("migrate"):
-        insiding.work(
-            command,
-            one.target.number("migrate_timeout"),
-            one.tell,
-            lambda: insiding.end_leftovers(one.target, one.tell),
-        )
+        try:
+            insiding.work(
+                command,
+                one.target.number("migrate_timeout"),
+                one.tell,
+                lambda: insiding.end_leftovers(one.target, one.tell),
+            )
+        except NotReady as error:
+            raise without(one, error) from None
     one.migrated = list(pending)
 
 
