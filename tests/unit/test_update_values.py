@@ -166,6 +166,7 @@ def test_the_insides_errors_come_through(code: int) -> None:
         ('FATAL:  password authentication failed for user "shop"', "password of its first start"),
         ("write /var/lib: no space left on device", "disk is full"),
         ("exec /entrypoint.sh: exec format error", "CRLF"),
+        ('Network "a" needs to be recreated - option "mtu" has changed', "Compose v2 does not"),
         ('relation "shop_customer" already exists (42P07)', "no migration is recorded"),
     ],
 )  # fmt: skip

@@ -170,7 +170,8 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
         kind = errors.StateNotCurrent
     if kind is None:
         more = f"`{done.command.shown()}` ended with {done.code}{done.why and ': ' + done.why}."
-        return errors.StepFailed(what, f"{meaning}\n{more}".strip(), advice)
+        retry = advice or "correct it, then run this again; that command shows it alone"
+        return errors.StepFailed(what, f"{meaning}\n{more}".strip(), retry)
     return kind(what, meaning, advice)
 
 
