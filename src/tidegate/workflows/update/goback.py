@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
@@ -147,10 +146,7 @@ def _previous_configuration(one: Update) -> str:
     for name, kept in before.kept.items():
         if name in config["services"]:
             config["services"][name]["image"] = kept
-    path = str(one.state.folder / "going-back.json")
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(config, file)
-    return path
+    return one.state.other("going-back", json.dumps(config))
 
 
 def _well_again(one: Update) -> tuple[Ill, ...]:
