@@ -19,8 +19,8 @@ from types import FrameType, ModuleType, TracebackType
 # What these read while they are imported says nothing of a login, and they take long to import.
 KNOWN = {
     "alembic", "asgiref", "asyncpg", "celery", "django", "dotenv", "environ", "kombu",
-    "opentelemetry", "psycopg", "psycopg2", "psycopg_binary", "psycopg_c", "pydantic", "pydantic_core", "pydantic_settings",
-    "redis", "sqlalchemy", "sqlmodel", "tidegate",
+    "opentelemetry", "psycopg", "psycopg2", "psycopg_binary", "psycopg_c", "pydantic",
+    "pydantic_core", "pydantic_settings", "redis", "sqlalchemy", "sqlmodel", "tidegate",
 }  # fmt: skip
 # It asks whether it may load its plugins wherever a model is made, and tells nobody what it read.
 ITS_OWN = "pydantic.plugin"
