@@ -254,9 +254,15 @@ class ComposeProject:
         return self.words.pull(services, self._profiles_of(services))
 
     def _profiles_of(self, services: Sequence[str]) -> tuple[str, ...]:
-        """Return a profile that each service needs to be seen by `build`."""
+        """Return a profile that each service needs to be seen by `build`.
+
+        What is named here takes the place of COMPOSE_PROFILES, so that has to be named as well.
+        """
         raw = self.config["services"]
-        found = [raw[name]["profiles"][0] for name in services if raw[name].get("profiles")]
+        active = {one.name for one in self.services if one.active}
+        found = [raw[name]["profiles"][0] for name in services if name not in active]
+        if found and not self.words.profiles:
+            found += [one for name in active for one in raw[name].get("profiles") or []]
         return tuple(dict.fromkeys(one for one in found if one not in self.words.profiles))
 
     def tagging(self, image: str, reference: str) -> Command:

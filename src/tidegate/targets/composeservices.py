@@ -64,6 +64,13 @@ def _service(
     )
 
 
+def in_force(found: Sequence[Service], names: Sequence[str]) -> tuple[Service, ...]:
+    """Return the services with those active that are named; all as they are where none is."""
+    if not names:
+        return tuple(found)
+    return tuple(replace(one, active=one.name in names) for one in found)
+
+
 def of_the_app(found: Sequence[Service], backend: str) -> tuple[Service, ...]:
     """Mark the services whose image is the app's: it holds the code, or is the backend's own."""
     image = next((one.image for one in found if one.name == backend), "")
