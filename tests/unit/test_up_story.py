@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,15 @@ import pytest
 from support.fake_engine import FakeTarget
 from tidegate.container.report import Report
 from tidegate.contracts.target import Service
-from tidegate.errors import StepFailed, TidegateError, UpdateNotUndone, UpdateUndone
+from tidegate.errors import (
+    StepFailed,
+    TidegateError,
+    UpdateNotUndone,
+    UpdateUndone,
+    UsageProblem,
+)
 from tidegate.workflows.update import story
+from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.story import up
 from tidegate.workflows.update.updating import Update
@@ -185,3 +193,26 @@ def test_a_first_start_beside_a_server_that_runs(tmp_path: Path) -> None:
     with pytest.raises(UpdateNotUndone, match="there is no previous release"):
         up(update(target))
     assert target.state()["running"] == {"db": "pg", "web": "two"}
+
+
+def test_an_update_that_would_start_nothing(tmp_path: Path) -> None:
+    """A backend under a profile that is not in force is no release: exit 2. One that runs is
+    updated all the same."""
+    target = FakeTarget(tmp_path, running={})
+    target.services = tuple(replace(each, active=False) for each in target.services)
+    with pytest.raises(UsageProblem, match="web is under a profile that is not in force"):
+        up(update(target))
+    assert verbs(target) == []
+    running = FakeTarget(tmp_path)
+    running.services = target.services
+    assert up(update(running))["replaced"] == ["web"]
+
+
+def test_a_database_that_no_file_says_is_needed(tmp_path: Path) -> None:
+    """It is started before the migration, which would wait for it in vain."""
+    target = FakeTarget(tmp_path)
+    target.services = (*target.services, Service("db", "postgres", restart="always"))
+    target.database = "db"
+    assert [each.name for each in needs(target, "web")] == ["db"]
+    target.services = (target.services[0], Service("db", "postgres", active=False))
+    assert needs(target, "web") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import tempfile
@@ -115,13 +116,28 @@ def target_of(
             "or have the files written for it: tidegate init",
         )
     if need_backend and not found.backend:
-        raise UsageProblem(
-            "no service's image holds manage.py or alembic.ini",
-            f"The services are: {', '.join(one.name for one in found.services)}.",
-            "name the backend with --service, or with service = \"...\" under "
-            "[tool.tidegate.compose] in pyproject.toml",
-        )  # fmt: skip
+        raise _no_backend(root, found)
     return found
+
+
+def _no_backend(root: Path, found: Target) -> UsageProblem:
+    """Return what to name: the service, or the files that hold it."""
+    named = next((one.value.split() for one in found.told if one.name == "files"), [])
+    others = [one.name for one in sorted(root.glob("*compose*.y*ml")) if one.name not in named]
+    meaning = f"The services are: {', '.join(one.name for one in found.services)}."
+    advice = (
+        'name the backend with --service, or with service = "..." under [tool.tidegate.compose] in '
+        "pyproject.toml"
+    )
+    if others:
+        both = " ".join(f"-f {name}" for name in [*named, others[0]])
+        meaning += f" They are those of {', '.join(named)}; there is {', '.join(others)} too."
+        advice = (
+            f"name the files together: tidegate {both} ...\n"
+            f"or write files = {json.dumps([*named, others[0]])} under [tool.tidegate.compose] in "
+            f"pyproject.toml\nor {advice}"
+        )
+    return UsageProblem("no service's image holds manage.py or alembic.ini", meaning, advice)
 
 
 def _found(root: Path, asked: Asked, tables: Any, environ: Mapping[str, str]) -> Target | None:

@@ -4,6 +4,7 @@ it would migrate.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, look
 
 JUST_STARTED = 1.5  # seconds
+ITSELF = re.compile(r"@(localhost|127\.0\.0\.1|\[?::1\]?):")
 
 
 def provide(one: Update) -> None:
@@ -131,9 +133,23 @@ def _wait_for_databases(one: Update) -> None:
             one.target.inside(words), timeout + 60, one.tell,
             lambda: insiding.end_leftovers(one.target, one.tell),
         )  # fmt: skip
-    except NotReady:
+    except NotReady as error:
         _refuse_unwell(one, look(_needed(one), one.seen(), one.restarts).ill)
-        raise
+        raise _itself(one, error) from None
+
+
+def _itself(one: Update, error: NotReady) -> NotReady:
+    """Return the error with what localhost is in a container, where that was asked for."""
+    found = ITSELF.search(error.what)
+    if not found:
+        return error
+    name = one.target.database or "the database's service"
+    return NotReady(
+        error.what,
+        f"In a container {found[1]} is the container itself, and no database runs in "
+        f"{one.target.migrator}.",
+        f"name {name} as the host in what the app's settings read (an env file, `environment`)",
+    )
 
 
 def refuse_unreachable(database: Mapping[str, Any]) -> None:

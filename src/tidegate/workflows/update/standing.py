@@ -217,10 +217,15 @@ def _ignored(ill: object) -> None:
 
 
 def needs(target: Target, service: str) -> list[Service]:
-    """Return the services that one needs, directly or not, and that hold no code of the app."""
+    """Return the services that one needs, directly or not, and that hold no code of the app.
+
+    The database is needed whether the files say so or not: without it a migration waits in vain.
+    """
     by_name = {one.name: one for one in target.services}
     found: set[str] = set()
     waiting = list(by_name[service].needs)
+    if target.database in by_name and by_name[target.database].active:
+        waiting.append(target.database)
     while waiting:
         name = waiting.pop()
         if name in by_name and name not in found:

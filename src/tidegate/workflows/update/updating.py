@@ -16,6 +16,7 @@ from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.verify import Ill, settle
 
+WARNS = "level=warning"  # Compose's own, of every file that says a version
 PATIENCE = 90.0  # seconds in which an engine that restarts has to be back
 
 
@@ -62,7 +63,7 @@ class Update:
         done = self.do(command, timeout, aloud)
         if not done.ok:
             said = f"{done.out}\n{done.err}"  # a builder tells its story on stdout
-            lines = [one for one in said.splitlines() if one.strip()][-12:]
+            lines = [one for one in said.splitlines() if one.strip() and WARNS not in one][-12:]
             text = "\n".join([*lines, done.why, *explained(said)]).strip()
             advice = "correct it, then run tidegate up again"
             # Of what replaces nothing: that one may be typed, to see it again.
@@ -106,7 +107,7 @@ class Update:
             one
             for one in self.target.services
             if (one.active or running.get(one.name))
-            and (one.name != self.target.migrator or one.active)
+            and (one.active or one.name != self.target.migrator or one.name == self.target.backend)
             and (not self.only or one.name in self.only)
         ]
 
