@@ -50,6 +50,21 @@ def test_a_dry_run_prints_the_commands_and_changes_nothing(stack: Make) -> None:
     assert docker("image", "ls", "-q", f"{one.name}-web") == ""
 
 
+def test_a_profile_of_the_env_file(stack: Make) -> None:
+    """COMPOSE_PROFILES is in force where Compose finds it; without it nothing of the app would
+    start, and that is refused."""
+    one = stack().django(extra="    profiles: [app]\n")
+    refused = exited(one, ["up"], 2)
+    assert "web is under a profile that is not in force, and does not run" in refused.err
+    one.write({".env": "COMPOSE_PROFILES=app\n"})
+    done = exited(one, ["up", "--dry-run"], 0)
+    assert done.out.splitlines()[-1] == "docker compose up -d --no-deps --no-build web"
+    text = (one.folder / "compose.yaml").read_text()
+    one.write({"docker-compose.prod.yml": text, "compose.yaml": "services: {db: {image: redis:7}}"})
+    both = exited(one, ["up"], 2)
+    assert "tidegate -f compose.yaml -f docker-compose.prod.yml" in both.err
+
+
 def test_replicas_are_replaced_one_after_the_other(stack: Make) -> None:
     """Three replicas stay three, and never were fewer than two of them running."""
     one = stack().django()
