@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from tidegate.authoring.alembic_formatters import forgiving
 from tidegate.authoring.job import Answers, Outcome
 from tidegate.errors import UsageProblem
 from tidegate.frameworks.alembic import AlembicProject
@@ -28,7 +29,7 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
     outcome = Outcome()
     made: Any
     alias = project.sections()[0]
-    with project.configured(alias) as config:
+    with project.configured(alias) as config, forgiving() as unformatted:
         try:
             if answers.merge:
                 made = command.merge(config, "heads", answers.message or _joined(config))
@@ -39,6 +40,7 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
             outcome.sql = _sql(config, made)
         except CommandError as error:
             outcome.error = _said(str(error))
+    outcome.notes += unformatted
     return outcome
 
 
