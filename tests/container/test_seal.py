@@ -65,6 +65,44 @@ def test_current_imports_no_framework(tidegate: Runner, project: SmallProject, d
     assert database.runs() == ["done"]
 
 
+def test_what_a_start_loads_is_compiled(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """Sealing compiles what boot loads, in an image where nothing is, and Python may not do it."""
+    import tidegate as installed
+
+    folder = project.root / "libraries"
+    shutil.copytree(Path(installed.__file__).parent, folder / "tidegate",
+                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    database = fresh("newest")
+    env = {**database.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    seal(tidegate, project, env)
+    assert boot(tidegate, project, env).code == 0
+    done = tidegate("boot", "--", *APP, cwd=project.root, env=env, python=("-v",))
+    code = re.findall(rf"# code object from '?({re.escape(str(folder))}[^'\s]*)", done.err)
+    assert (done.code, imported(done), len(code) > 10) == (0, [], True), done.said
+    assert [path for path in code if not path.endswith(".pyc")] == []
+
+
+def test_very_many_files_are_looked_at_aside(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """Where a child looks at the files, an edit in place is seen as well, and no child is left."""
+    project, database = make_project("alembic", login="url"), fresh("newest")
+    path = seal(tidegate, project)
+    text = re.sub(r"^(quick\ttimes\t\w+)\t\d+$", r"\1\t5000", path.read_text(), flags=re.MULTILINE)
+    path.write_text(text)
+    assert boot(tidegate, project, database.environ).code == 0
+    command = ("sh", "-c", 'read own < /proc/$$/task/$$/children; echo "children: $own"')
+    again = tidegate(
+        "boot", "--", *command, cwd=project.root, env=database.environ, python=("-X", "importtime")
+    )
+    assert (again.code, again.out, imported(again)) == (0, "children: \n", []), again.said
+    assert "tidegate.container.aside" in again.err
+    step = next((project.root / "migrations" / "versions").glob("*.py"))
+    step.write_text(step.read_text() + "\n")
+    edited = tidegate("-v", "boot", "--", *APP, cwd=project.root, env=database.environ)
+    assert edited.code == 0 and "other names, times or sizes" in edited.err, edited.said
+
+
 @pytest.mark.parametrize("framework", ["django", "alembic"])
 def test_login_from_separate_variables(
     framework: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
@@ -104,6 +142,7 @@ def test_behind_with_a_seal(tidegate: Runner, project: SmallProject, database: D
     seal(tidegate, project, env if database.vendor == "sqlite" else {})
     done = boot(tidegate, project, env)
     assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert re.search(r"^ +load +\d", done.err, re.MULTILINE), "loading is a stage of its own"
     assert database.tables() == ["late", "made_1", "made_2"]
     assert database.rows(project.recorded_sql) == project.heads()
 
@@ -356,6 +395,37 @@ def test_a_word_that_switches_the_engine(tidegate: Runner, switching):
     for word in ("postgres", "postgresql"):
         again = boot(tidegate, project, {**env, "DB": word}, traced=True)
         assert (again.code, imported(again)) == (0, []), again.said
+
+
+YES_OR_NO = """
+import os
+
+def truth(name):
+    word = os.getenv(name, "no").lower()
+    if word not in ("yes", "no", "true", "false", "1", "0"):
+        raise ValueError(f"invalid truth value {word!r}")
+    return word in ("yes", "true", "1")
+
+DEBUG = truth("DEBUG")
+if truth("ELSEWHERE"):
+    DATABASES["default"]["HOST"] = "elsewhere.invalid"
+"""
+
+
+def test_a_yes_or_no_that_takes_no_other_word(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """DEBUG=False, of settings that refuse every other word, leaves the fast path open."""
+    project, database = make_project("django", login="url"), fresh("newest")
+    with (project.root / "config" / "settings.py").open("a") as settings:
+        settings.write(YES_OR_NO)
+    seal(tidegate, project)
+    env = {**database.environ, "DEBUG": "False"}
+    assert boot(tidegate, project, env).code == 0
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+    elsewhere = boot(tidegate, project, {**env, "ELSEWHERE": "true"}, "--timeout", "1")
+    assert elsewhere.code == 3 and "elsewhere.invalid" in elsewhere.err, elsewhere.said
 
 
 FALLING_BACK = """

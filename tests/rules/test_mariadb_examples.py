@@ -78,14 +78,12 @@ def test_writes_wait_until_a_version(
     with session.cursor() as cursor:
         cursor.execute("SELECT CAST(VERSION() AS UNSIGNED)")
         (version,) = cursor.fetchone()
-    refused = pytest.raises(Exception, match="LOCK=NONE is not supported|errno: 150")
+    refused = pytest.raises(Exception, match=r"LOCK=NONE is not supported|errno: 150")
     with refused if version <= rule.rule.until or not example.applies else nullcontext():
         applied(server, marked, example.bad)
 
 
-def added_to_each_alter(
-    monkeypatch: pytest.MonkeyPatch, example: Example, words: str
-) -> Example:
+def added_to_each_alter(monkeypatch: pytest.MonkeyPatch, example: Example, words: str) -> Example:
     """Return the example with a mark, from which on the driver ends ALTER TABLE with `words`."""
     send = pymysql.cursors.Cursor.execute
     seen: list[str] = []
