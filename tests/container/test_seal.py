@@ -82,27 +82,6 @@ def test_what_a_start_loads_is_compiled(tidegate: Runner, project: SmallProject,
     assert [path for path in code if not path.endswith(".pyc")] == []
 
 
-def test_very_many_files_are_looked_at_aside(
-    tidegate: Runner, make_project: MakeProject, fresh: Fresh
-):
-    """Where a child looks at the files, an edit in place is seen as well, and no child is left."""
-    project, database = make_project("alembic", login="url"), fresh("newest")
-    path = seal(tidegate, project)
-    text = re.sub(r"^(quick\ttimes\t\w+)\t\d+$", r"\1\t5000", path.read_text(), flags=re.MULTILINE)
-    path.write_text(text)
-    assert boot(tidegate, project, database.environ).code == 0
-    command = ("sh", "-c", 'read own < /proc/$$/task/$$/children; echo "children: $own"')
-    again = tidegate(
-        "boot", "--", *command, cwd=project.root, env=database.environ, python=("-X", "importtime")
-    )
-    assert (again.code, again.out, imported(again)) == (0, "children: \n", []), again.said
-    assert "tidegate.container.aside" in again.err
-    step = next((project.root / "migrations" / "versions").glob("*.py"))
-    step.write_text(step.read_text() + "\n")
-    edited = tidegate("-v", "boot", "--", *APP, cwd=project.root, env=database.environ)
-    assert edited.code == 0 and "other names, times or sizes" in edited.err, edited.said
-
-
 @pytest.mark.parametrize("framework", ["django", "alembic"])
 def test_login_from_separate_variables(
     framework: str, tidegate: Runner, make_project: MakeProject, fresh: Fresh
