@@ -20,6 +20,7 @@ from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
 from tidegate.container.asking import RETRIES, Answer, Ask, TooLong
+from tidegate.container.bytecode import compile_start
 from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.container.traces_left import TakenBack
@@ -66,6 +67,7 @@ def seal(
         rows, body = _content(root, project, environ, settings, learned)
     with _writable(path, environ):
         sealfile.write(path, rows, body)
+    compile_start()
     counts = {alias: len(some) for alias, some in body["steps"].items()}
     static = [row for row in rows if row[0] == "static" and row[1] != "-"]
     return Sealed(
@@ -113,6 +115,7 @@ def _content(
     by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
     statics = [(name, _digest(environ.get(name))) for name in learned.static_variables]
+    digests = sealfile.digests(watched)
     rows: list[tuple[str, ...]] = [
         ("version", __version__),
         ("framework", project.framework),
@@ -123,7 +126,12 @@ def _content(
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
-        ("quick", "names" if by_name else "times", sealfile.signature(watched, not by_name)),
+        (
+            "quick",
+            "names" if by_name else "times",
+            sealfile.signature(watched, not by_name),
+            str(len(digests)),
+        ),
         *(("variable", name) for name in learned.variables),
         *(("switch", name) for name in learned.switches),
         *(("alias", one.alias) for one in connections),
@@ -137,7 +145,7 @@ def _content(
     rows = [tuple(column.replace("\t", " ").replace("\n", " ") for column in row) for row in rows]
     return rows, {
         "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
-        "files": sealfile.digests(watched),
+        "files": digests,
         "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
     }
 
