@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import NotReady, PolicyRefused
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.differing import differs
 from tidegate.workflows.update.standing import needs
@@ -67,7 +68,7 @@ def ask(one: Update) -> list[str]:
         listed = database["pending"]
         one.levels[database["alias"]] = _levels(database)
         pending += listed
-        text = f"{database['state']}, {database['applied']} steps applied"
+        text = f"{database['state']}, {counted(database['applied'], 'step')} applied"
         if listed:
             text += f", {len(listed)} to apply: {', '.join(listed[:5])}"
             text += f" and {len(listed) - 5} more" if len(listed) > 5 else ""
