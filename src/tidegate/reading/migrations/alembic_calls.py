@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Trait
-from tidegate.reading.migrations.following import Follower, Returned
+from tidegate.reading.migrations.expressions import Returned
+from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Said
 from tidegate.reading.migrations.rows import Loop, Loops, Row, Rows, queried, writes_rows
-from tidegate.reading.migrations.values import LIBRARIES, Scope, bind, evaluate, span
+from tidegate.reading.migrations.scopes import LIBRARIES, Scope, bind, span
+from tidegate.reading.migrations.values import evaluate
 
 QUIET = ("print", "logging", "logger", "log", "len", "isinstance", "getattr", "hasattr", "str",
          "datetime", "json", "time", "uuid", "os", "re", "super", "warnings", "sys")  # fmt: skip

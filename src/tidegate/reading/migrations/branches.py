@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tidegate.reading.migrations.kinds import Call, Ref, is_made
-from tidegate.reading.migrations.values import Scope, evaluate
+from tidegate.reading.migrations.scopes import Scope
+from tidegate.reading.migrations.values import evaluate
 
 ValueOf = Callable[[ast.expr, Scope], Any]
 VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",

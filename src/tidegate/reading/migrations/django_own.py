@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
+from tidegate.reading.migrations.declaring import declare
 from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Ref, Unknown
-from tidegate.reading.migrations.values import Scope, declare, dotted, evaluate
+from tidegate.reading.migrations.scopes import Scope
+from tidegate.reading.migrations.values import dotted, evaluate
 
 
 class Own(NamedTuple):

@@ -7,12 +7,14 @@ from typing import Any
 
 from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
+from tidegate.reading.migrations.declaring import module_scope
 from tidegate.reading.migrations.django_own import Own, code_name, known, own_operations
 from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
 from tidegate.reading.migrations.modules import imported
 from tidegate.reading.migrations.record import TEMPORARY, Record, suppressions
+from tidegate.reading.migrations.scopes import Load, Scope, span
 from tidegate.reading.migrations.traits import traits_of
-from tidegate.reading.migrations.values import Load, Scope, evaluate, module_scope, span
+from tidegate.reading.migrations.values import evaluate
 
 
 def read(source: str, path: str, app: str, name: str, load: Load | None = None) -> Record | None:

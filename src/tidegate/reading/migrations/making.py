@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import decide
-from tidegate.reading.migrations.following import Follower, Returned
+from tidegate.reading.migrations.expressions import Returned
+from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Unknown
-from tidegate.reading.migrations.values import Scope
+from tidegate.reading.migrations.scopes import Scope
 
 
 class _Maker(Follower):

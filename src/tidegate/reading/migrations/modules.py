@@ -8,7 +8,9 @@ import os
 from typing import NamedTuple
 
 from tidegate.reading import newersyntax
-from tidegate.reading.migrations.values import Scope, is_projects, module_scope
+from tidegate.reading.migrations.declaring import module_scope
+from tidegate.reading.migrations.scopes import Scope
+from tidegate.reading.migrations.values import is_projects
 
 LARGEST = 300_000  # bytes of a module that is read
 

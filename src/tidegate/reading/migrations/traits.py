@@ -7,7 +7,8 @@ from typing import Any
 
 from tidegate.model.operation import Trait
 from tidegate.reading.migrations.branches import ALL
-from tidegate.reading.migrations.following import LOOPS, Follower
+from tidegate.reading.migrations.expressions import LOOPS
+from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Ref, Unknown
 from tidegate.reading.migrations.orm import (
     FILTERS,
@@ -33,14 +34,8 @@ from tidegate.reading.migrations.rows import (
     queried,
     selected,
 )
-from tidegate.reading.migrations.values import (
-    Scope,
-    applied,
-    bind,
-    dotted,
-    evaluate,
-    is_projects,
-)
+from tidegate.reading.migrations.scopes import Scope, bind
+from tidegate.reading.migrations.values import applied, dotted, evaluate, is_projects
 
 
 def traits_of(function: ast.FunctionDef, scope: Scope) -> tuple[Trait, ...]:
