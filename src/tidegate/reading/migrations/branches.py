@@ -9,15 +9,12 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.reading.migrations.kinds import Call, Ref, is_made
+from tidegate.reading.migrations.choices import ALL, VENDORS, is_dialect
+from tidegate.reading.migrations.kinds import Call, is_known, is_made
 from tidegate.reading.migrations.scopes import Scope
 from tidegate.reading.migrations.values import evaluate
 
 ValueOf = Callable[[ast.expr, Scope], Any]
-VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",
-           "mariadb": "mysql", "sqlite": "sqlite"}  # fmt: skip
-DIALECT = ("dialect.name", "dialect", ".dialect_name", "connection.vendor")
-ALL = ("postgresql", "mysql", "sqlite")
 
 
 def decide(test: ast.expr, scope: Scope, value_of: ValueOf) -> Any:
@@ -79,6 +76,10 @@ def compare(test: ast.Compare, scope: Scope, value_of: ValueOf) -> Any:
         if isinstance(operator, ast.NotEq | ast.NotIn):
             return tuple(one for one in ALL if one not in vendors)
         return vendors or ("none",)
+    if isinstance(operator, ast.In | ast.NotIn) and is_known(left) and is_known(right):
+        held = isinstance(right, list | tuple | dict | str) and not isinstance(left, list | dict)
+        if held and (not isinstance(right, str) or isinstance(left, str)):
+            return (left in right) is isinstance(operator, ast.In)
     plain = not is_made(left) and not is_made(right)
     if plain and isinstance(left, str | int | None) and isinstance(right, str | int | None):
         if isinstance(operator, ast.Eq | ast.Is):
@@ -86,12 +87,6 @@ def compare(test: ast.Compare, scope: Scope, value_of: ValueOf) -> Any:
         if isinstance(operator, ast.NotEq | ast.IsNot):
             return left != right
     return None
-
-
-def is_dialect(value: Any) -> bool:
-    """Whether a value is the name of the dialect in use."""
-    name = value.name if isinstance(value, Ref) else ""
-    return name.endswith(DIALECT) or name == "dialect_name"
 
 
 def _beginning(test: ast.Call) -> str:

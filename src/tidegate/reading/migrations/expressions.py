@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import compare
-from tidegate.reading.migrations.kinds import Thing, Unknown, is_made
-from tidegate.reading.migrations.modules import imported
-from tidegate.reading.migrations.scopes import Scope, bind, span
-from tidegate.reading.migrations.values import dotted, evaluate
+from tidegate.reading.migrations.callees import callee, instance, makes_rows, method
+from tidegate.reading.migrations.choices import ALL
+from tidegate.reading.migrations.kinds import Choice, Instance, Ref, Thing, Unknown, is_made
+from tidegate.reading.migrations.scopes import Made, Scope, bind, span
+from tidegate.reading.migrations.values import applied, dotted, evaluate, evaluates
 
 DEPTH = 8
 UNROLLED = 300
@@ -37,6 +38,7 @@ class Expressions:
         self.maybe = 0
         self.unsure = False  # the function that is followed may have returned before
         self.outside: ast.Call | None = None  # the call that led out of the file
+        self.yielded: list[list[tuple[bool, Any]]] = []  # by the generators that are followed
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
         """Follow statements."""
@@ -80,20 +82,87 @@ class Expressions:
             return value
         if isinstance(node, ast.Call):
             return self.called(node, scope, alone)
+        if isinstance(node, ast.Await):
+            return self.value(node.value, scope, alone)
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            value = None if node.value is None else self.value(node.value, scope)
+            whole = isinstance(node, ast.YieldFrom)
+            for one in self.yielded[-1:]:
+                one.append((whole, self.element(value)))
+            return Unknown("what is sent to a generator")
+        if not evaluates(node):
+            for inner in ast.iter_child_nodes(node):
+                if isinstance(inner, ast.expr):
+                    self.value(inner, scope)
         return evaluate(node, scope)
 
     def called(self, node: ast.Call, scope: Scope, alone: bool = False) -> Any:
         """Return what a call gives."""
         if self._grown(node, scope):
             return None
-        found = self.function(node.func, scope)
+        func = node.func
+        base = self.value(func.value, scope) if isinstance(func, ast.Attribute) else None
+        value = self._what(func, base, scope)
+        if isinstance(value, Choice):
+            return self._each(value, node, scope)
+        found = callee(value, scope)
         if found is not None:
-            return self.inline(*found, node, scope)
-        return self.foreign(node, scope, alone)
+            return self.inline(found, node, scope)
+        made = instance(value, scope)
+        if made is not None:
+            init = callee(Ref(f"{made.name}.__init__"), scope)
+            if init is not None:
+                self.inline(init._replace(args=(made,)), node, scope)
+            return made
+        return self.foreign(node, scope, alone, base)
 
-    def foreign(self, node: ast.Call, scope: Scope, alone: bool) -> Any:
-        """Return what a call of something else gives."""
-        return evaluate(node, scope)
+    def _what(self, func: ast.expr, base: Any, scope: Scope) -> Any:
+        """Return what is called: a Made, a Ref, or whatever an expression gives."""
+        if isinstance(func, ast.Name):
+            return scope.get(func.id)
+        if not isinstance(func, ast.Attribute):
+            return self.value(func, scope)
+        if isinstance(base, Instance):
+            return method(base, func.attr)
+        full = dotted(func, scope)
+        return Ref(full) if full else Unknown("a method")
+
+    def _each(self, choice: Choice, node: ast.Call, scope: Scope) -> Any:
+        """Follow a call of a function that depends on the database."""
+        before = self.vendors
+        for vendors, value in choice.options:
+            found = callee(value, scope)
+            self.vendors = tuple(one for one in vendors or ALL if not before or one in before)
+            if found is not None and self.vendors:
+                self.inline(found, node, scope)
+            self.vendors = before
+        return Unknown("a condition")
+
+    def foreign(self, node: ast.Call, scope: Scope, alone: bool, base: Any) -> Any:
+        """Return what a call of something else gives. `base` is what a method is called on."""
+        return applied(node, *self.arguments(node, scope), scope, base)
+
+    def arguments(self, node: ast.Call, scope: Scope) -> tuple[list[Any], dict[str, Any]]:
+        """Return what a call is given; lists and dictionaries with stars in their places."""
+        args: list[Any] = []
+        for one in node.args:
+            value = self.value(one.value if isinstance(one, ast.Starred) else one, scope)
+            if not isinstance(one, ast.Starred):
+                args.append(value)
+            elif isinstance(value, list | tuple) and not is_made(value):
+                args.extend(value)
+            else:
+                args.append(Unknown("*args"))
+        words: dict[str, Any] = {}
+        for word in node.keywords:
+            value = self.value(word.value, scope)
+            if word.arg is not None:
+                words[word.arg] = value
+            elif isinstance(value, dict):
+                words.update({str(key): inner for key, inner in value.items()})
+            else:
+                words["**"] = value
+        return args, words
 
     def element(self, value: Any) -> Any:
         """Return what a list gets: under a condition, an operation that may not run."""
@@ -134,6 +203,8 @@ class Expressions:
         self._over(loop.target, row, inner)
         self.maybe += 1
         self.entered(row, node)
+        for test in loop.ifs:
+            self.value(test, inner)
         for more in node.generators[1:]:
             self._over(
                 more.target, self.rows(self.value(more.iter, inner), more.iter, inner), inner
@@ -141,7 +212,9 @@ class Expressions:
         made = self.value(element, inner)
         self.left()
         self.maybe -= 1
-        return self.several(made)
+        return self.several(
+            made, row if isinstance(node, ast.ListComp | ast.GeneratorExp) else None
+        )
 
     def _over(self, target: ast.expr, row: Any, scope: Scope) -> None:
         """Bind what a loop over data gives: its names stand for one row, or nobody knows what."""
@@ -150,31 +223,25 @@ class Expressions:
             single = one is target or len(names) == 1 or one is names[-1]
             scope.names[one.id] = row if row is not None and single else Unknown("a loop over data")
 
-    def several(self, made: Any) -> Any:
-        """Return a list of unknown length of such values."""
+    def several(self, made: Any, row: Any) -> Any:
+        """Return a list of unknown length of such values: one for each `row`, where that is one."""
         return Unknown("a list that is computed")
 
-    def function(self, func: ast.expr, scope: Scope) -> tuple[ast.FunctionDef, Scope] | None:
-        """Return the function that is called, of this file or of the project, and its module."""
-        name = func.id if isinstance(func, ast.Name) else ""
-        own = scope.function(name) if name else None
-        if own is not None:
-            return own, scope
-        full = dotted(func, scope)
-        own = scope.function(full) if full.count(".") == 1 else None
-        if own is not None:
-            return own, scope
-        return imported(full, scope)
-
-    def inline(self, function: ast.FunctionDef, home: Scope, node: ast.Call, scope: Scope) -> Any:
+    def inline(self, found: Made, node: ast.Call, scope: Scope) -> Any:
         """Follow a function in place of its call."""
-        args = [self.value(one, scope) for one in node.args]
-        words = {one.arg: self.value(one.value, scope) for one in node.keywords if one.arg}
-        led_out = home is not scope and self.outside is None
+        args, words = self.arguments(node, scope)
+        return self.hand(found, args, words, node, scope)
+
+    def hand(
+        self, found: Made, args: Sequence[Any], words: dict[str, Any], node: ast.Call, scope: Scope
+    ) -> Any:
+        """Follow a function with arguments that are known."""
+        led_out = found.home.root is not scope.root and self.outside is None
         if led_out:
             self.outside = node
+        inner = scope.inside(found.home)
         try:
-            return self.follow(function, args, words, home)
+            return self.follow(found.node, (*found.args, *args), {**found.words, **words}, inner)
         finally:
             if led_out:
                 self.outside = None
@@ -186,15 +253,32 @@ class Expressions:
         if scope.depth >= DEPTH or function in scope.active:
             return Unknown("calls too deep")
         inner = self.bound(function, args, words, scope)
-        maybe, unsure, self.unsure = self.maybe, self.unsure, False
+        maybe, vendors, unsure, self.unsure = self.maybe, self.vendors, self.unsure, False
+        generates = makes_rows(function)
         value = None
+        if generates:
+            self.yielded.append([])
         try:
             self.block(function.body, inner)
         except Returned as ended:
             value = ended.value
         told = not self.unsure
-        self.maybe, self.unsure = maybe, unsure
+        self.maybe, self.vendors, self.unsure = maybe, vendors, unsure
+        if generates:
+            return self.generated(self.yielded.pop())
         return value if told else self.one_of(value)
+
+    def generated(self, items: Sequence[tuple[bool, Any]]) -> Any:
+        """Return what a generator gives, of what it yields."""
+        out: list[Any] = []
+        for whole, value in items:
+            if isinstance(value, Thing):
+                return value if whole else self.several(value, None)
+            plain = isinstance(value, list | tuple) and not is_made(value)
+            if whole and not plain:
+                return Unknown("a generator")
+            out.extend(value if whole else [value])
+        return out
 
     def one_of(self, value: Any) -> Any:
         """Return what a function gives that may have returned something else before."""
@@ -205,6 +289,7 @@ class Expressions:
     ) -> Scope:
         """Return the scope inside of a function that is called with these arguments."""
         inner = Scope(scope)
+        inner.follower = self.value
         inner.depth, inner.active = scope.depth + 1, (*scope.active, function)
         said = function.args
         names = [one.arg for one in (*said.posonlyargs, *said.args)]

@@ -10,11 +10,21 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from tidegate.reading.migrations.branches import ALL, decide
+from tidegate.reading.migrations.branches import decide
+from tidegate.reading.migrations.choices import ALL, chosen
 from tidegate.reading.migrations.declaring import declare
 from tidegate.reading.migrations.expressions import UNROLLED, Expressions, Returned
-from tidegate.reading.migrations.kinds import Unknown, is_made
+from tidegate.reading.migrations.kinds import Instance, Ref, Unknown, is_made
+from tidegate.reading.migrations.matching import as_conditions
 from tidegate.reading.migrations.scopes import Scope, bind
+
+
+class Skipped(Exception):
+    """The rest of a loop's turn is not run; with `last`, the loop ends."""
+
+    def __init__(self, last: bool = False) -> None:
+        super().__init__()
+        self.last = last
 
 
 class Follower(Expressions):
@@ -35,15 +45,15 @@ class Follower(Expressions):
             self.value(node.value, scope, alone=True)
 
     def _assign(self, node: ast.Assign, scope: Scope) -> None:
-        if isinstance(node.value, ast.Lambda):
-            declare(node, scope)
-            return
         value = self.value(node.value, scope)
         for target in node.targets:
             self._store(target, value, scope)
 
     def _store(self, target: ast.expr, value: Any, scope: Scope) -> None:
-        if isinstance(target, ast.Attribute | ast.Subscript):
+        owner = self.value(target.value, scope) if isinstance(target, ast.Attribute) else None
+        if isinstance(target, ast.Attribute) and isinstance(owner, Instance):
+            owner.given[target.attr] = value
+        elif isinstance(target, ast.Attribute | ast.Subscript):
             self.stored(target, value, scope)
         else:
             bind(target, value, scope)
@@ -68,7 +78,18 @@ class Follower(Expressions):
         bind(target, result, scope)
 
     def _functiondef(self, node: ast.FunctionDef, scope: Scope) -> None:
-        scope.functions[node.name] = node
+        scope.names[node.name] = Ref(scope.make(node.name, node))
+
+    _asyncfunctiondef = _functiondef
+
+    def _assert(self, node: ast.Assert, scope: Scope) -> None:
+        self.value(node.test, scope)
+
+    def _continue(self, node: ast.Continue, scope: Scope) -> None:
+        raise Skipped
+
+    def _break(self, node: ast.Break, scope: Scope) -> None:
+        raise Skipped(last=True)
 
     def _classdef(self, node: ast.ClassDef, scope: Scope) -> None:
         declare(node, scope)
@@ -97,8 +118,11 @@ class Follower(Expressions):
         self.block(node.orelse, scope)
         self.block(node.finalbody, scope)
 
+    _trystar = _try
+
     def _while(self, node: ast.While, scope: Scope) -> None:
         self.value(node.test, scope)
+        maybe = self.maybe
         self.maybe += 1
         changed = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)
                    and isinstance(one.ctx, ast.Store)}  # fmt: skip
@@ -106,15 +130,18 @@ class Follower(Expressions):
             if isinstance(scope.get(name), str | int | float):
                 scope.names[name] = Unknown("it changes in a loop")
         self._quietly(node.body, scope)
-        self.maybe -= 1
+        self.maybe = maybe
+        self.block(node.orelse, scope)
 
     def _quietly(self, body: Sequence[ast.stmt], scope: Scope) -> bool:
-        """Follow a branch that may not be taken; return whether it leaves the function.
+        """Follow a branch that may not be taken; return whether it leaves the function or turn.
 
         A branch that raises ends the migration: what follows is written for the other case.
         """
         try:
             self.block(body, scope)
+        except Skipped:
+            return True
         except Returned as ended:
             self.unsure = self.unsure or not ended.raised
             return not ended.raised
@@ -122,23 +149,34 @@ class Follower(Expressions):
 
     def _for(self, node: ast.For, scope: Scope) -> None:
         items = self.value(node.iter, scope)
+        maybe, vendors = self.maybe, self.vendors
         if isinstance(items, list | tuple) and not is_made(items) and len(items) <= UNROLLED:
-            idle = 0
-            for item in items:
-                before = self.shown()
-                bind(node.target, item, scope)
+            self._turns(node, items, scope)
+        else:
+            row = self.rows(items, node.iter, scope)
+            self._over(node.target, row, scope)
+            self.maybe += 1
+            self.entered(row, node)
+            self._quietly(node.body, scope)
+            self.left()
+        self.maybe, self.vendors = maybe, vendors
+        self.block(node.orelse, scope)
+
+    def _turns(self, node: ast.For, items: Sequence[Any], scope: Scope) -> None:
+        """Follow a loop over what is known, until three turns have shown nothing new."""
+        idle, maybe, vendors = 0, self.maybe, self.vendors
+        for item in items:
+            before = self.shown()
+            bind(node.target, item, scope)
+            try:
                 self.block(node.body, scope)
-                idle = idle + 1 if before is not None and self.shown() == before else 0
-                if idle == 3:
+            except Skipped as ended:
+                if ended.last:
                     return
-            return
-        row = self.rows(items, node.iter, scope)
-        self._over(node.target, row, scope)
-        self.maybe += 1
-        self.entered(row, node)
-        self._quietly(node.body, scope)
-        self.left()
-        self.maybe -= 1
+            self.maybe, self.vendors = maybe, vendors
+            idle = idle + 1 if before is not None and self.shown() == before else 0
+            if idle == 3:
+                return
 
     _asyncfor = _for
 
@@ -148,6 +186,13 @@ class Follower(Expressions):
             if item.optional_vars is not None:
                 bind(item.optional_vars, value, scope)
         self.block(node.body, scope)
+
+    _asyncwith = _with
+
+    def _match(self, node: ast.Match, scope: Scope) -> None:
+        subject = f"match {node.lineno}:{node.col_offset}"
+        scope.names[subject] = self.value(node.subject, scope)
+        self.block(as_conditions(node, subject), scope)
 
     def _if(self, node: ast.If, scope: Scope) -> None:
         if isinstance(node.test, ast.NamedExpr):
@@ -160,15 +205,22 @@ class Follower(Expressions):
             self._by_vendor(answer, node, scope)
             return
         self.maybe += 1
+        before = dict(scope.names)
         gone = self._quietly(node.body, scope)
+        between = dict(scope.names)
         other = self._quietly(node.orelse, scope)
         if not (gone or other):
+            chosen(scope.names, before, between, ((), ()))
             self.maybe -= 1
 
     def _by_vendor(self, answer: tuple[str, ...], node: ast.If, scope: Scope) -> None:
         rest = tuple(one for one in ALL if one not in answer)
+        before = dict(scope.names)
         left = self._for_vendors(answer, node.body, scope)
+        between = dict(scope.names)
         other = self._for_vendors(rest, node.orelse, scope)
+        if not (left or other):
+            chosen(scope.names, before, between, (answer, rest))
         if left != other:  # the rest of the function runs on the vendors that did not return
             stay = rest if left else answer
             self.vendors = tuple(o for o in self.vendors or ALL if o in stay) or ("none",)

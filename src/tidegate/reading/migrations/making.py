@@ -40,6 +40,4 @@ def result(
     function: ast.FunctionDef, args: Sequence[Any], words: dict[str, Any], scope: Scope
 ) -> Any:
     """Return what a function makes of its arguments; Unknown where that can't be told."""
-    if any(isinstance(one, ast.Yield | ast.YieldFrom) for one in ast.walk(function)):
-        return Unknown("a generator")
     return _Maker(scope).follow(function, args, words, scope)

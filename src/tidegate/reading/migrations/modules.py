@@ -36,10 +36,7 @@ def imported(name: str, scope: Scope) -> tuple[ast.FunctionDef, Scope] | None:
     function = found.functions.get(last) if found is not None else None
     if found is None or function is None:
         return None
-    inner = Scope(found)
-    inner.depth, inner.active = scope.depth, scope.active
-    inner.left, inner.makes = scope.left, scope.makes
-    return function, inner
+    return function, scope.inside(found)
 
 
 class Modules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tidegate.model.operation import Span
 from tidegate.reading.migrations.kinds import Ref, Unknown, is_made
@@ -13,6 +13,16 @@ from tidegate.reading.migrations.kinds import Ref, Unknown, is_made
 LIBRARIES = {*sys.stdlib_module_names, "alembic", "django", "op", "sa", "sqlalchemy"}
 ENOUGH = 20_000  # statements that are followed in one file
 Load = Callable[[str], "Scope | None"]
+Follows = Callable[[ast.expr, "Scope"], Any]
+
+
+class Made(NamedTuple):
+    """A function as a value: where it was made, and the arguments that it has already."""
+
+    node: ast.FunctionDef
+    home: Scope
+    args: tuple[Any, ...] = ()
+    words: dict[str, Any] = {}
 
 
 class Scope:
@@ -20,9 +30,12 @@ class Scope:
 
     A method of a class is a function called `Class.method`. `load` returns the scope of another
     module of the project, and `left` is what is left to follow before the reader gives up.
+    `made` are functions that were made on the way, by the name that stands for them. `follower`
+    says what a call gives where code is followed, and notes what it does.
     """
 
-    __slots__ = ("active", "depth", "functions", "left", "load", "makes", "names", "outer")
+    __slots__ = ("active", "depth", "follower", "functions", "left", "load", "made", "makes",
+                 "names", "outer")  # fmt: skip
 
     def __init__(self, outer: Scope | None = None) -> None:
         self.names: dict[str, Any] = {}
@@ -33,6 +46,8 @@ class Scope:
         self.makes: bool = outer.makes if outer is not None else True  # calls are followed here
         self.load: Load | None = outer.load if outer is not None else None
         self.left: list[int] = outer.left if outer is not None else [ENOUGH]
+        self.made: dict[str, Made] = outer.made if outer is not None else {}
+        self.follower: Follows | None = outer.follower if outer is not None else None
 
     def get(self, name: str) -> Any:
         """Return the value of a name; a Ref of itself where nothing is known."""
@@ -45,12 +60,42 @@ class Scope:
 
     def function(self, name: str) -> ast.FunctionDef | None:
         """Return the function of that name."""
+        home = self.home(name)
+        return None if home is None else home.functions[name]
+
+    def home(self, name: str) -> Scope | None:
+        """Return the scope that holds the function of that name."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.functions:
-                return scope.functions[name]
+                return scope
             scope = scope.outer
         return None
+
+    @property
+    def root(self) -> Scope:
+        """The scope of the module."""
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope
+
+    def inside(self, home: Scope) -> Scope:
+        """Return a scope in `home` for code that is called from this one."""
+        inner = Scope(home)
+        inner.depth, inner.active = self.depth, self.active
+        inner.left, inner.makes = self.left, self.makes
+        inner.made, inner.follower = self.made, self.follower
+        return inner
+
+    def make(self, name: str, node: ast.FunctionDef) -> str:
+        """Note a function that is made here; return the name that stands for it as a value."""
+        key, count = name, 1
+        while key in self.made and self.made[key].home is not self:
+            count += 1
+            key = f"{name} {count}"
+        self.made[key] = Made(node, self)
+        return key
 
 
 def span(node: Any) -> Span:

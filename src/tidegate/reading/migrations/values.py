@@ -5,10 +5,21 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_known, is_made
+from tidegate.reading.migrations.choices import by_dialect, over
+from tidegate.reading.migrations.kinds import (
+    Call,
+    Choice,
+    Instance,
+    Ref,
+    Unknown,
+    is_known,
+    is_made,
+)
 from tidegate.reading.migrations.plaincalls import LIMIT, plain_call, text_method
 from tidegate.reading.migrations.scopes import LIBRARIES, Scope, as_function, bind, span
 
+FOLLOWED = {ast.Call, ast.Compare, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.GeneratorExp,
+            ast.DictComp}  # fmt: skip
 LOGIC = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of conditions
 
 
@@ -17,8 +28,15 @@ def evaluate(node: ast.expr, scope: Scope) -> Any:
     kind = type(node)
     if kind is ast.Constant:
         return node.value  # type: ignore[attr-defined]
+    if scope.follower is not None and kind in FOLLOWED:
+        return scope.follower(node, scope)
     handler = _KINDS.get(kind)
     return handler(node, scope) if handler else Unknown(kind.__name__)
+
+
+def evaluates(node: ast.expr) -> bool:
+    """Whether the parts of such an expression are looked at for its value."""
+    return type(node) is ast.Constant or type(node) in _KINDS
 
 
 def dotted(node: ast.expr, scope: Scope) -> str:
@@ -58,10 +76,17 @@ def applied(
         if made is not None and not isinstance(made, Unknown):
             return made
     if name:
-        done = plain_call(name, args, kwargs)
-        return Call(name, tuple(args), kwargs, span(node)) if done is None else done
+        done = over(args, lambda given: plain_call(name, given, kwargs))
+        plain = done is not None and (
+            not isinstance(done, Choice) or done.options[0][1] is not None
+        )
+        return done if plain else Call(name, tuple(args), kwargs, span(node))
     if isinstance(node.func, ast.Attribute):
         receiver = evaluate(node.func.value, scope) if receiver is None else receiver
+        if isinstance(receiver, dict) and node.func.attr == "get" and args:
+            chosen = by_dialect(receiver, *args[:2])
+            if chosen is not None:
+                return chosen
         text = text_method(receiver, node.func.attr, args, kwargs)
         if text is not None:
             return text
@@ -95,6 +120,8 @@ def _attribute(node: ast.Attribute, scope: Scope) -> Any:
     if name:
         return Ref(name)
     receiver = evaluate(node.value, scope)
+    if isinstance(receiver, Instance):
+        return receiver.given.get(node.attr, Ref(f"{receiver.name}.{node.attr}"))
     if isinstance(receiver, Call):
         first = receiver.args[0] if receiver.args else None
         named = receiver.last in ("table", "Table") and isinstance(first, str)
@@ -142,22 +169,28 @@ def _dict(node: ast.Dict, scope: Scope) -> Any:
 
 
 def _joined(node: ast.JoinedStr, scope: Scope) -> Any:
-    out, good = "", True
+    parts: list[Any] = []
     for part in node.values:
-        if isinstance(part, ast.Constant):
-            out += str(part.value)
-            continue
-        value = evaluate(part.value, scope) if isinstance(part, ast.FormattedValue) else None
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            out += str(value)
+        if isinstance(part, ast.FormattedValue):
+            parts.append(evaluate(part.value, scope))
         else:
-            good = False
-            out += "{}"
-    return out[:LIMIT] if good else Unknown("an f-string over data", out[:LIMIT])
+            parts.append(evaluate(part, scope))
+    return over(parts, _text)
+
+
+def _text(parts: list[Any]) -> Any:
+    plain = [isinstance(one, str | int | float) and not isinstance(one, bool) for one in parts]
+    words = (str(one) if good else "{}" for one, good in zip(parts, plain, strict=True))
+    text = "".join(words)[:LIMIT]
+    return text if all(plain) else Unknown("an f-string over data", text)
 
 
 def _binary(node: ast.BinOp, scope: Scope) -> Any:
-    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
+    both = (evaluate(node.left, scope), evaluate(node.right, scope))
+    return over(both, lambda values: _of_two(node, *values))
+
+
+def _of_two(node: ast.BinOp, left: Any, right: Any) -> Any:
     if isinstance(left, Call) and isinstance(right, Call) and isinstance(node.op, LOGIC):
         return Call("&", (left, right), {}, left.span)
     if isinstance(node.op, ast.Add):
@@ -203,18 +236,34 @@ def _unary(node: ast.UnaryOp, scope: Scope) -> Any:
 
 
 def _conditional(node: ast.IfExp, scope: Scope) -> Any:
+    from tidegate.reading.migrations.branches import ALL, decide
+
+    answer = decide(node.test, scope, evaluate)
+    if isinstance(answer, bool):
+        return evaluate(node.body if answer else node.orelse, scope)
+    if isinstance(answer, tuple):
+        rest = tuple(one for one in ALL if one not in answer)
+        one, other = evaluate(node.body, scope), evaluate(node.orelse, scope)
+        return Choice(((answer, one), (rest, other)))
+    for branch in (node.body, node.orelse):
+        evaluate(branch, scope)
     return Unknown("a condition")
 
 
 def _lambda(node: ast.Lambda, scope: Scope) -> Any:
-    made = Call("lambda", (), {}, span(node))
-    name = f"lambda {made.span.line}:{made.span.column}"
-    scope.functions[name] = as_function(node, name)
-    return made
+    place = span(node)
+    name = scope.make(
+        f"lambda {place.line}:{place.column}", as_function(node, f"lambda {place.line}")
+    )
+    return Call("lambda", (name,), {}, place)
 
 
 def _subscript(node: ast.Subscript, scope: Scope) -> Any:
     value, key = evaluate(node.value, scope), evaluate(node.slice, scope)
+    if isinstance(value, dict):
+        chosen = by_dialect(value, key, Unknown("it is not in the dictionary"))
+        if chosen is not None:
+            return chosen
     if isinstance(value, dict | list | tuple) and not is_made(value) and not is_made(key):
         try:
             return value[key]
