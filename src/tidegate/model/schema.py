@@ -301,6 +301,8 @@ def _statement(schema: Schema, change: Statement, step: str, operation: Operatio
             made["trigger function " + name] = step
     elif verb == "trigger" and change.detail == "create":
         made["triggers on " + change.table] = step
+    elif verb == "temporary-table" and schema.table(name) is None:
+        schema.put(Table(name, step))  # nobody else sees it
 
 
 _HANDLERS: dict[type, Callable[[Schema, Any, str, Operation], None]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from tidegate.reading.migrations.values import applied
 
 QUIET = ("print", "logging", "logger", "log", "len", "isinstance", "getattr", "hasattr", "str",
          "datetime", "json", "time", "uuid", "os", "re", "super", "warnings", "sys")  # fmt: skip
+ASKS = re.compile(r"(is|has|get|exists)_|.*_exists?$|inspect|register")  # functions that only look
 ASKING = ("query", "select", "update", "insert", "delete", "get", "add", "merge", "bulk_insert",
           "bulk_insert_mappings", "bulk_update_mappings")  # fmt: skip
 
@@ -118,7 +120,7 @@ class AlembicFollower(LoopFollower):
             if last == "f" and made.args:
                 return made.args[0]
             self._say(made, node, made.receiver)
-        elif owner in ("alembic.op", "op") or made.name.startswith("alembic.op."):
+        elif owner in ("alembic.op", "op"):
             if last in ("get_bind", "get_context", "f", "inline_literal", "batch_alter_table"):
                 return made.args[0] if last == "f" and made.args else made
             self._say(made, node)
@@ -137,10 +139,13 @@ class AlembicFollower(LoopFollower):
                 self._shows(Trait("loop-write", given.name, self.place(node), "", self.vendors))
         elif last == "create_all":
             self._say(made, node)
-        elif made.receiver is None and _is_foreign(made.name) and (alone or _given(made)):
-            self._say(made._replace(name="foreign_call"), node, said=made.name)
+        elif made.receiver is None and _is_foreign(made.name):
+            if alone or (_given(made) and not ASKS.match(last)):
+                self._say(made._replace(name="foreign_call"), node, said=made.name)
         elif not made.name and _given(made):
             said = ast.unparse(node.func)
+            if said.rstrip("()").endswith(("Session", "sessionmaker", "session_maker")):
+                return made._replace(name="Session")
             self._say(made._replace(name="foreign_call"), node, said=said)
         return made
 
@@ -197,7 +202,8 @@ def _is_query(value: Any) -> bool:
 def _is_foreign(name: str) -> bool:
     """Whether a call is of another module's function, which may do anything."""
     root = name.partition(".")[0]
-    return bool(name) and root not in (*QUIET, "sqlalchemy", "sa", "alembic") and "." in name
+    known = (*QUIET, "sqlalchemy", "sa", "alembic")
+    return "." in name and "(" not in name and root not in known
 
 
 def _imported_class(name: str) -> str:

@@ -37,7 +37,7 @@ def decide(test: ast.expr, scope: Scope, value_of: ValueOf) -> Any:
             return False
         if isinstance(value, tuple) and not is_made(value) and value[:1] == ("dialect is",):
             return value[1]
-        return value if isinstance(value, bool) else None
+        return value if isinstance(value, bool) else vendor_asked_for(test.func)
     value = evaluate(test, scope)
     if isinstance(value, tuple) and not is_made(value) and value[:1] == ("dialect is",):
         return value[1]
@@ -87,6 +87,13 @@ def compare(test: ast.Compare, scope: Scope, value_of: ValueOf) -> Any:
         if isinstance(operator, ast.NotEq | ast.IsNot):
             return left != right
     return None
+
+
+def vendor_asked_for(func: ast.expr) -> tuple[str, ...] | None:
+    """Return the vendor that a function asks for: `is_sqlite(bind)`; None for any other."""
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    vendor = VENDORS.get(name.lstrip("_").removeprefix("is_"), "")
+    return (vendor,) if vendor and "is_" in name else None
 
 
 def _beginning(test: ast.Call) -> str:

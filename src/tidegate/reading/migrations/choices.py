@@ -10,7 +10,7 @@ from tidegate.reading.migrations.kinds import Call, Choice, Ref, Thing, Unknown,
 
 VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",
            "mariadb": "mysql", "sqlite": "sqlite"}  # fmt: skip
-DIALECT = ("dialect.name", "dialect", ".dialect_name", "connection.vendor")
+DIALECT = ("dialect.name", ".engine.name", "dialect", ".dialect_name", "connection.vendor")
 FEW = 8  # values that something may have, before nobody knows
 ALL = ("postgresql", "mysql", "sqlite")
 

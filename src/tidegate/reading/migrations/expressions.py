@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from tidegate.reading.migrations.branches import compare
+from tidegate.reading.migrations.branches import compare, vendor_asked_for
 from tidegate.reading.migrations.callees import callee, instance, makes_rows, method
 from tidegate.reading.migrations.choices import ALL
 from tidegate.reading.migrations.kinds import Choice, Instance, Ref, Thing, Unknown, is_made
@@ -107,7 +107,9 @@ class Expressions:
             return self._each(value, node, scope)
         found = callee(value, scope)
         if found is not None:
-            return self.inline(found, node, scope)
+            given = self.inline(found, node, scope)
+            vendor = vendor_asked_for(func) if isinstance(given, Unknown) else None
+            return given if vendor is None else ("dialect is", vendor)
         made = instance(value, scope)
         if made is not None:
             init = callee(Ref(f"{made.name}.__init__"), scope)

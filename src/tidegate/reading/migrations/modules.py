@@ -48,7 +48,8 @@ class Modules:
     def __init__(
         self, root: str, home: str, path: str, taken: dict[str, tuple[Scope, Read] | None]
     ) -> None:
-        folders = (home.strip("/"), "", "src", os.path.dirname(os.path.dirname(path)))
+        around = os.path.dirname(os.path.dirname(path))
+        folders = (home.strip("/"), "", "src", around, os.path.dirname(around))
         self.root = root
         self.folders = tuple(dict.fromkeys(folders))
         self.package = os.path.dirname(path)

@@ -14,7 +14,7 @@ OUTSIDE = {
 MANAGERS = ("objects", "_default_manager", "_base_manager")
 SAME = {"all", "iterator", "order_by", "values", "values_list", "select_related", "only", "using",
         "prefetch_related", "defer", "annotate", "db_manager", "select_for_update", "reverse",
-        "get_queryset", "alias", "union", "aiterator", "raw"}  # fmt: skip
+        "get_queryset", "alias", "union", "aiterator"}  # fmt: skip
 FILTERS = {"filter", "exclude", "complex_filter", "difference", "intersection"}
 ONE = {"get", "first", "last", "earliest", "latest", "get_or_create", "update_or_create", "create"}
 MAKES = {"create", "bulk_create", "get_or_create", "update_or_create"}

@@ -85,6 +85,9 @@ class OrmFollower(LoopFollower):
         return None
 
     def _of_rows(self, base: Rows, name: str, node: ast.Call, args: list[Any]) -> Any:
+        if name == "raw":
+            found = selected(args[0]) if args and isinstance(args[0], str) else None
+            return found.of(base.name) if found is not None else Rows(base.name)
         if name in SAME:
             return base
         if name in FILTERS:

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Span, Trait
-from tidegate.reading.migrations.kinds import Call, Ref, Thing, Unknown, is_made
+from tidegate.reading.migrations.kinds import Call, Choice, Ref, Thing, Unknown, is_made
 
 SELECT = re.compile(
     r"""^\s*(?:with\b.*\)\s*)?select\b(.*?)\bfrom\s+(?:only\s+)?([\w."]+)(.*)$""", re.I | re.S
@@ -34,6 +34,10 @@ class Rows(Thing):
         self.few = few
         self.own = own  # without any condition
         self.slice = slice  # a part by numbers
+
+    def of(self, name: str) -> Rows:
+        """Return such rows of a model."""
+        return Rows(name, self.few, self.own, self.slice)
 
 
 class Row(Thing):
@@ -101,6 +105,8 @@ def text_in(value: Any) -> str:
     while isinstance(value, Call):
         own = value.last in ("text", "SQL") and value.args
         value = value.args[0] if own else value.receiver
+    if isinstance(value, Choice):  # whichever it is, it is about the same rows
+        value = value.options[0][1]
     return value if isinstance(value, str) else value.known if isinstance(value, Unknown) else ""
 
 
