@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from tidegate.reading.migrations.choices import chosen
 from tidegate.reading.migrations.kinds import Ref
 from tidegate.reading.migrations.scopes import Load, Scope, as_function, bind
 from tidegate.reading.migrations.values import evaluate
@@ -50,5 +51,8 @@ def declare(statement: ast.stmt, scope: Scope) -> None:
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
         bind(statement.target, evaluate(statement.value, scope), scope)
     elif isinstance(statement, ast.Try | ast.If):
+        before = dict(scope.names)
         for inner in statement.body:
             declare(inner, scope)
+        if isinstance(statement, ast.If):
+            chosen(scope.names, before, dict(scope.names), ((), ()))

@@ -96,7 +96,7 @@ def column_of(name: str, field: Call, target: str, lookup: Lookup) -> Column:
     kwargs = field.kwargs
     own = kwargs.get("db_column")
     related = field.last in RELATIONS or "to" in kwargs
-    column = own if isinstance(own, str) else f"{name}_id" if related else name
+    column = own if isinstance(own, str) and own else f"{name}_id" if related else name
     default, text = database_default(kwargs)
     key = kwargs.get("primary_key") is True
     unique = kwargs.get("unique") is True or field.last == "OneToOneField"
