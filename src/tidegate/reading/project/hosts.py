@@ -106,7 +106,8 @@ def _brokers(project: ProjectFiles, service: Service) -> list[Host]:
     return _from_celery(project, service)
 
 
-_PARSED = re.compile(
+# Settings that take their databases from elsewhere, or change them later.
+PARSED = re.compile(
     r"dj_database_url|\benv\.(db|db_url)\(|django_configurations|DatabaseURLValue"
     r"|\bDATABASES\s*(\[|\.update|\|=)|locals\(\)|globals\(\)|exec\("
 )
@@ -160,7 +161,7 @@ def _deaf(project: ProjectFiles, service: Service, names: Sequence[str]) -> bool
     if settings is None:
         return not project.manage and bool(project.alembics)
     text = "\n".join(module.text for module in settings.modules)
-    return not _PARSED.search(text) and not any(name in text for name in names)
+    return not PARSED.search(text) and not any(name in text for name in names)
 
 
 def port_beside(service: Service, name: str) -> str:
