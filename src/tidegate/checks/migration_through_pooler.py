@@ -81,9 +81,9 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     running = {one.service: one for one in live.poolers}
     for service, act, host in _ways(project):
         named = (each.name for each in project.siblings(service) if host.host in each.names)
-        found = next((running[name] for name in named if name in running), None)
-        if found is not None:
-            what = f"{found.program}, which runs in {found.service} before {found.server}"
+        pooler = next((running[name] for name in named if name in running), None)
+        if pooler is not None:
+            what = f"{pooler.program}, which runs in {pooler.service} before {pooler.server}"
             yield _problem(service, act, host, what)
     for one in live.containers:
         said = next((found[0] for text in ERRORS if (found := re.search(text, one.log))), "")

@@ -74,6 +74,21 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         self._revisions: dict[str, list[graph.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
 
+    def edited(self, texts: Mapping[str, str]) -> ProjectFiles:
+        """Return the project with other texts; what they do not touch is not read again."""
+        out = ProjectFiles(self.root, self.asked, self.environ, texts)
+        kept = {name: text for name, text in self._texts.items() if name not in texts}
+        out._texts = {**kept, **texts}
+        out.unread = dict(self.unread)
+        same: list[str] = ["paths", "path_set", "folders"] if self.path_set >= {*texts} else []
+        if not self.loaded and same and not any(one.endswith(".py") for one in texts):
+            same += ["python", "app_migrations", "alembics", "manage", "settings"]
+            out._settings, out._revisions = self._settings, self._revisions
+        for name in same:
+            if name in self.__dict__:
+                out.__dict__[name] = self.__dict__[name]
+        return out
+
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """Every file of the project, without what tools made."""

@@ -49,13 +49,16 @@ def plan(project: ProjectFiles, found: Sequence[Diagnosis], ignore: Sequence[str
     """
     best, without, left_out = _plan(project, found, ignore, frozenset()), frozenset[str](), []
     while best.refused:
-        rules = dict.fromkeys(rule for rule, _ in best.rules)
-        tried = [(_plan(project, found, ignore, without | {rule}), rule) for rule in rules]
+        why, tried = best.refused[0], []
+        for rule in dict.fromkeys(rule for rule, _ in best.rules):
+            tried.append((_plan(project, found, ignore, without | {rule}), rule))
+            if not tried[-1][0].refused:
+                break
         if not tried:
             break
-        less, rule = min(tried, key=lambda one: len(one[0].refused))  # stable: the first of equals
-        left_out.append(f"{rule} is not mended: {best.refused[0]}")
-        best, without = less, without | {rule}
+        best, rule = min(tried, key=lambda one: len(one[0].refused))  # stable: the first of equals
+        left_out.append(f"{rule} is not mended: {why}")
+        without |= {rule}
     best.left_out = left_out
     return best
 
@@ -77,7 +80,7 @@ def _plan(
         for path, edits in by_path.items():
             texts[path] = applied(now.read(path) or "", edits)
             out.changes[path] = (project.read(path) or "", texts[path])
-        now = ProjectFiles(project.root, project.asked, project.environ, texts)
+        now = project.edited(texts)
         seen = [one for one in examine(now, None, ignore) if one.rule not in without]
     else:
         out.refused += [
