@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -142,8 +141,7 @@ def _from_alembic(project: ProjectFiles, service: Service, names: Sequence[str])
     image = project.image(service)
     out = []
     for one in project.alembics:
-        tree = one.module.tree if one.module is not None else None
-        code = ast.unparse(tree) if tree is not None else ""  # comments may say anything
+        code = one.module.code if one.module is not None else ""
         if not one.url or not code or _TAKES.search(code) or any(name in code for name in names):
             continue
         found = facts.parsed(one.url)

@@ -70,6 +70,8 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, ...], Image | None] = {}
+        self._of_services: dict[int, Image | None] = {}
+        self._names: dict[str, dict[str, list[str]]] = {}
         self._starts: dict[int, Start] = {}
         self._revisions: dict[str, list[graph.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
@@ -182,9 +184,9 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         """Return the names that Compose files outside of a stack declare, by section."""
         out: dict[str, set[str]] = {}
         for path in self.compose_paths:
-            for section, names in (
-                composefiles.names(path, self.read) if path not in stack.files else {}
-            ).items():
+            if path not in self._names:
+                self._names[path] = composefiles.names(path, self.read)
+            for section, names in self._names[path].items() if path not in stack.files else ():
                 out.setdefault(section, set()).update(names)
         return {section: frozenset(names) for section, names in out.items()}
 

@@ -27,6 +27,7 @@ class ImagesOfProject:
         root: Path
         environ: dict[str, str]
         _images: dict[tuple[str, ...], Image | None]
+        _of_services: dict[int, Image | None]
 
         @cached_property
         def paths(self) -> tuple[str, ...]:
@@ -54,6 +55,11 @@ class ImagesOfProject:
 
     def image(self, service: Service) -> Image | None:
         """Return the image that a service builds; None where it pulls one."""
+        if id(service) not in self._of_services:
+            self._of_services[id(service)] = self._image(service)
+        return self._of_services[id(service)]
+
+    def _image(self, service: Service) -> Image | None:
         if service.build is None:
             built = [
                 one for one in self.siblings(service)

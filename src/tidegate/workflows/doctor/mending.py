@@ -88,13 +88,11 @@ def _plan(
             for one in seen
             if _writes(one)
         ]
-    mended = {
-        (one.rule, one.problem.message) for one in found if one.rule not in without and _writes(one)
-    }
+    mended = {_key(one) for one in found if one.rule not in without and _writes(one)}
     out.refused += [
         f"{one.rule} would still be at {one.problem.place.path}:{one.problem.place.line}"
         for one in seen
-        if not _writes(one) and (one.rule, one.problem.message) in mended
+        if not _writes(one) and _key(one) in mended
     ]
     worse = [one for one in seen if one.rule not in first and one.severity != "info"]
     out.refused += [
