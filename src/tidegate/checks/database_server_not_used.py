@@ -96,7 +96,7 @@ def _only_sqlite(project: ProjectFiles, service: Service, settings: Settings) ->
     if settings.loaded is not None and "DATABASES" in settings.loaded.values:
         return True
     text = "\n".join(one.text for one in settings.modules)
-    if settings.conditional("DATABASES") or hosts.PARSED.search(text) or _unseen(settings):
+    if settings.conditional("DATABASES") or hosts.PARSED.search(text) or settings.open_ended:
         return False
     return not (_chosen_by(settings) and _FILLS.search(text))
 
@@ -104,18 +104,6 @@ def _only_sqlite(project: ProjectFiles, service: Service, settings: Settings) ->
 def _engine(one: Any) -> str:
     found = one.get("ENGINE") if isinstance(one, dict) else None
     return found if isinstance(found, str) else ""
-
-
-def _unseen(settings: Settings) -> bool:
-    """Whether they take names from a file that is not here, such as a local one."""
-    for module in settings.modules:
-        for node in ast.walk(module.tree) if module.tree is not None else ():
-            if isinstance(node, ast.ImportFrom) and any(one.name == "*" for one in node.names):
-                tail = "/" + (node.module or "").replace(".", "/")
-                ends = (f"{tail}.py", f"{tail}/__init__.py")
-                if not any(("/" + one.path).endswith(ends) for one in settings.modules):
-                    return True
-    return False
 
 
 def _chosen_by(settings: Settings) -> str:

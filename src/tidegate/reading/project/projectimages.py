@@ -34,6 +34,10 @@ class ImagesOfProject:
             """Every file of the project."""
 
         @cached_property
+        def path_set(self) -> frozenset[str]:
+            """The files, for quick questions."""
+
+        @cached_property
         def folders(self) -> frozenset[str]:
             """The folders that hold files."""
 
@@ -68,8 +72,9 @@ class ImagesOfProject:
             return self.image(built[0]) if built else None
         context, path, target = service.build
         sources = Sources(
-            partial(self._context, service), partial(self._built, service), self.dockerignore
-        )
+            partial(self._context, service), partial(self._built, service), self.dockerignore,
+            self.path_set,
+        )  # fmt: skip
         return self.image_of(path, context, target, service.build_args, sources, _contexts(service))
 
     def image_of(
@@ -97,7 +102,12 @@ class ImagesOfProject:
                 file = dockerfile.parse(text, path, args or {})
                 ignored = self.dockerignore(context, path)
                 builder = Builder(
-                    file, context, self.folders, ignored, args or {}, sources or Sources()
+                    file,
+                    context,
+                    self.folders,
+                    ignored,
+                    args or {},
+                    sources or Sources(files=self.path_set),
                 )
                 self._images[key] = builder.build(target)
         return self._images[key]
