@@ -38,6 +38,7 @@ from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.oneoff import refuse_writing
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -152,6 +153,7 @@ def _elsewhere(
 def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restoring.Restored:
     gate = open_gate(one.root, one.environ, one.settings)
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    refuse_writing(one.environ, gate.connections, "restored to")
     backup = named if isinstance(named, Backup) else _found(named, gate, one)
     alias = backup.manifest["alias"]
     found = [c for c in gate.connections if c.alias == alias]
