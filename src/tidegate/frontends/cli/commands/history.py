@@ -27,6 +27,7 @@ from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.history import History, read
+from tidegate.container.ledgerlock import reading
 from tidegate.container.oneoff import refuse_reading
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
@@ -73,7 +74,8 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         for connection in gate.connections:
             session = gate.database(connection).session(5.0)
             try:
-                found.append(read(gate, connection, session))
+                with reading(session, connection.vendor):
+                    found.append(read(gate, connection, session))
             finally:
                 session.close()
         shown = [(one, _chosen(one.runs, filters, wanted)) for one in found]
