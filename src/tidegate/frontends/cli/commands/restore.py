@@ -143,6 +143,7 @@ def _elsewhere(
     lost = (mysql.loses(backup, target, environ, one.deadline, report) if theirs else
             verbs.loses(backup, target, environ))  # fmt: skip
     if lost:
+        verbs.refuse_hindered(target, environ)
         word = verbs.word_for(backup, target)
         approving.need_word(own.get("approve", ""), word, lost, command, environ)
     if theirs:
@@ -171,6 +172,7 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
             _await(one, gate, found[0], command)
         lost = verbs.loses(backup, found[0], one.environ)
     if lost:
+        verbs.refuse_hindered(found[0], one.environ)
         word = verbs.word_for(backup, found[0])
         if (
             errands.VARIABLE in one.environ
