@@ -103,6 +103,7 @@ def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> lis
         if not restoring.is_there(server, environ):
             return []
         rows = since.written(backup, server, target.name)
+        rows += restoring.staying(server, environ)
     elif not Path(target.name).exists():
         return []
     return [
@@ -111,6 +112,12 @@ def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> lis
         *rows,
         "The database as it is now is kept, under another name.",
     ]
+
+
+def refuse_hindered(target: Connection, environ: Mapping[str, str]) -> None:
+    """Raise what would keep the restore from its last step, before anybody gives a word for it."""
+    if target.vendor == "postgresql":
+        restoring.refuse_prepared(PostgreSQL(target, environ).direct(), environ)
 
 
 def word_for(backup: Backup, target: Connection) -> str:
