@@ -280,6 +280,14 @@ def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[s
     return out
 
 
+def try_out(path: str) -> None:
+    """Raise OSError where no seal could be written; one that is there stays as it is."""
+    part = f"{path}.{os.getpid()}.part"
+    with open(part, "w", encoding="utf-8"):
+        pass
+    os.unlink(part)
+
+
 def write(path: str, rows: Iterable[tuple[str, ...]], body: Mapping[str, Any]) -> None:
     """Write the seal in one piece: a half-written one is never seen."""
     import json

@@ -120,5 +120,5 @@ def _same(old: Column, new: Column) -> bool:
     """Whether the values of one could stand in the other; a key of another table could not."""
     there, here = old.reference, new.reference
     pointing = (there.table if there else "") == (here.table if here else "")
-    alike = old.type == new.type and old.nullable == new.nullable
+    alike = (old.type, old.nullable, old.unique) == (new.type, new.nullable, new.unique)
     return bool(old.type) and alike and pointing and old.name != new.name
