@@ -32,6 +32,8 @@ from support.postgres import Server, find_installations  # noqa: E402
 
 PYTHON = sys.executable
 AT_ONCE = 30  # tables that one step makes
+ENVIRON = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+ENVIRON["TIDEGATE_LOCAL"] = "1"
 MANAGE = """import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conf")
 from django.core.management import execute_from_command_line
@@ -186,8 +188,7 @@ class Bench:
 
     def run(self, argv: list[str], database: str, **more: str) -> tuple[float, float]:
         """Run a program in the project; return its seconds, and those of the processors."""
-        env = {**os.environ, "DATABASE_URL": self.server.url(dbname=database),
-               "TIDEGATE_LOCAL": "1", **more}  # fmt: skip
+        env = {**ENVIRON, "DATABASE_URL": self.server.url(dbname=database), **more}
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(argv, cwd=self.root, env=env, capture_output=True, text=True)
         took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -237,7 +238,7 @@ class Bench:
                        "url": self.server.url(dbname=copy)}  # fmt: skip
                 argv = [PYTHON, __file__, "--inside", json.dumps(job)]
                 done = subprocess.run(argv, cwd=self.root, capture_output=True, text=True,
-                                      env={**os.environ, "DATABASE_URL": job["url"]})  # fmt: skip
+                                      env={**ENVIRON, "DATABASE_URL": job["url"]})  # fmt: skip
                 if done.returncode:
                     raise RuntimeError(done.stderr[-3000:])
                 found[traced].append(json.loads(done.stdout.splitlines()[-1]))

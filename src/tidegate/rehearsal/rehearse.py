@@ -22,6 +22,7 @@ from tidegate.model.readiness import Permanent, Transient
 from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.leftout import LeftOut
 from tidegate.rehearsal.looking import facts
+from tidegate.rehearsal.losses import Losses
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
@@ -53,8 +54,7 @@ class Rehearsal:
         self.vendor = ""
         self._shapes: Sequence[Any] | None = None
         self._side: Any = None
-        self._columns: dict[tuple[int, int], tuple[str, str]] = {}
-        self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
+        self._losses = Losses(None)
         self._half = False  # what the rehearsal began with is not where its steps begin
         self._ours: Exception | None = None  # an error of our own, in the middle of a step
 
@@ -152,7 +152,8 @@ class Rehearsal:
         if probe:
             probe.begin()
             self.emit({"event": "partitions", "of": pgschema.partitions(self._side.query)})
-        self._columns = self._deployed = self._columns_now(None)
+        self._losses = Losses(self._side.query if probe else None)
+        self._losses.begin()
         shapes = self._shapes
         if shapes is None:
             shapes = self.runs.shapes(connection, job["deployed"])
@@ -201,7 +202,7 @@ class Rehearsal:
             broken = self._try_release(session, tracer)
             self.emit({"event": "applied", "step": step, "seconds": round(seconds, 4),
                        "atomic": atomic.get(step, True), "broken": broken,
-                       "lost": self._lost(session, self._deployed)})  # fmt: skip
+                       "lost": self._losses.since(session, self._losses.deployed)})  # fmt: skip
 
         applying = Applying(on_start=self._guarded(on_start), on_done=self._guarded(on_done))
         try:
@@ -276,11 +277,11 @@ class Rehearsal:
                    "difference": pgschema.difference(schemas[1], again)})  # fmt: skip
 
     def _downwards(self, connection: Connection, down: list[str]) -> bool:
-        self._columns = self._columns_now(None)
+        self._losses.begin()
 
         def on_done(step: str, seconds: float) -> None:
             self.emit({"event": "taken-back", "step": step, "seconds": round(seconds, 4),
-                       "lost": self._lost(self.runs.session(connection))})  # fmt: skip
+                       "lost": self._losses.since(self.runs.session(connection))})  # fmt: skip
 
         applying = Applying(on_start=lambda step: None, on_done=on_done)
         try:
@@ -318,44 +319,6 @@ class Rehearsal:
         if self.vendor == "postgresql":
             rows = self._side.query(self.project.recorded_sql(self.connection))
             self.emit({"event": "recorded", "when": when, "rows": sorted(map(list, rows))})
-
-    def _columns_now(self, session: AppSession | None) -> dict[tuple[int, int], tuple[str, str]]:
-        """Return every column by what doesn't change with its name: PostgreSQL's numbers."""
-        if self.vendor != "postgresql":
-            return {}
-        run = session.run if session is not None else self._side.query
-        found: dict[tuple[int, int], tuple[str, str]] = {}
-        for oid, number, schema, table, column, kind in run(pgschema.COLUMNS):
-            name = f"{pgschema.shown(str(schema), str(table))}.{column}"
-            found[int(str(oid)), int(str(number))] = (name, str(kind))
-        return found
-
-    def _lost(
-        self, session: AppSession, of: dict[tuple[int, int], tuple[str, str]] | None = None
-    ) -> list[str]:
-        """Return the tables and columns that are gone since the last look: a rename is not.
-
-        With `of` only what is in it counts: what the plan itself has made holds no data.
-        """
-        if self.vendor != "postgresql" or session.raw is None or session.status == "failed":
-            return []
-        before, now = self._columns, {}
-
-        def look() -> None:
-            now.update(self._columns_now(session))
-
-        session.aside(look)
-        self._columns = now
-        tables = {oid for oid, _ in now}
-        gone = []
-        for (oid, number), (name, _) in before.items():
-            if of is not None and (oid, number) not in of:
-                continue
-            if oid not in tables:
-                gone.append(f"table {name.rpartition('.')[0]}")
-            elif (oid, number) not in now:
-                gone.append(f"column {name}")
-        return sorted(set(gone))
 
 
 def _sqlite_lines(

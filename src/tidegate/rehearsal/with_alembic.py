@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -68,12 +69,8 @@ class AlembicRehearsal:
         """Return the revisions that raise instead of going down, or have no way down."""
         found = {}
         for step in steps:
-            text = _read(self._paths.get(step, ""))
-            way = re.search(r"^def downgrade\(.*?\).*?:\n((?:[ \t]+.*\n?|\n)*)", text, re.M)
-            if way is None:
-                found[step] = "it has no downgrade()"
-            elif re.search(r"^\s+raise\b", way[1], re.M):
-                found[step] = "its downgrade() raises"
+            if why := _no_way_down(_read(self._paths.get(step, ""))):
+                found[step] = why
         return found
 
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
@@ -225,3 +222,22 @@ def _read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def _no_way_down(text: str) -> str:
+    """Say why a revision's text has no way down; an empty string where it has one."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return ""  # the way up says so
+    for one in body:
+        if isinstance(one, ast.FunctionDef) and one.name == "downgrade":
+            raises = any(isinstance(line, ast.Raise) for line in one.body)
+            return "its downgrade() raises" if raises else ""
+        names = one.names if isinstance(one, ast.Import | ast.ImportFrom) else ()
+        targets = one.targets if isinstance(one, ast.Assign) else ()
+        if any("downgrade" in (name.asname, name.name) for name in names) or any(
+            isinstance(target, ast.Name) and target.id == "downgrade" for target in targets
+        ):
+            return ""
+    return "it has no downgrade()"
