@@ -91,7 +91,8 @@ def downgrade():
 TABLE = (
     'op.create_table("table{n}", sa.Column("id", sa.BigInteger, primary_key=True), '
     'sa.Column("name", sa.String(80), nullable=False, index=True), sa.Column("number", sa.Integer),'
-    ' sa.Column("at", sa.DateTime), sa.Column("text", sa.Text), sa.Column("price", sa.Numeric(9, 2))'
+    ' sa.Column("at", sa.DateTime), sa.Column("text", sa.Text), '
+    'sa.Column("price", sa.Numeric(9, 2))'
     "{key})"
 )
 REFERS = ', sa.Column("to_id", sa.BigInteger, sa.ForeignKey("table{to}.id"))'

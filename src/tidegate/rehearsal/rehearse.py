@@ -19,6 +19,7 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.rehearsal.deleting import deletions
 from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.leftout import LeftOut
 from tidegate.rehearsal.looking import facts
@@ -160,6 +161,7 @@ class Rehearsal:
         self._half = bool(job.get("journal"))
         if self._half:
             tracer.left_out = LeftOut(job["journal"])
+        self._deletions(job["pending"])
         if not self._up(connection, tracer, shapes):
             return
         top = self.schema("up")
@@ -241,6 +243,12 @@ class Rehearsal:
         if self.release is None:
             return []
         return self.release.check(session, None if tracer.everything_touched else tracer.touched)
+
+    def _deletions(self, pending: Sequence[str]) -> None:
+        """Tell where the code of the steps deletes rows."""
+        for step, functions in self.runs.code(pending).items():
+            if places := deletions(functions):
+                self.emit({"event": "deletes", "step": step, "places": places})
 
     # Down and up again
 

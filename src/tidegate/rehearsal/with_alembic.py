@@ -30,6 +30,7 @@ class AlembicRehearsal:
         self._running: list[str] = []
         self._paths: dict[str, str] = {}
         self._raw: Any = None
+        self._alias = ""
 
     def prepare(self) -> None:
         """Nothing is imported yet that would have to be watched."""
@@ -40,6 +41,7 @@ class AlembicRehearsal:
         from sqlalchemy.engine import Engine
 
         event.listen(Engine, "do_connect", _director(connection, scratch))
+        self._alias = connection.alias
         self._paths = {one.id: one.path for one in self.project.steps(connection.alias)}
 
     def session(self, connection: Connection) -> AppSession:
@@ -72,6 +74,13 @@ class AlembicRehearsal:
             if why := _no_way_down(_read(self._paths.get(step, ""))):
                 found[step] = why
         return found
+
+    def code(self, steps: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the function of the way up of each revision."""
+        with self.project.configured(self._alias) as config:
+            script = script_of(config)
+            found = {step: script.get_revision(step) for step in steps}
+            return {step: [getattr(one.module, "upgrade", None)] for step, one in found.items()}
 
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Take revisions back, in the order given."""

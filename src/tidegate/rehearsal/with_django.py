@@ -110,6 +110,21 @@ class DjangoRehearsal:
                     found[step] = operation.describe()
         return found
 
+    def code(self, steps: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the functions that the way up of each step runs."""
+        from django.db.migrations.loader import MigrationLoader
+
+        loader = MigrationLoader(None)
+        found: dict[str, list[Any]] = {}
+        for step in steps:
+            migration = loader.disk_migrations.get(_key(step))
+            for one in migration.operations if migration else ():
+                own = type(one).database_forwards
+                of_django = str(own.__module__).startswith("django.")
+                function = getattr(one, "code", None) if of_django else own
+                found.setdefault(step, []).extend([function] if callable(function) else [])
+        return found
+
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Take steps back, in the order given."""
         self._migrate(connection, steps, True, applying)

@@ -102,6 +102,20 @@ def _lost(step: StepTrace, case: Case) -> Iterator[Finding]:
                 step.id,
             )
 
+    taken = any(takes_rows(statement, step.there) for statement in step.statements)
+    for place in [] if taken else step.unmet[:1]:
+        what = place["text"][:60]
+        yield Finding(
+            "rows-deleted",
+            "warning",
+            case.place(step, place),
+            f"its code deletes rows ({what}), and found none to delete here: which of the "
+            "target's it takes was not seen, and the way down doesn't bring them back",
+            "see it delete with --with-data 1000; have a backup; the plan needs --approve",
+            step.id,
+            confidence="medium",
+        )
+
 
 def _dropping(step: StepTrace, name: str) -> Event | None:
     word = name.split(".")[-1]
