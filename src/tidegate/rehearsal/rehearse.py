@@ -22,7 +22,7 @@ from tidegate.model.readiness import Permanent, Transient
 from tidegate.rehearsal.deleting import deletions
 from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.leftout import LeftOut
-from tidegate.rehearsal.looking import facts
+from tidegate.rehearsal.looking import facts, past_pooler
 from tidegate.rehearsal.losses import Losses
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
@@ -66,7 +66,11 @@ class Rehearsal:
             connection = replace(connection, host=job["host"], port=job["port"])
         sql = self.project.recorded_sql(connection)
         try:
-            self.emit({"event": "target", **facts(connection, sql, os.environ)})
+            one = connection if job.get("host") else past_pooler(connection, os.environ)
+            way = {"host": one.host, "port": one.port, "user": one.user, "name": one.name,
+                   "password": one.password.reveal()} if one != connection else {}  # fmt: skip
+            found = facts(one, sql, os.environ, connection.user)
+            self.emit({"event": "target", "way": way, **found})
         except Permanent as error:
             self.emit({"event": "permanent", "what": error.what, "meaning": error.meaning,
                        "next": error.next})  # fmt: skip
@@ -261,6 +265,9 @@ class Rehearsal:
         """Go down as far as it goes, then up again; compare the schema at both ends."""
         irreversible = self.runs.reversible(pending)
         self.emit({"event": "irreversible", "steps": irreversible})
+        if folded := self.runs.folded(pending):
+            self.emit({"event": "folded", "steps": folded})
+            return
         down: list[str] = []
         for step in reversed(pending):
             if step in irreversible:

@@ -75,6 +75,10 @@ class AlembicRehearsal:
                 found[step] = why
         return found
 
+    def folded(self, steps: Sequence[str]) -> list[str]:
+        """Return nothing: revisions that were squashed are gone."""
+        return []
+
     def code(self, steps: Sequence[str]) -> dict[str, list[Any]]:
         """Return the function of the way up of each revision."""
         with self.project.configured(self._alias) as config:

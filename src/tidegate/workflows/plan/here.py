@@ -16,6 +16,7 @@ from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
 from tidegate.process import Command, Result, run
+from tidegate.rehearsal.looking import past_pooler
 from tidegate.rehearsal.scratch import copy_sqlite
 from tidegate.workflows.plan import embedded, programs, scratch, target
 from tidegate.workflows.plan.project import Request
@@ -80,6 +81,8 @@ class Here:
     def look(self, inside: Runner, connection: Connection, recorded_sql: str) -> target.Target:
         """Read the target from this process."""
         one = target.asked_for(self.request, connection)
+        if one == connection:
+            one = past_pooler(one, self.request.environ)
         return target.look(one, recorded_sql, self.request.environ, connection.user)
 
     def dump(self, found: target.Target | None) -> Dumped:

@@ -116,6 +116,7 @@ class Rehearsed:
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
     half: list[str] = field(default_factory=list)  # steps that an earlier run has begun
+    folded: list[str] = field(default_factory=list)  # parts of a squash that is whole by now
     parents: dict[str, str] = field(default_factory=dict)  # the tables that partitions are of
 
     def hear(self, event: Event) -> None:
@@ -139,6 +140,8 @@ class Rehearsed:
                     one.there = there
         elif kind == "recorded":
             self.recorded[event["when"]] = event["rows"]
+        elif kind == "folded":
+            self.folded = event["steps"]
         elif kind == "deletes":
             step = self.step(event["step"])
             if step is not None:
@@ -189,6 +192,9 @@ class Rehearsed:
         if self.half:
             begun = f"{', '.join(self.half)} was half applied before"
             return "skipped", f"{begun}, so what the way down should lead to is not known"
+        if self.folded:
+            parts = ", ".join(self.folded)
+            return "skipped", f"{parts} completed a squash, and Django takes that back as a whole"
         if "down" not in self.differences:
             return "skipped", "nothing was rehearsed"
         return "same", ""
