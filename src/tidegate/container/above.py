@@ -16,6 +16,8 @@ def environments() -> Iterator[dict[str, str]]:
         session = os.getsid(0)
     except (AttributeError, OSError):  # Windows
         return
+    if session == os.getpid():  # a session of our own: what lies above is somebody else's
+        return
     process = os.getppid()
     for _ in range(64):
         found = _environment(process)
