@@ -22,6 +22,7 @@ from tidegate.model.readiness import Permanent, Transient
 from tidegate.rehearsal.deleting import deletions
 from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.leftout import LeftOut
+from tidegate.rehearsal.load import Load
 from tidegate.rehearsal.looking import facts, past_pooler
 from tidegate.rehearsal.losses import Losses
 from tidegate.rehearsal.onlinedoor import OnlineDoor
@@ -183,6 +184,20 @@ class Rehearsal:
             return
         self.schema("online")
         self._recorded("online")
+
+    def loaded(self, job: dict[str, Any]) -> None:
+        """Go up, untraced, while a reader and a writer are at work on the tables touched."""
+        door = OnlineDoor(job["forms"]) if job["forms"] else None
+        running: list[str] = []
+        applying = Applying(on_start=running.append, on_done=lambda step, seconds: None, door=door)
+        load = Load(self.scratch.connect, job["tables"], lambda: running[-1] if running else "")
+        with load.running():
+            try:
+                self.runs.up(self.connection, applying)
+            except Exception as error:
+                self._failed("load", applying, error)
+                return
+        self.emit({"event": "load", **load.document()})
 
     # Up
 

@@ -116,6 +116,7 @@ class Rehearsed:
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
     half: list[str] = field(default_factory=list)  # steps that an earlier run has begun
+    load: dict[str, Event] = field(default_factory=dict)  # of a reader and a writer
     folded: list[str] = field(default_factory=list)  # parts of a squash that is whole by now
     parents: dict[str, str] = field(default_factory=dict)  # the tables that partitions are of
 
@@ -140,6 +141,8 @@ class Rehearsed:
                     one.there = there
         elif kind == "recorded":
             self.recorded[event["when"]] = event["rows"]
+        elif kind == "load":
+            self.load = {who: event[who] for who in ("reader", "writer")}
         elif kind == "folded":
             self.folded = event["steps"]
         elif kind == "deletes":
