@@ -10,21 +10,32 @@ from tidegate.model.operation import (
     AddConstraint,
     AddIndex,
     AlterColumn,
+    Code,
     Data,
     DropIndex,
     RenameColumn,
     RenameTable,
 )
-from tidegate.workflows.check.edits import Fixed, Source
+from tidegate.workflows.check.edits import Fixed, Source, applied
 from tidegate.workflows.check.fixes_alembic import BLOCK
 from tidegate.workflows.staging import batches, expand
 from tidegate.workflows.staging.alembic_files import backward_of, body, called, divide, function
 from tidegate.workflows.staging.common import beside, later, of_finding, short
+from tidegate.workflows.staging.django_files import cut
 from tidegate.workflows.staging.django_fixes import varied, viewed
 from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.retype import Retyped
 from tidegate.workflows.staging.retype import retyped as retyping_of
-from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
+from tidegate.workflows.staging.rowloops import of_loop
+from tidegate.workflows.staging.stage import (
+    Declined,
+    Stage,
+    indented,
+    literal,
+    moved,
+    names_in,
+    quoted,
+)
 
 Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
 
@@ -262,6 +273,40 @@ def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
                   "in batches that commit, with tidegate.backfill")  # fmt: skip
 
 
+def rows(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
+    """A loop that writes each row by its key goes over them in batches that commit."""
+    at = of_finding(ats, one, Code)
+    ups = body(function(source, "upgrade"))
+    lines = [node.lineno for node in ups]
+    number = lines.index(one.place.line) if one.place.line in lines else -1
+    loop = ups[number]
+    if number < 0 or not isinstance(loop, ast.For):
+        raise Declined("it is not a loop that stands by itself in upgrade()")
+    made = of_loop(loop, [*source.tree.body, *ups[:number]], at)
+    if backward_of(source, number):
+        raise Declined("downgrade() writes the rows too")
+    bare, number = without_names(source, ups, number)
+    return divide(bare, number, [filling(f"fill_{made.table}", made)],
+                  "in batches that commit, with tidegate.backfill")  # fmt: skip
+
+
+def without_names(source: Source, ups: Sequence[ast.stmt], number: int) -> tuple[Source, int]:
+    """Return the revision without what only the loop asked for, and the loop's new number."""
+    wanted = names_in(ast.unparse(ups[number]))
+    gone: list[ast.stmt] = []
+    for node in reversed(ups[:number]):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        others = [one for one in ups if one not in (*gone, node, ups[number])]
+        used = {name for one in others for name in names_in(ast.unparse(one))}
+        if isinstance(target, ast.Name) and target.id in wanted and target.id not in used:
+            gone.append(node)
+            wanted |= names_in(ast.unparse(node))
+    if not gone:
+        return source, number
+    text = applied(source.text, [cut(source, node) for node in gone])
+    return Source(source.project, source.path, text, ast.parse(text)), number - len(gone)
+
+
 def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The statement goes into a revision of its own, whose transaction holds no other lock."""
     here = (one.place.line, one.place.column)
@@ -285,6 +330,7 @@ FIXERS: dict[str, Fixer] = {
     "column-renamed": rename_column,
     "table-renamed": rename_table,
     "type-change-rewrites": retype,
+    "loop-over-whole-table": rows,
     "whole-table-written": data,
     "schema-and-data-together": apart_from,
     "work-under-exclusive-lock": apart_from,

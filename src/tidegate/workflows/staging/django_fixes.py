@@ -27,6 +27,7 @@ from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.remarks import Remarks, of_function
 from tidegate.workflows.staging.retype import Retyped
 from tidegate.workflows.staging.retype import retyped as retyping_of
+from tidegate.workflows.staging.saying import constant
 from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
 
 POSTGRES = "from django.contrib.postgres.operations import "
@@ -126,7 +127,7 @@ def _filled(source: Source, change: AlterColumn, field: ast.expr | None, at: At)
     key = at.key(change.table)
     if not key:
         raise Declined(f"{change.table} has no primary key of one column to go over in batches")
-    value = batches.constant(default.value)
+    value = constant(default.value)
     column = quoted(change.column)
     name = f"fill_{change.column}"
     made = batches.Batched(change.table, f"{column} = {value}", f"{column} IS NULL", key)
