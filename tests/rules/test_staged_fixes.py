@@ -282,6 +282,34 @@ op.execute("UPDATE orders SET source = note || '\\\\:x'")
 op.drop_column("orders", "source")""",
         2,
     ),
+    "loop, alembic": Case(
+        "loop-over-whole-table", "alembic",
+        """bind = op.get_bind()
+# every order says in its note what it is
+rows = bind.execute(sa.text("SELECT id, reference, total FROM orders WHERE total > 100")).all()
+for key, reference, total in rows:
+    note = reference.lower() + "-" + reference  # two times
+    bind.execute(
+        sa.text("UPDATE orders SET note = :note, total = :total WHERE id = :id"),
+        {"note": note, "total": total * 2 + 1, "id": key},
+    )
+# --- downgrade
+pass""",
+        1,
+    ),
+    "loop amid others, alembic": Case(
+        "loop-over-whole-table", "alembic",
+        """op.add_column("orders", sa.Column("source", sa.Text()))
+for row in op.get_bind().execute(sa.text("SELECT id, reference FROM orders")).mappings():
+    op.get_bind().execute(
+        sa.text("UPDATE orders SET source = :s WHERE id = :i").bindparams(
+            s=row["reference"], i=row["id"]
+        )
+    )
+# --- downgrade
+op.drop_column("orders", "source")""",
+        2,
+    ),
 }  # fmt: skip
 CHANCE = re.compile(r'(?<="token": ")[0-9a-f-]{36}|(?<="drawn": )[0-9.e-]+')
 SAY = 'def say(apps, schema_editor):\n    print("said")\n# --- operations\n'
