@@ -182,7 +182,8 @@ else:
         ("import os\ns = 'SELECT 1'\nif os.environ.get('A'):\n    s = 'DROP TABLE orders'\n"
          "op.execute(s)", "table-dropped"),
         (f"def old(bind):\n    return ask(bind)\nif is_sqlite(op.get_bind()):\n    {DROP}", ""),
-        (f"for name in ('orders', 'rooms'):\n    if name in ('orders', 'rooms'):\n        continue\n"
+        ("for name in ('orders', 'rooms'):\n"
+         "    if name in ('orders', 'rooms'):\n        continue\n"
          f"    {DROP.replace('orders', 'rooms')}", ""),
         (f"for name in ('orders', 'rooms'):\n    if name == 'orders':\n        break\n    {DROP}",
          ""),
