@@ -1,7 +1,8 @@
 """How long a start takes when there is nothing to do, and when many start at once.
 
-Peers run interleaved in the same run, over TCP with SCRAM; what counts are the ratios. Prints a
-Markdown table.
+Peers run interleaved in the same run, over TCP with SCRAM; what counts are the ratios. The Python
+is as in an image: an environment of its own, with tidegate's wheel, the frameworks and a driver,
+all compiled, and nothing else. Prints Markdown tables.
 
 usage: python bench/boot.py [--rounds 15] [--sizes 38,200,1000,5000] [--replicas 32,128]
 """
@@ -9,6 +10,7 @@ usage: python bench/boot.py [--rounds 15] [--sizes 38,200,1000,5000] [--replicas
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import statistics
@@ -24,8 +26,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
 
 QUICK = ("psql", "psql on PATH", "tidegate")  # timed at each turn; the others at every fifth
-PYTHON = sys.executable
-TIDEGATE = str(Path(PYTHON).with_name("tidegate"))
+NEEDS = ("django", "alembic", "psycopg[binary]")
 MANAGE = """import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conf")
 from django.core.management import execute_from_command_line
@@ -89,6 +90,18 @@ def alembic_project(folder: Path, size: int) -> None:
             f'revision = "{number:012x}"\ndown_revision = {down}\n'
             "def upgrade(): pass\ndef downgrade(): pass\n"
         )
+
+
+def image(work: Path) -> Path:
+    """Make the environment; return the folder of its programs."""
+    run = functools.partial(subprocess.run, check=True, cwd=ROOT)
+    run(["uv", "build", "--quiet", "--wheel", "--out-dir", str(work)])
+    run(["uv", "venv", "--quiet", "--python", sys.executable, str(work / "env")])
+    python = str(work / "env" / "bin" / "python")
+    (wheel,) = work.glob("*.whl")
+    run(["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python, str(wheel),
+         *NEEDS])  # fmt: skip
+    return work / "env" / "bin"
 
 
 def environ(server: Server, database: str) -> dict[str, str]:
@@ -177,8 +190,9 @@ def main() -> None:
     options = parser.parse_args()
     _, bindir = next(iter(find_installations().items()))
     server = Server(bindir, settings={"max_connections": "300"}).start()
-    boot = [TIDEGATE, "boot", "--", "true"]
+    boot = ["tidegate", "boot", "--", "true"]
     with tempfile.TemporaryDirectory() as work:
+        os.environ["PATH"] = f"{image(Path(work))}:{os.environ['PATH']}"
         print(
             "| project | tidegate boot ms | psql ms | to psql | psql on PATH ms | to that | "
             "framework ms | times faster |"
@@ -194,7 +208,7 @@ def main() -> None:
 
 def measure_django(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
     """No-op start of a Django project."""
-    migrate = [PYTHON, "manage.py", "migrate", "--noinput"]
+    migrate = ["python", "manage.py", "migrate", "--noinput"]
     folder, env = prepared(server, work, f"django{size}")
     django_project(folder, size)
     commands = {
@@ -207,7 +221,7 @@ def measure_django(server: Server, work: Path, size: int, boot: list[str], round
 
 def measure_alembic(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
     """No-op start of an Alembic project."""
-    upgrade = [PYTHON, "-m", "alembic", "upgrade", "head"]
+    upgrade = ["python", "-m", "alembic", "upgrade", "head"]
     folder, env = prepared(server, work, f"alembic{size}")
     alembic_project(folder, size)
     commands = {
@@ -234,7 +248,7 @@ def no_op(
 ) -> dict[str, float]:
     """Migrate and seal once, then time the commands with nothing left to do."""
     once(migrate, folder, env)
-    once([TIDEGATE, "seal"], folder, env)
+    once(["tidegate", "seal"], folder, env)
     return interleaved(commands, folder, env, rounds)
 
 
@@ -256,7 +270,7 @@ def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]
             server.sql(f"CREATE DATABASE {database}")
             env = environ(server, database)
             if name == "one":
-                times.append(once([PYTHON, "manage.py", "migrate", "--noinput"], folder, env))
+                times.append(once(["python", "manage.py", "migrate", "--noinput"], folder, env))
             else:
                 times.append(at_once(boot, folder, env, 32))
     gate, peer = statistics.median(together), statistics.median(alone)

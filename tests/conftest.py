@@ -48,7 +48,8 @@ def servers() -> Iterator[Callable[[str], Server]]:
             major = max(installed)
             if which == "oldest":
                 major = OLDEST if OLDEST in installed else min(installed)
-            settings = {"max_connections": "200", "shared_buffers": "32MB"}
+            settings = {"max_connections": "200", "shared_buffers": "32MB",
+                        "wal_level": "logical", "max_prepared_transactions": "4"}  # fmt: skip
             running[which] = Server(installed[major], settings=settings).start()
         if running[which].process is None:
             running[which].start()

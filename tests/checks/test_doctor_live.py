@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -95,21 +96,78 @@ def test_the_engine_is_asked(running: Path) -> None:
 SERVER = """
 name: {name}
 services:
+  web:
+    build: .
+    environment:
+      DATABASE_URL: postgresql://postgres:shop@front/postgres
+  ended:
+    image: python:3.11-slim
+    command: ["python", "-c", "raise SystemExit('no key for the mailer')"]
+  done:
+    image: python:3.11-slim
+    command: ["true"]
+  front:
+    image: {pooler}
+    entrypoint: []
+    user: "65534"
+    command: ["pgbouncer", "/tmp/pool.ini"]
+    volumes: ["./pool.ini:/tmp/pool.ini:ro", "./users.txt:/tmp/users.txt:ro"]
   db:
     image: postgres:15
-    command: postgres -c max_connections=6 -c superuser_reserved_connections=3
+    command: postgres -c max_connections=7 -c superuser_reserved_connections=3
     environment:
       POSTGRES_PASSWORD: shop
+      POSTGRES_HOST_AUTH_METHOD: trust
+  locked:
+    image: postgres:15
+    command: postgres -c default_transaction_read_only=on
+    environment:
+      POSTGRES_PASSWORD: shop
+  copy:
+    image: postgres:15
+    environment:
+      POSTGRES_PASSWORD: shop
+    volumes: ["./standby.sh:/docker-entrypoint-initdb.d/standby.sh:ro"]
 """
+POOL = """[databases]
+postgres = host=db
+[pgbouncer]
+listen_addr = *
+listen_port = 5432
+auth_type = trust
+auth_file = /tmp/users.txt
+pool_mode = transaction
+"""
+FRONT = "tidegate-doctor-front"
+MIGRATES = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nCMD ["sh", "-c", "alembic upgrade head && exec uvicorn shop:app"]\n'
 
 
-def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -> None:
-    """An invalid index, a statement behind a lock, and connections that run out."""
+@pytest.fixture
+def pooler(docker: Callable[..., str]) -> Iterator[str]:
+    """An image with PgBouncer, by a name that does not say so."""
+    here, there = "pgbouncer:local", "edoburu/pgbouncer:v1.23.1-p3"
+    found = here if docker("image", "ls", "--quiet", here).strip() else there
+    if found == there and "Error" in docker("pull", "--quiet", there):
+        pytest.skip("no image of PgBouncer can be had")
+    docker("tag", found, FRONT)
+    yield FRONT
+    docker("image", "rm", FRONT)
+
+
+def test_running_servers_are_asked(docker: Callable[..., str], pooler: str, tmp_path: Path) -> None:
+    """An invalid index, a statement behind a lock, connections that run out, a replica, a
+    read-only server, a pooler under another name, and a container that ended."""
     name = f"doctor-{uuid.uuid4().hex[:10]}"
-    (tmp_path / "compose.yaml").write_text(SERVER.format(name=name))
-    docker("compose", "up", "--detach", cwd=tmp_path)
+    (tmp_path / "compose.yaml").write_text(SERVER.format(name=name, pooler=pooler))
+    (tmp_path / "Dockerfile").write_text(MIGRATES)
+    (tmp_path / "pool.ini").write_text(POOL)
+    (tmp_path / "users.txt").write_text('"postgres" "shop"\n')
+    (tmp_path / "standby.sh").write_text('touch "$PGDATA/standby.signal"\n')
+    up = ("compose", "up", "--detach", "ended", "done", "front", "db", "locked", "copy")
+    docker(*up, cwd=tmp_path)
     psql = ("compose", "exec", "-T", "db", "psql", "-h", "127.0.0.1", "-U", "postgres", "-c")
     behind = ("compose", "exec", "-d", "db", "psql", "-U", "postgres", "-c")
+    pooled = ("compose", "exec", "-T", "db", "psql", "-h", "front", "-U", "postgres", "-c")
     try:
         end = time.monotonic() + 60
         while "CREATE TABLE" not in docker(*psql, "CREATE TABLE a (id int)", cwd=tmp_path):
@@ -119,12 +177,31 @@ def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -
         docker(*psql, "CREATE UNIQUE INDEX CONCURRENTLY a_idx ON a (id)", cwd=tmp_path)
         docker(*behind, "BEGIN; LOCK a; SELECT pg_sleep(120)", cwd=tmp_path)
         docker(*behind, "ALTER TABLE a ADD b int", cwd=tmp_path)
-        wanted = {"invalid-index", "statement-waits-for-lock", "connections-used-up"}
-        found: set[str] = set()
-        while not found >= wanted and time.monotonic() < end:
-            project = ProjectFiles(tmp_path)
-            found = {one.rule for one in story.examine(project, engine.gather(project))}
-        assert found >= wanted
+        while "(1 row)" not in docker(*pooled, "SELECT 1", cwd=tmp_path):
+            assert time.monotonic() < end, docker("compose", "logs", "front", cwd=tmp_path)
+            time.sleep(0.5)
+        wanted = {
+            ("invalid-index", "db"), ("statement-waits-for-lock", "db"),
+            ("connections-used-up", "db"), ("database-read-only", "locked"),
+            ("database-read-only", "copy"), ("migration-through-pooler", "web"),
+            ("container-ended", "ended"),
+        }  # fmt: skip
+        found: dict[tuple[str, str], str] = {}
+        while not set(found) >= wanted and time.monotonic() < end:
+            said = story.examine(ProjectFiles(tmp_path), _asked(tmp_path))
+            found = {
+                (one.rule, name): one.finding.message
+                for one in said
+                for name in ("web", "db", "locked", "copy", "ended", "done")
+                if re.search(rf"\b{name}\b", one.finding.message.split(" through ")[0])
+            }
+        assert set(found) >= wanted
+        assert "it is a replica" in found["database-read-only", "copy"]
+        assert "default_transaction_read_only is on" in found["database-read-only", "locked"]
+        through = found["migration-through-pooler", "web"]
+        assert "pgbouncer, which runs in front before db" in through
+        assert "ended with 1: no key for the mailer" in found["container-ended", "ended"]
+        assert not any(name == "done" for _, name in found)
     finally:
         docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
 
@@ -279,5 +356,5 @@ def test_an_image_for_another_processor(image: str, named: bool, tmp_path: Path)
     one = Container("web", "w-1", "exited", 255, 0, False, "", "", 0, log, architecture=image)
     found = story.examine(ProjectFiles(tmp_path), Live((one,), architecture="amd64"))
     assert [(each.rule, each.problem.place.line) for each in found] == (
-        [("image-for-another-processor", 3)] if named else []
+        [("image-for-another-processor", 3) if named else ("container-ended", 2)]
     )

@@ -633,6 +633,21 @@ def test_settings_classes_of_pydantic(tidegate: Runner, make_project: MakeProjec
     assert (again.code, imported(again)) == (0, []), again.said
 
 
+def test_what_a_web_framework_looks_up_for_itself(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """FastAPI's telemetry reads variables of its own at its import: none is asked about."""
+    project, database = make_project("alembic", login="url"), fresh("sqlite")
+    env = project.root / "migrations" / "env.py"
+    env.write_text("import fastapi  # noqa: F401\n" + env.read_text())
+    seal(tidegate, project)
+    assert "OTEL_" not in (project.root / "tidegate.seal").read_text()
+    assert boot(tidegate, project, database.environ).code == 0
+    telling = {**database.environ, "OTEL_PROPAGATORS": "baggage"}
+    again = boot(tidegate, project, telling, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+
+
 SETTINGS_CLASS = """
 from pydantic_settings import BaseSettings, SettingsConfigDict
 

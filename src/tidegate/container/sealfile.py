@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from tidegate.container.aside import Aside
+
 NAME = "tidegate.seal"
-FORMAT = "3"
+FORMAT = "4"
 END = b"\n}\n"  # of a body that was written to its end
+MANY = 1500  # files to look at, from which on a child pays
+SAME = "same"
 
 
 class Head:
@@ -83,6 +87,36 @@ def read(path: str) -> Head | None:
     return Head(path, rows)
 
 
+class Files:
+    """A seal, and whether the files are still those it was made from: looked at once.
+
+    Where each of very many has to be looked at, a child begins with it at once.
+    """
+
+    __slots__ = ("_aside", "_why", "head")
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self._why: str | None = None
+        self._aside: Aside | None = None
+        if files_to_look_at(head) >= MANY:
+            from tidegate.container.aside import Aside
+
+            self._aside = Aside(lambda: why_moved(head) or SAME)
+
+    def why_moved(self) -> str:
+        """Return why the seal does not speak for them; empty when it does."""
+        if self._why is None:
+            said = self._aside.text() if self._aside else why_moved(self.head)
+            self._why = "" if said == SAME else said
+        return self._why
+
+    def end(self) -> None:
+        """Leave no child behind."""
+        if self._aside:
+            self._aside.end()
+
+
 def signature(paths: Iterable[str], times: bool = True) -> str:
     """Return a digest over the names, sizes and times of the migration files below `paths`.
 
@@ -128,13 +162,19 @@ def _sizes_and_times(path: str, names: list[str]) -> list[str]:
     return out
 
 
-def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
+def why_stale(head: Head, environ: Mapping[str, str]) -> str:
     """Return why the seal does not speak for the code and settings of now; empty when it does.
 
-    `quick` is enough to say that a database with all sealed steps is current: the names of the
-    steps' files where those are the steps' ids (Django), else their sizes and times too. Without
-    it a difference is looked into by content, as a copy of an image may come with other times.
+    A difference of the files is looked into by content: a copy of an image may have other times.
     """
+    if why := why_another(head, environ):
+        return why
+    watched = _watched(head)
+    return "" if signature(watched) == head.one("signature") else _by_content(head, watched)
+
+
+def why_another(head: Head, environ: Mapping[str, str]) -> str:
+    """Return why the seal speaks for another configuration than this; empty when it doesn't."""
     for name, value, origin in head.all("config"):
         now = environ.get(name) or (value if origin == "default" else "")
         if now != value:
@@ -144,14 +184,28 @@ def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
     for (path,) in head.all("absent"):
         if os.path.exists(path):
             return f"{path} was not there when the image was sealed"
-    watched = [path for (path,) in head.all("watch")]
-    if quick:
-        times, digest = head.all("quick")[0]
-        same = signature(watched, times == "times") == digest
-        return "" if same else "files have other names, times or sizes than at the sealing"
-    if signature(watched) == head.one("signature"):
-        return ""
-    return _by_content(head, watched)
+    return ""
+
+
+def why_moved(head: Head) -> str:
+    """Return whether the files are others than those sealed, without reading them.
+
+    Enough to say that a database with all sealed steps is current: the names of the steps' files
+    where those are the steps' ids (Django), else their sizes and times too.
+    """
+    times, digest, *_ = head.all("quick")[0]
+    same = signature(_watched(head), times == "times") == digest
+    return "" if same else "files have other names, times or sizes than at the sealing"
+
+
+def files_to_look_at(head: Head) -> int:
+    """Return of how many files `why_moved` asks for the size and time."""
+    times, _, *count = head.all("quick")[0]
+    return int(count[0]) if times == "times" and count else 0
+
+
+def _watched(head: Head) -> list[str]:
+    return [path for (path,) in head.all("watch")]
 
 
 def changed(head: Head, key: str, environ: Mapping[str, str]) -> str:
@@ -247,6 +301,14 @@ def _cook(vendor: str, columns: list[str], environ: Mapping[str, str]) -> dict[s
         else:
             out[key] = source
     return out
+
+
+def try_out(path: str) -> None:
+    """Raise OSError where no seal could be written; one that is there stays as it is."""
+    part = f"{path}.{os.getpid()}.part"
+    with open(part, "w", encoding="utf-8"):
+        pass
+    os.unlink(part)
 
 
 def write(path: str, rows: Iterable[tuple[str, ...]], body: Mapping[str, Any]) -> None:

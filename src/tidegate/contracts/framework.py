@@ -140,6 +140,9 @@ class Project(Protocol):
     root: Path
     ids_are_file_names: bool  # or an edit of a file can change which steps there are
 
+    def load(self) -> Any:
+        """Import what is needed to apply steps; each later call costs nothing."""
+
     def connections(self) -> list[Connection]:
         """Return the databases to gate, the main one first; loads the settings."""
 

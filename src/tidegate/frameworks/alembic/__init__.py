@@ -162,6 +162,10 @@ class AlembicProject:
         with self._app.app_context():
             yield self._app
 
+    def load(self) -> Any:
+        """Import Alembic; what env.py imports it imports itself, at each run."""
+        importlib.import_module("alembic.runtime.environment")
+
     def connections(self) -> list[Connection]:
         """Run each section's env.py up to its connect, and read the login off it."""
         return [self._connection(alias) for alias in self.sections()]

@@ -70,6 +70,7 @@ class Builder:
             return self._upon(below, stage)
         image = Image(self.file, stage, self.context, self.ignore, name)
         image.base_place = Place(self.file.path, stage.line)
+        image.known_files = self.sources.files
         image.known_folders = frozenset(posixpath.basename(one) for one in self.is_dir)
         return image
 

@@ -70,9 +70,26 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, ...], Image | None] = {}
+        self._of_services: dict[int, Image | None] = {}
+        self._names: dict[str, dict[str, list[str]]] = {}
         self._starts: dict[int, Start] = {}
         self._revisions: dict[str, list[graph.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
+
+    def edited(self, texts: Mapping[str, str]) -> ProjectFiles:
+        """Return the project with other texts; what they do not touch is not read again."""
+        out = ProjectFiles(self.root, self.asked, self.environ, texts)
+        kept = {name: text for name, text in self._texts.items() if name not in texts}
+        out._texts = {**kept, **texts}
+        out.unread = dict(self.unread)
+        same: list[str] = ["paths", "path_set", "folders"] if self.path_set >= {*texts} else []
+        if not self.loaded and same and not any(one.endswith(".py") for one in texts):
+            same += ["python", "app_migrations", "alembics", "manage", "settings"]
+            out._settings, out._revisions = self._settings, self._revisions
+        for name in same:
+            if name in self.__dict__:
+                out.__dict__[name] = self.__dict__[name]
+        return out
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -167,9 +184,9 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         """Return the names that Compose files outside of a stack declare, by section."""
         out: dict[str, set[str]] = {}
         for path in self.compose_paths:
-            for section, names in (
-                composefiles.names(path, self.read) if path not in stack.files else {}
-            ).items():
+            if path not in self._names:
+                self._names[path] = composefiles.names(path, self.read)
+            for section, names in self._names[path].items() if path not in stack.files else ():
                 out.setdefault(section, set()).update(names)
         return {section: frozenset(names) for section, names in out.items()}
 

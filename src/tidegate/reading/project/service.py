@@ -106,7 +106,7 @@ class Service:
         found = self.item.get(*keys)
         return found.place if found is not None else self.place
 
-    @property
+    @cached_property
     def image(self) -> str:
         """The image's name."""
         return self.text("image")

@@ -142,6 +142,7 @@ class _Builder:
         self.open: set[int] = set()
         self.done: set[int] = set()
         self.repeated = 0
+        self.top = 1  # the line of the file's own key that is being read
 
     def item(self, node: Any, key_line: int) -> Item:
         here, line = id(node), node.start_mark.line + 1
@@ -149,7 +150,7 @@ class _Builder:
             raise NotYaml("an anchor's value contains the anchor itself", line)
         self.repeated += here in self.done
         if self.repeated > MOST_REPEATED:
-            raise NotYaml("its anchors repeat each other too often (excessive aliasing)", line)
+            raise NotYaml("its anchors repeat each other too often (excessive aliasing)", self.top)
         self.open.add(here)
         found = self.built(node, key_line)
         self.open.discard(here)
@@ -189,6 +190,8 @@ class _Builder:
         lines: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if len(self.open) == 1:
+                self.top = line
             if key.id != "scalar":
                 continue
             if key.value in lines:
