@@ -28,7 +28,7 @@ from tidegate.workflows.staging.alembic_writing import (
     statement,
 )
 from tidegate.workflows.staging.common import beside, later, of_finding, short
-from tidegate.workflows.staging.django_fixes import viewed
+from tidegate.workflows.staging.django_renames import viewed
 from tidegate.workflows.staging.django_writing import varied
 from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.retype import Retyped

@@ -21,7 +21,7 @@ from tidegate.workflows.staging import (
     alembic_fixes,
     alembic_writing,
     django_files,
-    django_fixes,
+    django_renames,
     django_writing,
     types,
 )
@@ -142,7 +142,7 @@ def _renaming(one: Named, django: bool) -> list[Stage]:
         if one.model
         else ""
     )
-    return django_fixes.renaming(made, [state] if state else [])
+    return django_renames.renaming(made, [state] if state else [])
 
 
 def _copy(one: Named) -> expanding.Renamed:
