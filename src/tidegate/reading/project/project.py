@@ -52,6 +52,7 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
 
     `instead` are texts that stand for those on disk: a mend is looked at before it is written.
     `loaded` is what configurations said when they were loaded, by service; "" is this machine's.
+    `chosen` are Django's settings, where they are not those of manage.py.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         environ: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
         loaded: Mapping[str, Loaded] | None = None,
+        chosen: str = "",
     ) -> None:
         self.root = root
+        self.chosen = chosen
         self.asked = tuple(files)  # Compose files that the user named
         self.environ = dict(environ or {})
         self.loaded = dict(loaded or {})
