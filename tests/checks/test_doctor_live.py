@@ -64,6 +64,14 @@ services:
     command: postgres -c default_transaction_read_only=on
     environment:
       POSTGRES_PASSWORD: shop
+  stranger:
+    image: postgres:15
+    command: psql postgresql://postgres:changed@locked/postgres -c "SELECT 1"
+    restart: always
+  writer:
+    image: postgres:15
+    command: psql postgresql://postgres:shop@locked/postgres -c "CREATE TABLE a (id int)"
+    restart: always
   copy:
     image: postgres:15
     environment:
@@ -72,14 +80,27 @@ services:
 volumes:
   db:
 """
-RUNNING = ("crashing", "sick", "hungry", "ended", "done", "front", "db", "locked", "copy")
+RUNNING = (
+    "crashing",
+    "sick",
+    "hungry",
+    "ended",
+    "done",
+    "front",
+    "db",
+    "locked",
+    "stranger",
+    "writer",
+    "copy",
+)
 WANTED = {
     ("container-keeps-restarting", "crashing"), ("container-unhealthy", "sick"),
     ("container-out-of-memory", "hungry"), ("container-ended", "ended"),
     ("volume-of-another-version", "db"), ("invalid-index", "db"),
     ("statement-waits-for-lock", "db"), ("connections-used-up", "db"),
     ("database-read-only", "locked"), ("database-read-only", "copy"),
-    ("migration-through-pooler", "web"),
+    ("migration-through-pooler", "web"), ("volume-keeps-first-password", "locked"),
+    ("database-read-only", "writer"),
 }  # fmt: skip
 POOL = """[databases]
 postgres = host=db
@@ -162,6 +183,8 @@ def _break_the_database(docker: Callable[..., str], root: Path, end: float) -> N
     while "(1 row)" not in docker(*pooled, "SELECT 1", cwd=root):
         assert time.monotonic() < end, docker("compose", "logs", "front", cwd=root)
         time.sleep(0.5)
+    while "(unhealthy)" not in docker("compose", "ps", cwd=root) and time.monotonic() < end:
+        time.sleep(0.5)
 
 
 def test_every_fault_of_a_running_stack_is_named(found: Found) -> None:
@@ -180,6 +203,8 @@ def test_every_fault_of_a_running_stack_is_named(found: Found) -> None:
         ("volume-of-another-version", "db", "written by PostgreSQL 14"),
         ("database-read-only", "copy", "it is a replica"),
         ("database-read-only", "locked", "default_transaction_read_only is on"),
+        ("volume-keeps-first-password", "locked", "refuses the password of postgres"),
+        ("database-read-only", "writer", "writes to a database that is read-only"),
         ("migration-through-pooler", "web", "pgbouncer, which runs in front before db"),
     ],
 )
