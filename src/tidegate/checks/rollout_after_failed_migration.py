@@ -45,9 +45,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if not path.endswith((".sh", ".bash")):
             continue  # make and just end with the first command that fails
         for index, one in enumerate(commands):
-            after = next((each for each in commands[index + 1 :] if _starts(each)), None)
-            if after is None or not _migrates(project, one) or not _passed_over(one):
+            if not _passed_over(one) or not _migrates(project, one):
                 continue
+            after = next((each for each in commands[index + 1 :] if _starts(each)), None)
+            if after is None:
+                break
             yield Problem(
                 Place(path, one.line),
                 f"{name} starts the new release (`{' '.join(after.bare.words[:3])}`) although the migration failed.",

@@ -150,8 +150,16 @@ class ProjectFiles(CodeOfProject, ImagesOfProject, SettingsOfProject):
 
     def named(self, *names: str) -> list[str]:
         """Return the files with one of these names, the shallowest first."""
-        found = [path for path in self.paths if posixpath.basename(path) in names]
+        found = [path for name in dict.fromkeys(names) for path in self._by_name.get(name, ())]
         return sorted(found, key=lambda path: (path.count("/"), path))
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """The files by their last part."""
+        out: dict[str, list[str]] = {}
+        for path in self.paths:
+            out.setdefault(path.rpartition("/")[2], []).append(path)
+        return out
 
     # Compose
 
