@@ -213,7 +213,7 @@ def test_programs_in_a_closed_folder(
 def test_a_killed_pg_dump_leaves_nothing(
     number: int, tidegate: Runner, make_project: MakeProject, fresh: Fresh
 ):
-    """pg_dump is killed in the middle of the dump: it is said, and no backup has the name of one."""
+    """pg_dump is killed in the middle of the dump: it is said, and nothing has a name."""
     project, database = make_project("django", 1), fresh("newest")
     migrate(tidegate, project, database)
     database.rows("CREATE TABLE slow (id int); INSERT INTO slow VALUES (1); SELECT 1")
