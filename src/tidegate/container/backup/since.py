@@ -93,8 +93,10 @@ def _by_transactions(manifest: Mapping[str, Any], session: Session, now: int) ->
         if known:
             out.append(f"{shown}: {counted(known, 'row')} written or changed since")
         if most > known:
-            out.append(f"{shown}: up to {counted(most - known, 'row')} more, by transactions that were open "
-                       "when it was made")  # fmt: skip
+            more = counted(most - known, "row")
+            out.append(
+                f"{shown}: up to {more} more, by transactions that were open when it was made"
+            )
     return out
 
 
