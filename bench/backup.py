@@ -93,7 +93,7 @@ def main() -> None:
     given = options.parse_args()
     before = os.getloadavg()
     installed = find_installations()
-    settings = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
+    settings = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
     server = Server(installed[max(installed)], settings=settings).start()
     environ = dict(os.environ)
     found: dict[str, tuple[Cost, Cost]] = {}

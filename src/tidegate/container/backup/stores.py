@@ -32,7 +32,7 @@ from tidegate.errors import NotReady, RefusedForGood, StepFailed, TidegateError,
 
 SCHEME = "s3://"
 MOST_PARTS = 9_000  # S3 takes 10,000 parts of one object
-PART = 16 << 20
+PART = 8 << 20
 MISSING = ("404", "NoSuchKey", "NotFound")
 
 Tell = Callable[[int], None]
