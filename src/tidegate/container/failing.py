@@ -11,14 +11,14 @@ import re
 from tidegate.container.already_there import MEANING, after_failure, is_there, made_twice, maker
 from tidegate.container.doorway import Doorway
 from tidegate.container.patience import Patience
-from tidegate.container.raising import LOCK_REFUSED, Raising
+from tidegate.container.raising import Raising
 from tidegate.container.report import masked
 from tidegate.contracts.framework import Applying
 from tidegate.databases import pgclasses
 from tidegate.errors import ElectionNotWon, StepFailed, TidegateError
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
-from tidegate.model.sqlstate import sqlstate
+from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 from tidegate.model.sqltext import outline, without_strings, without_values
 from tidegate.model.words import counted, pending
 

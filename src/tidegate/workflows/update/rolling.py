@@ -13,7 +13,7 @@ from typing import Any
 from tidegate.contracts.target import Service
 from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
 from tidegate.model.words import counted
-from tidegate.workflows.update import insiding, lowering, releases, statics
+from tidegate.workflows.update import insiding, keptinside, lowering, releases, statics
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
@@ -80,6 +80,7 @@ def look(one: Update, wish: Wish) -> Rolling:
     now = releases.running(one.target, one.seen())
     configuration, standing = _knowing(one)
     one.static = str(standing.get("project", {}).get("static", ""))
+    keptinside.refuse_rolling(one, standing)
     goal, why = _goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
     words = _words(rolling, standing)
