@@ -11,6 +11,7 @@ from support.fake_engine import FakeTarget
 from tidegate.container.report import Report
 from tidegate.contracts.target import Service
 from tidegate.errors import (
+    NotReady,
     StepFailed,
     TidegateError,
     UpdateNotUndone,
@@ -18,6 +19,7 @@ from tidegate.errors import (
     UsageProblem,
 )
 from tidegate.workflows.update import story
+from tidegate.workflows.update.pending import itself
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.story import up
@@ -216,3 +218,14 @@ def test_a_database_that_no_file_says_is_needed(tmp_path: Path) -> None:
     assert [each.name for each in needs(target, "web")] == ["db"]
     target.services = (target.services[0], Service("db", "postgres", active=False))
     assert needs(target, "web") == []
+
+
+def test_localhost_in_a_container(tmp_path: Path) -> None:
+    """It is the container itself: the database's service is named; another host is left alone."""
+    target = FakeTarget(tmp_path)
+    target.database = "db"
+    found = itself(update(target), NotReady("default (app@localhost:5432/app): refused"))
+    assert "localhost is the container itself" in found.meaning
+    assert "name db as the host" in found.next
+    other = NotReady("default (app@db:5432/app): refused", "", "next")
+    assert itself(update(target), other) is other

@@ -127,10 +127,10 @@ def _wait_for_databases(one: Update) -> None:
         )  # fmt: skip
     except NotReady as error:
         _refuse_unwell(one, look(_needed(one), one.seen(), one.restarts).ill)
-        raise _itself(one, error) from None
+        raise itself(one, error) from None
 
 
-def _itself(one: Update, error: NotReady) -> NotReady:
+def itself(one: Update, error: NotReady) -> NotReady:
     """Return the error with what localhost is in a container, where that was asked for."""
     found = ITSELF.search(error.what)
     if not found:
