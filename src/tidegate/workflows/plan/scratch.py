@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tidegate.databases import pglogin, pgparams, pgwire
+from tidegate.databases.pgwire import quote_identifier
 from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.process import Command, Result, run
 from tidegate.workflows.plan.programs import Programs
@@ -95,7 +96,7 @@ def make_roles(server: Server, wanted: Sequence[str]) -> None:
     have = {row[0] for row in server.query("SELECT rolname FROM pg_roles")}
     missing = [role for role in wanted if role not in have]
     if missing:
-        server.query("; ".join(f"CREATE ROLE {_quoted(role)}" for role in missing))
+        server.query("; ".join(f"CREATE ROLE {quote_identifier(role)}" for role in missing))
         server.made.extend(missing)
 
 
@@ -103,11 +104,7 @@ def _drop_roles(server: Server) -> None:
     """Drop the roles that were made; one that another rehearsal uses stays."""
     for role in server.made:
         with suppress(OSError, pgwire.PgError):
-            server.query(f"DROP ROLE {_quoted(role)}")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+            server.query(f"DROP ROLE {quote_identifier(role)}")
 
 
 @contextmanager
@@ -115,7 +112,7 @@ def database(server: Server, name: str) -> Iterator[str]:
     """Make an empty database; drop it at the end. Its name is the target's where that is free."""
     taken = {row[0] for row in server.query("SELECT datname FROM pg_database")}
     made = name if name and name not in taken else f"tidegate_{secrets.token_hex(4)}"
-    quoted = _quoted(made)
+    quoted = quote_identifier(made)
     server.query(f"CREATE DATABASE {quoted} TEMPLATE template0 ENCODING 'UTF8'")
     try:
         yield made

@@ -9,8 +9,10 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import NotReady, PolicyRefused
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.differing import differs
+from tidegate.workflows.update.keptinside import refused
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, look
@@ -46,13 +48,23 @@ def _refuse_unwell(one: Update, ill: Sequence[Ill]) -> None:
         raise NotReady(found.what, found.meaning, found.next)
 
 
+def without(one: Update, error: NotReady) -> NotReady:
+    """Return the error with what is seen of a server that the migration lost on its way."""
+    ill = look(_needed(one), one.seen(), one.restarts).ill
+    if not ill:
+        return error
+    found = unwell(one, ill, error.what)
+    advice = "tidegate up again: it starts what the migration needs, and goes on with the steps"
+    return NotReady(found.what, f"{error.meaning}\n{found.meaning}".strip(), advice)
+
+
 def ask(one: Update) -> list[str]:
     """Ask the new image what it would migrate; nothing has been stopped yet."""
     command = one.target.inside(("--format", "json", "status"))
     if one.dry:
         one.show(command.shown())
         return ["what the command above lists as pending"]
-    with one.stage("status"):
+    with one.stage("status"), insiding.knowing(one.target):
         found = insiding.status(command)
         if any(database["state"] == "unreachable" for database in found["databases"]):
             _wait_for_databases(one)
@@ -67,7 +79,7 @@ def ask(one: Update) -> list[str]:
         listed = database["pending"]
         one.levels[database["alias"]] = _levels(database)
         pending += listed
-        text = f"{database['state']}, {database['applied']} steps applied"
+        text = f"{database['state']}, {counted(database['applied'], 'step')} applied"
         if listed:
             text += f", {len(listed)} to apply: {', '.join(listed[:5])}"
             text += f" and {len(listed) - 5} more" if len(listed) > 5 else ""
@@ -87,16 +99,7 @@ def _refuse_to_replace(one: Update, database: Mapping[str, Any]) -> None:
     old = [each for each in one.seen() if each.service == backend]
     is_lost = database["passing"] == "layer"
     if is_lost and old and differs(one, service, old, one.target.digests().get(backend, "")):
-        raise PolicyRefused(
-            f"a new container of {backend} would begin without the database {alias}",
-            f"It is a SQLite file in the container itself, on no volume with a name: {where}. What "
-            "is in it goes with the container.",
-            f"keep a copy: docker cp {old[0].name}:{where} . ; then give its folder a volume with "
-            "a name\n"
-            "or, where the code runs in another folder of the container than its image says:\n"
-            'workdir = "/FOLDER" under [tool.tidegate.compose] in pyproject.toml\n'
-            f"or, where nothing in it counts: docker rm -f {old[0].name}, then tidegate up",
-        )
+        raise refused(backend, old, database, "tidegate up")
     one.tell.warn(
         f"{alias} is a SQLite file on no volume with a name ({where}): a one-off container has "
         "another one, so nothing is migrated here. Give its folder a volume with a name."
