@@ -44,6 +44,13 @@ def test_the_first_one_with_the_framework(project: Path) -> None:
     assert own_python(project, {"VIRTUAL_ENV": str(Path(other).parent.parent)}) == other
 
 
+def test_a_manage_py_of_flask(project: Path) -> None:
+    """Flask projects have a file of that name, too: theirs is Alembic's."""
+    (project / "manage.py").write_text("from flask.cli import FlaskGroup\n", "utf-8")
+    named = environment(project / ".venv", "alembic")
+    assert own_python(project, {}, named) == named
+
+
 def test_one_that_is_named(project: Path) -> None:
     """An environment's folder or its Python; one without the framework is refused by name."""
     environment(project / ".venv", "django")
