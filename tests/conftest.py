@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,8 @@ def servers() -> Iterator[Callable[[str], Server]]:
             major = max(installed)
             if which == "oldest":
                 major = OLDEST if OLDEST in installed else min(installed)
-            settings = {"max_connections": "200", "shared_buffers": "32MB"}
+            settings = {"max_connections": "200", "shared_buffers": "32MB",
+                        "wal_level": "logical", "max_prepared_transactions": "4"}  # fmt: skip
             running[which] = Server(installed[major], settings=settings).start()
         if running[which].process is None:
             running[which].start()
@@ -92,8 +94,8 @@ def tidegate(tmp_path: Path) -> Iterator[Runner]:
 
 
 @pytest.fixture
-def make_project(tmp_path: Path) -> Callable[..., SmallProject]:
-    """Write a small project into the test's folder."""
-    return lambda flavour, steps=2, login="either": SmallProject(
-        tmp_path / "app", flavour, steps, login
-    )
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SmallProject]:
+    """Write a small project, at the same path for each test, as images have it."""
+    root = tmp_path_factory.getbasetemp() / "app"
+    shutil.rmtree(root, ignore_errors=True)
+    return lambda flavour, steps=2, login="either": SmallProject(root, flavour, steps, login)

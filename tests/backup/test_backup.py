@@ -430,6 +430,25 @@ def test_without_a_fitting_pg_dump(
     assert database.tables() == []
 
 
+def test_nowhere_to_restore_it(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """A full verification without a server that it could use is refused before anything is dumped:
+    programs without a server's, and a server that is older than the database's."""
+    project, database = make_project("django", 1), fresh("newest")
+    migrate(tidegate, project, database)
+    assert database.server
+    clients = project.root / "clients"
+    clients.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        (clients / name).symlink_to(database.server.bindir / name)
+    env = {**database.environ, "TIDEGATE_PG_BIN": str(clients)}
+    none = tidegate("backup", "--verify", "full", cwd=project.root, env=env)
+    assert (none.code, "or newer here to restore the backup into" in none.err) == (6, True)
+    older = run(tidegate, project, database, "backup", "--verify", "full", "--scratch",
+                fresh("oldest").url)  # fmt: skip
+    assert (older.code, "No backup was begun" in older.err) == (6, True), older.said
+    assert not list((project.root / "backups").glob("*"))
+
+
 def test_migrations_wait_for_a_backup(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """While a backup is made nobody migrates; an app with nothing to migrate starts."""
     project, database = make_project("django", 1), fresh("newest")

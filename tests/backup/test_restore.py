@@ -114,12 +114,21 @@ def test_an_agent_can_ask_and_not_approve(tidegate: Runner, shop: Callable[[str]
 
 def test_settings_grants_and_sessions(tidegate: Runner, shop: Callable[[str], Any]):
     """The restored database has the settings and grants of the old one, and an app that logs in
-    again and again does not keep the name."""
+    again and again does not keep the name. A prepared transaction, which would, is named before a
+    word is asked for; and so is a replication slot, which stays with the old one."""
     project, database, path = shop("newest")
     server, name = database.server, database.name
     server.sql(f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
     server.sql(f"ALTER DATABASE {name} SET work_mem = '7MB'")
     server.sql(f"CREATE ROLE reader_{name}; GRANT TEMPORARY ON DATABASE {name} TO reader_{name}")
+    slot = f"slot_{name}"
+    server.sql(f"SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')", name)
+    server.sql(f"BEGIN; DELETE FROM sold WHERE id = 1; PREPARE TRANSACTION '{name}'", name)
+    held = run(tidegate, project, database, "restore", str(path))
+    assert (held.code, f"1 prepared transaction: {name}" in held.err) == (6, True), held.said
+    assert not WORD.search(held.err)
+    server.sql(f"ROLLBACK PREPARED '{name}'", name)
+    assert f"{slot} stays with" in run(tidegate, project, database, "restore", str(path)).err
     script = (
         "import psycopg, sys\nwhile True:\n  try:\n    c = psycopg.connect(sys.argv[1])\n"
         "    while True: c.execute('SELECT pg_sleep(0.01)')\n  except psycopg.Error: pass\n"
@@ -139,6 +148,7 @@ def test_settings_grants_and_sessions(tidegate: Runner, shop: Callable[[str], An
     assert database.rows("SHOW search_path") == ["public, pg_catalog"]
     sql = f"SELECT has_database_privilege('reader_{name}', '{name}', 'TEMP')"
     assert database.rows(sql) == ["t"]
+    server.sql(f"SELECT pg_drop_replication_slot('{slot}')", done.out.strip())
     server.sql(f'DROP DATABASE "{done.out.strip()}"')
     server.sql(f"DROP OWNED BY reader_{name}; DROP ROLE reader_{name}", name)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import stat
+import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from support.stacks import COMPOSE_PG, PASSWORD, Stack, docker, exited
+from support.stacks import COMPOSE, COMPOSE_PG, DOCKERFILE, PASSWORD, Stack, docker, exited
 from tidegate.container.backup import errands
 from tidegate.container.report import Report
 from tidegate.errors import PolicyRefused, StepFailed
@@ -91,7 +94,13 @@ def test_a_file_in_a_volume(stack: Make) -> None:
     """SQLite in a named volume: copied out, and brought back after the word of a person; a damaged
     one is refused before a container is started."""
     one = stack().django()
+    shared = one.shared / ".cache" / "tidegate"
+    (shared / "errands-killed" / "shared").mkdir(parents=True)
+    alive = shared / "errands-killed" / "shared" / errands.ALIVE
+    alive.touch()
+    os.utime(alive, (alive.stat().st_mtime - 4000,) * 2)
     exited(one, ["migrate"], 0)
+    before = {*shared.glob("errands-*")} - {alive.parents[1]}
     insert(one, "Mei")
     path = Path(exited(one, ["backup", "--to", "kept"], 0).out.strip())
     insert(one, "Jonas")
@@ -108,8 +117,36 @@ def test_a_file_in_a_volume(stack: Make) -> None:
     data = path / "data.sqlite3"
     data.write_bytes(data.read_bytes()[:-1])
     assert "is damaged: data.sqlite3" in exited(one, ["restore", str(path)], 5).err
-    shared = one.shared / ".cache" / "tidegate"
-    assert not list(shared.glob("errands-*")), "nothing of what travelled is left"
+    assert {*shared.glob("errands-*")} <= before, "nothing of what travelled is left"
+
+
+def test_a_file_in_the_container_itself(stack: Make) -> None:
+    """A one-off container has another file than the app: none of the verbs reads or writes that
+    one for the app's; the copy that the refusal tells of is of the app's own."""
+    layered = COMPOSE.replace('    volumes: ["data:/data"]\n', "").replace("volumes:\n  data:\n", "")
+    one = stack().django(layered)
+    one.write({"Dockerfile": DOCKERFILE.replace("COPY", "RUN mkdir /data\nCOPY")})
+    one.begin().compose("exec", "-T", "web", "python", "manage.py", "migrate")
+    one.compose("exec", "-T", "web", "python", "-c", "import sqlite3; c = sqlite3.connect("
+                "'/data/db.sqlite3'); c.execute(\"insert into shop_customer (name) values ('Mei')\")"
+                "; c.commit()")  # fmt: skip
+    before = one.ids()
+    refused = exited(one, ["backup"], 6)
+    assert "a backup made here would be of another file than the app's" in refused.err
+    assert not (one.folder / "backups").exists() or not list((one.folder / "backups").iterdir())
+    exec_, copy = [re.sub(r"^(next:)?\s*", "", line).replace("SERVICE", "web")
+                   for line in refused.err.splitlines() if "SERVICE" in line and "exec" in line
+                   or "cp SERVICE" in line]  # fmt: skip
+    for command in (exec_.replace("exec", "exec -T"), copy):
+        env = {**os.environ, **one.environ}
+        subprocess.run(["sh", "-c", command], cwd=one.folder, env=env, check=True, timeout=60)
+    with closing(sqlite3.connect(one.folder / "copy.sqlite3")) as file:
+        assert file.execute("select name from shop_customer").fetchall() == [("Mei",)]
+    assert "would be of another file" in exited(one, ["history"], 6).err
+    assert "the app has another" in exited(one, ["status"], 0).out
+    back = exited(one, ["rollback", "--plan"], 6)
+    assert "a new container of web would begin without the database default" in back.err
+    assert one.ids() == before
 
 
 def test_a_refusal_outside_is_heard_inside(tmp_path: Path) -> None:

@@ -212,6 +212,35 @@ def test_a_ledger_of_another_role(tidegate: Runner, make_project: MakeProject, f
     execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+def test_a_locked_ledger(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
+    """Whoever locks the ledger is named instead of waited for: by what needs it with 7, by what
+    can do without it beside its answer."""
+    project, database = make_project("django", 1), fresh("newest")
+    assert boot(tidegate, project, database).code == 0
+    locker = subprocess.Popen(
+        ["psql", database.url, "-qXc", "BEGIN; LOCK TABLE tidegate_run, tidegate_step IN ACCESS "
+         "EXCLUSIVE MODE; SELECT pg_sleep(120)"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+        eventually(lambda: database.rows(held) == ["2"], what="the lock")
+        who = "tidegate_run, tidegate_step, by process"
+        done = tidegate("history", cwd=project.root, env=database.environ)
+        assert (done.code, who in done.err) == (7, True), done.said
+        project.add("CREATE TABLE later (id integer)")
+        done = tidegate("status", cwd=project.root, env=database.environ)
+        assert (done.code, who in done.out, "1 pending" in done.out) == (0, True, True), done.said
+        late = tidegate("boot", "--timeout", "1", "--", *APP, cwd=project.root,
+                        env=database.environ)  # fmt: skip
+        assert (late.code, who in late.err) == (7, True), late.said
+    finally:
+        locker.kill()
+        locker.wait()
+    execute(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                      "WHERE query LIKE '%pg_sleep(120)%' AND pid <> pg_backend_pid()")  # fmt: skip
+
+
 def test_wrong_words(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """A run that isn't there and an option that isn't one are exit code 2."""
     project, database = make_project("django"), fresh("sqlite")

@@ -101,7 +101,8 @@ def test_one_run_back(tidegate: Runner, shop: tuple[Shop, Database]):
 
 @pytest.mark.parametrize("shop", ["alembic-sqlite"], indirect=True)
 def test_to_a_step_a_run_and_a_release(tidegate: Runner, shop: tuple[Shop, Database]):
-    """--to names the step that stays last, a run, or the image that a run was of."""
+    """--to names the step that stays last, a run, or the image that a run was of; `base` is before
+    all steps."""
     made, _ = shop
     first = made.add(1)
     assert run(tidegate, shop, "migrate", TIDEGATE_IMAGE="shop:1").code == 0
@@ -118,6 +119,9 @@ def test_to_a_step_a_run_and_a_release(tidegate: Runner, shop: tuple[Shop, Datab
     assert done.code == 0, done.said
     assert "made_2" in shop[1].tables()
     assert "made_3" not in shop[1].tables()
+    nothing = planned(tidegate, shop, "--to", "base")
+    assert [one["id"] for one in nothing["steps"]] == [second, first]
+    assert (nothing["level"], nothing["goal"]) == ([], "before its first step")
 
 
 def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database]):
@@ -136,6 +140,7 @@ def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database])
     done = approved(tidegate, shop)
     assert done.code == 0, done.said
     assert database.tables() == ["made_1"]
+    assert run(tidegate, shop, "backup").code == 0  # of the night after; it changes nothing
     booted = run(tidegate, shop, "boot", "--", *APP)
     assert (booted.code, "the database was restored to before them" in booted.err) == (6, True)
     if database.server:
@@ -252,7 +257,7 @@ def test_what_django_operations_lose_is_counted(
         return json.loads(done.out)["rollback"]
 
     assert plan()["ways"][0]["loses"] == [
-        "shop.0002_total: column shop_order.total is dropped (1 rows have a value)",
+        "shop.0002_total: column shop_order.total is dropped (1 row has a value)",
         "shop.0001_order: table shop_order is dropped (2 rows)",
     ]
     needs = '[("shop", "0002_total")]'
@@ -321,6 +326,36 @@ def test_after_a_run_that_was_killed(tidegate: Runner, tmp_path: Path, fresh: Fr
     said = run(tidegate, shop, "history").out
     assert "has not ended: it is at work, or was killed" in said
     assert ("something other than tidegate" in said, "not on record" in said) == (False, False)
+
+
+UNTIL_QUICK = "SELECT pg_sleep(60) WHERE to_regclass('quick') IS NULL; DROP TABLE made_2"
+
+
+def test_a_rollback_that_was_killed(tidegate: Runner, tmp_path: Path, fresh: Fresh):
+    """A start does not bring back what a killed rollback had undone, and what it had not undone is
+    no change from outside; the next rollback has the same goal."""
+    shop = (Shop(tmp_path / "app", "django"), fresh("newest"))
+    made, database = shop
+    made.add(1)
+    migrate(tidegate, shop)
+    second, third = made.add(2, UNTIL_QUICK), made.add(3)
+    migrate(tidegate, shop)
+    word = planned(tidegate, shop)["plan"]
+    going = tidegate.start("rollback", "--approve", word, cwd=made.project.root,
+                           env=database.environ)  # fmt: skip
+    going.until(f"{second}: undoing")
+    going.process.kill()
+    going.process.wait(30)
+    booted = run(tidegate, shop, "boot", "--", *APP)
+    assert (booted.code, "a rollback was cut off before its end" in booted.err) == (6, True)
+    assert database.tables() == ["made_1", "made_2"]
+    said = run(tidegate, shop, "history").out
+    assert "not on record" not in said
+    database.rows("CREATE TABLE quick (); SELECT 1")
+    found = planned(tidegate, shop)
+    assert ([one["id"] for one in found["steps"]], third in found["level"]) == ([second], False)
+    assert approved(tidegate, shop).code == 0
+    assert database.tables() == ["made_1", "quick"]
 
 
 def test_after_a_step_that_was_half_applied(tidegate: Runner, tmp_path: Path, fresh: Fresh):

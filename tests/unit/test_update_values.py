@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_engine import FakeTarget
+from tidegate.container.report import Report
 from tidegate.contracts.target import Container, Service
 from tidegate.errors import ElectionNotWon, PolicyRefused, TidegateError
 from tidegate.model.command import Command
@@ -89,28 +91,38 @@ def test_settling_ends_at_its_deadline() -> None:
 def test_the_state_survives_its_process(tmp_path: Path) -> None:
     """What was begun is read back by the next update; a lock ends with its process."""
     environ = {"XDG_STATE_HOME": str(tmp_path)}
-    state = State("shop", tmp_path, environ)
+    state, target, tell = State("shop", tmp_path, environ), FakeTarget(tmp_path), Report("text")
     script = textwrap.dedent(f"""
-        import os, signal, time
+        import time
         from pathlib import Path
+        from support.fake_engine import FakeTarget
+        from tidegate.container.report import Report
         from tidegate.workflows.update.state import Release, State
-        state = State("shop", Path({str(tmp_path)!r}), {environ!r})
-        with state.held():
+        folder = Path({str(tmp_path)!r})
+        state = State("shop", folder, {environ!r})
+        with state.held(FakeTarget.again(folder), Report("text")):
             state.begin(Release("1", {{"web": "sha256:1"}}))
             state.reached("replace")
             print("held", flush=True)
             time.sleep(60)
     """)
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    paths = os.pathsep.join(path for path in sys.path if path)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
-    with pytest.raises(ElectionNotWon, match="another update of shop") as caught, state.held():
+    with (
+        pytest.raises(ElectionNotWon, match="another update of shop") as caught,
+        state.held(target, tell),
+    ):
         pass
     assert f"process {child.pid} of" in caught.value.meaning
     child.kill()
     child.wait()
     child.stdout.close()
-    with state.held():
+    with state.held(target, tell):
         found = state.unfinished()
         assert found == ("replace", Release("1", {"web": "sha256:1"}))
         state.end()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from tidegate.container import ledger
+from tidegate.container import ledger, ledgerlock
 from tidegate.container.dumps import wait_for_dumps
 from tidegate.container.gate import refuse_misled
 from tidegate.container.raising import Raising, patiently
@@ -20,6 +20,7 @@ from tidegate.errors import ElectionNotWon, PolicyRefused
 from tidegate.model import words
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Transient
+from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 
 POLL = (0.05, 0.4)  # seconds between two looks of a waiter: from, to; with jitter
 
@@ -112,7 +113,7 @@ def _through_restarts(raising: Raising, work: Callable[[Raising], Verdict]) -> V
 
 def _leading(raising: Raising, election: Election, session: Session, began: float) -> Verdict:
     """We won: look once more, apply, write it down."""
-    report, alias = raising.report, raising.connection.alias
+    report, alias, loaded = raising.report, raising.connection.alias, raising.gate.loading
     if not election.settle(raising.deadline, lambda text: report.stage("elect", alias, text)):
         raise ElectionNotWon(
             f"a session of an earlier migration of {alias} does not end",
@@ -134,8 +135,10 @@ def _leading(raising: Raising, election: Election, session: Session, began: floa
         lost.append(reason)
         election.cancel()
 
-    took = time.monotonic() - began
+    took = time.monotonic() - began - (raising.gate.loading - loaded)
     report.stage("elect", alias, f"this process migrates: {_task(verdict)}", took)
+    with raising.gate.loads():
+        raising.gate.project.load()
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:
@@ -157,13 +160,30 @@ def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) 
     alias = raising.connection.alias
     digests = {step.id: step.digest for step in raising.gate.steps(alias)}
     pending = {id: digests.get(id, "") for id in verdict.pending}
-    why = "" if raising.again else ledger.held_back(election.query, alias, pending)
+    why = "" if raising.again else _held_back(raising, election, pending)
     if why:
         raise PolicyRefused(
             f"{words.pending(len(verdict.pending))} in {alias}, and not applied by a start: {why}",
             "A start of the newer release would undo the rollback. Nothing was applied.",
             "start the older image; to apply them all the same: tidegate migrate",
         )
+
+
+def _held_back(raising: Raising, election: Election, pending: Mapping[str, str]) -> str:
+    """Ask the ledger; where it is locked, until the deadline."""
+    alias, told = raising.connection.alias, False
+    while True:
+        try:
+            return ledger.held_back(election.query, alias, pending)
+        except Transient as error:
+            if sqlstate(error) != LOCK_REFUSED:
+                raise
+            refused = ledgerlock.refused(election.query)
+            if time.monotonic() > raising.deadline:
+                raise refused from None
+            if not told:
+                raising.report.stage("elect", alias, f"{refused.what}; wait")
+            told = True
 
 
 def backed_up(raising: Raising, pending: Sequence[str]) -> str:

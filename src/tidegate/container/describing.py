@@ -7,7 +7,9 @@ from typing import Any
 
 from tidegate.container import history, ledger, mounts
 from tidegate.container.gate import Gate, code_heads
+from tidegate.container.ledgerlock import holders, reading
 from tidegate.container.parts import begun
+from tidegate.errors import ElectionNotWon
 from tidegate.model.connection import Connection
 from tidegate.model.level import heads
 from tidegate.model.readiness import Permanent, Transient
@@ -39,12 +41,19 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
     try:
         session = gate.database(connection).session(5.0)
         try:
-            verdict = gate.level(connection, session)
-            edited = ledger.edited(steps, ledger.recorded(session.query))
-            half = begun(session.query, connection.vendor, verdict)
-            run = history.last(session.query, connection.vendor, connection.alias)
+            with reading(session, connection.vendor):
+                verdict = gate.level(connection, session)
+            locked = holders(session.query) if connection.vendor == "postgresql" else {}
+            if locked:  # nothing of the ledger can be read
+                edited, half, run = [], [], None
+            else:
+                edited = ledger.edited(steps, ledger.recorded(session.query))
+                half = begun(session.query, connection.vendor, verdict)
+                run = history.last(session.query, connection.vendor, connection.alias)
         finally:
             session.close()
+    except ElectionNotWon as error:
+        return {**out, "why": error.what, "remedy": error.next}
     except (Transient, Permanent) as error:
         remedy = getattr(error, "next", "")
         return {**out, "why": getattr(error, "what", str(error)), "remedy": remedy}
@@ -58,6 +67,8 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "edited": edited,
         "run": run,
         "half": half,
+        "why": f"the ledger was not read, it is locked: {'; '.join(locked.values())}"
+        if locked else "",
     }
 
 

@@ -13,13 +13,12 @@ from typing import Any
 
 from tidegate.container.parts import Parts
 from tidegate.container.patience import Patience
-from tidegate.container.raising import LOCK_REFUSED
 from tidegate.databases import pgclasses, pgindexes, pgonline
 from tidegate.databases.pgclasses import BLOCKING, CONTROL, ROWS
 from tidegate.errors import ElectionNotWon
 from tidegate.model.plan import digest
 from tidegate.model.sessions import AppSession
-from tidegate.model.sqlstate import sqlstate
+from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 
 Execute = Callable[[], Any]
 

@@ -9,7 +9,7 @@ from tidegate.container.holding import elected
 from tidegate.container.parts import DOWN, Parts
 from tidegate.container.patience import Patience
 from tidegate.container.persisting import Work, persist
-from tidegate.container.raising import LOCK_REFUSED, Raising
+from tidegate.container.raising import Raising
 from tidegate.container.stepping import (
     book_of,
     changing,
@@ -22,7 +22,7 @@ from tidegate.contracts.database import Election
 from tidegate.contracts.framework import Applying
 from tidegate.errors import ElectionNotWon, PolicyRefused, StepFailed, TidegateError
 from tidegate.model.readiness import Permanent, Transient
-from tidegate.model.sqlstate import sqlstate
+from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 from tidegate.model.step import Step
 from tidegate.model.words import counted
 

@@ -12,14 +12,13 @@ from typing import Any
 
 from tidegate.container import chain
 from tidegate.container.gate import Gate
-from tidegate.container.ledger import RUN, STEP, present
+from tidegate.container.ledger import KILLED, RUN, STEP, present
 from tidegate.container.parts import begun
 from tidegate.contracts.database import Rows, Session, TableMissing
 from tidegate.model.connection import Connection
 
 Query = Callable[[str], Rows]
 NUMBERS = ("seconds",)
-KILLED = ("abandoned", "running")
 APPLIED = ("done", "adopted")  # states of a step that the database then has
 WHOLE = ("pid", "number", "position", "statements", "retries")
 
@@ -201,9 +200,11 @@ def _difference(runs: Sequence[dict[str, Any]], now: frozenset[str]) -> tuple[li
     """
     applied: set[str] = set()
     for run in runs:
+        if run["state"] in KILLED:  # how far it came, the database tells
+            planned = _planned(run)
+            applied = (applied - planned) | (planned & now)
+            continue
         for step, state in effects(run):
             (applied.add if state in APPLIED else applied.discard)(step)
-        if run["state"] in KILLED:  # how far it came, the database tells
-            applied = (applied & now) | (applied - _planned(run))
     whole = str(runs[0]["level_before"] or "").startswith("0:")
     return sorted(applied - now), sorted(now - applied) if whole else []

@@ -18,9 +18,10 @@ from types import FrameType, ModuleType, TracebackType
 
 # What these read while they are imported says nothing of a login, and they take long to import.
 KNOWN = {
-    "alembic", "asgiref", "asyncpg", "celery", "django", "dotenv", "environ", "kombu", "psycopg",
-    "psycopg2", "psycopg_binary", "psycopg_c", "pydantic", "pydantic_core", "pydantic_settings",
-    "redis", "sqlalchemy", "sqlmodel", "tidegate",
+    "alembic", "asgiref", "asyncpg", "celery", "django", "dotenv", "environ", "fastapi", "flask",
+    "kombu", "opentelemetry", "psycopg", "psycopg2", "psycopg_binary", "psycopg_c", "pydantic",
+    "pydantic_core", "pydantic_settings", "redis", "sqlalchemy", "sqlmodel", "starlette",
+    "tidegate", "werkzeug",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tidegate.container import chain
 from tidegate.container.origin import origin
 from tidegate.contracts.database import Rows, TableMissing
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 from tidegate.model.step import Step
 
 RUN = {
@@ -70,6 +71,7 @@ SELECT r.number, r.id AS run, r.kind, r.state, r.database, r.started, r.finished
        s.position, s.step, s.state AS step_state, s.seconds AS step_seconds, s.statements,
        s.retries, s.locks, s.sql
 FROM tidegate_run r LEFT JOIN tidegate_step s ON s.run = r.id"""
+KILLED = ("abandoned", "running")  # states of a run whose process died, for who holds the election
 MOST_STATEMENTS = 100  # of one step are kept with their text
 
 Query = Callable[[str], Rows]
@@ -280,19 +282,29 @@ def held_back(query: Query, alias: str, pending: Mapping[str, str]) -> str:
     """Say why a start must not apply these steps (id → digest) by itself; empty when it may.
 
     A replica of the release that was rolled back, or restored away, would else do it again at its
-    next start. A step whose file has changed since is another step.
+    next start. A step whose file has changed since is another step. Raises Transient where the
+    ledger is locked: it may say that nothing is to be applied.
     """
     try:
         rows = query(
             "SELECT s.step, s.digest, s.state, r.number FROM tidegate_step s JOIN tidegate_run r "
             f"ON r.id = s.run WHERE r.database = {literal(alias)} ORDER BY s.finished"
         )
+        ours = f"database = {literal(alias)} AND coalesce(kind, '') <> 'backup'"
         last = query(
             "SELECT kind, number FROM tidegate_run WHERE number IS NOT NULL "
-            f"AND database = {literal(alias)} ORDER BY number DESC LIMIT 1"
+            f"AND {ours} ORDER BY number DESC LIMIT 1"
         )
-    except Unwritten:
+        cut = query(
+            "SELECT kind, state FROM tidegate_run "
+            f"WHERE {ours} ORDER BY started DESC, number DESC LIMIT 1"
+        )
+    except Unwritten as error:
+        if sqlstate(error) == LOCK_REFUSED:
+            raise
         return ""
+    if cut and cut[0][0] == "rollback" and cut[0][1] in KILLED:
+        return "a rollback was cut off before its end"
     newest = {str(step): (digest or "", state, number) for step, digest, state, number in rows}
     for step, digest in pending.items():
         known, state, number = newest.get(step, ("", "", ""))

@@ -9,22 +9,13 @@ from dataclasses import dataclass
 from tidegate.container.aiming import aimed, backwards, goal_of
 from tidegate.container.applying import raise_level
 from tidegate.container.boot import Boot
-from tidegate.container.describing import passing
 from tidegate.container.gate import Gate
 from tidegate.container.planned import forms_for
 from tidegate.container.raising import Check, Raising
-from tidegate.errors import PolicyRefused, UsageProblem
+from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.level import ancestors, in_order
 from tidegate.model.words import counted
-
-ONE_OFF = "TIDEGATE_ONE_OFF"  # set where a container was started for one command alone
-PASSING_NEXT = (
-    "give the folder of the file a volume with a name, in the Compose file\n"
-    'or let the image migrate when it starts: ENTRYPOINT ["tidegate", "boot", "--"]\n'
-    "or, where the code runs in another folder of the container than its image says:\n"
-    'workdir = "/FOLDER" under [tool.tidegate.compose] in pyproject.toml'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +48,6 @@ def knowing(gate: Gate, target: str) -> list[Connection]:
     if refused and not chosen:
         raise refused
     return chosen
-
-
-def refuse_passing(connections: Sequence[Connection]) -> None:
-    """Raise PolicyRefused where what is applied would be gone with the one-off container."""
-    for one in connections:
-        if passing(one):
-            raise PolicyRefused(
-                f"what is applied to {one.alias} here would be gone with this container",
-                f"It is a SQLite file on no volume with a name: {one.shown}. Nothing was changed.",
-                PASSING_NEXT,
-            )
 
 
 def reached(gate: Gate, connection: Connection, target: str) -> frozenset[str]:

@@ -41,6 +41,15 @@ def parsed(text: str) -> list[Mount]:
     return out
 
 
+def _listed() -> str:
+    """Return what the kernel says of this process's mounts; nothing where it has no such file."""
+    try:
+        with open(MOUNTS, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 def of(folder: str, mounts: list[Mount]) -> Mount | None:
     """Return the mount that a folder, there or not, lies on."""
     path = os.path.realpath(folder)
@@ -54,13 +63,7 @@ def shared(folder: str, code: str, text: str | None = None) -> bool:
     What lies in the image itself, on a read-only mount or in memory belongs to one container; what
     lies beside the code is a developer's own tree.
     """
-    if text is None:
-        try:
-            with open(MOUNTS, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-        except OSError:
-            return False
-    mounts = parsed(text)
+    mounts = parsed(_listed() if text is None else text)
     found = of(folder, mounts)
     if found is None or found.path == "/" or not found.writable or found.is_memory:
         return False
@@ -74,17 +77,13 @@ def passing(path: str, text: str | None = None) -> str:
     it on to the service's next container, and a one-off container gets another. On a machine of
     one's own nothing passes.
     """
-    if text is None:
-        if not any(map(os.path.exists, CONTAINER)):
-            return ""
-        try:
-            with open(MOUNTS, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-        except OSError:
-            return ""
-    found = of(path, parsed(text))
+    if text is None and not any(map(os.path.exists, CONTAINER)):
+        return ""
+    found = of(path, parsed(_listed() if text is None else text))
     if found is None:
         return ""
-    if found.path == "/" or found.is_memory:
-        return "layer" if found.path == "/" else "memory"
+    if found.path == "/":
+        return "layer"
+    if found.is_memory:
+        return "memory"
     return "volume" if NAMELESS.search(found.root) else ""

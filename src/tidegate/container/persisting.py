@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from tidegate.container.doorway import Doorway
 from tidegate.container.patience import Patience
-from tidegate.container.raising import LOCK_REFUSED, Raising, is_gone, patiently
+from tidegate.container.raising import Raising, is_gone, patiently
 from tidegate.contracts.database import OVERTAKEN, Election
 from tidegate.contracts.framework import Applying
 from tidegate.errors import ElectionNotWon, Stopped, TidegateError
 from tidegate.model.readiness import Transient
-from tidegate.model.sqlstate import sqlstate
+from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 
 RESTARTS = 3  # times that a server going away in the middle of a step is waited out
 

@@ -17,7 +17,6 @@ from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict
 from tidegate.model.readiness import Transient
 
-LOCK_REFUSED = "55P03"
 SERVER_GONE = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
 Check = Callable[[Verdict, Session], None]
 

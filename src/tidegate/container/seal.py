@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import md5, sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
 from tidegate.container.asking import RETRIES, Answer, Ask, TooLong
+from tidegate.container.bytecode import compile_start
 from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.container.traces_left import TakenBack
@@ -56,24 +58,16 @@ def seal(
     Where it takes more `seconds`, it is written without a recipe: boot then loads the settings.
     """
     project = discovery.find_project(root, environ, settings["framework"])
+    path = sealfile.seal_path(str(root), environ)
+    with _writable(path, environ):  # now, not after minutes of questions
+        sealfile.try_out(path)
     ask = Ask(project, time.monotonic() + seconds, tell)
     learned = _learned(ask, environ)
     with TakenBack(str(project.root.resolve())):
         rows, body = _content(root, project, environ, settings, learned)
-    path = sealfile.seal_path(str(root), environ)
-    try:
+    with _writable(path, environ):
         sealfile.write(path, rows, body)
-    except OSError as error:
-        named = environ.get("TIDEGATE_SEAL")
-        raise UsageProblem(
-            f"{path} can't be written: {error.strerror}",
-            "TIDEGATE_SEAL names this place."
-            if named
-            else "The seal lies in the project's folder, which this user may not write to.",
-            "correct TIDEGATE_SEAL, or leave it out"
-            if named
-            else "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
-        ) from None
+    compile_start()
     counts = {alias: len(some) for alias, some in body["steps"].items()}
     static = [row for row in rows if row[0] == "static" and row[1] != "-"]
     return Sealed(
@@ -85,6 +79,24 @@ def seal(
         learned.unsure,
         tuple(name for name in learned.static_variables if static and name not in environ),
     )
+
+
+@contextmanager
+def _writable(path: str, environ: Mapping[str, str]) -> Iterator[None]:
+    """Say what a seal that can't be written means."""
+    try:
+        yield
+    except OSError as error:
+        named = environ.get("TIDEGATE_SEAL")
+        raise UsageProblem(
+            f"{path} can't be written: {error.strerror}",
+            "TIDEGATE_SEAL names this place."
+            if named
+            else "The seal lies in the project's folder, which this user may not write to.",
+            "correct TIDEGATE_SEAL, or leave it out"
+            if named
+            else "seal before `USER` in the Dockerfile, or name another place with TIDEGATE_SEAL",
+        ) from None
 
 
 def _content(

@@ -23,6 +23,7 @@ from tidegate.container.backup import (
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
+from tidegate.container.ledgerlock import reading
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.databases import pgidentity
 from tidegate.errors import PolicyRefused
@@ -32,6 +33,7 @@ from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo
+from tidegate.model.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,40 +118,44 @@ def plan(one: Planning) -> Plan:
     """Read where the database stands, and plan the way back."""
     session = one.gate.database(one.connection).session(5.0)
     try:
-        if one.connection.vendor == "postgresql":
-            session.query("SET statement_timeout = '20s'")  # counting what goes must end
-            session.query("SET row_security = off")  # what one may not see is no empty table
-            one.cluster = pgidentity.cluster(session)
-        verdict = one.gate.level(one.connection, session)
-        if verdict.unknown:
-            raise PolicyRefused(
-                f"{one.connection.alias} has steps that this code does not know: "
-                f"{', '.join(verdict.unknown[:5])}",
-                "Only the code that has a step can undo it. Nothing was changed.",
-                "run the rollback with the newer image, then start the older one",
-            )
-        one.steps = one.gate.steps(one.connection.alias)
-        applied = [step for step in in_order(one.steps) if step.id in verdict.applied]
-        begun = parts.begun(session.query, one.connection.vendor, verdict)
-        half = tuple(step for step in begun if step in verdict.pending)
-        wanted, goal = goals.wanted(one, session, applied, half)
-        undone = goals.with_dependents(applied, wanted)
-        steps = tuple(step for step in reversed(applied) if step.id in undone)
-        remaining = tuple(step for step in applied if step.id not in undone)
-        undos = tuple(one.gate.project.undoing(one.connection.alias, steps)) if steps else ()
-        down = _down(undos, session)
-        if half and not steps:
-            down = Way("down", f"{', '.join(half)} is half applied, and whole steps are undone")
-        backup = _by_backup(one, remaining, receipts.places_of(session))
+        with reading(session, one.connection.vendor):
+            return _named(one, _planned(one, session))
     finally:
         session.close()
-    chosen = _choice(one.way, (down, backup))
+
+
+def _planned(one: Planning, session: Session) -> Plan:
+    if one.connection.vendor == "postgresql":
+        session.query("SET statement_timeout = '20s'")  # counting what goes must end
+        session.query("SET row_security = off")  # what one may not see is no empty table
+        one.cluster = pgidentity.cluster(session)
+    verdict = one.gate.level(one.connection, session)
+    if verdict.unknown:
+        raise PolicyRefused(
+            f"{one.connection.alias} has steps that this code does not know: "
+            f"{', '.join(verdict.unknown[:5])}",
+            "Only the code that has a step can undo it. Nothing was changed.",
+            "run the rollback with the newer image, then start the older one",
+        )
+    one.steps = one.gate.steps(one.connection.alias)
+    applied = [step for step in in_order(one.steps) if step.id in verdict.applied]
+    begun = parts.begun(session.query, one.connection.vendor, verdict)
+    half = tuple(step for step in begun if step in verdict.pending)
+    wanted, goal = goals.wanted(one, session, applied, half)
+    undone = goals.with_dependents(applied, wanted)
+    steps = tuple(step for step in reversed(applied) if step.id in undone)
+    remaining = tuple(step for step in applied if step.id not in undone)
+    undos = tuple(one.gate.project.undoing(one.connection.alias, steps)) if steps else ()
+    down = _down(undos, session)
+    if half and not steps:
+        down = Way("down", f"{', '.join(half)} is half applied, and whole steps are undone")
+    backup = _by_backup(one, remaining, receipts.places_of(session))
     asked = {"to": one.to, "level": one.level, "way": one.way, "from": one.source}
     words = [f"--{key} {value}" for key, value in asked.items() if value]
     command = " ".join(["tidegate rollback", *words])
-    found = Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
-                 command=command, half=half)  # fmt: skip
-    return _named(one, found)
+    chosen = _choice(one.way, (down, backup))
+    return Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
+                command=command, half=half)  # fmt: skip
 
 
 def _named(one: Planning, found: Plan) -> Plan:
@@ -185,7 +191,8 @@ def _down(undos: Sequence[Undo], session: Session) -> Way:
 def _counted(count: int | None, column: str) -> str:
     if count is None:
         return "its rows can't be counted"
-    return f"{count} rows" + (" have a value" if column else "")
+    more = f" {'has' if count == 1 else 'have'} a value" if column else ""
+    return counted(count, "row") + more
 
 
 def _count(session: Session, table: str, column: str = "") -> int | None:

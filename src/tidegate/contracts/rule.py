@@ -11,7 +11,7 @@ Each yields Hazards. The rule's name is its file's name, with hyphens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.model.finding import Place
@@ -233,30 +233,34 @@ class Moment:
 
         Other sessions see no other: what is renamed and renamed back keeps its name for them.
         """
-        name, seen = column or table, False
-        for one in self.step.moments:
-            seen = seen or one is self
-            change = one.change
-            if not seen or one.operation.transaction != self.operation.transaction:
-                continue
-            if column and isinstance(change, RenameColumn) and change.table == table:
-                name = change.new if change.column == name else name
-            elif not column and isinstance(change, RenameTable):
-                name = change.new if change.table == name else name
+        name = column or table
+        for old, new in self._renames(table, column, self.step.moments[self._place :]):
+            name = new if name == old else name
         return name
 
     def name_before(self, table: str, column: str = "") -> str:
         """Return the name that a table or column had when this transaction began."""
-        name, seen = column or table, False
-        for one in reversed(self.step.moments):
-            change = one.change
-            if seen and one.operation.transaction == self.operation.transaction:
-                if column and isinstance(change, RenameColumn) and change.table == table:
-                    name = change.column if change.new == name else name
-                elif not column and isinstance(change, RenameTable):
-                    name = change.table if change.new == name else name
-            seen = seen or one is self
+        name = column or table
+        for old, new in self._renames(table, column, self.step.moments[: self._place][::-1]):
+            name = old if name == new else name
         return name
+
+    @property
+    def _place(self) -> int:
+        return self.step.moments.index(self)
+
+    def _renames(
+        self, table: str, column: str, moments: Sequence[Moment]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the old and new names that these moments give in this transaction."""
+        for one in moments:
+            change = one.change
+            if one.operation.transaction != self.operation.transaction:
+                continue
+            if column and isinstance(change, RenameColumn) and change.table == table:
+                yield change.column, change.new
+            elif not column and isinstance(change, RenameTable):
+                yield change.table, change.new
 
     def keeps_name(self, table: str, column: str = "") -> bool:
         """Whether a table or column that is renamed has its first name again in the end."""

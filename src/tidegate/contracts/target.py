@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tidegate.contracts.shared import Shared
 from tidegate.errors import UsageProblem
 from tidegate.model.command import Command
 
@@ -119,6 +120,10 @@ class Target(Protocol):
     @property
     def removes_first(self) -> bool:
         """Whether a container has to be removed before its service gets another one."""
+
+    @property
+    def shared(self) -> Shared:
+        """What the engine keeps for everybody who uses it."""
 
     def may_remove(self, service: str) -> None:
         """Raise PolicyRefused where a removed container's next one would not have its data."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tidegate.databases.pgwire import quote_identifier, quote_literal
+
 Run = Callable[[str], Sequence[Sequence[object]]]
 
 KEPT = ("search_path", "timezone", "datestyle", "intervalstyle", "default_text_search_config",
@@ -65,16 +67,16 @@ def _for(role: str, path: str, schemas: Iterable[str]) -> list[str]:
         if word.strip('"') != "$user":
             out.append(word)
         elif role in schemas:
-            out.append('"' + role.replace('"', '""') + '"')
+            out.append(quote_identifier(role))
     return out or ["public"]
 
 
 def statements(database: str, settings: Mapping[str, str]) -> list[str]:
     """Return what has every session of `database` begin in this way."""
-    quoted = '"' + database.replace('"', '""') + '"'
+    quoted = quote_identifier(database)
     return [f"ALTER DATABASE {quoted} SET {name} TO {_value(name, value)}"
             for name, value in settings.items()]  # fmt: skip
 
 
 def _value(name: str, value: str) -> str:
-    return value if name == PATH else "'" + value.replace("'", "''") + "'"
+    return value if name == PATH else quote_literal(value)

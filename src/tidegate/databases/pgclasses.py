@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tidegate.model.sqltext import opened, without_strings
+from tidegate.model.sqltext import opened, split
 
 CONTROL = "control"  # BEGIN, SAVEPOINT, SET: takes no lock on a table
 ROWS = "rows"  # reads or writes rows: waits for rows, and nobody waits behind its table lock
@@ -72,7 +72,7 @@ def lock_class(sql: str) -> str:
 
 def statements(sql: str) -> list[str]:
     """Return the statements of a text in capitals, without comments and the insides of strings."""
-    return [one.strip() for one in without_strings(sql).upper().split(";") if one.strip()]
+    return [one.upper() for one in split(sql)]
 
 
 def _of_one(text: str) -> str:

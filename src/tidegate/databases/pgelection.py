@@ -37,6 +37,8 @@ HEARTBEAT = 2.0  # seconds between two signs of life
 
 IDLE_LIMIT = "10s"  # a frozen holder (SIGSTOP, paused container) loses the election after this
 
+LOCKED = "3s"  # the ledger may be locked by somebody; less than SILENCE, which gives the session up
+
 SILENCE = 12.0  # seconds without an answer: the server has ended our session by now
 
 AUTOVACUUM_NOTICES = 1.6  # seconds: a little more than the default deadlock_timeout
@@ -86,7 +88,7 @@ class PostgreSQLElection:
         return self._ready(session)
 
     def _ready(self, session: Wire | Driver) -> Wire | Driver:
-        session.query(set_known(DEATH_BOUNDS))
+        session.query(set_known({**DEATH_BOUNDS, "lock_timeout": LOCKED}))
         return session
 
     def try_win(self) -> bool:

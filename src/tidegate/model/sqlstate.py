@@ -6,6 +6,8 @@ psycopg 3 and asyncpg call it `sqlstate`, psycopg2 `pgcode`; SQLAlchemy keeps th
 
 from __future__ import annotations
 
+LOCK_REFUSED = "55P03"  # lock_timeout went by, or NOWAIT found it taken
+
 
 def sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE that any driver's error in the chain carries, or an empty string."""

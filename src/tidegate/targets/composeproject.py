@@ -30,8 +30,7 @@ from tidegate.targets import (
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composeengine import last_line
 from tidegate.targets.composesettings import Values
-
-KEPT = "tidegate/"
+from tidegate.targets.composeshared import KEPT, RECORDS, EngineShared
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +218,8 @@ class ComposeProject:
         argv = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter",
                 f"reference={KEPT}{self.name.strip('-_')}")  # fmt: skip
         done = self._ask(self.words.docker(*argv), 30)
-        return sorted(done.out.split(), key=lambda one: one.rpartition("-")[2])
+        found = [one for one in done.out.split() if not one.endswith(f":{RECORDS}")]
+        return sorted(found, key=lambda one: one.rpartition("-")[2])
 
     def last_words(self, container: str, lines: int) -> str:
         """Return the end of a container's log."""
@@ -232,6 +232,11 @@ class ComposeProject:
     def _env_file(self) -> str:
         named = self.words.env_files
         return named[0] if named else ".env"
+
+    @property
+    def shared(self) -> EngineShared:
+        """What the engine keeps for everybody who uses it."""
+        return EngineShared(self.words, self.environ, self.name)
 
     # What changes something
 

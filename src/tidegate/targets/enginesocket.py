@@ -12,6 +12,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from urllib.parse import quote
 USUAL = "/var/run/docker.sock"
 SECONDS = 20.0
 MISSING = 404
+UNUSABLE = (OSError, http.client.HTTPException, ValueError)  # no answer, or none of ours
 
 
 class _Connection(http.client.HTTPConnection):
@@ -61,41 +63,46 @@ def containers(path: str, filters: Sequence[str]) -> list[dict[str, Any]] | None
     """Return what `inspect` says of the containers with all these labels; None: ask the program."""
     words = quote(json.dumps({"label": list(filters)}))
     try:
-        connection = _Connection(path)
-        try:
+        with closing(_Connection(path)) as connection:
             listed = _asked(connection, f"/containers/json?all=true&filters={words}")
-            ids = [str(one["Id"]) for one in listed] if isinstance(listed, list) else None
-            if ids is None:
+            if not isinstance(listed, list):
                 return None
-            found = [_asked(connection, f"/containers/{one}/json") for one in ids]
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError, KeyError):
+            found = [_asked(connection, f"/containers/{one['Id']}/json") for one in listed]
+    except (*UNUSABLE, KeyError):
         return None
     return [one for one in found if isinstance(one, dict)]  # what has vanished is left out
+
+
+def volumes(path: str, label: str) -> list[dict[str, Any]] | None:
+    """Return the volumes that have a label; None: ask the program."""
+    words = quote(json.dumps({"label": [label]}))
+    try:
+        connection = _Connection(path)
+        try:
+            found = _asked(connection, f"/volumes?filters={words}")
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    listed = found.get("Volumes") or [] if isinstance(found, dict) else None
+    return listed if isinstance(listed, list) else None
 
 
 def answers(path: str) -> bool:
     """Return whether the engine answers."""
     try:
-        connection = _Connection(path)
-        try:
+        with closing(_Connection(path)) as connection:
             return isinstance(_asked(connection, "/version"), dict)
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError):
+    except UNUSABLE:
         return False
 
 
 def image(path: str, reference: str) -> dict[str, Any] | None:
     """Return what `inspect` says of an image, empty where there is none; None: ask the program."""
     try:
-        connection = _Connection(path)
-        try:
+        with closing(_Connection(path)) as connection:
             found = _asked(connection, f"/images/{quote(reference, safe='/:@')}/json")
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError):
+    except UNUSABLE:
         return None
     return found if isinstance(found, dict) else {}
 

@@ -69,8 +69,8 @@ def keep(
     level = source.level()
     if chosen.command:
         return hook.run(chosen.command, str(level["level_digest"]), connection, environ, report)
-    if chosen.verify == "full" and chosen.scratch and connection.vendor != "sqlite":
-        scratch.check(chosen.scratch, connection, environ)
+    if chosen.verify == "full" and connection.vendor != "sqlite":
+        scratch.check(chosen.scratch, connection, source.server, environ)
     cipher = crypt.cipher_for(chosen.recipients, environ)
     bucket = places.store(chosen.remote, environ) if chosen.remote else None
     if bucket:

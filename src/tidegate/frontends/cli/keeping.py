@@ -55,6 +55,11 @@ class Lent:
         self.connection = asked.connection()
         self.framework = str(asked.event["framework"])
 
+    @property
+    def server(self) -> str:
+        """What the container read; a file has none."""
+        return str(self.asked.event.get("server", ""))
+
     def level(self) -> dict[str, Any]:
         """What the container read under the election."""
         known = ("level", "level_digest", "half")  # an image's own tidegate may be older

@@ -73,6 +73,8 @@ def run(
         outside.guesses(target, report)
         result[0] = 0
         state = State(target.name, Path(glob.root), environ)
+        if verb in ("status", "history"):
+            state.look(target, report)
         if verb == "status":
             return _status(glob, standing.status(target, state), "--check" in found)
         if verb == "history":

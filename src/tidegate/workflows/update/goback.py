@@ -16,6 +16,7 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
     """Undo what the update changed, then raise what says how it ended and why."""
     if one.dry:
         raise error
+    one.state.refuse_lost()
     one.seen()  # an engine that is just restarting is waited for
     if not one.replaced and not _was_cut_off(one):
         _names_back(one)

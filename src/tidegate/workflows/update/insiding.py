@@ -144,7 +144,7 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
     advice = "\n".join([text.removeprefix("next:").strip() for text in texts[at:]])
     if what.endswith("is not installed for this Python"):
         advice = OTHER_PYTHON
-    if "tidegate adopt" not in advice:
+    if "tidegate adopt" not in advice and "makes it too" not in meaning:  # it said it better
         meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
     kind: type[TidegateError] | None = KINDS.get(done.code or 0)
     if done.code == errors.StateNotCurrent.exit_code and is_ours:  # Compose's own failures are 1

@@ -9,8 +9,10 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import NotReady, PolicyRefused
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.differing import differs
+from tidegate.workflows.update.keptinside import refused
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, look
@@ -67,7 +69,7 @@ def ask(one: Update) -> list[str]:
         listed = database["pending"]
         one.levels[database["alias"]] = _levels(database)
         pending += listed
-        text = f"{database['state']}, {database['applied']} steps applied"
+        text = f"{database['state']}, {counted(database['applied'], 'step')} applied"
         if listed:
             text += f", {len(listed)} to apply: {', '.join(listed[:5])}"
             text += f" and {len(listed) - 5} more" if len(listed) > 5 else ""
@@ -87,16 +89,7 @@ def _refuse_to_replace(one: Update, database: Mapping[str, Any]) -> None:
     old = [each for each in one.seen() if each.service == backend]
     is_lost = database["passing"] == "layer"
     if is_lost and old and differs(one, service, old, one.target.digests().get(backend, "")):
-        raise PolicyRefused(
-            f"a new container of {backend} would begin without the database {alias}",
-            f"It is a SQLite file in the container itself, on no volume with a name: {where}. What "
-            "is in it goes with the container.",
-            f"keep a copy: docker cp {old[0].name}:{where} . ; then give its folder a volume with "
-            "a name\n"
-            "or, where the code runs in another folder of the container than its image says:\n"
-            'workdir = "/FOLDER" under [tool.tidegate.compose] in pyproject.toml\n'
-            f"or, where nothing in it counts: docker rm -f {old[0].name}, then tidegate up",
-        )
+        raise refused(backend, old, database, "tidegate up")
     one.tell.warn(
         f"{alias} is a SQLite file on no volume with a name ({where}): a one-off container has "
         "another one, so nothing is migrated here. Give its folder a volume with a name."

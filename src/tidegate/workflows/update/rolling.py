@@ -12,7 +12,8 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
-from tidegate.workflows.update import insiding, lowering, releases, statics
+from tidegate.model.words import counted
+from tidegate.workflows.update import insiding, keptinside, lowering, releases, statics
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
@@ -73,11 +74,13 @@ class Rolling:
 def look(one: Update, wish: Wish) -> Rolling:
     """Find the release and what its schema needs; nothing is changed."""
     one.target.reach()
+    one.state.look(one.target, one.tell)
     _provide(one)
     known = releases.load(one.state)
     now = releases.running(one.target, one.seen())
     configuration, standing = _knowing(one)
     one.static = str(standing.get("project", {}).get("static", ""))
+    keptinside.refuse_rolling(one, standing)
     goal, why = _goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
     words = _words(rolling, standing)
@@ -140,7 +143,7 @@ def _goal(
     configuration, standing = seen
     if wish.to:
         fits = [entry for entry in known if _is_named(entry, wish.to)]
-        return (fits[-1], "as asked for") if fits else (None, "no release on record is meant")
+        return (fits[-1], "as asked for") if fits else (None, f"{wish.to} is no release on record")
     if cut := one.state.wished().get("goal"):
         entry = next((entry for entry in known if entry.stamp == cut), None)
         if entry:
@@ -226,7 +229,7 @@ def _refuse_lost_images(one: Update, goal: Entry) -> None:
 
 def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any]:
     """Lower the schema, then run the release; `words` are the approvals, by database."""
-    with one.state.held():
+    with one.state.held(one.target, one.tell):
         if rolling.goal:
             one.state.wish({"goal": rolling.goal.stamp})
             _keep_images(one)
@@ -295,7 +298,7 @@ def _run(one: Update, rolling: Rolling, goal: Entry) -> None:
 def _schema(one: Update) -> str:
     if not one.lowered:
         return "The schema was at its level already."
-    return f"The schema is at its level: {len(one.lowered)} steps were undone."
+    return f"The schema is at its level: {counted(len(one.lowered), 'step')} undone."
 
 
 def _configuration(one: Update, goal: Entry) -> str:

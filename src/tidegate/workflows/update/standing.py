@@ -39,6 +39,11 @@ def status(target: Target, state: State) -> dict[str, Any]:
     known = releases.load(state)
     for database in databases:
         _name_release(database.get("run"), known, seen)
+        if database.get("passing"):
+            database["why"] = (
+                f"{database['where']} lies on no volume with a name: this is of a one-off "
+                "container's own file, and the app has another"
+            )
     current = releases.current(known, target, seen)
     return {
         "project": {"framework": framework, "root": str(target.root), "name": target.name},

@@ -13,21 +13,20 @@ from contextlib import nullcontext
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, find_service
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding, releases, statics
 from tidegate.workflows.update.differing import differs, replicas
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide
-from tidegate.workflows.update.state import Release
+from tidegate.workflows.update.state import CUT_OFF, Release
 from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, answers
-
-CUT_OFF = ("static", "replace", "verify", "undo")  # stages in which what serves was touched
 
 
 def up(one: Update) -> dict[str, Any]:
     """Update the project; return the result's document. Raises what the exit code says."""
-    with nullcontext() if one.dry else one.state.held():
-        preflight(one)
+    preflight(one)
+    with nullcontext() if one.dry else one.state.held(one.target, one.tell):
         remember(one)
         try:
             fetch(one)
@@ -228,7 +227,11 @@ def verify(one: Update) -> None:
             raise unwell(
                 one, _unseen(one, f"{one.verify_url} {why}"), "the new release is not well"
             )
-    one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
+    one.tell.stage("verify", "", _well(len(one.services)), one.seconds["verify"])
+
+
+def _well(number: int) -> str:
+    return f"{counted(number, 'service')} {'is' if number == 1 else 'are'} well"
 
 
 def _unseen(one: Update, why: str) -> tuple[Ill, ...]:

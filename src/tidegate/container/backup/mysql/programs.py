@@ -42,6 +42,11 @@ class Programs:
         return f"{os.path.basename(self.dump[-1])} {self.version} ({self.where})"
 
 
+def reads(server: str, written: str) -> bool:
+    """Return whether a server reads what one of the version `written` wrote."""
+    return maker_of(server) == maker_of(written) and numbers(server) >= numbers(written)
+
+
 def maker_of(server: str) -> str:
     """Return who made a server, from its version()."""
     return "MariaDB" if "mariadb" in server.lower() else "MySQL"
@@ -51,6 +56,17 @@ def numbers(version: str) -> tuple[int, int]:
     """Return (10, 11) of 10.11.6-MariaDB: the series, within which dumps are exchanged freely."""
     found = re.match(r"(\d+)\.(\d+)", version)
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def of_server(program: str) -> str:
+    """Return the version of MariaDB's server program; empty where it does not tell."""
+    try:
+        said = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=20, check=False).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = re.search(r"\d+\.\d+\.\d+-MariaDB", said)
+    return found[0] if found else ""
 
 
 def installed(environ: Mapping[str, str]) -> list[Programs]:

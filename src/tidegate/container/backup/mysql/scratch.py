@@ -40,16 +40,26 @@ def database(
         yield made, server
 
 
-def check(url: str, alias: str, environ: Mapping[str, str]) -> None:
+def check(url: str, alias: str, version: str, environ: Mapping[str, str]) -> None:
     """Raise now what a verification would raise after a long dump."""
+    if not url:
+        _server_programs(version, environ)
+        return
     try:
-        logins.opened(logins.from_url(url, alias), environ)
+        _, theirs = logins.opened(logins.from_url(url, alias), environ)
     except Transient as error:
         raise NotReady(
             f"the server for the verification does not answer: {error.where}: {error.reason}",
             "It was named with --scratch or TIDEGATE_SCRATCH_URL. No backup was begun.",
             "see whether it runs and can be reached from here, or name another",
         ) from None
+    if not programs.reads(theirs, version):
+        raise PolicyRefused(
+            f"the server for the verification is {theirs}, and the database's is {version}",
+            "It may misread what the other wrote. No backup was begun.",
+            "name one of the same maker, of that version or newer, with --scratch or "
+            "TIDEGATE_SCRATCH_URL",
+        )
 
 
 @contextmanager
@@ -126,7 +136,7 @@ def _server_programs(version: str, environ: Mapping[str, str]) -> tuple[str, str
     path = os.pathsep.join([environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     server = shutil.which("mariadbd", path=path)
     install = shutil.which("mariadb-install-db", path=path)
-    if programs.maker_of(version) == "MariaDB" and server and install:
+    if server and install and programs.reads(programs.of_server(server), version):
         return server, install
     raise PolicyRefused(
         f"there is no server here to restore a backup of {version} into",

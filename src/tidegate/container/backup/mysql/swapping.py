@@ -33,41 +33,43 @@ def swap(
     live: Client, fresh: Client, kept: Client | None, environ: Mapping[str, str], report: Report
 ) -> None:
     """Move the tables of `fresh` into `live`, and those that are there into `kept`."""
+    moving = [one for one in (live, fresh) if _has_code(one)]
     folder = Path(tempfile.mkdtemp(prefix="code-", dir=places.spool(environ)))
-    written_only_here = False
     try:
-        moving = [one for one in (live, fresh) if _has_code(one)]
         code = {one.connection.name: _written(one, folder) for one in moving}
-        old = code.get(live.connection.name)
+    except BaseException:
+        _remove(folder)
+        raise
+    old = code.get(live.connection.name)
+    if old:
+        text = f"its triggers, views and routines are made again; until then they are in {old}"
+        report.stage("restore", live.connection.alias, text)
+    # From here to the end they may be nowhere else: whatever raises leaves the folder.
+    try:
+        for one in moving:
+            _drop_triggers(one)
+        _rename(live, fresh, kept)
+    except BaseException:
         if old:
-            text = f"its triggers, views and routines are made again; until then they are in {old}"
-            report.stage("restore", live.connection.alias, text)
-        written_only_here = bool(old)
-        try:
-            for one in moving:
-                _drop_triggers(one)
-            _rename(live, fresh, kept)
-        except BaseException:
-            if old:
-                _run(live, old)
-                written_only_here = False
-            raise
-        again = [(live, code[fresh.connection.name])] if fresh.connection.name in code else []
-        if old and kept:
-            _drop_code(live)
-            again.append((kept, old))
-        written_only_here = bool(again)
-        _make_again(again)
-        written_only_here = False
-        if old and kept:
-            for event in _names(kept, "event"):  # what is kept is not to act by itself
-                kept.query(f"ALTER EVENT {quoted(event)} DISABLE")
-    finally:
-        if not written_only_here:
-            shutil.rmtree(folder, ignore_errors=True)
+            _run(live, old)
+        _remove(folder)
+        raise
+    again = [(live, code[fresh.connection.name])] if fresh.connection.name in code else []
+    if old and kept:
+        _drop_code(live)
+        again.append((kept, old))
+    _make_again(again)
+    _remove(folder)
+    if old and kept:
+        for event in _names(kept, "event"):  # what is kept is not to act by itself
+            kept.query(f"ALTER EVENT {quoted(event)} DISABLE")
     if moving:
         report.stage("restore", live.connection.alias,
                      "triggers, views and routines were made again, after the tables")  # fmt: skip
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_again(again: Sequence[tuple[Client, Path]]) -> None:

@@ -27,6 +27,7 @@ from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
+from tidegate.container.oneoff import refuse_writing
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -58,6 +59,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        refuse_writing(environ, gate.connections, "adopted in")
         if own.get("to") and len(gate.connections) > 1:
             raise UsageProblem(
                 f"the project has {len(gate.connections)} databases", "--to names a step of one.",

@@ -23,6 +23,7 @@ from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.oneoff import refuse_writing
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -81,6 +82,7 @@ def apply(
                signals, began)  # fmt: skip
     gate = open_gate(one.root, environ, one.settings)
     report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    refuse_writing(environ, gate.connections, "applied to")
     wait(one, gate)
     done = {"plan": plan.fingerprint, **_apply(one, gate, gate.connections[0], plan)}
     if glob.format == "json":

@@ -27,6 +27,8 @@ from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.history import History, read
+from tidegate.container.ledgerlock import reading
+from tidegate.container.oneoff import refuse_reading
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -67,11 +69,13 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         _check(filters)
         gate = open_gate(Path(glob.root), environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        refuse_reading(environ, gate.connections, "what is read here")
         found = []
         for connection in gate.connections:
             session = gate.database(connection).session(5.0)
             try:
-                found.append(read(gate, connection, session))
+                with reading(session, connection.vendor):
+                    found.append(read(gate, connection, session))
             finally:
                 session.close()
         shown = [(one, _chosen(one.runs, filters, wanted)) for one in found]

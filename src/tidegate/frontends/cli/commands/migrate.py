@@ -33,7 +33,8 @@ from tidegate.container.consent import check_of, look
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
-from tidegate.container.migrating import ONE_OFF, knowing, raise_to, refuse_passing
+from tidegate.container.migrating import knowing, raise_to
+from tidegate.container.oneoff import refuse_writing
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
@@ -71,8 +72,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
         chosen = knowing(gate, target) if target else gate.connections
-        if environ.get(ONE_OFF):
-            refuse_passing(chosen)
+        refuse_writing(environ, chosen, "applied to")
         wait(one, gate)
         word = approval.said(approved)
         done = [

@@ -38,6 +38,7 @@ from tidegate.container.boot import Boot, wait
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import Gate, open_gate
+from tidegate.container.oneoff import refuse_writing
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -142,6 +143,7 @@ def _elsewhere(
     lost = (mysql.loses(backup, target, environ, one.deadline, report) if theirs else
             verbs.loses(backup, target, environ))  # fmt: skip
     if lost:
+        verbs.refuse_hindered(target, environ)
         word = verbs.word_for(backup, target)
         approving.need_word(own.get("approve", ""), word, lost, command, environ)
     if theirs:
@@ -152,6 +154,7 @@ def _elsewhere(
 def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restoring.Restored:
     gate = open_gate(one.root, one.environ, one.settings)
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+    refuse_writing(one.environ, gate.connections, "restored to")
     backup = named if isinstance(named, Backup) else _found(named, gate, one)
     alias = backup.manifest["alias"]
     found = [c for c in gate.connections if c.alias == alias]
@@ -169,6 +172,7 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
             _await(one, gate, found[0], command)
         lost = verbs.loses(backup, found[0], one.environ)
     if lost:
+        verbs.refuse_hindered(found[0], one.environ)
         word = verbs.word_for(backup, found[0])
         if (
             errands.VARIABLE in one.environ

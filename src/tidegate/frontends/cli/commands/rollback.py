@@ -6,10 +6,11 @@ usage: tidegate rollback [--to RELEASE|STEP|RUN] [--way down|backup] [--from DIR
                          [--local] [--format text|json]
 
 --to names a release, the step that shall be the last, a run of `tidegate history`, or an image or
-revision on record there: everything after it is undone. --plan shows the ways, what each would
-lose and what to type next, and changes nothing. What loses data needs the --approve that a person
-types for exactly this plan; --safe refuses instead whenever anything would be lost. --from names a
-folder of backups, beside the one in force and those that the ledger names.
+revision on record there: everything after it is undone. `zero` (or APP.zero) and `base` undo all
+steps. --plan shows the ways, what each would lose and what to type next, and changes nothing. What
+loses data needs the --approve that a person types for exactly this plan; --safe refuses instead
+whenever anything would be lost. --from names a folder of backups, beside the one in force and those
+that the ledger names.
 
 Where the project has Compose files and Docker is there, it goes back to the release before the one
 that runs, or to the one that --to names (`tidegate up` records them): the newer image takes its
@@ -31,6 +32,7 @@ from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
 from tidegate.container.gate import open_gate
 from tidegate.container.going_back import go_down, refuse_loss, same
+from tidegate.container.oneoff import refuse_writing
 from tidegate.container.outlet import answer
 from tidegate.container.raising import Raising
 from tidegate.container.report import Report
@@ -62,6 +64,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
+        refuse_writing(environ, gate.connections, "undone in")
         if len(gate.connections) > 1:
             raise UsageProblem(
                 f"the project has {len(gate.connections)} databases", "One goes back at a time.",
