@@ -123,7 +123,9 @@ def test_a_file_in_a_volume(stack: Make) -> None:
 def test_a_file_in_the_container_itself(stack: Make) -> None:
     """A one-off container has another file than the app: none of the verbs reads or writes that
     one for the app's; the copy that the refusal tells of is of the app's own."""
-    layered = COMPOSE.replace('    volumes: ["data:/data"]\n', "").replace("volumes:\n  data:\n", "")
+    layered = COMPOSE.replace('    volumes: ["data:/data"]\n', "").replace(
+        "volumes:\n  data:\n", ""
+    )
     one = stack().django(layered)
     one.write({"Dockerfile": DOCKERFILE.replace("COPY", "RUN mkdir /data\nCOPY")})
     one.begin().compose("exec", "-T", "web", "python", "manage.py", "migrate")
