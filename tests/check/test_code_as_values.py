@@ -147,6 +147,17 @@ def test_rows_that_are_not_written_are_silent(project: Django, body: str) -> Non
     assert said(project.check()) == []
 
 
+def test_sql_of_an_operation_by_the_database(project: Django) -> None:
+    """What stands in RunSQL is what the project's database gets."""
+    text = "SQL[connection.vendor]"
+    head = (
+        "from django.db import connection\n"
+        "SQL = {'postgresql': 'UPDATE shop_order SET code = 1', 'sqlite': 'SELECT 1'}"
+    )
+    project.add("0002_fill", f"migrations.RunSQL({text}, migrations.RunSQL.noop),", head=head)
+    assert said(project.check()) == [WHOLE]
+
+
 @pytest.mark.parametrize(
     "body", ["update = orders.update\n    update(code='')", "other[apps.name](apps)"]
 )
