@@ -93,6 +93,13 @@ BODIES = {
     "the row's own": "for order in orders.all():\n        order.customer.save()",
     "slices of an iterator": "rows = orders.iterator()\n    while part := list(islice(rows, 9)):\n"
     "        orders.bulk_update(part, ['code'])",
+    "in step": "for n, order in zip(range(9), orders.all()):\n        order.save()",
+    "a dictionary": "held = {{order.pk: order for order in orders.all()}}\n"
+    "    for key, order in held.items():\n        order.save()",
+    "groups": "groups = {{}}\n    for order in orders.all():\n"
+    "        groups.setdefault(order.code, []).append(order)\n"
+    "    for code, some in groups.items():\n        for order in some:\n"
+    "            order.save()",
     "an object": "Filler(orders).run()",
     "match": "match schema_editor.connection.vendor:\n        case 'postgresql':\n"
     "            touch(orders.all())\n        case _:\n            pass",

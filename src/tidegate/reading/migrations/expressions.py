@@ -220,10 +220,9 @@ class Expressions:
 
     def _over(self, target: ast.expr, row: Any, scope: Scope) -> None:
         """Bind what a loop over data gives: its names stand for one row, or nobody knows what."""
-        names = [one for one in ast.walk(target) if isinstance(one, ast.Name)]
-        for one in names:
-            single = one is target or len(names) == 1 or one is names[-1]
-            scope.names[one.id] = row if row is not None and single else Unknown("a loop over data")
+        for one in ast.walk(target):
+            if isinstance(one, ast.Name):
+                scope.names[one.id] = Unknown("a loop over data") if row is None else row
 
     def several(self, made: Any, row: Any) -> Any:
         """Return a list of unknown length of such values: one for each `row`, where that is one."""
