@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -131,31 +134,43 @@ def psqls(server: Server, database: str, sql: str) -> dict[str, list[str]]:
     }
 
 
-def once(command: list[str], folder: Path, env: dict[str, str]) -> float:
-    """Run a command to its end; return its wall seconds."""
-    began = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
-    return time.perf_counter() - began
+class Took(NamedTuple):
+    """What something took: seconds on the wall, and the processor's seconds of the client alone."""
+
+    wall: float
+    cpu: float
 
 
-def at_once(command: list[str], folder: Path, env: dict[str, str], count: int) -> float:
-    """Start `count` of a command together; return the wall seconds until the last has ended."""
+def once(command: list[str], folder: Path, env: dict[str, str]) -> Took:
+    """Run a command to its end."""
+    return at_once(command, folder, env, 1)
+
+
+def at_once(command: list[str], folder: Path, env: dict[str, str], count: int) -> Took:
+    """Start `count` of a command together, and wait until the last has ended."""
     quiet = subprocess.DEVNULL
-    began = time.perf_counter()
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     running = [
         subprocess.Popen(command, cwd=folder, env=env, stdout=quiet, stderr=quiet)
         for _ in range(count)
     ]
     codes = {one.wait() for one in running}
-    assert codes == {0}, codes
-    return time.perf_counter() - began
+    assert codes == {0}, (command, codes)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Took(time.perf_counter() - began, cpu)
+
+
+def median(some: Iterable[Took]) -> Took:
+    """Return the median of each."""
+    return Took(*(statistics.median(one) for one in zip(*some, strict=True)))
 
 
 def interleaved(
     commands: dict[str, list[str]], folder: Path, env: dict[str, str], rounds: int
-) -> dict[str, float]:
-    """Run all commands in turn; return each one's median wall seconds."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
+) -> dict[str, Took]:
+    """Run all commands in turn; return each one's medians."""
+    times: dict[str, list[Took]] = {name: [] for name in commands}
     for turn in range(rounds + 1):
         for name, command in commands.items():
             slow = name not in QUICK
@@ -164,19 +179,20 @@ def interleaved(
             took = once(command, folder, env)
             if turn:
                 times[name].append(took)
-    return {name: statistics.median(some) for name, some in times.items()}
+    return {name: median(some) for name, some in times.items()}
 
 
-def row(title: str, found: dict[str, float]) -> None:
+def row(title: str, found: dict[str, Took]) -> None:
     """Print one row: milliseconds, then ratios."""
     gate, least = found["tidegate"], found["psql"]
-    path = found["psql on PATH"]
+    path = found["psql on PATH"].wall
     own = [(name, took) for name, took in found.items() if name not in QUICK]
     name, took = own[0]
     print(
-        f"| {title} | {gate * 1000:.0f} | {least * 1000:.0f} | {gate / least:.2f} | "
-        f"{path * 1000:.0f} | {gate / path:.2f} | "
-        f"{name} {took * 1000:.0f} | {took / gate:.0f} |",
+        f"| {title} | {gate.wall * 1000:.0f} | {least.wall * 1000:.0f} | "
+        f"{gate.wall / least.wall:.2f} | {gate.cpu / least.cpu:.2f} | "
+        f"{path * 1000:.0f} | {gate.wall / path:.2f} | "
+        f"`{name}` {took.wall * 1000:.0f} | {took.wall / gate.wall:.0f} |",
         flush=True,
     )
 
@@ -194,14 +210,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         os.environ["PATH"] = f"{image(Path(work))}:{os.environ['PATH']}"
         print(
-            "| project | tidegate boot ms | psql ms | to psql | psql on PATH ms | to that | "
-            "framework ms | times faster |"
+            "| no-op start | tidegate boot ms | psql ms | to psql | in processor time | "
+            "psql on PATH ms | to that | framework ms | times faster |"
         )
-        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
         for size in map(int, options.sizes.split(",")):
             measure_django(server, Path(work), size, boot, options.rounds)
             measure_alembic(server, Path(work), size, boot, options.rounds)
-        print("\n| at once | tidegate s | peer s | ratio |\n| --- | --- | --- | --- |")
+        print("\n| at once | tidegate s | peer s | ratio | in processor time |")
+        print("| --- | --- | --- | --- | --- |")
         measure_crowd(server, Path(work), boot, list(map(int, options.replicas.split(","))))
     server.stop()
 
@@ -245,7 +262,7 @@ def no_op(
     folder: Path,
     env: dict[str, str],
     rounds: int,
-) -> dict[str, float]:
+) -> dict[str, Took]:
     """Migrate and seal once, then time the commands with nothing left to do."""
     once(migrate, folder, env)
     once(["tidegate", "seal"], folder, env)
@@ -260,9 +277,8 @@ def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]
     for count in counts:
         pairs = [(at_once(boot, folder, env, count), at_once(query, folder, env, count))
                  for _ in range(3)]  # fmt: skip
-        gate, peer = (statistics.median(some) for some in zip(*pairs, strict=True))
-        print(f"| {count} on a current database, beside {count} psql | {gate:.2f} | {peer:.2f} | "
-              f"{gate / peer:.2f} |")  # fmt: skip
+        gate, peer = (median(some) for some in zip(*pairs, strict=True))
+        crowd(f"{count} on a current database, beside {count} psql", gate, peer)
     alone, together = [], []
     for turn in range(3):
         for name, times in (("one", alone), ("many", together)):
@@ -273,9 +289,13 @@ def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]
                 times.append(once(["python", "manage.py", "migrate", "--noinput"], folder, env))
             else:
                 times.append(at_once(boot, folder, env, 32))
-    gate, peer = statistics.median(together), statistics.median(alone)
-    print(f"| 32 on an empty database, beside one migrate | {gate:.2f} | {peer:.2f} | "
-          f"{gate / peer:.2f} |")  # fmt: skip
+    crowd("32 on an empty database, beside one migrate", median(together), median(alone))
+
+
+def crowd(title: str, gate: Took, peer: Took) -> None:
+    """Print one row of those that start at once."""
+    print(f"| {title} | {gate.wall:.2f} | {peer.wall:.2f} | {gate.wall / peer.wall:.2f} | "
+          f"{gate.cpu / peer.cpu:.2f} |", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

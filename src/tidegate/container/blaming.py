@@ -37,7 +37,11 @@ def blamed(
         one for one in outside if not _is_library(one.filename) and os.path.isfile(one.filename)
     ]  # compiled code names no file that is there
     where = _syntax(error) or next(
-        (f"{one.filename}, line {one.lineno}, in {one.name}" for one in reversed(theirs)), ""
+        (
+            f"{one.filename}, line {one.lineno}, in {one.name}"
+            for one in reversed(theirs or [one for one in outside if one.filename[:1] != "<"])
+        ),
+        "",
     )
     first, *more = said(error, (*secrets, *of_environ(environ)))
     return UsageProblem(

@@ -14,7 +14,7 @@ import py_compile
 STARTS = (  # Python itself loads these before it runs anything
     "encodings", "encodings.aliases", "encodings.utf_8", "__future__",
 )  # fmt: skip
-CONTAINER = ("aside", "entry", "fast", "fastlite", "line", "report", "sealfile")
+CONTAINER = ("entry", "fast", "fastlite", "line", "report", "sealfile")
 DATABASES = ("pginit", "pglocks", "pglogin", "pgparams", "pgscram", "pgtls", "pgwire")
 BOOTS = (
     "tidegate", "tidegate.__main__", "tidegate.settings", "tidegate.container",

@@ -52,10 +52,7 @@ def attempt(  # noqa: RET503
     if why:
         return why
     files = sealfile.Files(head)
-    try:
-        why = _look(files, environ, chosen, report, began, held)
-    finally:
-        files.end()
+    why = _look(files, environ, chosen, report, began, held)
     if why:
         return why
     why = _static_unchanged(head, chosen, environ)

@@ -115,7 +115,6 @@ def _content(
     by_name = project.ids_are_file_names
     absent = [str(root / name) for name in ENV_FILES if not (root / name).exists()]
     statics = [(name, _digest(environ.get(name))) for name in learned.static_variables]
-    digests = sealfile.digests(watched)
     rows: list[tuple[str, ...]] = [
         ("version", __version__),
         ("framework", project.framework),
@@ -126,12 +125,7 @@ def _content(
         *(("watch", path) for path in watched),
         *(("absent", path) for path in absent),
         ("signature", sealfile.signature(watched)),
-        (
-            "quick",
-            "names" if by_name else "times",
-            sealfile.signature(watched, not by_name),
-            str(len(digests)),
-        ),
+        ("quick", "names" if by_name else "times", sealfile.signature(watched, not by_name)),
         *(("variable", name) for name in learned.variables),
         *(("switch", name) for name in learned.switches),
         *(("alias", one.alias) for one in connections),
@@ -145,7 +139,7 @@ def _content(
     rows = [tuple(column.replace("\t", " ").replace("\n", " ") for column in row) for row in rows]
     return rows, {
         "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
-        "files": digests,
+        "files": sealfile.digests(watched),
         "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
     }
 

@@ -14,13 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from tidegate.container.aside import Aside
-
 NAME = "tidegate.seal"
-FORMAT = "4"
+FORMAT = "3"
 END = b"\n}\n"  # of a body that was written to its end
-MANY = 1500  # files to look at, from which on a child pays
-SAME = "same"
 
 
 class Head:
@@ -88,33 +84,19 @@ def read(path: str) -> Head | None:
 
 
 class Files:
-    """A seal, and whether the files are still those it was made from: looked at once.
+    """A seal, and whether the files are still those it was made from: looked at once."""
 
-    Where each of very many has to be looked at, a child begins with it at once.
-    """
-
-    __slots__ = ("_aside", "_why", "head")
+    __slots__ = ("_why", "head")
 
     def __init__(self, head: Head) -> None:
         self.head = head
         self._why: str | None = None
-        self._aside: Aside | None = None
-        if files_to_look_at(head) >= MANY:
-            from tidegate.container.aside import Aside
-
-            self._aside = Aside(lambda: why_moved(head) or SAME)
 
     def why_moved(self) -> str:
         """Return why the seal does not speak for them; empty when it does."""
         if self._why is None:
-            said = self._aside.text() if self._aside else why_moved(self.head)
-            self._why = "" if said == SAME else said
+            self._why = why_moved(self.head)
         return self._why
-
-    def end(self) -> None:
-        """Leave no child behind."""
-        if self._aside:
-            self._aside.end()
 
 
 def signature(paths: Iterable[str], times: bool = True) -> str:
@@ -131,7 +113,8 @@ def signature(paths: Iterable[str], times: bool = True) -> str:
     for path in paths:
         parts.append(path)
         try:
-            names = sorted(name for name in os.listdir(path) if name[-3:] == ".py")
+            names = [name for name in os.listdir(path) if name[-3:] == ".py"]
+            names.sort()
         except NotADirectoryError:
             parts += _sizes_and_times(path, [""])
         except OSError:
@@ -193,15 +176,9 @@ def why_moved(head: Head) -> str:
     Enough to say that a database with all sealed steps is current: the names of the steps' files
     where those are the steps' ids (Django), else their sizes and times too.
     """
-    times, digest, *_ = head.all("quick")[0]
+    times, digest = head.all("quick")[0]
     same = signature(_watched(head), times == "times") == digest
     return "" if same else "files have other names, times or sizes than at the sealing"
-
-
-def files_to_look_at(head: Head) -> int:
-    """Return of how many files `why_moved` asks for the size and time."""
-    times, _, *count = head.all("quick")[0]
-    return int(count[0]) if times == "times" and count else 0
 
 
 def _watched(head: Head) -> list[str]:

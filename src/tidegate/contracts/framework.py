@@ -196,7 +196,10 @@ class Project(Protocol):
 
 
 class Finder(Protocol):
-    """Finds a framework's project in a folder: each framework module has one function `find`."""
+    """Finds a framework's project in a folder: each framework module has one function `find`.
+
+    A second one, `almost(root)`, returns the UsageProblem of a project that lacks one thing.
+    """
 
     def __call__(self, root: Path, environ: Mapping[str, str]) -> Project | None:
         """Return the project, or None when there is no sign of this framework."""

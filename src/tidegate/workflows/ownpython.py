@@ -34,12 +34,20 @@ MADE = (
 PROBE = "import importlib.util as u, sys; sys.exit(not any(map(u.find_spec, sys.argv[1:])))"
 
 
+def _is_django(manage: Path) -> bool:
+    """Whether a manage.py is Django's: Flask projects have one of that name as well."""
+    try:
+        return "django" in manage.read_text("utf-8", "replace").lower()
+    except OSError:
+        return False
+
+
 def own_python(root: Path, environ: Mapping[str, str], given: str = "") -> str:
     """Return the project's Python: named, active, the project's own, ours, or the PATH's.
 
     Raises UsageProblem where none of them has the framework.
     """
-    wanted = ("django",) if (root / "manage.py").is_file() else ("alembic", "django")
+    wanted = ("django",) if _is_django(root / "manage.py") else ("alembic", "django")
     if given:
         named = _inside(Path(given)) or shutil.which(given) or given
         if not _has(named, wanted):
