@@ -1,7 +1,7 @@
 """What a proved backup costs beside plain pg_dump and pg_restore.
 
-One database, everything in one run and one after the other; what counts are the ratios. Prints a
-Markdown table.
+One database, everything in one run and one after the other; what counts are the ratios. Processor
+time is that of all programs, the server's among them. Prints a Markdown table.
 
 usage: python bench/backup.py [--gb 2]
 """
@@ -16,13 +16,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
-from tidegate.container.backup import archive, proving, restoring, snapshots  # noqa: E402
+from tidegate.container.backup import (  # noqa: E402
+    archive,
+    likeness,
+    proving,
+    restoring,
+    snapshots,
+    swapping,
+)
 from tidegate.container.backup import pgdump as dumping  # noqa: E402
 from tidegate.container.backup.progress import Progress  # noqa: E402
 from tidegate.container.report import Report  # noqa: E402
@@ -48,11 +56,34 @@ def fill(server: Server, gigabytes: float) -> int:
     return int(server.sql("SELECT pg_database_size('bench')"))
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the wall seconds."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds on the clock, and of the processors."""
+
+    wall: float
+    cpu: float
+
+
+class Clock:
+    """Measures what is done here, and at a server meanwhile."""
+
+    def __init__(self, server: Server) -> None:
+        assert server.process
+        self.stat = Path(f"/proc/{server.process.pid}/stat")
+
+    def cpu(self) -> float:
+        """The processor time of this process, of programs that have ended, and of the server's
+        sessions that have ended."""
+        fields = self.stat.read_text().rsplit(")", 1)[1].split()
+        ticks = sum(int(one) for one in fields[11:15])
+        return sum(os.times()[:4]) + ticks / os.sysconf("SC_CLK_TCK")
+
+    def __call__(self, work: Callable[[], object]) -> Cost:
+        """Do it."""
+        began, before = time.perf_counter(), self.cpu()
+        work()
+        time.sleep(0.5)  # until the server has taken note of the sessions' end
+        return Cost(time.perf_counter() - began - 0.5, self.cpu() - before)
 
 
 def main() -> None:
@@ -62,10 +93,11 @@ def main() -> None:
     given = options.parse_args()
     before = os.getloadavg()
     installed = find_installations()
-    settings = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
+    settings = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
     server = Server(installed[max(installed)], settings=settings).start()
     environ = dict(os.environ)
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, tuple[Cost, Cost]] = {}
+    timed = Clock(server)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server.sql("CREATE DATABASE bench")
@@ -81,7 +113,7 @@ def main() -> None:
             subprocess.run(argv, env=env, check=True)
 
         base = timed(lambda: run("pg_dump", "-Fc", "-f", str(plain), "bench"))
-        found["pg_dump -Fc"] = (base, 1.0)
+        found["pg_dump -Fc"] = (base, base)
         made: list[archive.Backup] = []
         silent = Progress(Report("text", quiet=True), "default")
 
@@ -94,50 +126,52 @@ def main() -> None:
                 made.append(draft.finish(folder / f"default-bench-{jobs}", manifest))
 
         took = timed(lambda: dump(2))
-        found["backup of 2 jobs"] = (took, took / base)
+        found["backup of 2 jobs"] = (took, base)
         took = timed(lambda: proving.prove(made[0], "quick", "", environ))
-        found["verify quick, of 2 jobs"] = (took, took / base)
+        found["verify quick, of 2 jobs"] = (took, base)
         shutil.rmtree(made.pop().path)
         took = timed(lambda: dump(1))
-        found["backup (dump, digests, counts)"] = (took, took / base)
+        found["backup (dump, digests, counts)"] = (took, base)
         took = timed(lambda: proving.prove(made[0], "quick", "", environ))
-        found["verify quick"] = (took, took / base)
+        found["verify quick"] = (took, base)
         took = timed(lambda: proving.prove(made[0], "full", "", environ))
-        found["verify full"] = (took, took / base)
+        found["verify full"] = (took, base)
         how: list[str] = []
 
         def copy() -> None:
-            admin = restoring.maintenance(PostgreSQL(login, environ), environ)
+            admin = swapping.maintenance(PostgreSQL(login, environ), environ)
             how.append(snapshots.copy(admin, "bench", "bench_copy", size))
             admin.close()
 
         took = timed(copy)
-        found[f"snapshot on the same server ({how[0]})"] = (took, took / base)
+        found[f"snapshot on the same server ({how[0]})"] = (took, base)
         server.sql("DROP DATABASE bench_copy")
         server.sql("CREATE DATABASE plain")
         back = timed(lambda: run("pg_restore", "-j2", "-d", "plain", str(plain)))
-        found["pg_restore -j2"] = (back, 1.0)
+        found["pg_restore -j2"] = (back, back)
         server.sql("DROP DATABASE plain")
         report = Report("text", quiet=True)
         took = timed(lambda: restoring.restore(made[0], login, environ, report))
-        found["restore (verified, compared, swapped)"] = (took, took / back)
+        found["restore (verified, compared, swapped)"] = (took, back)
         kept = server.sql("SELECT datname FROM pg_database WHERE datname LIKE 'bench_before%'")
         old = PostgreSQL(login, environ)
-        admin = restoring.maintenance(old, environ)
+        admin = swapping.maintenance(old, environ)
         names = ("bench", "bench_other", kept)
-        took = timed(lambda: restoring.swap(old, admin, environ, names))
+        also = likeness.comment(admin, names[0], names[2])
+        took = timed(lambda: swapping.swap(old, admin, environ, names, also))
         admin.close()
-        found["going back by rename"] = (took, took / back)
+        found["going back by rename"] = (took, back)
         sizes = (plain.stat().st_size, made[0].bytes)
         shutil.rmtree(made[0].path)
     server.stop("immediate")
     print("Load before and after:", *(f"{one:.1f}" for one in (*before, *os.getloadavg())))
     print(f"Database {size / 1e9:.2f} GB; pg_dump -Fc {sizes[0] / 1e6:.0f} MB, "
           f"backup {sizes[1] / 1e6:.0f} MB.\n")  # fmt: skip
-    print("| what | seconds | ratio to |\n| --- | --- | --- |")
-    for name, (took, ratio) in found.items():
+    print("| what | seconds | ratio to | processor | ratio |\n| --- | --- | --- | --- | --- |")
+    for name, (took, plainly) in found.items():
         to = "pg_restore -j2" if "restore" in name or "rename" in name else "pg_dump -Fc"
-        print(f"| {name} | {took:.1f} | {ratio:.2f} of {to} |")
+        print(f"| {name} | {took.wall:.1f} | {took.wall / plainly.wall:.2f} of {to} | "
+              f"{took.cpu:.1f} | {took.cpu / plainly.cpu:.2f} |")  # fmt: skip
 
 
 if __name__ == "__main__":

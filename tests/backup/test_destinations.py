@@ -264,6 +264,50 @@ def test_to_object_storage_and_back(
     assert not list(spool.glob(".part-*"))
 
 
+LARGE = (
+    "CREATE TABLE large (a text); ALTER TABLE large ALTER a SET STORAGE EXTERNAL; "
+    "INSERT INTO large SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 600000) g "
+    "GROUP BY g % 600; SELECT 1"
+)
+CAN_NOT_READ = (
+    "#!/bin/sh\n[ $1 = --version ] && exec {real} --version\necho 'error: no' >&2; exit 1\n"
+)
+
+
+def test_no_room_on_the_way(
+    shop: Callable[[str], Shop], store: dict[str, str], disk: Callable[[int], Path], tmp_path: Path
+):
+    """A dump larger than the disk that it would pass through goes straight into the bucket, is
+    proved from there, and comes back from there; one that was cut there is refused, and one that
+    can't be proved is not left there."""
+    one, spool = shop("newest"), disk(4)
+    one.database.rows(LARGE)
+    where = f"s3://shop-backups/{one.database.name}"
+    env = {**store, "TIDEGATE_BACKUP_SPOOL": str(spool)}
+    done = one("--format", "json", "backup", "--to", where, **env)
+    assert (done.code, "straight from the dump" in done.err) == (0, True), done.said
+    (receipt,) = json.loads(done.out)["backups"]
+    assert receipt["bytes"] > 9 << 20, "in several parts"
+    before = keys(store, one.database.name)
+    one.restore(receipt["path"], **env)
+    assert one.database.rows("SELECT count(*) FROM large") == ["600"]
+    assert one.database.server
+    real = one.database.server.bindir
+    (tmp_path / "pg_dump").symlink_to(real / "pg_dump")
+    (tmp_path / "pg_restore").write_text(CAN_NOT_READ.format(real=real / "pg_restore"))
+    (tmp_path / "pg_restore").chmod(0o755)
+    bad = one("backup", "--to", where, TIDEGATE_PG_BIN=str(tmp_path), **env)
+    assert (bad.code, "can't be read back" in bad.err) == (5, True), bad.said
+    assert keys(store, one.database.name) == before
+    (key,) = [name for name in before if "/data" in name]
+    client = client_of(store)
+    data = client.get_object(Bucket="shop-backups", Key=key)["Body"].read()
+    client.put_object(Bucket="shop-backups", Key=key, Body=data[:-1000])
+    cut = one("backup", "--check", receipt["path"], **env)
+    assert (cut.code, "is not used" in cut.err) == (5, True), cut.said
+    assert list(spool.iterdir()) == []
+
+
 def test_before_a_migration_to_object_storage(shop: Callable[[str], Shop], store: dict[str, str]):
     """AUTO_BACKUP with a bucket: the run in the ledger names the address."""
     one = shop("sqlite")

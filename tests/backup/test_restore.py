@@ -76,7 +76,7 @@ def test_back_to_the_backup(which: str, tidegate: Runner, shop: Callable[[str], 
     asked = run(tidegate, project, database, "restore", str(path))
     assert asked.code == 6, asked.said
     if database.server:
-        assert "public.sold: 1 rows were written or changed since" in asked.err
+        assert "public.sold: 1 row written or changed since" in asked.err
     assert database.rows("SELECT count(*) FROM sold") == ["101"]
     if which == "sqlite":
         wrong = run(tidegate, project, database, "restore", str(path), "--approve", "0123456789ab")

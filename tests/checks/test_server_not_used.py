@@ -70,6 +70,8 @@ QUIET = {
     },
     "a second database is the server": {"settings": SETTINGS.replace('"NAME": BASE_DIR / "db.sqlite3"}', '"NAME": BASE_DIR / "db.sqlite3"},\n    "big": {"ENGINE": "django.db.backends.postgresql", "HOST": "db"}')},
     "other code asks the server": {"other": "import psycopg\n"},
+    "a development server with a file in the project": {"compose": COMPOSE.replace(
+        "    build: .\n", "    build: .\n    command: python manage.py runserver\n    volumes: ['.:/app']\n", 1)},
     "a .env file in the image": {"settings": "from dotenv import load_dotenv\nload_dotenv()\n" + TUTORIAL},
 }  # fmt: skip
 

@@ -123,20 +123,23 @@ def test_a_file_in_a_volume(stack: Make) -> None:
 def test_a_file_in_the_container_itself(stack: Make) -> None:
     """A one-off container has another file than the app: none of the verbs reads or writes that
     one for the app's; the copy that the refusal tells of is of the app's own."""
-    layered = COMPOSE.replace('    volumes: ["data:/data"]\n', "").replace("volumes:\n  data:\n", "")
+    layered = COMPOSE.replace('    volumes: ["data:/data"]\n', "").replace(
+        "volumes:\n  data:\n", ""
+    )
     one = stack().django(layered)
     one.write({"Dockerfile": DOCKERFILE.replace("COPY", "RUN mkdir /data\nCOPY")})
     one.begin().compose("exec", "-T", "web", "python", "manage.py", "migrate")
-    one.compose("exec", "-T", "web", "python", "-c", "import sqlite3; c = sqlite3.connect("
-                "'/data/db.sqlite3'); c.execute(\"insert into shop_customer (name) values ('Mei')\")"
-                "; c.commit()")  # fmt: skip
+    put = "insert into shop_customer (name) values ('Mei')"
+    words = (
+        f"import sqlite3\nwith sqlite3.connect('/data/db.sqlite3') as file: file.execute({put!r})"
+    )
+    one.compose("exec", "-T", "web", "python", "-c", words)
     before = one.ids()
     refused = exited(one, ["backup"], 6)
     assert "a backup made here would be of another file than the app's" in refused.err
     assert not (one.folder / "backups").exists() or not list((one.folder / "backups").iterdir())
-    exec_, copy = [re.sub(r"^(next:)?\s*", "", line).replace("SERVICE", "web")
-                   for line in refused.err.splitlines() if "SERVICE" in line and "exec" in line
-                   or "cp SERVICE" in line]  # fmt: skip
+    said = [re.sub(r"^\s*(next:)?\s*", "", line) for line in refused.err.splitlines()]
+    exec_, copy = [line.replace("SERVICE", "web") for line in said if line.startswith("docker ")]
     for command in (exec_.replace("exec", "exec -T"), copy):
         env = {**os.environ, **one.environ}
         subprocess.run(["sh", "-c", command], cwd=one.folder, env=env, check=True, timeout=60)

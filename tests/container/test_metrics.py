@@ -1,38 +1,24 @@
-"""Metrics of real runs, read by a strict reader of the format."""
+"""Metrics of real runs, read by a reader of the format that is not ours."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from support.gate import APP, Database, Runner
 from support.projects import SmallProject
 
 MakeProject = Callable[..., SmallProject]
 Fresh = Callable[[str], Database]
-LINE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)+)\} ([0-9.e+-]+)')
 
 
 def read(path: Path) -> dict[str, list[tuple[dict[str, str], float]]]:
-    """Read the file; every sample is of a family that was declared just before."""
-    out: dict[str, list[tuple[dict[str, str], float]]] = {}
-    *lines, end, rest = path.read_text().split("\n")
-    assert (end, rest) == ("# EOF", "")
-    family = ""
-    for line in lines:
-        if line.startswith("# TYPE "):
-            family, kind = line.split()[2:]
-            assert (kind, family not in out) == ("gauge", True)
-            out[family] = []
-        elif line.startswith("# HELP "):
-            assert line.split()[2] == family
-        else:
-            found = LINE.fullmatch(line)
-            assert found and found[1] == family, line
-            labels = dict(re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', found[2]))
-            out[family].append((labels, float(found[3])))
-    return out
+    """Read the file as Prometheus' own library reads OpenMetrics: it refuses what is not."""
+    families = list(text_string_to_metric_families(path.read_text()))
+    assert {one.type for one in families} == {"gauge"}
+    return {one.name: [(each.labels, each.value) for each in one.samples] for one in families}
 
 
 def test_boot_and_backup(tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path):
@@ -67,7 +53,7 @@ def test_a_failed_boot_and_a_sealed_one(
     assert tidegate("boot", "--", *APP, cwd=project.root, env=env).code == 5
     path = tmp_path / "tidegate-boot-a_b.prom"
     ((labels, code),) = read(path)["tidegate_exit_code"]
-    assert (labels["service"], code) == ('a\\"b', 5)
+    assert (labels["service"], code) == ('a"b', 5)
     project.remove(bad)
     assert tidegate("seal", cwd=project.root, env=env).code == 0
     done = tidegate("boot", "--", *APP, cwd=project.root, env=env)

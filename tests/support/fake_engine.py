@@ -136,6 +136,9 @@ class FakeTarget:
     def mounted(self) -> Sequence[str]:
         return []
 
+    def hidden(self) -> str:
+        return ""
+
     def python(self, service: str = "") -> str:
         return "python"
 

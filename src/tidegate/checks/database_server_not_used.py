@@ -3,7 +3,7 @@
 Django's settings begin with SQLite, and variables such as `DATABASE_URL` do nothing by themselves: the settings have to read them.
 The app starts well, the server's tables stay empty, and the rows are in a file of the container, which goes when the container is made anew.
 Let the settings read the server's address.
-It is silent where settings can't be read to their end, where other code of the project connects to the server, and for services that have nothing to do with it.
+It is silent where settings can't be read to their end, where other code of the project connects to the server, for services that have nothing to do with it, and for a development server whose file lies in the project's own folder.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         files = sqlitefiles.in_settings(project, service)
         path = files[0][0] if files else ""
         kept = not path or sqlitefiles.kept(service, path)
+        if kept and facts.developing(project, service):
+            continue
         place, line = settings.line("DATABASES")
         yield Problem(
             Place(place, line),

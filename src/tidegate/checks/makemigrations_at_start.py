@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, words
+from tidegate.reading.project import edits, facts, words
 from tidegate.reading.project.acts import Act, shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
@@ -47,7 +47,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 "take the line out; run makemigrations on your machine and commit what it writes",
                 (service.place,) if service.place.path != act.place.path else (),
                 _mend(project, act),
-                severity="info" if kept and _developing(project, service) else "",
+                severity="info" if kept and facts.developing(project, service) else "",
             )
 
 
@@ -55,14 +55,6 @@ def _kept(project: ProjectFiles, service: Service) -> bool:
     """Whether the code in the container is the project's own folder."""
     folders = (one.source for one in service.mounts if one.kind == "bind" and not one.read_only)
     return any(not one or project.manage.startswith(one + "/") for one in folders)
-
-
-def _developing(project: ProjectFiles, service: Service) -> bool:
-    """Whether nothing but a development server runs there, which reads changed code anew."""
-    servers = [one.words for one in project.start(service).acts if words.serves(one.words)]
-    return bool(servers) and all(
-        words.manage(one).startswith("runserver") or "--reload" in one for one in servers
-    )
 
 
 def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:

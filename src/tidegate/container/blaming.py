@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import traceback
 from collections.abc import Iterator, Mapping
 
 from tidegate.container.report import masked
@@ -28,6 +27,8 @@ def blamed(
     driver = missing_driver(error)
     if driver:
         return no_driver(driver)
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     outside = [one for one in frames if not os.path.abspath(one.filename).startswith(own)]
     if not outside:

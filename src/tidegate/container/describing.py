@@ -68,7 +68,8 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "run": run,
         "half": half,
         "why": f"the ledger was not read, it is locked: {'; '.join(locked.values())}"
-        if locked else "",
+        if locked
+        else "",
     }
 
 

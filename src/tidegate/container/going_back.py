@@ -45,7 +45,7 @@ def same(planning: Planning, agreed: Plan) -> Plan:
     if now.word != agreed.word:
         raise PolicyRefused(
             f"{agreed.alias} has changed since this was planned; nothing was undone",
-            "Another process applied or recorded steps meanwhile.",
+            "Another process applied, undid or recorded steps meanwhile.",
             "plan it again: tidegate rollback --plan",
         )
     return now

@@ -158,6 +158,9 @@ class Target(Protocol):
     def mounted(self) -> Sequence[str]:
         """Return where the backend's own mounts lie in its containers."""
 
+    def hidden(self) -> str:
+        """Return which mount lies over the code of the image and holds none; empty where none."""
+
     def python(self, service: str = "") -> str:
         """Return the Python that has the app's packages, of a service's image or the backend's."""
 

@@ -77,6 +77,7 @@ def _project(
     environ: Mapping[str, str],
 ) -> ComposeProject:
     found = composeservices.services(config, words.profiles)
+    found = composeservices.in_force(found, _in_force(words, config))
     backend = composeservices.backend(found, config, values) or Told(
         "service", "", "no service's image holds manage.py or alembic.ini", True
     )
@@ -106,6 +107,17 @@ def _project(
         name, root, found, backend.value, migrator.value, database.value, told, words.secrets,
         words, values, config, unset, source, dict(environ),
     )  # fmt: skip
+
+
+def _in_force(words: Words, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the services that a plain start includes, where some are under profiles.
+
+    COMPOSE_PROFILES enables them too, in the shell or in an env file: Compose knows where.
+    """
+    if not any(raw.get("profiles") for raw in (config.get("services") or {}).values()):
+        return ()
+    done = run(words.command(*words.begin(), "config", "--services"), 60)
+    return tuple(done.out.split()) if done.ok else ()
 
 
 def _workdir(config: Mapping[str, Any], values: Values, backend: str, source: Path) -> Told:

@@ -12,12 +12,12 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, Protocol
 
 from tidegate.errors import StepFailed, UsageProblem
 
@@ -44,7 +44,8 @@ class Backup:
     """A whole backup: its folder and its manifest.
 
     `url` is where it is when it is not on this machine; `seal` its digest, known from there.
-    `outside` when the files are with the tidegate that started this container.
+    `outside` when the files are with the tidegate that started this container. `opened` gives the
+    data as a stream, compared with their digest at its end, where they are not on this machine.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Backup:
     url: str = ""
     seal: str = ""
     outside: bool = False
+    opened: Callable[[], AbstractContextManager[IO[bytes]]] | None = None
 
     @property
     def shown(self) -> str:
@@ -76,11 +78,18 @@ class Backup:
         return datetime.fromisoformat(self.manifest["created"])
 
 
+class Sink(Protocol):
+    """What bytes are written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some."""
+
+
 @dataclass(slots=True)
 class Writer:
     """Writes one file and counts and digests what goes through."""
 
-    file: BinaryIO
+    file: Sink
     tell: Callable[[int], None]
     count: int = 0
     digest: Any = field(default_factory=sha256)
@@ -120,14 +129,21 @@ class Draft:
                 "sha256": digest_of(path),
             }
 
-    def finish(self, place: Path, manifest: dict[str, Any]) -> Backup:
-        """Write manifest and digests, and give the whole its name."""
-        form = FOLDER_FORM if (self.folder / DATA).is_dir() else FORM
-        manifest = {**manifest, "form": form, "files": self.files}
-        text = json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+    def papers(
+        self, manifest: Mapping[str, Any], form: int = FORM
+    ) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return the whole manifest, and the two files that make a backup of what was written."""
+        whole = {**manifest, "form": form, "files": self.files}
+        text = json.dumps(whole, indent=1, sort_keys=True).encode() + b"\n"
         sums = {name: one["sha256"] for name, one in self.files.items()}
         sums[MANIFEST] = sha256(text).hexdigest()
-        for name, data in ((MANIFEST, text), (SUMS, _listed(sums))):
+        return whole, {MANIFEST: text, SUMS: _listed(sums)}
+
+    def finish(self, place: Path, manifest: Mapping[str, Any]) -> Backup:
+        """Write manifest and digests, and give the whole its name."""
+        form = FOLDER_FORM if (self.folder / DATA).is_dir() else FORM
+        whole, papers = self.papers(manifest, form)
+        for name, data in papers.items():
             fd = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(fd, "wb") as opened:
                 opened.write(data)
@@ -135,7 +151,7 @@ class Draft:
                 os.fsync(opened.fileno())
         os.rename(self.folder, place)
         _sync_folder(place.parent)
-        return Backup(place, manifest)
+        return Backup(place, whole)
 
 
 class DiskFull(StepFailed):

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from tidegate.container.backup import (
     lending,
     places,
     proving,
+    retention,
     scratch,
     shelf,
-    since,
+    stores,
+    streaming,
 )
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.policy import Policy, policy
@@ -84,10 +86,55 @@ def keep(
     earlier = _earlier(chosen, alias, environ)
     ratio = _ratio(connection, earlier)
     needed = int(size * ratio * (2 if cipher else 1)) + SPARE
-    _refuse_full(folder, alias, needed, _variable(bucket is not None))
     progress = Progress(report, alias, size, ratio, _raw_ratio(earlier))
+    streams = isinstance(bucket, stores.Bucket) and not cipher and connection.vendor == "postgresql"
+    if streams and shutil.disk_usage(folder).free < needed:
+        assert isinstance(bucket, stores.Bucket)
+        backup = _streamed(source, chosen, (bucket, progress), level, environ)
+        receipt = _receipt(backup, chosen, began)
+        report.stage("verify", alias, _proved(backup, chosen.verify), receipt=receipt)
+    else:
+        _refuse_full(folder, alias, needed, _variable(bucket is not None))
+        by = (cipher, bucket)
+        backup, receipt = _kept(source, chosen, (folder, progress), by, level, environ, began)
+    try:
+        for gone in retention.retire(chosen, alias, backup, environ):
+            report.stage("backup", alias, f"removed {gone}: older than what is kept")
+    except TidegateError as error:  # the new one is there: that is what matters now
+        report.warn(f"older backups were not removed: {error.what}")
+    return receipt
+
+
+def _streamed(
+    source: Source, chosen: Policy, to: tuple[stores.Bucket, Progress], level: Mapping[str, Any],
+    environ: Mapping[str, str],
+) -> Backup:  # fmt: skip
+    """Dump into the bucket: this machine has no room for it. The snapshot is held meanwhile."""
+    bucket, tell = to
+    alias, began = source.connection.alias, time.monotonic()
+    if chosen.jobs > 1:
+        tell.report.warn("one job: what goes straight into a bucket is one stream")
+
+    def dump(draft: archive.Draft) -> dict[str, Any]:
+        return _dumped(source, draft, tell, 1, level)
+
+    def prove(backup: Backup) -> None:
+        text = f"{megabytes(backup.bytes)} in {backup.shown}, straight from the dump"
+        tell.report.stage("backup", alias, text, time.monotonic() - began)
+        proving.prove_plain(backup, chosen.verify, chosen.scratch, environ)
+
+    return streaming.keep(bucket, alias, tell.size, dump, prove)
+
+
+def _kept(
+    source: Source, chosen: Policy, to: tuple[Path, Progress],
+    by: tuple[crypt.Cipher | None, places.Store | None], level: Mapping[str, Any],
+    environ: Mapping[str, str], began: float,
+) -> tuple[Backup, dict[str, Any]]:  # fmt: skip
+    """Write the files here, prove them, and encrypt or send them where that is asked for."""
+    (folder, progress), alias = to, source.connection.alias
+    report, passing = progress.report, any(by)
     with ExitStack() as stack:
-        passing = bool(cipher or bucket)
         into = stack.enter_context(archive.drafting(folder)).folder if passing else folder
         backup = _write(source, chosen, (into, progress), level)
         took = time.monotonic() - began
@@ -105,16 +152,11 @@ def keep(
             report.stage("verify", alias, proved, took, receipt=receipt)
         else:
             report.stage("verify", alias, proved, took)
-            backup = _passed_on(backup, (cipher, bucket), folder, environ, report)
+            backup = _passed_on(backup, by, folder, environ, report)
             receipt = _receipt(backup, chosen, began)
             text = f"{megabytes(backup.bytes)} in {backup.shown}"
             report.stage("backup", alias, text, receipt=receipt)
-    try:
-        for gone in _retire(chosen, alias, backup, environ):
-            report.stage("backup", alias, f"removed {gone}: older than what is kept")
-    except TidegateError as error:  # the new one is there: that is what matters now
-        report.warn(f"older backups were not removed: {error.what}")
-    return receipt
+    return backup, receipt
 
 
 def _passed_on(
@@ -215,23 +257,29 @@ def _variable(remote: bool) -> str:
 def _write(
     source: Source, chosen: Policy, to: tuple[Path, Progress], level: Mapping[str, Any]
 ) -> Backup:
-    created = datetime.now(UTC).isoformat(timespec="seconds")
     folder, tell = to
     said = archive.full_disk_said(folder, _variable(bool(chosen.remote)))
     with said, archive.drafting(folder) as draft:
-        manifest = {
-            "created": created,
-            **source.dump(draft, tell, chosen.jobs),
-            **level,
-            "tidegate": __version__,
-            "alias": source.connection.alias,
-            "database": source.connection.name,
-            "framework": source.framework,
-            "source_bytes": tell.size,
-        }
+        manifest = _dumped(source, draft, tell, chosen.jobs, level)
         digest = str(next(iter(draft.files.values()))["sha256"])
         name = shelf.name_for(source.connection.alias, digest)
         return draft.finish(folder / name, manifest)
+
+
+def _dumped(
+    source: Source, draft: archive.Draft, tell: Progress, jobs: int, level: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Have the dump written, and return what the manifest says of it."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **source.dump(draft, tell, jobs),
+        **level,
+        "tidegate": __version__,
+        "alias": source.connection.alias,
+        "database": source.connection.name,
+        "framework": source.framework,
+        "source_bytes": tell.size,
+    }
 
 
 def _proved(backup: Backup, level: str) -> str:
@@ -239,31 +287,6 @@ def _proved(backup: Backup, level: str) -> str:
     tables = len(backup.manifest["tables"])
     how = "restored and compared" if level == "full" else "read back"
     return f"{how}: {rows} rows of {tables} tables"
-
-
-def _retire(chosen: Policy, alias: str, newest: Backup, environ: Mapping[str, str]) -> list[str]:
-    """Remove what is over the count or the age; the newest stays whatever they say.
-
-    Two projects, or a stage and production, may keep theirs in one place under one alias.
-    """
-    if not chosen.keep and not chosen.days:
-        return []
-    known = places.found(chosen.folder, chosen.remote, alias, environ)
-    name, cluster = newest.manifest["database"], newest.manifest.get("cluster", "")
-    found = [
-        one for one in known
-        if one.shown != newest.shown and not since.of_another(one.manifest, name, cluster)
-    ]  # fmt: skip
-    over = found[: max(0, len(found) - chosen.keep + 1)] if chosen.keep else []
-    oldest = datetime.now(UTC) - timedelta(days=chosen.days)
-    old = [one for one in found if chosen.days and one.created < oldest]
-    gone = [one for one in found if one in over or one in old]
-    for one in gone:
-        if chosen.remote:
-            places.store(chosen.remote, environ).remove(one)
-        else:
-            shutil.rmtree(one.path, ignore_errors=True)
-    return [one.shown for one in gone]
 
 
 __all__ = ["Policy", "keep", "make", "policy", "risky"]

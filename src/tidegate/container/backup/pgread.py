@@ -37,7 +37,7 @@ def _source(backup: Backup, environ: Mapping[str, str]) -> list[str]:
             f"{backup.data.name} is packed with zstd, and there is no zstd here", "",
             "install zstd",
         )  # fmt: skip
-    return [packer, "-d", "-q", "-c", str(backup.data)]
+    return [packer, "-d", "-q", "-c", *([] if backup.opened else [str(backup.data)])]
 
 
 def _restorer(
@@ -52,7 +52,10 @@ def _archive(
 ) -> Iterator[tuple[list[str], list[str], IO[bytes] | None]]:
     """Give (what unpacks the archive, its name as an argument, what stands at stdin)."""
     unpack = _source(backup, environ)
-    if unpack:
+    if backup.opened:
+        with backup.opened() as source:
+            yield unpack, [], source
+    elif unpack:
         yield unpack, [], None
     elif not program.prefix:
         yield [], [str(backup.data)], None
@@ -78,7 +81,7 @@ def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
                 rows, complete = _count_rows(stream)
     except StepFailed as error:
         raise Damaged(
-            f"the backup {backup.path} can't be read back: {error.what}",
+            f"the backup {backup.shown} can't be read back: {error.what}",
             "pg_restore gives up before the archive's end; it is not used.",
             "use another backup",
         ) from None
@@ -89,7 +92,7 @@ def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
     ]
     if lacking or not complete:
         raise Damaged(
-            f"the backup {backup.path} does not hold all that was in the database",
+            f"the backup {backup.shown} does not hold all that was in the database",
             "\n".join(lacking[:5]) or "The archive ends too early.",
             "make another one",
         )
@@ -153,7 +156,7 @@ def fill(
     env = login(target, environ)
     jobs = min(MOST_JOBS, os.cpu_count() or 1)
     packed = bool(_source(backup, environ))
-    if program.prefix or jobs < 2 or (packed and not _has_room(backup)):
+    if program.prefix or jobs < 2 or backup.opened or (packed and not _has_room(backup)):
         with _archive(backup, program, environ) as (unpack, named, source):
             restore = program.argv("pg_restore", *words, *named)
             _drain(unpack or restore, restore if unpack else [], env, source)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tidegate.container.backup import archive, crypt, shelf, stores, volumes
+from tidegate.container.backup import archive, crypt, shelf, stores, streaming, volumes
 from tidegate.container.backup.archive import Backup
 from tidegate.errors import PolicyRefused
 
@@ -45,7 +45,8 @@ def found(folder: Path, remote: str, alias: str, environ: Mapping[str, str]) -> 
 def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[Backup]:
     """Give the backup as plain files on this machine, its digests compared, while it is needed.
 
-    It is fetched and decrypted where it has to be, and what was made for that is removed.
+    It is fetched and decrypted where it has to be, and what was made for that is removed. Where
+    there is no room for that, one of a bucket's stays there, and is compared while it is read.
     """
     sealed = "encrypted" in backup.manifest
     if not backup.url and not sealed:
@@ -53,11 +54,18 @@ def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[Backup]:
         return
     with ExitStack() as stack:
         folder = spool(environ)
+        there = store(backup.url.rpartition("/")[0], environ) if backup.url else None
+        if (
+            isinstance(there, stores.Bucket)
+            and streaming.can(backup)
+            and not streaming.fits(backup, folder)
+        ):
+            yield streaming.readable(there, backup)
+            return
         with archive.full_disk_said(folder, "TIDEGATE_BACKUP_SPOOL"):
-            if backup.url:
+            if there:
                 draft = stack.enter_context(archive.drafting(folder))
-                url = backup.url.rpartition("/")[0]
-                place = store(url, environ).fetch(backup, draft.folder)
+                place = there.fetch(backup, draft.folder)
                 here = archive.check_digests(place)
             else:
                 here = archive.check_digests(backup.path)

@@ -11,9 +11,14 @@ from tidegate.container.backup.archive import Backup, Damaged
 def prove(backup: Backup, level: str, url: str, environ: Mapping[str, str]) -> None:
     """Raise Damaged unless the backup holds what the manifest says."""
     with places.plain(backup, environ) as here:
-        read_back(here, environ)
-        if level == "full" and backup.manifest["vendor"] != "sqlite":
-            _restored(here, url, environ)
+        prove_plain(here, level, url, environ)
+
+
+def prove_plain(here: Backup, level: str, url: str, environ: Mapping[str, str]) -> None:
+    """Raise Damaged unless a plain archive holds what the manifest says."""
+    read_back(here, environ)
+    if level == "full" and here.manifest["vendor"] != "sqlite":
+        _restored(here, url, environ)
 
 
 def read_back(here: Backup, environ: Mapping[str, str]) -> None:
@@ -54,7 +59,7 @@ def _restored_mysql(backup: Backup, url: str, alias: str, environ: Mapping[str, 
 def not_the_same(backup: Backup, different: list[str]) -> Damaged:
     """Return the error for a restored copy that differs from what was backed up."""
     return Damaged(
-        f"the backup {backup.path} does not come back as it was",
+        f"the backup {backup.shown} does not come back as it was",
         "\n".join(different[:8]),
         "make another one; do not migrate before one is proved",
     )

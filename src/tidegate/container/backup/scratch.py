@@ -73,10 +73,14 @@ def check(url: str, source: Connection, version: str, environ: Mapping[str, str]
     if source.vendor != "postgresql":
         from tidegate.container.backup.mysql import scratch as servers
 
-        return servers.check(url, source.alias, version, environ)
-    if not url:
+        servers.check(url, source.alias, version, environ)
+    elif url:
+        _check_named(url, source, version, environ)
+    else:
         _server_programs(version, environ)
-        return
+
+
+def _check_named(url: str, source: Connection, version: str, environ: Mapping[str, str]) -> None:
     try:
         session = PostgreSQL(from_url(url, source.alias, environ), environ).session(10.0)
         theirs = str(session.query("SHOW server_version")[0][0])

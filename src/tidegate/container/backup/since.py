@@ -12,6 +12,7 @@ from tidegate.databases import pgidentity
 from tidegate.databases.pgwire import quote_identifier
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.model.words import counted
 
 COUNTING = "20s"  # that counting one table may take
 TOO_LONG = "57014"
@@ -90,10 +91,12 @@ def _by_transactions(manifest: Mapping[str, Any], session: Session, now: int) ->
             continue
         known, most = (int(str(one)) for one in count[0])
         if known:
-            out.append(f"{shown}: {known} rows were written or changed since")
+            out.append(f"{shown}: {counted(known, 'row')} written or changed since")
         if most > known:
-            out.append(f"{shown}: up to {most - known} rows more, by transactions that were open "
-                       "when it was made")  # fmt: skip
+            more = counted(most - known, "row")
+            out.append(
+                f"{shown}: up to {more} more, by transactions that were open when it was made"
+            )
     return out
 
 
@@ -104,7 +107,12 @@ def _from(xid: int) -> str:
 
 def _tables(session: Session) -> list[tuple[str, str]]:
     rows = [(str(space), str(name)) for space, name in session.query(pgfacts.TABLES)]
-    return [one for one in rows if not one[1].startswith("tidegate_")]
+    return [one for one in rows if not _is_record(one[1])]
+
+
+def _is_record(table: str) -> bool:
+    """Whether it says which steps were applied, and nothing of a user's."""
+    return table.startswith("tidegate_") or table in ("django_migrations", "alembic_version")
 
 
 def _numbers(backup: Backup, session: Session) -> list[str]:
@@ -116,9 +124,9 @@ def _numbers(backup: Backup, session: Session) -> list[str]:
            "by their age."]  # fmt: skip
     now = _tables(session)
     gone = [one for one in before if one not in {".".join(table) for table in now}
-            and not one.partition(".")[2].startswith("tidegate_")
+            and not _is_record(one.partition(".")[2])
             and not pgfacts.is_view(backup.manifest, one)]  # fmt: skip
-    out += [f"{one}: is not there now, {before[one]} rows in the backup" for one in gone]
+    out += [f"{one}: is not there now, {counted(before[one], 'row')} in the backup" for one in gone]
     for table in now:
         shown = ".".join(table)
         count, why = _counted(session, table, "count(*)", "")
@@ -126,7 +134,7 @@ def _numbers(backup: Backup, session: Session) -> list[str]:
         if why:
             out.append(f"{shown}: can't be counted: {why}")
         elif int(str(count[0][0])) != had:
-            out.append(f"{shown}: {count[0][0]} rows now, {had} in the backup")
+            out.append(f"{shown}: {counted(int(str(count[0][0])), 'row')} now, {had} in the backup")
     return out if len(out) > 1 else [*out, "Each table has as many rows as it had."]
 
 

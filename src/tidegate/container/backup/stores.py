@@ -27,11 +27,12 @@ from tidegate.container.backup.archive import (
     NoBackup,
     digest_of,
 )
+from tidegate.container.backup.uploading import Upload, uploading
 from tidegate.errors import NotReady, RefusedForGood, StepFailed, TidegateError, UsageProblem
 
 SCHEME = "s3://"
 MOST_PARTS = 9_000  # S3 takes 10,000 parts of one object
-PART = 16 << 20
+PART = 8 << 20
 MISSING = ("404", "NoSuchKey", "NotFound")
 
 Tell = Callable[[int], None]
@@ -72,7 +73,7 @@ class Bucket:
             put.append(f"{name}/{MANIFEST}")
             self._send(backup.path / MANIFEST, put[-1], told)
         except BaseException:
-            self._forget(put)
+            self.forget(put)
             raise
         seal = sha256((backup.path / SUMS).read_bytes()).hexdigest()
         return Backup(Path(name), backup.manifest, f"{self.url}/{name}", seal)
@@ -87,7 +88,7 @@ class Bucket:
 
     def _compare(self, name: str, digest: str) -> None:
         whole = sha256()
-        for chunk in self._chunks(name):
+        for chunk in self.chunks(name):
             whole.update(chunk)
         if whole.hexdigest() != digest:
             raise Damaged(
@@ -95,25 +96,40 @@ class Bucket:
                 "start again; see what stands between here and the storage",
             )  # fmt: skip
 
-    def _chunks(self, name: str) -> Iterator[bytes]:
+    @contextmanager
+    def writing(self, name: str, expected: int) -> Iterator[Upload]:
+        """Give an object to be written while its content is made, of about so many bytes."""
+        size = max(PART, 2 * expected // MOST_PARTS)
+        key = self.prefix + name
+        with self._said("written to"), uploading(self._client, self.bucket, key, size) as upload:
+            yield upload
+
+    def place(self, name: str, data: bytes) -> None:
+        """Put a small object there."""
+        with self._said("written to"):
+            self._client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=data)
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Read an object."""
         with self._said("read from"):
             body = self._client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"]
             while chunk := body.read(CHUNK):
                 yield chunk
 
-    def _forget(self, names: list[str]) -> None:
+    def forget(self, names: list[str]) -> None:
+        """Remove what is no backup; what made it fail is what is told."""
         for name in names:
             try:
                 self._client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
-            except Exception:  # what made the put fail is what is told
+            except Exception:  # the first failure is what counts
                 return
 
     def open(self, name: str) -> Backup:
         """Read the manifest of one backup. Raises NoBackup or Damaged."""
         shown = f"{self.url}/{name}"
         try:
-            manifest = json.loads(b"".join(self._chunks(f"{name}/{MANIFEST}")))
-            sums = b"".join(self._chunks(f"{name}/{SUMS}"))
+            manifest = json.loads(b"".join(self.chunks(f"{name}/{MANIFEST}")))
+            sums = b"".join(self.chunks(f"{name}/{SUMS}"))
             if manifest["form"] not in (FORM, FOLDER_FORM):
                 raise ValueError("form")
         except NoBackup:
@@ -136,7 +152,7 @@ class Bucket:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(fd, "wb") as out:
-                for chunk in self._chunks(f"{backup.path.name}/{file}"):
+                for chunk in self.chunks(f"{backup.path.name}/{file}"):
                     out.write(chunk)
         return place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from tidegate.reading.migrations.choices import by_dialect, over
+from tidegate.reading.migrations.choices import ALL, by_dialect, over
 from tidegate.reading.migrations.kinds import (
     Call,
     Choice,
@@ -236,7 +236,7 @@ def _unary(node: ast.UnaryOp, scope: Scope) -> Any:
 
 
 def _conditional(node: ast.IfExp, scope: Scope) -> Any:
-    from tidegate.reading.migrations.branches import ALL, decide
+    from tidegate.reading.migrations.branches import decide
 
     answer = decide(node.test, scope, evaluate)
     if isinstance(answer, bool):

@@ -95,6 +95,7 @@ class Live:
     disks: tuple[Disk, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     poolers: tuple[Pooler, ...] = ()
+    refused: str = ""  # why the engine's own Compose takes the files for none
     why_not: str = ""  # why a part could not be seen
     architecture: str = ""  # the engine's, likewise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from tidegate.model.finding import Place
@@ -116,12 +117,18 @@ class Item:
 
 def parse(text: str, path: str, base: str = "") -> list[Item]:
     """Return the documents of a YAML text. Raises NotYaml."""
+    return list(_documents(text, path, base))
+
+
+@lru_cache(maxsize=64)
+def _documents(text: str, path: str, base: str) -> tuple[Item, ...]:
+    """Parse once: a file is asked what it is, what it declares, and what it says."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=loader) if node is not None]
-        return [_Builder(path, base).item(node, 0) for node in nodes]
+        return tuple(_Builder(path, base).item(node, 0) for node in nodes)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or str(error)

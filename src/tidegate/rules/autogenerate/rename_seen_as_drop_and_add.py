@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 
 from tidegate.contracts.rule import Example, Hazard, Rule, StepView
 from tidegate.model.operation import (
@@ -94,6 +93,10 @@ def _likely(step: StepView, added: Sequence[AddColumn]) -> dict[tuple[str, str],
     Where it is not the only pair of its table the names have to be alike: of six columns that go
     for one that comes, five are no rename.
     """
+    if not added:
+        return {}
+    from difflib import SequenceMatcher
+
     pairs: list[tuple[float, str, str, str]] = []
     for moment in step.real():
         change = moment.change

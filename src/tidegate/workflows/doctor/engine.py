@@ -14,7 +14,7 @@ from tidegate import process
 from tidegate.reading.project import facts
 from tidegate.reading.project.live import Container, Disk, Hidden, Live, Server, Volume
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Service
+from tidegate.reading.project.service import Service, masked
 from tidegate.workflows.doctor import contents, servers
 
 LINES = 80
@@ -34,6 +34,10 @@ def gather(project: ProjectFiles) -> Live:
         if project.asked or len(stack.files) > 2
         else []
     )
+    read = _docker(project, "compose", *files, "config", "--quiet")
+    if not read.ok and not _absent(read):
+        said = _last(read.err)
+        return Live(refused=said, why_not=f"the engine's Compose refuses the files: {masked(said)}")
     listed = _docker(project, "compose", *files, "ps", "--all", "--quiet")
     if not listed.ok:
         return Live(why_not=f"the engine can't be asked: {_last(listed.err) or listed.why}")
@@ -74,6 +78,11 @@ def gather(project: ProjectFiles) -> Live:
 def _docker(project: ProjectFiles, *argv: str, timeout: float = 30.0) -> process.Result:
     command = process.Command(("docker", *argv), str(project.root))
     return process.run(command, timeout, memory=process.FOR_READING)
+
+
+def _absent(asked: process.Result) -> bool:
+    """Whether there is no Docker, or no Compose, to ask."""
+    return asked.code is None or "is not a docker command" in asked.err
 
 
 def _last(text: str) -> str:

@@ -99,21 +99,15 @@ class Hold:
                 )
             # One that has not begun yet may be waiting for a third one, and renews nothing.
             if ended or now - since > (SILENT if one.beat else 2 * SILENT):
-                self._tell.stage("wait", "", f"that update has ended without a word: {one.holder}")
+                self._tell.stage("found", "", f"an update has ended without a word: {one.holder}")
                 self._take_away(one.names)
 
     def _ended(self, one: Mark) -> bool | None:
         """Return whether an update's process has ended, where that can be told from here."""
         own = self._says
-        if one.says.get("machine") != own["machine"]:
-            return None
-        if one.says.get("place") == own["place"]:
+        if (one.says.get("machine"), one.says.get("place")) == (own["machine"], own["place"]):
             return True  # it had the lock of that folder, which this process has now
-        pid, began = one.says.get("pid", ""), one.says.get("began", "")
-        now = _began(pid)
-        if not began or now == began:
-            return False if began and one.beat else None
-        return True if now or not _runs(pid) else None
+        return has_ended(one)
 
     def release(self) -> None:
         """Take the mark away."""
@@ -126,15 +120,7 @@ class Hold:
             pass  # an engine that is away: the next update takes the mark for what it is
 
     def _seen(self) -> list[Mark]:
-        found: dict[str, dict[int, tuple[str, Mapping[str, str]]]] = {}
-        for name, says in self._shared.seen().items():
-            match = NAME.search(name)
-            if match:
-                found.setdefault(match[1], {})[int(match[2])] = (name, says)
-        return [
-            Mark(token, max(own), own[max(own)][1], tuple(name for name, _ in own.values()))
-            for token, own in found.items()
-        ]
+        return marks(self._shared)
 
     def _own(self) -> tuple[str, ...]:
         return next((one.names for one in self._seen() if one.token == self.token), ())
@@ -170,6 +156,35 @@ class Hold:
                 self._next()
             except NotReady:
                 continue  # an engine that restarts has the mark when it is back
+
+
+def marks(shared: Shared) -> list[Mark]:
+    """Return the marks on the engine, one for each update."""
+    found: dict[str, dict[int, tuple[str, Mapping[str, str]]]] = {}
+    for name, says in shared.seen().items():
+        match = NAME.search(name)
+        if match:
+            found.setdefault(match[1], {})[int(match[2])] = (name, says)
+    return [
+        Mark(token, max(own), own[max(own)][1], tuple(name for name, _ in own.values()))
+        for token, own in found.items()
+    ]
+
+
+def running(shared: Shared) -> Mark | None:
+    """Return an update that runs, as far as can be told from here at one look."""
+    return next((one for one in marks(shared) if has_ended(one) is not True), None)
+
+
+def has_ended(one: Mark) -> bool | None:
+    """Return whether an update's process has ended; None where that can't be told from here."""
+    if one.says.get("machine") != _machine():
+        return None
+    pid, began = one.says.get("pid", ""), one.says.get("began", "")
+    now = _began(pid)
+    if not began or now == began:
+        return False if began and one.beat else None
+    return True if now or not _runs(pid) else None
 
 
 def who() -> dict[str, str]:

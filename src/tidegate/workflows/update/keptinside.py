@@ -1,4 +1,4 @@
-"""A database that is a file in a container, on no volume with a name: it goes with the container."""
+"""A database that is a file in a container itself, on no volume: it goes with the container."""
 
 from __future__ import annotations
 
