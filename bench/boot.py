@@ -1,7 +1,8 @@
 """How long a start takes when there is nothing to do, and when many start at once.
 
-Peers run interleaved in the same run, over TCP with SCRAM; what counts are the ratios. Prints a
-Markdown table.
+Peers run interleaved in the same run, over TCP with SCRAM; what counts are the ratios. The Python
+is as in an image: an environment of its own, with tidegate's wheel, the frameworks and a driver,
+all compiled, and nothing else. Prints Markdown tables.
 
 usage: python bench/boot.py [--rounds 15] [--sizes 38,200,1000,5000] [--replicas 32,128]
 """
@@ -9,14 +10,18 @@ usage: python bench/boot.py [--rounds 15] [--sizes 38,200,1000,5000] [--replicas
 from __future__ import annotations
 
 import argparse
+import functools
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -24,8 +29,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.postgres import PASSWORD, SUPERUSER, Server, find_installations  # noqa: E402
 
 QUICK = ("psql", "psql on PATH", "tidegate")  # timed at each turn; the others at every fifth
-PYTHON = sys.executable
-TIDEGATE = str(Path(PYTHON).with_name("tidegate"))
+NEEDS = ("django", "alembic", "psycopg[binary]")
 MANAGE = """import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conf")
 from django.core.management import execute_from_command_line
@@ -91,6 +95,18 @@ def alembic_project(folder: Path, size: int) -> None:
         )
 
 
+def image(work: Path) -> Path:
+    """Make the environment; return the folder of its programs."""
+    run = functools.partial(subprocess.run, check=True, cwd=ROOT)
+    run(["uv", "build", "--quiet", "--wheel", "--out-dir", str(work)])
+    run(["uv", "venv", "--quiet", "--python", sys.executable, str(work / "env")])
+    python = str(work / "env" / "bin" / "python")
+    (wheel,) = work.glob("*.whl")
+    run(["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python, str(wheel),
+         *NEEDS])  # fmt: skip
+    return work / "env" / "bin"
+
+
 def environ(server: Server, database: str) -> dict[str, str]:
     """Return the environment of a container, and libpq's names for psql."""
     names = {"HOST": "127.0.0.1", "PORT": str(server.port), "USER": SUPERUSER}
@@ -118,31 +134,43 @@ def psqls(server: Server, database: str, sql: str) -> dict[str, list[str]]:
     }
 
 
-def once(command: list[str], folder: Path, env: dict[str, str]) -> float:
-    """Run a command to its end; return its wall seconds."""
-    began = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
-    return time.perf_counter() - began
+class Took(NamedTuple):
+    """What something took: seconds on the wall, and the processor's seconds of the client alone."""
+
+    wall: float
+    cpu: float
 
 
-def at_once(command: list[str], folder: Path, env: dict[str, str], count: int) -> float:
-    """Start `count` of a command together; return the wall seconds until the last has ended."""
+def once(command: list[str], folder: Path, env: dict[str, str]) -> Took:
+    """Run a command to its end."""
+    return at_once(command, folder, env, 1)
+
+
+def at_once(command: list[str], folder: Path, env: dict[str, str], count: int) -> Took:
+    """Start `count` of a command together, and wait until the last has ended."""
     quiet = subprocess.DEVNULL
-    began = time.perf_counter()
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     running = [
         subprocess.Popen(command, cwd=folder, env=env, stdout=quiet, stderr=quiet)
         for _ in range(count)
     ]
     codes = {one.wait() for one in running}
-    assert codes == {0}, codes
-    return time.perf_counter() - began
+    assert codes == {0}, (command, codes)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Took(time.perf_counter() - began, cpu)
+
+
+def median(some: Iterable[Took]) -> Took:
+    """Return the median of each."""
+    return Took(*(statistics.median(one) for one in zip(*some, strict=True)))
 
 
 def interleaved(
     commands: dict[str, list[str]], folder: Path, env: dict[str, str], rounds: int
-) -> dict[str, float]:
-    """Run all commands in turn; return each one's median wall seconds."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
+) -> dict[str, Took]:
+    """Run all commands in turn; return each one's medians."""
+    times: dict[str, list[Took]] = {name: [] for name in commands}
     for turn in range(rounds + 1):
         for name, command in commands.items():
             slow = name not in QUICK
@@ -151,19 +179,20 @@ def interleaved(
             took = once(command, folder, env)
             if turn:
                 times[name].append(took)
-    return {name: statistics.median(some) for name, some in times.items()}
+    return {name: median(some) for name, some in times.items()}
 
 
-def row(title: str, found: dict[str, float]) -> None:
+def row(title: str, found: dict[str, Took]) -> None:
     """Print one row: milliseconds, then ratios."""
     gate, least = found["tidegate"], found["psql"]
-    path = found["psql on PATH"]
+    path = found["psql on PATH"].wall
     own = [(name, took) for name, took in found.items() if name not in QUICK]
     name, took = own[0]
     print(
-        f"| {title} | {gate * 1000:.0f} | {least * 1000:.0f} | {gate / least:.2f} | "
-        f"{path * 1000:.0f} | {gate / path:.2f} | "
-        f"{name} {took * 1000:.0f} | {took / gate:.0f} |",
+        f"| {title} | {gate.wall * 1000:.0f} | {least.wall * 1000:.0f} | "
+        f"{gate.wall / least.wall:.2f} | {gate.cpu / least.cpu:.2f} | "
+        f"{path * 1000:.0f} | {gate.wall / path:.2f} | "
+        f"`{name}` {took.wall * 1000:.0f} | {took.wall / gate.wall:.0f} |",
         flush=True,
     )
 
@@ -177,24 +206,26 @@ def main() -> None:
     options = parser.parse_args()
     _, bindir = next(iter(find_installations().items()))
     server = Server(bindir, settings={"max_connections": "300"}).start()
-    boot = [TIDEGATE, "boot", "--", "true"]
+    boot = ["tidegate", "boot", "--", "true"]
     with tempfile.TemporaryDirectory() as work:
+        os.environ["PATH"] = f"{image(Path(work))}:{os.environ['PATH']}"
         print(
-            "| project | tidegate boot ms | psql ms | to psql | psql on PATH ms | to that | "
-            "framework ms | times faster |"
+            "| no-op start | tidegate boot ms | psql ms | to psql | in processor time | "
+            "psql on PATH ms | to that | framework ms | times faster |"
         )
-        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
         for size in map(int, options.sizes.split(",")):
             measure_django(server, Path(work), size, boot, options.rounds)
             measure_alembic(server, Path(work), size, boot, options.rounds)
-        print("\n| at once | tidegate s | peer s | ratio |\n| --- | --- | --- | --- |")
+        print("\n| at once | tidegate s | peer s | ratio | in processor time |")
+        print("| --- | --- | --- | --- | --- |")
         measure_crowd(server, Path(work), boot, list(map(int, options.replicas.split(","))))
     server.stop()
 
 
 def measure_django(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
     """No-op start of a Django project."""
-    migrate = [PYTHON, "manage.py", "migrate", "--noinput"]
+    migrate = ["python", "manage.py", "migrate", "--noinput"]
     folder, env = prepared(server, work, f"django{size}")
     django_project(folder, size)
     commands = {
@@ -207,7 +238,7 @@ def measure_django(server: Server, work: Path, size: int, boot: list[str], round
 
 def measure_alembic(server: Server, work: Path, size: int, boot: list[str], rounds: int) -> None:
     """No-op start of an Alembic project."""
-    upgrade = [PYTHON, "-m", "alembic", "upgrade", "head"]
+    upgrade = ["python", "-m", "alembic", "upgrade", "head"]
     folder, env = prepared(server, work, f"alembic{size}")
     alembic_project(folder, size)
     commands = {
@@ -231,10 +262,10 @@ def no_op(
     folder: Path,
     env: dict[str, str],
     rounds: int,
-) -> dict[str, float]:
+) -> dict[str, Took]:
     """Migrate and seal once, then time the commands with nothing left to do."""
     once(migrate, folder, env)
-    once([TIDEGATE, "seal"], folder, env)
+    once(["tidegate", "seal"], folder, env)
     return interleaved(commands, folder, env, rounds)
 
 
@@ -246,9 +277,8 @@ def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]
     for count in counts:
         pairs = [(at_once(boot, folder, env, count), at_once(query, folder, env, count))
                  for _ in range(3)]  # fmt: skip
-        gate, peer = (statistics.median(some) for some in zip(*pairs, strict=True))
-        print(f"| {count} on a current database, beside {count} psql | {gate:.2f} | {peer:.2f} | "
-              f"{gate / peer:.2f} |")  # fmt: skip
+        gate, peer = (median(some) for some in zip(*pairs, strict=True))
+        crowd(f"{count} on a current database, beside {count} psql", gate, peer)
     alone, together = [], []
     for turn in range(3):
         for name, times in (("one", alone), ("many", together)):
@@ -256,12 +286,16 @@ def measure_crowd(server: Server, work: Path, boot: list[str], counts: list[int]
             server.sql(f"CREATE DATABASE {database}")
             env = environ(server, database)
             if name == "one":
-                times.append(once([PYTHON, "manage.py", "migrate", "--noinput"], folder, env))
+                times.append(once(["python", "manage.py", "migrate", "--noinput"], folder, env))
             else:
                 times.append(at_once(boot, folder, env, 32))
-    gate, peer = statistics.median(together), statistics.median(alone)
-    print(f"| 32 on an empty database, beside one migrate | {gate:.2f} | {peer:.2f} | "
-          f"{gate / peer:.2f} |")  # fmt: skip
+    crowd("32 on an empty database, beside one migrate", median(together), median(alone))
+
+
+def crowd(title: str, gate: Took, peer: Took) -> None:
+    """Print one row of those that start at once."""
+    print(f"| {title} | {gate.wall:.2f} | {peer.wall:.2f} | {gate.wall / peer.wall:.2f} | "
+          f"{gate.cpu / peer.cpu:.2f} |", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,8 +94,8 @@ def tidegate(tmp_path: Path) -> Iterator[Runner]:
 
 
 @pytest.fixture
-def make_project(tmp_path: Path) -> Callable[..., SmallProject]:
-    """Write a small project into the test's folder."""
-    return lambda flavour, steps=2, login="either": SmallProject(
-        tmp_path / "app", flavour, steps, login
-    )
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SmallProject]:
+    """Write a small project, at the same path for each test, as images have it."""
+    root = tmp_path_factory.getbasetemp() / "app"
+    shutil.rmtree(root, ignore_errors=True)
+    return lambda flavour, steps=2, login="either": SmallProject(root, flavour, steps, login)

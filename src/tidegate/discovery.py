@@ -50,6 +50,9 @@ def find_project(root: Path, environ: Mapping[str, str], framework: str = "") ->
     if len(found) == 1:
         return found[0]
     if not found:
+        for module in modules("frameworks"):
+            if (problem := module.almost(root)) is not None:
+                raise problem
         raise UsageProblem(
             f"no Django or Alembic project was found at {root}",
             "tidegate looks for manage.py, DJANGO_SETTINGS_MODULE, alembic.ini, "

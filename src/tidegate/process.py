@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,20 @@ from typing import Any
 
 from tidegate.model.command import Command, redacted
 
-__all__ = ["Command", "Result", "Talk", "attached", "present", "redacted", "revision", "run"]
+__all__ = [
+    "FOR_READING",
+    "Command",
+    "Result",
+    "Talk",
+    "attached",
+    "present",
+    "redacted",
+    "revision",
+    "run",
+]
+
+
+FOR_READING = 2 * 2**30  # bytes: what another program may take to read a project's files
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ def run(
     apart: bool = False,
     keep: bool = True,
     exact: bool = False,
+    memory: int = 0,
 ) -> Result:
     """Run `command` to its end and return how it ended; never raises for what the command did.
 
@@ -51,6 +66,8 @@ def run(
     Without `keep` the output goes to `line` alone.
     `exact` leaves stdout as it is: what is read by a program would break where a password is a
     word of it.
+    With `memory` (bytes) the system ends the command, and what it starts, at that much memory or
+    at work for a third of `timeout`: hostile files can make others take all there is (Linux alone).
     """
     try:
         child = subprocess.Popen(
@@ -66,6 +83,8 @@ def run(
         )
     except OSError as error:
         return Result(command, None, "", "", error.strerror or str(error))
+    if memory:
+        _bounded(child.pid, memory, timeout)
     kept: dict[str, list[str]] = {"out": [], "err": []}
     refused: list[BaseException] = []
 
@@ -109,6 +128,19 @@ def run(
     code = None if why else child.returncode
     out = out if exact else redacted(out, command.secrets)
     return Result(command, code, out, redacted(err, command.secrets), why)
+
+
+def _bounded(pid: int, memory: int, seconds: float) -> None:
+    """Bound a child that has just begun; those that it starts inherit it."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    for what, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, int(seconds / 3) + 1)):
+        try:
+            resource.prlimit(pid, what, (most, most))
+        except (OSError, ValueError):  # it has ended, or a lower bound holds already
+            pass
 
 
 def attached(command: Command) -> Result:

@@ -13,7 +13,7 @@ from tidegate.workflows.check import fixing
 from tidegate.workflows.check.edits import Source, applied
 from tidegate.workflows.check.tree import Tree
 from tidegate.workflows.staging import unbatched, unrolled
-from tidegate.workflows.staging.django_fixes import own_name
+from tidegate.workflows.staging.django_writing import own_name
 from tidegate.workflows.staging.remarks import comments, left_out
 
 OFF = {"TIDEGATE_CACHE": "off"}

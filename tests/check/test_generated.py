@@ -50,6 +50,8 @@ def bench() -> Any:
 
 
 def loaded(name: str) -> Any:
+    if str(BENCH) not in sys.path:
+        sys.path.append(str(BENCH))
     spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

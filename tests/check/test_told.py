@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,11 @@ def test_a_file_that_is_no_migration(project: Django, capfd: pytest.CaptureFixtu
     assert "manage.py: no migration is there: tidegate reads" in capfd.readouterr().err
     assert main(["check", "shop/migrations/0001_initial.py"], 0.0) == 0
     assert "no migration" not in capfd.readouterr().err
+    own = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a")):
+        subprocess.run(["git", *own, *words], cwd=project.root, check=True)
+    assert main(["check", "--since", "HEAD", "shop/migrations/0001_initial.py"], 0.0) == 0
+    assert "py: no migration there has changed since HEAD" in capfd.readouterr().err
 
 
 def test_a_baseline_of_some_files_keeps_the_others(project: Django) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from checks.test_check_examples import FILE_CHECKS, written
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.doctor import mending, story
+from tidegate.workflows.doctor import mending, planned, story
 
 
 def fixable() -> list[str]:
@@ -141,7 +141,12 @@ def test_a_mend_that_brings_a_fault_is_left_out(tmp_path: Path) -> None:
         "makemigrations-at-start",
         "app-never-gets-the-stop-signal",
     }
+    assert all(one.problem.edits for one in found)
+    fit = mending.fitting(project, found)
+    assert [one.rule for one in fit if one.finding.fixable] == ["app-never-gets-the-stop-signal"]
+    assert "can mend 1 of them" in story.report(project, fit, {}, {}).summary
     result = mending.apply(project, mending.plan(project, found), found)
+    assert result.notes[-1] == "mended 1 of 1"
     assert [one.rule for one in result.left] == ["makemigrations-at-start"]
     assert (
         "makemigrations-at-start is not mended: models-without-migrations would appear"
@@ -167,8 +172,8 @@ def test_secrets_do_not_show_in_a_diff(tmp_path: Path) -> None:
 def test_a_reference_with_a_message_is_no_secret() -> None:
     """`${NAME:?message}` stays readable, and a default in the same place does not."""
     line = "  URL: postgresql://u:${DB_PASSWORD:?set it in .env}@db/shop"
-    assert mending.masked(line) == line
-    assert "hunter2" not in mending.masked("  PASSWORD: ${DB_PASSWORD:-hunter2}")
+    assert planned.masked(line) == line
+    assert "hunter2" not in planned.masked("  PASSWORD: ${DB_PASSWORD:-hunter2}")
 
 
 def test_windows_newlines_stay(tmp_path: Path) -> None:

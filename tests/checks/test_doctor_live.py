@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,9 +15,13 @@ from tidegate.reading.project.live import Container, Live, Volume
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import engine, story
 
-COMPOSE = """
+STACK = """
 name: {name}
 services:
+  web:
+    build: .
+    environment:
+      DATABASE_URL: postgresql://postgres:shop@front/postgres
   crashing:
     image: python:3.11-slim
     command: ["python", "-c", "print('password=secret'); raise SystemExit(3)"]
@@ -33,100 +39,186 @@ services:
     command: ["python", "-c", "x = bytearray(10**9)"]
     mem_limit: 32m
     memswap_limit: 32m
+  ended:
+    image: python:3.11-slim
+    command: ["python", "-c", "raise SystemExit('no key for the mailer')"]
+  done:
+    image: python:3.11-slim
+    command: ["true"]
+  front:
+    image: {pooler}
+    entrypoint: []
+    user: "65534"
+    command: ["pgbouncer", "/tmp/pool.ini"]
+    volumes: ["./pool.ini:/tmp/pool.ini:ro", "./users.txt:/tmp/users.txt:ro"]
   db:
+    image: postgres:15
+    command: postgres -c max_connections=7 -c superuser_reserved_connections=3
+    environment:
+      POSTGRES_PASSWORD: shop
+      POSTGRES_HOST_AUTH_METHOD: trust
+    volumes:
+      - db:/var/lib/postgresql/data
+  locked:
+    image: postgres:15
+    command: postgres -c default_transaction_read_only=on
+    environment:
+      POSTGRES_PASSWORD: shop
+  stranger:
+    image: postgres:15
+    command: psql postgresql://postgres:changed@locked/postgres -c "SELECT 1"
+    restart: always
+  writer:
+    image: postgres:15
+    command: psql postgresql://postgres:shop@locked/postgres -c "CREATE TABLE a (id int)"
+    restart: always
+  copy:
     image: postgres:15
     environment:
       POSTGRES_PASSWORD: shop
-    volumes:
-      - db:/var/lib/postgresql/data
+    volumes: ["./standby.sh:/docker-entrypoint-initdb.d/standby.sh:ro"]
 volumes:
   db:
 """
+RUNNING = (
+    "crashing",
+    "sick",
+    "hungry",
+    "ended",
+    "done",
+    "front",
+    "db",
+    "locked",
+    "stranger",
+    "writer",
+    "copy",
+)
 WANTED = {
-    "container-keeps-restarting",
-    "container-unhealthy",
-    "container-out-of-memory",
-    "volume-of-another-version",
-}
-
-
-@pytest.fixture
-def running(docker: Callable[..., str], tmp_path: Path) -> Iterator[Path]:
-    name = f"doctor-{uuid.uuid4().hex[:10]}"
-    (tmp_path / "compose.yaml").write_text(COMPOSE.format(name=name))
-    docker("compose", "up", "--detach", cwd=tmp_path)
-    end = time.monotonic() + 60
-    while (
-        "ready to accept connections" not in docker("compose", "logs", "db", cwd=tmp_path)
-        and time.monotonic() < end
-    ):
-        time.sleep(0.5)
-    docker(
-        "compose",
-        "exec",
-        "db",
-        "sh",
-        "-c",
-        "echo 14 >/var/lib/postgresql/data/PG_VERSION",
-        cwd=tmp_path,
-    )
-    yield tmp_path
-    docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
-
-
-def test_the_engine_is_asked(running: Path) -> None:
-    """A loop of restarts, a failing probe, a kill for memory and a volume of another version."""
-    end = time.monotonic() + 60
-    found: list[story.Diagnosis] = []
-    while not {one.rule for one in found} >= WANTED and time.monotonic() < end:
-        project = ProjectFiles(running)
-        found = story.examine(project, engine.gather(project))
-        time.sleep(0.5)
-    said = {one.rule: one for one in found}
-    assert set(said) >= WANTED
-    assert "was restarted" in said["container-keeps-restarting"].problem.message
-    assert "secret" not in said["container-keeps-restarting"].problem.message
-    assert "no answer from the app" in said["container-unhealthy"].problem.message
-    assert "its limit is 32 MB" in said["container-out-of-memory"].problem.message
-    assert "written by PostgreSQL 14" in said["volume-of-another-version"].problem.message
-    assert said["volume-of-another-version"].problem.place.line == 22
-
-
-SERVER = """
-name: {name}
-services:
-  db:
-    image: postgres:15
-    command: postgres -c max_connections=6 -c superuser_reserved_connections=3
-    environment:
-      POSTGRES_PASSWORD: shop
+    ("container-keeps-restarting", "crashing"), ("container-unhealthy", "sick"),
+    ("container-out-of-memory", "hungry"), ("container-ended", "ended"),
+    ("volume-of-another-version", "db"), ("invalid-index", "db"),
+    ("statement-waits-for-lock", "db"), ("connections-used-up", "db"),
+    ("database-read-only", "locked"), ("database-read-only", "copy"),
+    ("migration-through-pooler", "web"), ("volume-keeps-first-password", "locked"),
+    ("database-read-only", "writer"),
+}  # fmt: skip
+POOL = """[databases]
+postgres = host=db
+[pgbouncer]
+listen_addr = *
+listen_port = 5432
+auth_type = trust
+auth_file = /tmp/users.txt
+pool_mode = transaction
 """
+FILES = {
+    "Dockerfile": "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\n"
+    'CMD ["sh", "-c", "alembic upgrade head && exec uvicorn shop:app"]\n',
+    "pool.ini": POOL,
+    "users.txt": '"postgres" "shop"\n',
+    "standby.sh": 'touch "$PGDATA/standby.signal"\n',
+}
+FRONT = "tidegate-doctor-front"
 
 
-def test_a_running_server_is_asked(docker: Callable[..., str], tmp_path: Path) -> None:
-    """An invalid index, a statement behind a lock, and connections that run out."""
+@pytest.fixture(scope="module")
+def pooler(docker: Callable[..., str]) -> Iterator[str]:
+    """An image with PgBouncer, by a name that does not say so."""
+    here, there = "pgbouncer:local", "edoburu/pgbouncer:v1.23.1-p3"
+    found = here if docker("image", "ls", "--quiet", here).strip() else there
+    if found == there and "Error" in docker("pull", "--quiet", there):
+        pytest.skip("no image of PgBouncer can be had")
+    docker("tag", found, FRONT)
+    yield FRONT
+    docker("image", "rm", FRONT)
+
+
+Found = dict[tuple[str, str], story.Diagnosis]
+
+
+@pytest.fixture(scope="module")
+def found(
+    docker: Callable[..., str], pooler: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Found]:
+    """What is found in one stack with every fault of a running one, by rule and service."""
+    root = tmp_path_factory.mktemp("live")
+    for path, text in FILES.items():
+        (root / path).write_text(text)
     name = f"doctor-{uuid.uuid4().hex[:10]}"
-    (tmp_path / "compose.yaml").write_text(SERVER.format(name=name))
-    docker("compose", "up", "--detach", cwd=tmp_path)
+    (root / "compose.yaml").write_text(STACK.format(name=name, pooler=pooler))
+    docker("compose", "up", "--detach", *RUNNING, cwd=root)
+    try:
+        end = time.monotonic() + 90
+        _break_the_database(docker, root, end)
+        out: Found = {}
+        while not set(out) >= WANTED and time.monotonic() < end:
+            said = story.examine(ProjectFiles(root), _asked(root))
+            out = {(one.rule, _service(one)): one for one in said}
+        yield out
+    finally:
+        docker("compose", "down", "--volumes", "--timeout", "0", cwd=root)
+
+
+def _service(one: story.Diagnosis) -> str:
+    """The service that a message is about: the first that it names."""
+    names = (
+        word for word in re.findall(r"[a-z]+", one.finding.message) if word in (*RUNNING, "web")
+    )
+    return next(names, "")
+
+
+def _break_the_database(docker: Callable[..., str], root: Path, end: float) -> None:
     psql = ("compose", "exec", "-T", "db", "psql", "-h", "127.0.0.1", "-U", "postgres", "-c")
     behind = ("compose", "exec", "-d", "db", "psql", "-U", "postgres", "-c")
-    try:
-        end = time.monotonic() + 60
-        while "CREATE TABLE" not in docker(*psql, "CREATE TABLE a (id int)", cwd=tmp_path):
-            assert time.monotonic() < end
-            time.sleep(0.5)
-        docker(*psql, "INSERT INTO a VALUES (1), (1)", cwd=tmp_path)
-        docker(*psql, "CREATE UNIQUE INDEX CONCURRENTLY a_idx ON a (id)", cwd=tmp_path)
-        docker(*behind, "BEGIN; LOCK a; SELECT pg_sleep(120)", cwd=tmp_path)
-        docker(*behind, "ALTER TABLE a ADD b int", cwd=tmp_path)
-        wanted = {"invalid-index", "statement-waits-for-lock", "connections-used-up"}
-        found: set[str] = set()
-        while not found >= wanted and time.monotonic() < end:
-            project = ProjectFiles(tmp_path)
-            found = {one.rule for one in story.examine(project, engine.gather(project))}
-        assert found >= wanted
-    finally:
-        docker("compose", "down", "--volumes", "--timeout", "0", cwd=tmp_path)
+    pooled = ("compose", "exec", "-T", "db", "psql", "-h", "front", "-U", "postgres", "-c")
+    while "CREATE TABLE" not in docker(*psql, "CREATE TABLE a (id int)", cwd=root):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    docker(*psql, "INSERT INTO a VALUES (1), (1)", cwd=root)
+    docker(*psql, "CREATE UNIQUE INDEX CONCURRENTLY a_idx ON a (id)", cwd=root)
+    docker(*behind, "BEGIN; LOCK a; SELECT pg_sleep(120)", cwd=root)
+    docker(*behind, "ALTER TABLE a ADD b int", cwd=root)
+    older = "echo 14 >/var/lib/postgresql/data/PG_VERSION"
+    docker("compose", "exec", "db", "sh", "-c", older, cwd=root)
+    while "(1 row)" not in docker(*pooled, "SELECT 1", cwd=root):
+        assert time.monotonic() < end, docker("compose", "logs", "front", cwd=root)
+        time.sleep(0.5)
+    while "(unhealthy)" not in docker("compose", "ps", cwd=root) and time.monotonic() < end:
+        time.sleep(0.5)
+
+
+def test_every_fault_of_a_running_stack_is_named(found: Found) -> None:
+    """By its rule, at its service; and a container that ended well is not."""
+    assert set(found) >= WANTED
+    assert "done" not in {service for _, service in found}
+
+
+@pytest.mark.parametrize(
+    ("rule", "service", "words"),
+    [
+        ("container-keeps-restarting", "crashing", "was restarted"),
+        ("container-unhealthy", "sick", "no answer from the app"),
+        ("container-out-of-memory", "hungry", "its limit is 32 MB"),
+        ("container-ended", "ended", "ended with 1: no key for the mailer"),
+        ("volume-of-another-version", "db", "written by PostgreSQL 14"),
+        ("database-read-only", "copy", "it is a replica"),
+        ("database-read-only", "locked", "default_transaction_read_only is on"),
+        ("volume-keeps-first-password", "locked", "refuses the password of postgres"),
+        ("database-read-only", "writer", "writes to a database that is read-only"),
+        ("migration-through-pooler", "web", "pgbouncer, which runs in front before db"),
+    ],
+)
+def test_it_says_what_was_seen(rule: str, service: str, words: str, found: Found) -> None:
+    """The engine's and the server's own answer is part of the message; no secret of a log is."""
+    message = found[rule, service].finding.message
+    assert words in message
+    assert "secret" not in message
+
+
+def test_a_volume_s_version_is_named_at_the_image(found: Found) -> None:
+    """The line is that of the tag which does not fit."""
+    line = STACK.split("\n").index("  db:") + 2
+    assert found["volume-of-another-version", "db"].problem.place.line == line
 
 
 FULL = """
@@ -225,6 +317,23 @@ def test_without_compose_it_says_why(tmp_path: Path) -> None:
     assert "no Compose file" in engine.gather(ProjectFiles(tmp_path)).why_not
 
 
+def test_the_engines_own_compose_judges_too(tmp_path: Path) -> None:
+    """A variable that this machine does not have; what the files tell already is said once."""
+    if shutil.which("docker") is None:
+        pytest.skip("docker is not installed")
+    text = "services:\n  web:\n    image: example/web:${TAG_OF_SHOP:?see the manual}\n"
+    (tmp_path / "compose.yaml").write_text(text)
+    project = ProjectFiles(tmp_path)
+    (found,) = story.examine(project, engine.gather(project))
+    assert found.rule == "compose-file-refused"
+    assert "required variable TAG_OF_SHOP is missing a value: see the manual" in found.predicts
+    assert found.finding.remedy == "give TAG_OF_SHOP a value in .env, or export it"
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    imgae: x\n")
+    project = ProjectFiles(tmp_path)
+    told = [one.rule for one in story.examine(project)]
+    assert [one.rule for one in story.examine(project, engine.gather(project))] == told
+
+
 def test_what_never_started_is_named(tmp_path: Path) -> None:
     """The engine's reason is told, since the log of such a container is empty."""
     (tmp_path / "compose.yaml").write_text("services:\n  web:\n    image: example/web:1\n")
@@ -279,5 +388,5 @@ def test_an_image_for_another_processor(image: str, named: bool, tmp_path: Path)
     one = Container("web", "w-1", "exited", 255, 0, False, "", "", 0, log, architecture=image)
     found = story.examine(ProjectFiles(tmp_path), Live((one,), architecture="amd64"))
     assert [(each.rule, each.problem.place.line) for each in found] == (
-        [("image-for-another-processor", 3)] if named else []
+        [("image-for-another-processor", 3) if named else ("container-ended", 2)]
     )

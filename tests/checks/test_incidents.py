@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from checks.incidents import clustered, configuring, entering, queueing, serving, starting
+from checks.incidents import (
+    clustered,
+    configuring,
+    entering,
+    further,
+    queueing,
+    serving,
+    starting,
+)
 from checks.incidents.base import Incident
 from checks.test_check_examples import seen, written
 from tidegate.workflows.doctor import errortext, story
@@ -18,6 +26,7 @@ INCIDENTS = [
     *serving.INCIDENTS,
     *clustered.INCIDENTS,
     *queueing.INCIDENTS,
+    *further.INCIDENTS,
 ]
 each = pytest.mark.parametrize("incident", INCIDENTS, ids=lambda one: one.name.replace(" ", "-"))
 

@@ -40,7 +40,8 @@ def test_releases_go_back(stack: Make) -> None:
     of its time; what loses rows needs the word. --to takes a release, or a step: then the release
     of that level. A release that a rehearsal has seen work on the newer schema runs there without
     a word, its rows as they are, and the next rollback lowers the schema. From the oldest there is
-    no way back, and an update goes forward again."""
+    no way back, and an update goes forward again. `zero` is before all steps: no release has that
+    level, so what runs stays."""
     one = stack().django(extra="    environment: {MODE: old}\n")
     one.up("--settle", "0")
     one.release("two").migration("0002_email", COLUMN)
@@ -60,7 +61,7 @@ def test_releases_go_back(stack: Make) -> None:
     (look,), (go,) = lines("how-to/go-back.md", "Look first"), lines("how-to/go-back.md", "Do it")
     shown = do(one, look).out.splitlines()
     assert "  undo shop.0003_phone" in shown
-    lost = "column shop_customer.phone is dropped (1 rows have a value)"
+    lost = "column shop_customer.phone is dropped (1 row has a value)"
     assert f"    shop.0003_phone: {lost}" in shown
     word = WORD.search(shown[-1])
     assert word
@@ -86,6 +87,9 @@ def test_releases_go_back(stack: Make) -> None:
     assert "no release before" in exited(one, ["rollback"], 2).err
     one.release("four").up("--settle", "0")
     assert (one.served(), len(one.applied())) == ("release four", 3)
+    assert "blog is no app" in exited(one, ["rollback", "--to", "blog.zero"], 2).err
+    exited(one, str(plan(one, "--to", "shop.zero")["next"]).split()[1:], 0)
+    assert (one.served(), one.applied()) == ("release four", [])
 
 
 def test_cut_off_and_run_again(stack: Make) -> None:
@@ -120,8 +124,8 @@ def test_after_an_update_that_left_the_schema_raised(stack: Make) -> None:
     crash = "import sys\nsys.exit('no RELEASE')\n"
     one.release("two", crash).migration("0002_city", filled)
     done = exited(one, ["up"], 8)
-    assert "The schema stays raised by 1 steps (shop.0002_city)" in done.err
-    assert "column shop_customer.city is dropped (1 rows have a value)" in done.err
+    assert "The schema stays raised by 1 step (shop.0002_city)" in done.err
+    assert "column shop_customer.city is dropped (1 row has a value)" in done.err
     assert one.served() == "release one"
     asked = plan(one)
     assert asked["why"] == "it runs, and the schema stands higher than its own"

@@ -130,3 +130,25 @@ def test_commands_that_can_not_start(tidegate: Runner, django: SmallProject, fre
     done = tidegate("wait", "--", "./start.sh", cwd=django.root, env=database.environ)
     assert (done.code, "as Windows does" in done.err) == (127, True), done.said
     assert database.tables() == []
+
+
+@pytest.mark.parametrize("flavour", ["django-newest", "alembic-sqlite"])
+def test_a_table_that_two_steps_make(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh, flavour: str
+):
+    """The other step is named, with its file; nobody is told of tables that were made by hand. Of
+    two branches of Alembic it is said, too."""
+    kind, which = flavour.split("-")
+    project, database = make_project(kind, steps=1), fresh(which)
+    first = project.ids[0]
+    after = "" if kind == "alembic" else first
+    twice = project.add("CREATE TABLE made_1 (id integer)", after=after)
+    done = tidegate("migrate", cwd=project.root, env=database.environ)
+    assert done.code == 5, done.said
+    # Of two roots Alembic takes either one first.
+    made, failed = (first, twice) if f"step {twice} failed" in done.err else (twice, first)
+    file = project.files[made].resolve()
+    assert f"Step {made} makes it too, and is applied: {file}." in done.err
+    assert f"take out of {failed} what {made} makes" in done.err
+    assert "by hand" not in done.err
+    assert ("no step is below both" in done.err) == (kind == "alembic")

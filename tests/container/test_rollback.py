@@ -101,7 +101,8 @@ def test_one_run_back(tidegate: Runner, shop: tuple[Shop, Database]):
 
 @pytest.mark.parametrize("shop", ["alembic-sqlite"], indirect=True)
 def test_to_a_step_a_run_and_a_release(tidegate: Runner, shop: tuple[Shop, Database]):
-    """--to names the step that stays last, a run, or the image that a run was of."""
+    """--to names the step that stays last, a run, or the image that a run was of; `base` is before
+    all steps."""
     made, _ = shop
     first = made.add(1)
     assert run(tidegate, shop, "migrate", TIDEGATE_IMAGE="shop:1").code == 0
@@ -118,6 +119,9 @@ def test_to_a_step_a_run_and_a_release(tidegate: Runner, shop: tuple[Shop, Datab
     assert done.code == 0, done.said
     assert "made_2" in shop[1].tables()
     assert "made_3" not in shop[1].tables()
+    nothing = planned(tidegate, shop, "--to", "base")
+    assert [one["id"] for one in nothing["steps"]] == [second, first]
+    assert (nothing["level"], nothing["goal"]) == ([], "before its first step")
 
 
 def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database]):
@@ -253,7 +257,7 @@ def test_what_django_operations_lose_is_counted(
         return json.loads(done.out)["rollback"]
 
     assert plan()["ways"][0]["loses"] == [
-        "shop.0002_total: column shop_order.total is dropped (1 rows have a value)",
+        "shop.0002_total: column shop_order.total is dropped (1 row has a value)",
         "shop.0001_order: table shop_order is dropped (2 rows)",
     ]
     needs = '[("shop", "0002_total")]'

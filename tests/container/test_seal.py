@@ -27,12 +27,25 @@ def project(request: pytest.FixtureRequest, make_project: MakeProject) -> SmallP
     return make_project(request.param, login="url")
 
 
+SEALS: dict[tuple[object, ...], str] = {}  # as an engine keeps the layer of an unchanged tree
+LONG_AGO = 1_600_000_000
+
+
 def seal(runner: Runner, project: SmallProject, env: dict[str, str] | None = None) -> Path:
     """Seal as a Dockerfile does: without a database and without its variables."""
+    path = project.root / "tidegate.seal"
+    files = [one for one in sorted(project.root.rglob("*")) if "__pycache__" not in one.parts]
+    files = [one for one in files if one.is_file() and one != path]
+    for one in files:
+        os.utime(one, (LONG_AGO, LONG_AGO))
+    tree = tuple((str(one), one.read_bytes()) for one in files)
+    key = (tree, *sorted((env or {}).items()))
+    if key in SEALS:
+        path.write_text(SEALS[key])
+        return path
     done = runner("seal", cwd=project.root, env=env or {})
     assert done.code == 0, done.said
-    path = project.root / "tidegate.seal"
-    assert path.is_file()
+    SEALS[key] = path.read_text()
     return path
 
 
@@ -63,6 +76,23 @@ def test_current_imports_no_framework(tidegate: Runner, project: SmallProject, d
     assert "current" in second.err
     assert imported(second) == []
     assert database.runs() == ["done"]
+
+
+def test_what_a_start_loads_is_compiled(tidegate: Runner, project: SmallProject, fresh: Fresh):
+    """Sealing compiles what boot loads, in an image where nothing is, and Python may not do it."""
+    import tidegate as installed
+
+    folder = project.root / "libraries"
+    shutil.copytree(Path(installed.__file__).parent, folder / "tidegate",
+                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    database = fresh("newest")
+    env = {**database.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    seal(tidegate, project, env)
+    assert boot(tidegate, project, env).code == 0
+    done = tidegate("boot", "--", *APP, cwd=project.root, env=env, python=("-v",))
+    code = re.findall(rf"# code object from '?({re.escape(str(folder))}[^'\s]*)", done.err)
+    assert (done.code, imported(done), len(code) > 10) == (0, [], True), done.said
+    assert [path for path in code if not path.endswith(".pyc")] == []
 
 
 @pytest.mark.parametrize("framework", ["django", "alembic"])
@@ -104,6 +134,7 @@ def test_behind_with_a_seal(tidegate: Runner, project: SmallProject, database: D
     seal(tidegate, project, env if database.vendor == "sqlite" else {})
     done = boot(tidegate, project, env)
     assert (done.code, done.out) == (0, "app started\n"), done.said
+    assert re.search(r"^ +load +\d", done.err, re.MULTILINE), "loading is a stage of its own"
     assert database.tables() == ["late", "made_1", "made_2"]
     assert database.rows(project.recorded_sql) == project.heads()
 
@@ -146,7 +177,8 @@ def test_edited_file(
     file.write_text(file.read_text().replace("made_2", "make_2" if same_size_and_time else "new"))
     if same_size_and_time:
         os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
-        shutil.rmtree(file.parent / "__pycache__")  # by these Python itself would be deceived
+        # Python itself would be deceived by these.
+        shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
     done = boot(tidegate, project, database.environ)
     assert (done.code, done.out) == (0, "app started\n"), done.said
     assert database.tables() == ["made_1", "make_2" if same_size_and_time else "new"]
@@ -356,6 +388,37 @@ def test_a_word_that_switches_the_engine(tidegate: Runner, switching):
     for word in ("postgres", "postgresql"):
         again = boot(tidegate, project, {**env, "DB": word}, traced=True)
         assert (again.code, imported(again)) == (0, []), again.said
+
+
+YES_OR_NO = """
+import os
+
+def truth(name):
+    word = os.getenv(name, "no").lower()
+    if word not in ("yes", "no", "true", "false", "1", "0"):
+        raise ValueError(f"invalid truth value {word!r}")
+    return word in ("yes", "true", "1")
+
+DEBUG = truth("DEBUG")
+if truth("ELSEWHERE"):
+    DATABASES["default"]["HOST"] = "elsewhere.invalid"
+"""
+
+
+def test_a_yes_or_no_that_takes_no_other_word(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh
+):
+    """DEBUG=False, of settings that refuse every other word, leaves the fast path open."""
+    project, database = make_project("django", login="url"), fresh("newest")
+    with (project.root / "config" / "settings.py").open("a") as settings:
+        settings.write(YES_OR_NO)
+    seal(tidegate, project)
+    env = {**database.environ, "DEBUG": "False"}
+    assert boot(tidegate, project, env).code == 0
+    again = boot(tidegate, project, env, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+    elsewhere = boot(tidegate, project, {**env, "ELSEWHERE": "true"}, "--timeout", "1")
+    assert elsewhere.code == 3 and "elsewhere.invalid" in elsewhere.err, elsewhere.said
 
 
 FALLING_BACK = """

@@ -415,7 +415,7 @@ def rabbitmq() -> Iterator[tuple[str, Outcome, list[str]]]:
 def test_rabbitmq_is_waited_for_while_it_boots(rabbitmq: tuple[str, Outcome, list[str]]) -> None:
     """From "connection refused" to a complete handshake, with the broker's version."""
     _, outcome, reasons = rabbitmq
-    assert outcome.ready and outcome.detail.startswith("RabbitMQ 3.")
+    assert outcome.ready and outcome.detail.startswith("RabbitMQ ")
     assert reasons[0] == "connection refused"
 
 
@@ -423,7 +423,7 @@ def test_rabbitmq_is_waited_for_while_it_boots(rabbitmq: tuple[str, Outcome, lis
 def test_rabbitmq_virtual_hosts(rabbitmq: tuple[str, Outcome, list[str]], path: str) -> None:
     """None, `/` and Celery's `//` all are the default virtual host."""
     at, _, _ = rabbitmq
-    assert dependency(f"amqp://app:p%40ss@{at}{path}", {}).probe(5).startswith("RabbitMQ 3.")
+    assert dependency(f"amqp://app:p%40ss@{at}{path}", {}).probe(5).startswith("RabbitMQ ")
 
 
 @pytest.mark.parametrize("login", ["app:s3cret@", "nobody:s3cret@", "app@", ""])

@@ -100,6 +100,19 @@ def test_other_folder(tree: Tree, fresh: Fresh):
     assert database.tables() == ["meal"]
 
 
+def test_folder_in_the_apps_package(tree: Tree, fresh: Fresh):
+    """The folder may lie in the app's package, as `--directory shop/migrations` makes it."""
+    database = fresh("sqlite")
+    tree.environ = {**database.environ, "FLASK_APP": "kitchen.web:create_app"}
+    tree.write({"kitchen/__init__.py": "", "kitchen/web.py": APP.replace("= BINDS", "= {}")})
+    given = {**tree.environ, "DATABASE_URL": f"sqlite:///{tree.root}/made.sqlite3"}
+    first, where = Tree(tree.root, tree.runner, given), ("--directory", "kitchen/migrations")
+    first.own("flask", "db", "init", *where)
+    first.own("flask", "db", "migrate", "-m", "meals", *where)
+    tree.boot()
+    assert database.tables() == ["meal"]
+
+
 def test_binds_are_refused(tree: Tree, fresh: Fresh, tmp_path):
     """One env.py for several databases is refused: no part may pass for the whole."""
     database = fresh("sqlite")

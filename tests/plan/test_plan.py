@@ -407,7 +407,8 @@ class Migration(migrations.Migration):
 
 
 def test_steps_that_go_by_rows_find_some(make_project: Make, deployed: Deploy, plan: Any) -> None:
-    """--with-data fills every table; a loop's statements are seen, and counted after twenty."""
+    """--with-data fills every table; a loop's statements are seen, and counted after twenty; a
+    reader and a writer were at work while the steps ran."""
     project = make_project("django", 0)
     (project.root / "shop/migrations/0001_base.py").write_text(
         kinds._DJANGO_BASE.format(sql=kinds.BASE_SQL)
@@ -423,6 +424,9 @@ def test_steps_that_go_by_rows_find_some(make_project: Make, deployed: Deploy, p
     assert sum(one["count"] for one in updates) == 100
     assert len(updates) == 1  # with its count
     assert updates[0]["written"] == {"orders": [0, 20, 0]}  # as far as they were looked at
+    load = rehearsal["load"]
+    assert all(load[who]["count"] and load[who]["quiet"] for who in ("reader", "writer")), load
+    assert "under load, on 100 rows a table: worst wait of a reader" in found.ended.out
     assert found.found("data-step-on-empty-tables") == []
     assert found.found("slow-data-step") == []
     database.rows("UPDATE pg_class SET reltuples = 4e7, relpages = 3e5 WHERE relname = 'orders'")

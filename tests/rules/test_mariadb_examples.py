@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
@@ -20,11 +22,9 @@ CASES = [
     for number, example in enumerate(rule.rule.examples)
     if example.vendor == "mysql"
 ]
+MARK = "SELECT 'the example'"
+BEFORE = {"django": f"""migrations.RunSQL("{MARK}"),""", "alembic": f"""op.execute("{MARK}")"""}
 COPIES = ("mysql-table-copied", "mysql-enum-value-moved", "mysql-foreign-key-copies")
-INPLACE = {
-    "django": """migrations.RunSQL("SET SESSION alter_algorithm = 'INPLACE'"),""",
-    "alembic": """op.execute("SET SESSION alter_algorithm = 'INPLACE'")""",
-}
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,46 @@ def test_both_examples_run(rule: Known, example: Example, server: MariaDB) -> No
     ("rule", "example"), [one for one in CASES if one.values[0].name in COPIES]
 )
 def test_what_copies_a_table_and_what_does_not(
-    rule: Known, example: Example, server: MariaDB
+    rule: Known, example: Example, server: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forbidden to copy a table while writes wait, MariaDB does the good one and not the bad."""
-    only = f"{example.before}\n{INPLACE[example.framework]}".lstrip()
-    strict = example._replace(before=only)
-    applied(server, strict, example.good)
+    """Forbidden to copy a table, MariaDB does the good one and not the bad."""
+    marked = added_to_each_alter(monkeypatch, example, "ALGORITHM=INPLACE")
+    applied(server, marked, example.good)
     with pytest.raises(Exception, match="ALGORITHM=INPLACE is not supported"):
-        applied(server, strict, example.bad)
+        applied(server, marked, example.bad)
+
+
+@pytest.mark.parametrize(
+    ("rule", "example"), [one for one in CASES if one.values[0].name in COPIES]
+)
+def test_writes_wait_until_a_version(
+    rule: Known, example: Example, server: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it copies, MariaDB lets nobody write up to the version that the rule ends with."""
+    marked = added_to_each_alter(monkeypatch, example, "ALGORITHM=COPY, LOCK=NONE")
+    session = server.connect("")
+    with session.cursor() as cursor:
+        cursor.execute("SELECT CAST(VERSION() AS UNSIGNED)")
+        (version,) = cursor.fetchone()
+    refused = pytest.raises(Exception, match=r"LOCK=NONE is not supported|errno: 150")
+    with refused if version <= rule.rule.until or not example.applies else nullcontext():
+        applied(server, marked, example.bad)
+
+
+def added_to_each_alter(monkeypatch: pytest.MonkeyPatch, example: Example, words: str) -> Example:
+    """Return the example with a mark, from which on the driver ends ALTER TABLE with `words`."""
+    send = pymysql.cursors.Cursor.execute
+    seen: list[str] = []
+
+    def execute(self: Any, query: str, args: Any = None) -> int:
+        seen.extend([query] if query.startswith("CREATE TABLE") else [])  # a new database
+        if query.startswith(MARK):
+            seen.clear()
+        alters = query.startswith("ALTER TABLE") and not seen
+        return int(send(self, f"{query.rstrip(';')}, {words}" if alters else query, args))
+
+    monkeypatch.setattr(pymysql.cursors.Cursor, "execute", execute)
+    return example._replace(before=f"{example.before}\n{BEFORE[example.framework]}".lstrip())
 
 
 def test_a_step_that_fails_is_half_applied(server: MariaDB) -> None:

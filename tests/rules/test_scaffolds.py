@@ -34,19 +34,29 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     return made
 
 
+Copies = Callable[[], tuple[Server, str]]
+
+
 @pytest.fixture
-def database(servers: Callable[[str], Server]) -> tuple[Server, str]:
-    server, name = servers("newest"), f"scaffold_{next(_numbers)}"
-    server.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
-    return server, name
+def copies(servers: Callable[[str], Server], folder: Folder, tmp_path: Path) -> Copies:
+    """Return a server and a new database on it that has the shop's tables and rows."""
+    server = servers("newest")
+
+    def make() -> tuple[Server, str]:
+        name = f"scaffold_{next(_numbers)}"
+        return server, staged.copied(server, folder.framework, name, tmp_path / "shop_files")
+
+    return make
+
+
+@pytest.fixture
+def database(copies: Copies) -> tuple[Server, str]:
+    return copies()
 
 
 def run(folder: Folder, database: tuple[Server, str], back: bool = False) -> None:
     server, name = database
-    customer, order = staged.TABLES[folder.framework]
-    rows = staged.ROWS.format(customer=customer, order=order)
-    staged.run(folder, server.url(dbname=name), lambda: server.sql(rows, dbname=name),
-               (lambda state: None) if back else None)  # fmt: skip
+    staged.run(folder, server.url(dbname=name), (lambda state: None) if back else None)
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -86,7 +96,7 @@ def test_a_scaffold_that_nobody_filled_in_does_not_run(
 
 
 def test_a_column_is_dropped_in_two_releases(
-    folder: Folder, database: tuple[Server, str], tmp_path: Path
+    folder: Folder, database: tuple[Server, str], copies: Copies, tmp_path: Path
 ) -> None:
     """Between the two a row without it can be written; then it goes; no error is found."""
     named = "drop:order.reference" if folder.framework == "django" else "drop:orders.reference"
@@ -103,22 +113,21 @@ def test_a_column_is_dropped_in_two_releases(
     for paths in (expanded, ended):
         found = review(str(tmp_path), [str(tmp_path / one) for one in paths], environ=OFF).findings
         assert [one.rule for one in found if one.severity == "error"] == []
-    server.sql(f"CREATE DATABASE {name}_end STRATEGY file_copy")
-    run(folder, (server, name + "_end"))
+    _, end = copies()
+    run(folder, (server, end))
     columns = server.sql(
         f"SELECT string_agg(attname, ' ') FROM pg_attribute WHERE attrelid = '{order}'::regclass "
-        "AND attnum > 0 AND NOT attisdropped", name + "_end",
+        "AND attnum > 0 AND NOT attisdropped", end,
     )  # fmt: skip
     assert columns == "id customer_id note total placed"
     if folder.framework == "django":
         return
-    server.sql(f"CREATE DATABASE {name}_back STRATEGY file_copy")
     with pytest.raises(Exception, match="null values"):  # what was dropped is gone
-        run(folder, (server, name + "_back"), back=True)
+        run(folder, copies(), back=True)
 
 
 def test_a_type_changes_in_two_releases(
-    folder: Folder, database: tuple[Server, str], tmp_path: Path
+    folder: Folder, database: tuple[Server, str], copies: Copies, tmp_path: Path
 ) -> None:
     """Between the two the copy follows what is written; at the end it has the column's place, and
     all can be taken back."""
@@ -139,13 +148,12 @@ def test_a_type_changes_in_two_releases(
     for paths in (expanded, ended):
         found = review(str(tmp_path), [str(tmp_path / one) for one in paths], environ=OFF).findings
         assert [one.rule for one in found if one.severity == "error"] == []
-    end, kind = f"{name}_end", f"SELECT pg_typeof(max(total)), sum(total) FROM {order}"
-    server.sql(f"CREATE DATABASE {end} STRATEGY file_copy")
+    (_, end), (_, back) = copies(), copies()
+    kind = f"SELECT pg_typeof(max(total)), sum(total) FROM {order}"
     run(folder, (server, end))
     assert server.sql(kind, end) == "bigint|8200"
-    server.sql(f"CREATE DATABASE {name}_back STRATEGY file_copy")
-    run(folder, (server, f"{name}_back"), back=True)
-    assert server.sql(kind, f"{name}_back") == "integer|8200"
+    run(folder, (server, back), back=True)
+    assert server.sql(kind, back) == "integer|8200"
     with pytest.raises(UsageProblem, match=r"already|changes more than the type"):
         making.expand(Tree(str(tmp_path)), "", named.replace("(null=True)", "()"))
 

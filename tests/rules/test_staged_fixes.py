@@ -282,19 +282,52 @@ op.execute("UPDATE orders SET source = note || '\\\\:x'")
 op.drop_column("orders", "source")""",
         2,
     ),
+    "loop, alembic": Case(
+        "loop-over-whole-table", "alembic",
+        """bind = op.get_bind()
+# every order says in its note what it is
+rows = bind.execute(sa.text("SELECT id, reference, total FROM orders WHERE total > 100")).all()
+for key, reference, total in rows:
+    note = reference.lower() + "-" + reference  # two times
+    bind.execute(
+        sa.text("UPDATE orders SET note = :note, total = :total WHERE id = :id"),
+        {"note": note, "total": total * 2 + 1, "id": key},
+    )
+# --- downgrade
+pass""",
+        1,
+    ),
+    "loop amid others, alembic": Case(
+        "loop-over-whole-table", "alembic",
+        """op.add_column("orders", sa.Column("source", sa.Text()))
+for row in op.get_bind().execute(sa.text("SELECT id, reference FROM orders")).mappings():
+    op.get_bind().execute(
+        sa.text("UPDATE orders SET source = :s WHERE id = :i").bindparams(
+            s=row["reference"], i=row["id"]
+        )
+    )
+# --- downgrade
+op.drop_column("orders", "source")""",
+        2,
+    ),
 }  # fmt: skip
 CHANCE = re.compile(r'(?<="token": ")[0-9a-f-]{36}|(?<="drawn": )[0-9.e-]+')
 SAY = 'def say(apps, schema_editor):\n    print("said")\n# --- operations\n'
 
 
+Databases = Callable[[str], tuple[Server, str]]
+
+
 @pytest.fixture
-def database(servers: Callable[[str], Server]) -> Callable[[], tuple[Server, str]]:
+def database(
+    servers: Callable[[str], Server], tmp_path_factory: pytest.TempPathFactory
+) -> Databases:
+    """Return a server and a new database on it that has the shop's tables and rows."""
     server = servers("newest")
 
-    def make() -> tuple[Server, str]:
-        name = f"staged_{next(_numbers)}"
-        server.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
-        return server, name
+    def make(framework: str) -> tuple[Server, str]:
+        folder = tmp_path_factory.mktemp("shop") / "files"
+        return server, staged.copied(server, framework, f"staged_{next(_numbers)}", folder)
 
     return make
 
@@ -317,15 +350,8 @@ def flagged(case: Case) -> str:
     return f"{number:04d}_step.py" if case.framework == "django" else f"r{number}.py"
 
 
-def filled(server: Server, name: str, framework: str) -> Callable[[], None]:
-    customer, order = staged.TABLES[framework]
-    return lambda: server.sql(staged.ROWS.format(customer=customer, order=order), dbname=name)
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_staged_files_end_where_the_one_did(
-    name: str, tmp_path: Path, database: Callable[[], tuple[Server, str]]
-) -> None:
+def test_staged_files_end_where_the_one_did(name: str, tmp_path: Path, database: Databases) -> None:
     """The rule is silent; schema, rows and Django's state are the original's; and back again."""
     case = CASES[name]
     plain = written(case, tmp_path / "plain")
@@ -345,26 +371,22 @@ def test_staged_files_end_where_the_one_did(
     assert rest <= was - {case.rule}
     ends: list[tuple[object, ...]] = []
     for folder in (plain, made):
-        server, db = database()
-        first: list[str] = []
-
-        def begin(server: Server = server, db: str = db, first: list[str] = first) -> None:
-            filled(server, db, case.framework)()
-            first.append(staged.schema(server, db))
+        server, db = database(case.framework)
 
         def end(state: Any, server: Server = server, db: str = db) -> None:
             ends.append(ended(case, server, db, {} if state is None else state.models))
 
         scanned: staged.Scanned = []
         back = end if case.back and folder is made else None
-        state = staged.run(folder, server.url(dbname=db), begin, back, scanned)
+        state = staged.run(folder, server.url(dbname=db), back, scanned)
         if back is None:
             end(state)
             continue
         there = columns_and_more(staged.schema(server, db))
-        assert there == columns_and_more(first[0])
-        if server.sql("SELECT to_regclass('tidegate_backfill')", db):  # it would not run again
-            assert server.sql("SELECT count(*) FROM tidegate_backfill", db) == "0"
+        assert there == columns_and_more(staged.shop(server, case.framework, tmp_path).schema)
+        if staged.asked(server, db, "SELECT to_regclass('tidegate_backfill')") != [None]:
+            notes = staged.asked(server, db, "SELECT count(*) FROM tidegate_backfill")
+            assert notes == [0]  # else it would not run again
         shut = {step for step, _ in scanned}  # read a table while nobody else could
         assert shut & {Path(one).stem for one in new} == set()
     assert ends[0][0] == ends[1][0]
@@ -389,9 +411,7 @@ def ended(case: Case, server: Server, db: str, models: object) -> tuple[object, 
     return columns_and_more(dump) if moved else dump, rows, models
 
 
-def test_a_unique_field_with_a_callable_default(
-    tmp_path: Path, database: Callable[[], tuple[Server, str]]
-) -> None:
+def test_a_unique_field_with_a_callable_default(tmp_path: Path, database: Databases) -> None:
     """As one migration it fails on the second row; in stages each row gets its own, the previous
     release's INSERT works all along, and the way back is open."""
     field = "models.UUIDField(default=uuid.uuid4, unique=True)"
@@ -405,7 +425,7 @@ def test_a_unique_field_with_a_callable_default(
     new = [str(tmp_path / "made" / one) for one in done.tree.texts]
     found = review(str(tmp_path / "made"), new, environ=OFF).at_least("error")
     assert [one.rule for one in found] == []
-    server, db = database()
+    server, db = database("django")
     seen: list[str] = []
 
     def end(state: Any) -> None:
@@ -417,20 +437,19 @@ def test_a_unique_field_with_a_callable_default(
             "AND attname = 'token'", db,
         ))  # fmt: skip
 
-    staged.run(folder, server.url(dbname=db), filled(server, db, "django"), end, [])
+    staged.run(folder, server.url(dbname=db), end)
     assert seen == ["41", "t"]
 
 
 @pytest.mark.parametrize("name", ["null, alembic", "check"])
 def test_the_original_reads_the_table_while_it_is_shut(
-    name: str, tmp_path: Path, database: Callable[[], tuple[Server, str]]
+    name: str, tmp_path: Path, database: Databases
 ) -> None:
     """So the absence of that in the staged files is one that would be seen."""
     folder = written(CASES[name], tmp_path / "plain")
-    server, db = database()
+    server, db = database(folder.framework)
     scanned: staged.Scanned = []
-    rows = filled(server, db, folder.framework)
-    staged.run(folder, server.url(dbname=db), rows, scanned=scanned)
+    staged.run(folder, server.url(dbname=db), scanned=scanned)
     assert Path(flagged(CASES[name])).stem in {step for step, _ in scanned}
 
 
@@ -462,7 +481,7 @@ WRITES = {  # (statement, reference, code) of the row it writes: of the previous
 
 @pytest.mark.parametrize("framework", ["django", "alembic"])
 def test_a_rename_is_expanded_and_contracted(
-    framework: str, tmp_path: Path, database: Callable[[], tuple[Server, str]]
+    framework: str, tmp_path: Path, database: Databases
 ) -> None:
     """Both releases write between the two; the end is the rename's schema, state and rows."""
     bad, named = RENAMES[framework]
@@ -474,9 +493,9 @@ def test_a_rename_is_expanded_and_contracted(
     assert done.left == []
     assert len(done.tree.new) == 2  # the rows, and the copy of the index
     done.tree.write()
-    server, between = database()
+    server, between = database(framework)
     order = staged.TABLES[framework][1]
-    staged.run(made, server.url(dbname=between), filled(server, between, framework))
+    staged.run(made, server.url(dbname=between))
     names = {"t": order, "c": "customer_id"}
     assert server.sql(f"SELECT count(*) FROM {order} WHERE code = reference", between) == "40"
     for said, row, value in WRITES.values():
@@ -499,15 +518,14 @@ def test_a_rename_is_expanded_and_contracted(
     ]
     ends = []
     for folder in (plain, made):
-        server, db = database()
-        state = staged.run(folder, server.url(dbname=db), filled(server, db, framework))
+        server, db = database(framework)
+        state = staged.run(folder, server.url(dbname=db))
         rows = staged.content(server, db, order)
         models = {} if state is None else state.models
         ends.append((staged.schema(server, db), rows, models))
     assert ends[0] == ends[1]
-    server, there = database()
-    rows_ = filled(server, there, framework)
-    staged.run(made, server.url(dbname=there), rows_, back=lambda state: None)
+    server, there = database(framework)
+    staged.run(made, server.url(dbname=there), back=lambda state: None)
     assert server.sql(f"SELECT count(*) FROM {order} WHERE reference = 'R' || id", there) == "40"
 
 
@@ -558,9 +576,7 @@ BACK = """op.drop_constraint('total_positive', 'orders', type_='check')
     op.drop_column('orders', 'state')"""
 
 
-def test_a_revision_as_autogenerate_writes_it(
-    tmp_path: Path, database: Callable[[], tuple[Server, str]]
-) -> None:
+def test_a_revision_as_autogenerate_writes_it(tmp_path: Path, database: Databases) -> None:
     """Annotations, docstrings and marks stay; what follows follows the last; it runs both ways."""
     made = written(Case("", "alembic", "pass", 1), tmp_path)
     (made.path / "r2.py").unlink()
@@ -585,8 +601,8 @@ def test_a_revision_as_autogenerate_writes_it(
     new = [(tmp_path / one).read_text("utf-8") for one in done.tree.new]
     assert not any("# ###" in text for text in new)
     assert all("def upgrade() -> None:" in text for text in new)
-    server, db = database()
-    staged.run(made, server.url(dbname=db), filled(server, db, "alembic"), lambda state: None)
+    server, db = database("alembic")
+    staged.run(made, server.url(dbname=db), lambda state: None)
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'orders'"
     assert server.sql(columns, db) == "6"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,54 @@ DOES = str(Path(__file__).with_name("fake_engine_does.py"))
 VERBS = ("status", "migrate", "rollback", "collectstatic", "wait")
 START = {"images": {"shop": "one"}, "built": "two", "running": {"web": "one"}, "pending": ["a.2"],
          "sick": [], "fails": [], "made": 1, "log": []}  # fmt: skip
+
+
+class FakeShared:
+    """What everybody sees: marks are files in a folder, the records one more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def seen(self) -> dict[str, Mapping[str, str]]:
+        found = {}
+        for path in self.folder.glob("update-*"):
+            try:
+                found[path.name] = json.loads(path.read_text())
+            except OSError:
+                pass  # it was taken away since
+        return found
+
+    def _does(self, code: str, *words: str) -> Command:
+        return Command((sys.executable, "-I", "-S", "-c", f"import os, sys; {code}",
+                        str(self.folder), *words))  # fmt: skip
+
+    def making(self, name: str, says: Mapping[str, str]) -> Command:
+        code = ("p, fresh = sys.argv[1] + '/' + sys.argv[2], sys.argv[1] + '/new'; "
+                "open(fresh, 'w').write(sys.argv[3]); os.replace(fresh, p)")  # fmt: skip
+        return self._does(code, name, json.dumps(dict(says)))
+
+    def removing(self, names: Sequence[str]) -> Command:
+        code = "[os.path.exists(n) and os.unlink(n) for n in sys.argv[2:]]"
+        return self._does(code, *[str(self.folder / name) for name in names])
+
+    def kept(self) -> str:
+        path = self.folder / "records"
+        return str(path.stat().st_mtime_ns) if path.exists() else ""
+
+    def keeping(self, file: str) -> Command:
+        code = "import shutil; p = sys.argv[1] + '/'; shutil.copy(sys.argv[2], p + 'fresh'); "
+        return self._does(code + "os.replace(p + 'fresh', p + 'records')", file)
+
+    def fetching(self, file: str) -> Command:
+        return self._does("import shutil; shutil.copy(sys.argv[1] + '/records', sys.argv[2])", file)
+
+    def dropping(self, former: str) -> Command:
+        return self._does("pass")
+
+    def unpacked(self, file: str) -> dict[str, bytes]:
+        with tarfile.open(file) as archive:
+            return {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
 
 
 class FakeTarget:
@@ -87,6 +136,9 @@ class FakeTarget:
     def mounted(self) -> Sequence[str]:
         return []
 
+    def hidden(self) -> str:
+        return ""
+
     def python(self, service: str = "") -> str:
         return "python"
 
@@ -125,6 +177,10 @@ class FakeTarget:
 
     def untagging(self, references: Sequence[str]) -> Command:
         return self._command("untag", *references)
+
+    @property
+    def shared(self) -> FakeShared:
+        return FakeShared(self.root / "shared")
 
     def may_remove(self, service: str) -> None:
         return None

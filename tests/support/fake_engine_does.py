@@ -32,7 +32,7 @@ def engine(path: str, verb: str, words: list[str]) -> int:
         state["running"][words[0]] = images["shop"]
         state["made"] += 1
     elif verb == "status":
-        project = {"static": state.get("static", "")}
+        project = {"framework": "django", "static": state.get("static", "")}
         print(json.dumps({"project": project, "databases": [{
             "alias": "default", "state": "behind", "applied": 1, "pending": state["pending"],
             "unknown": [], "missing": [], "why": "", "level": ["a.1"], "heads": ["a.2"],

@@ -181,6 +181,7 @@ class Runner:
             stdin=source,
             stdout=out,
             stderr=err,
+            start_new_session=True,  # whoever runs the tests is not above what they start
         )
         one = Started(process, out, err, secrets=secrets)
         self.started.append(one)

@@ -302,6 +302,9 @@ class Stack:
             )
             if found:
                 docker(kind, "rm", *found.split(), check=False)
+        marks = docker("volume", "ls", "-q", "--filter", f"label=tidegate.update={self.name}")
+        if marks:
+            docker("volume", "rm", *marks.split(), check=False)
         forget_images(self.name)
 
 

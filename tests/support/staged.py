@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from support import rule_examples
 from support.postgres import PASSWORD, Server, as_ordinary_user
+from tidegate.contracts.rule import Example
 
 ROWS = """
 INSERT INTO {customer} (id, email, name) SELECT n, 'c' || n, 'C' || n FROM generate_series(1, 5) n;
@@ -65,29 +66,58 @@ Back = Callable[[Any], None] | None
 Scanned = list[tuple[str, int]]  # (step, table's oid) that it read while it was shut
 
 
+class Shop(NamedTuple):
+    """A database with the shop's tables and rows, to be copied, and its schema."""
+
+    database: str
+    schema: str
+
+
+_shops: dict[tuple[int, str], Shop] = {}
+
+
+def shop(server: Server, framework: str, folder: Path) -> Shop:
+    """Return the shop's database on a server; it is made once, with files in `folder`."""
+    key = (server.port, framework)
+    if key not in _shops:
+        made = Folder(folder, framework)
+        made.write(rule_examples.files(Example(framework, "", ""), "")[:1])
+        name = f"shop_{framework}"
+        server.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
+        run(made, server.url(dbname=name), begun=False)
+        customer, order = TABLES[framework]
+        server.sql(ROWS.format(customer=customer, order=order), dbname=name)
+        _shops[key] = Shop(name, schema(server, name))
+    return _shops[key]
+
+
+def copied(server: Server, framework: str, name: str, folder: Path) -> str:
+    """Make a database with the shop's tables and rows; return its name."""
+    made = shop(server, framework, folder)
+    server.sql(f"CREATE DATABASE {name} TEMPLATE {made.database} STRATEGY file_copy")
+    return name
+
+
 def run(
-    folder: Folder, url: str, rows: Callable[[], None], back: Callable[[Any], None] | None = None,
-    scanned: Scanned | None = None,
-) -> Any:  # fmt: skip
-    """Run every file, with rows after the first; return Django's state.
+    folder: Folder, url: str, back: Back = None, scanned: Scanned | None = None, begun: bool = True
+) -> Any:
+    """Run every file, but the first where the database has the shop; return Django's state.
 
     With `back`, that is called with the state at the end, and then all is taken back to the first.
     """
     steps = folder.steps()
     seen: Scanned = [] if scanned is None else scanned
     if folder.framework == "alembic":
-        _alembic(steps, url, rows, back, seen)
+        _alembic(steps, url, back, seen, begun)
         return None
-    return _django(steps, url, rows, back, seen)
+    return _django(steps, url, back, seen, begun)
 
 
 def _noted(step: str, seen: Scanned, before: dict[int, int], after: dict[int, int]) -> None:
     seen += [(step, table) for table, count in after.items() if count > before.get(table, 0)]
 
 
-def _django(
-    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: Back, seen: Scanned
-) -> Any:
+def _django(steps: list[dict[str, Any]], url: str, back: Back, seen: Scanned, begun: bool) -> Any:
     from django.db.migrations.state import ProjectState
 
     with rule_examples.django_connection(url) as connection:
@@ -95,12 +125,13 @@ def _django(
         for number, made in enumerate(steps):
             migration = made["Migration"](made["__name__"], "shop")
             before.append((migration, state.clone()))
+            if begun and number == 0:
+                state = migration.mutate_state(state)
+                continue
             with connection.schema_editor(atomic=migration.atomic) as editor:
                 counts = _counts(connection)
                 state = migration.apply(state, editor)
                 _noted(migration.name, seen, counts, _shut(connection))
-            if number == 0:
-                rows()
         if back is not None:
             back(state)
         for migration, was in reversed(before[1:]) if back else ():
@@ -125,9 +156,7 @@ def _of(connection: Any, query: str) -> dict[int, int]:
     return {row[0]: row[1] for row in connection.exec_driver_sql(query).all()}
 
 
-def _alembic(
-    steps: list[dict[str, Any]], url: str, rows: Callable[[], None], back: Back, seen: Scanned
-) -> None:
+def _alembic(steps: list[dict[str, Any]], url: str, back: Back, seen: Scanned, begun: bool) -> None:
     import sqlalchemy
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
@@ -145,10 +174,8 @@ def _alembic(
                 _noted(step, seen, counts, after)
 
     try:
-        for number, made in enumerate(steps):
+        for made in steps[1:] if begun else steps:
             call(made["upgrade"], made["__name__"])
-            if number == 0:
-                rows()
         if back is not None:
             back(None)
         for made in reversed(steps[1:]) if back else ():
@@ -165,7 +192,15 @@ def schema(server: Server, name: str) -> str:
 
 def content(server: Server, name: str, table: str) -> list[str]:
     """Return a table's rows, each as an object that knows no order of columns."""
-    return server.sql(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id", name).splitlines()
+    return asked(server, name, f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY id")
+
+
+def asked(server: Server, name: str, query: str) -> list[Any]:
+    """Return the first column of a query's rows."""
+    import psycopg
+
+    with psycopg.connect(server.url(dbname=name)) as connection:
+        return [row[0] for row in connection.execute(query)]
 
 
 def _dump(server: Server, name: str, words: list[str]) -> str:

@@ -47,6 +47,12 @@ def test_squashed(recorded, pending):
     assert judge(SQUASH, recorded).pending == pending
 
 
+def test_behind_a_squash_of_which_a_part_is_applied():
+    """What needs the squash needs the rest of its parts, and comes after them."""
+    steps = [*SQUASH[:3], Step("a.0", ("a.s",))]
+    assert judge([steps[3], *steps[:3]], ["a.1"]).pending == ("a.2", "a.0")
+
+
 def test_squash_whose_originals_are_deleted():
     """Rows of replaced steps whose files are gone are known, and stand for the squash."""
     steps = [Step("a.s", (), ("a.1", "a.2")), Step("a.3", ("a.s",))]

@@ -30,6 +30,13 @@ def test_steps_stand_below_their_stage():
     ]
 
 
+def test_what_the_framework_does_around_the_steps():
+    """What of the stage is no step's has a line of its own, where it can be noticed."""
+    (_, _, around, _) = table({"migrate": 1.5}, [("s1", 1.0)], 1.5)
+    assert around == "  before, between and after      0.50 s"
+    assert len(table({"migrate": 1.01}, [("s1", 1.0)], 1.01)) == 3
+
+
 def test_of_many_steps_the_slowest():
     """Of more than twelve steps the slowest have a line each, and the rest one together."""
     steps = [(f"s{number:02}", 0.1 + (number == 7)) for number in range(20)]

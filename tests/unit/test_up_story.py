@@ -174,3 +174,14 @@ def test_servers_alone_are_no_release(tmp_path: Path) -> None:
     one = update(target)
     up(one)
     assert [list(each["images"]) for each in one.state.releases()] == [["web"]]
+
+
+def test_a_first_start_beside_a_server_that_runs(tmp_path: Path) -> None:
+    """When it fails there is no previous release either: nothing is said to run again, and the
+    containers stay to be looked at."""
+    images = {"shop": "one", "postgres": "pg"}
+    target = FakeTarget(tmp_path, running={"db": "pg"}, images=images, sick=["two"])
+    target.services = (Service("db", "postgres"), *target.services)
+    with pytest.raises(UpdateNotUndone, match="there is no previous release"):
+        up(update(target))
+    assert target.state()["running"] == {"db": "pg", "web": "two"}

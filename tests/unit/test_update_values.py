@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from support.fake_engine import FakeTarget
+from tidegate.container.report import Report
 from tidegate.contracts.target import Container, Service
 from tidegate.errors import ElectionNotWon, PolicyRefused, TidegateError
 from tidegate.model.command import Command
 from tidegate.process import Result, run
+from tidegate.targets.composeservices import hiding
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.insiding import _raised
 from tidegate.workflows.update.pending import refuse_unreachable
-from tidegate.workflows.update.standing import next_word
+from tidegate.workflows.update.standing import next_word, status
 from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.story import _superseded
 from tidegate.workflows.update.verify import look, settle
@@ -89,28 +92,38 @@ def test_settling_ends_at_its_deadline() -> None:
 def test_the_state_survives_its_process(tmp_path: Path) -> None:
     """What was begun is read back by the next update; a lock ends with its process."""
     environ = {"XDG_STATE_HOME": str(tmp_path)}
-    state = State("shop", tmp_path, environ)
+    state, target, tell = State("shop", tmp_path, environ), FakeTarget(tmp_path), Report("text")
     script = textwrap.dedent(f"""
-        import os, signal, time
+        import time
         from pathlib import Path
+        from support.fake_engine import FakeTarget
+        from tidegate.container.report import Report
         from tidegate.workflows.update.state import Release, State
-        state = State("shop", Path({str(tmp_path)!r}), {environ!r})
-        with state.held():
+        folder = Path({str(tmp_path)!r})
+        state = State("shop", folder, {environ!r})
+        with state.held(FakeTarget.again(folder), Report("text")):
             state.begin(Release("1", {{"web": "sha256:1"}}))
             state.reached("replace")
             print("held", flush=True)
             time.sleep(60)
     """)
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    paths = os.pathsep.join(path for path in sys.path if path)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
-    with pytest.raises(ElectionNotWon, match="another update of shop") as caught, state.held():
+    with (
+        pytest.raises(ElectionNotWon, match="another update of shop") as caught,
+        state.held(target, tell),
+    ):
         pass
     assert f"process {child.pid} of" in caught.value.meaning
     child.kill()
     child.wait()
     child.stdout.close()
-    with state.held():
+    with state.held(target, tell):
         found = state.unfinished()
         assert found == ("replace", Release("1", {"web": "sha256:1"}))
         state.end()
@@ -153,6 +166,7 @@ def test_the_insides_errors_come_through(code: int) -> None:
         ('FATAL:  password authentication failed for user "shop"', "password of its first start"),
         ("write /var/lib: no space left on device", "disk is full"),
         ("exec /entrypoint.sh: exec format error", "CRLF"),
+        ('Network "a" needs to be recreated - option "mtu" has changed', "Compose v2 does not"),
         ('relation "shop_customer" already exists (42P07)', "no migration is recorded"),
     ],
 )  # fmt: skip
@@ -201,3 +215,51 @@ def test_a_service_that_crashed_a_moment_ago(tmp_path: Path) -> None:
         started = (now - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
         one = Container("1", "web-1", "web", "one", "running", restarts=restarts, started=started)
         assert next_word(target, [one], [], "")[0] == begins
+
+
+@pytest.mark.parametrize(
+    ("container", "says"),
+    [
+        (one("created"), "tidegate up    (web was not started)"),
+        (one("exited", exit_code=1), "tidegate logs web    (web ended with exit code 1)"),
+        (Container("2", "db-1", "db", "pg", "exited"), "tidegate up    (db does not run)"),
+        (Container("2", "db-1", "db", "pg", "exited", exit_code=1),
+         "tidegate logs db    (db ended with exit code 1)"),
+    ],
+)  # fmt: skip
+def test_what_does_not_run_is_not_well(tmp_path: Path, container: Container, says: str) -> None:
+    """What was made and not started, what was stopped and what crashed have each their own word."""
+    target = FakeTarget(tmp_path)
+    target.services = (*target.services, Service("db", "postgres", restart="always"))
+    others = [Container(name, name, name, "one", "running") for name in ("web", "db")]
+    seen = [container, *[each for each in others if each.service != container.service]]
+    assert next_word(target, seen, [], "") == (says, False)
+
+
+def test_an_update_that_was_cut_off_is_seen(tmp_path: Path) -> None:
+    """`status` says that it goes on, or that nobody does; either way it is not well."""
+    target = FakeTarget(tmp_path)
+    state = State("shop", tmp_path, {"XDG_STATE_HOME": str(tmp_path / "state")})
+    with state.held(target, Report("text", quiet=True)):
+        state.begin(Release("1", {"web": "one"}))
+        state.reached("replace")
+        found = status(target, state)
+        assert f"(it is process {os.getpid()} of " in found["next"]
+    found = status(target, state)
+    assert (found["next"], found["well"]) == (
+        "tidegate up    (an update was cut off in its stage replace)", False
+    )  # fmt: skip
+
+
+def test_a_folder_that_hides_the_code(tmp_path: Path) -> None:
+    """A folder of the host over the image's code is named where it holds none; one that holds the
+    code, and one that lies elsewhere, are not."""
+    for name in ("empty", "code"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "code/manage.py").touch()
+    for source, target, hides in (
+        ("empty", "/app", True), ("empty", "/", True), ("code", "/app", False),
+        ("empty", "/app/media", False), ("empty", "/application", False),
+    ):  # fmt: skip
+        mount = {"type": "bind", "source": str(tmp_path / source), "target": target}
+        assert bool(hiding({"volumes": [mount]}, "/app")) == hides, (source, target)

@@ -55,6 +55,31 @@ def test_one_that_is_named(project: Path) -> None:
         own_python(project, {}, bare)
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "tool", "answer"),
+    [
+        ("poetry.lock", "", "poetry", "{}"),
+        ("pyproject.toml", "[tool.poetry]\n", "poetry", "{}"),
+        ("Pipfile", "", "pipenv", "{}"),
+        ("pdm.lock", "", "pdm", "{}/bin/python"),
+        ("pyproject.toml", "[tool.pdm]\n", "pdm", "{}/bin/python"),
+    ],
+)
+def test_one_that_a_tool_keeps_elsewhere(
+    project: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str, tool: str, answer: str
+) -> None:
+    """The tool is asked where; Poetry and Pipenv name the folder, PDM the Python in it."""
+    kept = environment(project.parent / "kept" / "shop-b8g9-py3.11", "django")
+    (project / file).write_text(text, "utf-8")
+    program = project.parent / "bin" / tool
+    program.parent.mkdir()
+    said = answer.format(Path(kept).parent.parent)
+    program.write_text(f"#!/bin/sh\necho {said}\necho a warning >&2\nexit 1\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    assert own_python(project, {}) == kept
+
+
 def test_without_any_it_says_how_one_is_made(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,3 +92,8 @@ def test_without_any_it_says_how_one_is_made(
         own_python(project, {})
     assert raised.value.what == f"no Python with Django was found for {project}"
     assert raised.value.next.splitlines()[0] == "make its environment: uv sync"
+    (project / "uv.lock").unlink()
+    (project / "pyproject.toml").write_text("[tool.poetry]\n", "utf-8")
+    with pytest.raises(UsageProblem, match="no Python with Django") as raised:
+        own_python(project, {})
+    assert raised.value.next.splitlines()[0] == "make its environment: poetry install"

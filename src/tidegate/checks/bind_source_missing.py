@@ -48,4 +48,5 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 mount.item.place,
                 f"{source} is mounted into {service.name} and does not exist: the engine makes an empty folder of that name.",
                 f"add {source} to the project, or correct the path",
+                severity="info" if service.get("profiles") is not None else "",
             )

@@ -69,7 +69,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _set(project: ProjectFiles, app: CeleryApp, service: Service) -> bool:
     settings = celeryfiles.settings_of(project, app, service)
-    if app.namespace is not None and settings is None:
+    if app.namespace is not None and (settings is None or settings.open_ended):
         return True  # settings that we can't see
     names = ("broker_url", "broker_read_url", "broker_host")
     return any(celeryfiles.setting(project, app, service, one, {}) for one in names)

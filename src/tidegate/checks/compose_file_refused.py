@@ -7,13 +7,16 @@ It is silent about names that another Compose file of the project declares, sinc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading.project import edits
 from tidegate.reading.project.composefiles import DEFAULT_NAMES, Stack
+from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import masked
 
 SEVERITY = "error"
 ERRORS = (
@@ -42,12 +45,31 @@ BAD = {
 }
 GOOD = {"compose.yaml": BAD["compose.yaml"].replace("enviroment", "environment")}
 AT = "compose.yaml:4"
+_FILE = re.compile(r"env file .* not found|no such file")  # a check of its own names those
 
 
 def _alone(project: ProjectFiles, stack: Stack) -> bool:
     """Whether these files are run as they are: asked for, the default ones, or the only one."""
     default = stack.files[0] in DEFAULT_NAMES or len(project.compose_paths) == 1
     return default or stack.files == project.asked
+
+
+def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
+    """Yield what the engine's own Compose refuses, where nothing of it is told by the files."""
+    seen = any(one.severity != "warning" for one in look(project))
+    if not live.refused or seen or _FILE.search(live.refused):
+        return
+    path = project.stacks[0].files[0]
+    line = re.search(r"\bline (\d+)", live.refused)
+    unset = re.search(r"required variable (\w+) is missing", live.refused)
+    said = masked(live.refused)
+    yield Problem(
+        Place(path, int(line[1]) if line else 0),
+        f"Compose refuses {path} on this machine: {said}.",
+        f"give {unset[1]} a value in .env, or export it" if unset
+        else "correct it; docker compose config says the same",
+        printed=said,
+    )  # fmt: skip
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:

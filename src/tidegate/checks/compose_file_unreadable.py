@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
+from tidegate.reading.project.composeshape import Refusal
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "error"
@@ -38,16 +39,18 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             yield Problem(
                 Place(one.path, one.line),
                 f"{one.path} can't be read: {why}.",
-                _remedy(one.path, folder, bool(closed)),
+                _remedy(one, folder, bool(closed)),
                 printed=f"read {one.path}: is a directory" if folder else _printed(one.said),
             )
 
 
-def _remedy(path: str, folder: bool, closed: bool) -> str:
+def _remedy(one: Refusal, folder: bool, closed: bool) -> str:
     if folder:
-        return f"remove the folder {path}, and write the file"
+        return f"remove the folder {one.path}, and write the file"
     if closed:
         return "let this user read it, as UTF-8 text"
+    if "aliasing" in one.said:
+        return "write the values out; docker compose config takes all memory over such a file"
     return "correct the line; docker compose config says the same"
 
 

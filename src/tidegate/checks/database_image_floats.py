@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import facts
 from tidegate.reading.project.project import ProjectFiles
+from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (
     r"database files are incompatible with server",
     r"The data directory was initialized by PostgreSQL version",
+    r"InnoDB: Upgrade after a crash is not supported",
     r"Cannot upgrade from \d+ to \d+|Invalid MySQL server upgrade",
 )
 PRINTED = "FATAL:  database files are incompatible with server"
@@ -55,10 +57,21 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         ]
         if not facts.floating(service.tag) or not kept:
             continue
+        version, printed = _known(service)
         yield Problem(
             item.place,
             f"{service.name} runs whatever {service.image} is today, on files that one version wrote.",
-            f"name the major version, such as {service.repository}:{'17' if facts.is_postgres(service) else '8.4'},"
+            f"name the major version, such as {service.repository}:{version},"
             " and that which the volume has",
             (kept[0].item.place,),
+            printed=printed,
         )
+
+
+def _known(service: Service) -> tuple[str, str]:
+    """Return a version to write, and what a server prints over the files of another."""
+    if facts.is_postgres(service):
+        return "17", PRINTED
+    if service.repository == "mariadb":  # it opens older files, and no newer ones
+        return "11.4", "InnoDB: Upgrade after a crash is not supported."
+    return "8.4", "Invalid MySQL server upgrade: Cannot upgrade from 50700 to 80400."

@@ -42,7 +42,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         for index, act in enumerate(acts):
             if not words.migrates(act.words) or not acts[index + 1 :]:
                 continue
-            main = next((one for one in acts[index + 1 :] if one.main), None)
+            later = acts[index + 1 :]
+            main = next((one for one in later if one.main or words.serves(one.words)), None)
             why = _ignored(project, act, main)
             if why and main is not None:
                 yield Problem(

@@ -8,10 +8,11 @@ It is silent where a direct address is given, and for services that do not migra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tidegate.contracts.check import Problem
 from tidegate.reading.project import facts, hosts
+from tidegate.reading.project.acts import Act
 from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import Service, place_in
@@ -50,22 +51,40 @@ _DIRECT = re.compile(r"DIRECT|MIGRAT\w*_(URL|HOST)|UNPOOLED|ADMIN_(URL|HOST)")
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield the variables that lead a migrating service to a pooler."""
+    for service, act, host in _ways(project):
+        if _pooled(project, service, host):
+            yield _problem(service, act, host, f"a pooler ({host.host})")
+
+
+def _ways(project: ProjectFiles) -> Iterator[tuple[Service, Act, hosts.Host]]:
+    """Yield each service that migrates, without a direct way, and where it finds its database."""
     for service in facts.built(project):
         act = facts.migrating(project, service)
         if act is None or any(_DIRECT.search(name) for name in service.environment):
             continue
         for host in hosts.hosts(project, service):
-            if not host.broker and _pooled(project, service, host):
-                yield Problem(
-                    host.place,
-                    f"{service.name} migrates through a pooler ({host.host}): session locks and settings are void there.",
-                    "set TIDEGATE_DIRECT_URL to the server's own address for the service that migrates",
-                    (act.place,),
-                )
+            if not host.broker:
+                yield service, act, host
+
+
+def _problem(service: Service, act: Act, host: hosts.Host, what: str) -> Problem:
+    return Problem(
+        host.place,
+        f"{service.name} migrates through {what}: session locks and settings are void there.",
+        "set TIDEGATE_DIRECT_URL to the server's own address for the service that migrates",
+        (act.place,),
+    )
 
 
 def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
-    """Yield containers whose log shows that sessions change hands underneath them."""
+    """Yield ways to a container that runs a pooler, and logs of sessions that change hands."""
+    running = {one.service: one for one in live.poolers}
+    for service, act, host in _ways(project):
+        named = (each.name for each in project.siblings(service) if host.host in each.names)
+        pooler = next((running[name] for name in named if name in running), None)
+        if pooler is not None:
+            what = f"{pooler.program}, which runs in {pooler.service} before {pooler.server}"
+            yield _problem(service, act, host, what)
     for one in live.containers:
         said = next((found[0] for text in ERRORS if (found := re.search(text, one.log))), "")
         if said:

@@ -26,6 +26,7 @@ ERRORS = (
     r"deadlock detected[\s\S]*waits for AccessExclusiveLock on relation",
     r"UNIQUE constraint failed: pg_namespace",
     r"\b42P07\b|\b42701\b",
+    r"deadlock detected(?![\s\S]*CONCURRENTLY)",
 )
 PRINTED = 'duplicate key value violates unique constraint "pg_type_typname_nsp_index"'
 WHEN = "at the first start on an empty database, and at every update that brings a migration"

@@ -12,7 +12,6 @@ from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
 from tidegate.reading.project import facts, sqlitefiles, words
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Service
 
 SEVERITY = "warning"
 ERRORS = (r"no such table", r"unable to open database file")
@@ -35,7 +34,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         if not words.serves((facts.main_of(project, service) or _NOTHING).words):
             continue
         for path, place in sqlitefiles.named(project, service):
-            if not _kept(service, path):
+            if not sqlitefiles.kept(service, path):
                 yield Problem(
                     place,
                     f"{path} lies in the container of {service.name} and is gone when that is made anew.",
@@ -51,13 +50,6 @@ def _remedy(path: str, place: Place) -> str:
     return (
         "let the settings read the file's path from a variable,\n"
         "and give one on a named volume, such as /data/" + path.rpartition("/")[2]
-    )
-
-
-def _kept(service: Service, path: str) -> bool:
-    return any(
-        path.startswith(one.target.rstrip("/") + "/") and one.kind != "tmpfs"
-        for one in service.mounts
     )
 
 

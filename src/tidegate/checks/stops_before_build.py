@@ -7,8 +7,7 @@ It is silent in scripts that throw the volumes away: those make a development st
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
@@ -31,17 +30,15 @@ GOOD = {
     "deploy.sh": "#!/bin/sh\nset -e\ngit pull\ndocker compose build\ndocker compose up -d\n",
 }
 AT = "deploy.sh:4"
-_NAMED = re.compile(r"deploy|update|upgrade|release|rollout|publish|prod", re.I)
-_NOT = re.compile(r"test|dev|local|clean|reset|demo|ci\b|e2e", re.I)
 _BUILDS = ("build", "pull")
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield `compose down` or `stop` before the build or the pull of the same deployment."""
-    for path, name, commands in _deployments(project):
+    for path, name, commands in scripts.deployments(project):
         stopped: shell.Command | None = None
         for one in commands:
-            said = _compose(one)
+            said = scripts.compose_words(one)
             if said and said[0] in ("down", "stop", "rm") and not {"-v", "--volumes"} & set(said):
                 stopped = stopped or (
                     one if len([w for w in said[1:] if w[0] != "-"]) == 0 else None
@@ -56,31 +53,3 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     (Place(path, one.line, note="builds or pulls"),),
                 )
                 break
-
-
-def _deployments(project: ProjectFiles) -> Iterator[tuple[str, str, list[shell.Command]]]:
-    for path, parsed in scripts.naming(project, "compose"):
-        if _meant(path):
-            yield path, path, scripts.commands(parsed)
-    for path, target, commands in scripts.targets(project):
-        if _meant(target):
-            yield path, f"{target} in {path}", commands
-
-
-def _meant(name: str) -> bool:
-    return bool(_NAMED.search(name)) and not _NOT.search(name)
-
-
-def _compose(one: shell.Command) -> list[str]:
-    """Return what `docker compose` is told to do, without its own options; [] for other commands."""
-    rest = list(one.bare.words)
-    if rest[:2] == ["docker", "compose"]:
-        rest = rest[2:]
-    elif rest[:1] == ["docker-compose"]:
-        rest = rest[1:]
-    else:
-        return []
-    while rest and rest[0].startswith("-"):
-        takes = rest[0] in ("-f", "--file", "-p", "--project-name", "--env-file", "--profile")
-        rest = rest[2:] if takes else rest[1:]
-    return rest

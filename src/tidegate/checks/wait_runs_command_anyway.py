@@ -2,6 +2,7 @@
 
 Without `--strict` it ends its wait after 15 seconds and starts the command as if all were well; the stack looks healthy and the database was never there.
 Give it `--strict` and a deadline that fits the first start, or use `tidegate wait`, which ends with 3 and says what did not answer.
+It is silent where the started command waits by itself.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ _NAMES = ("wait-for-it", "wait-for-it.sh", "wait_for_it.sh")
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield calls of wait-for-it that cannot fail."""
     for service in project.services:
-        for act in project.start(service).acts:
+        acts = project.start(service).acts
+        for index, act in enumerate(acts):
             name = words.name_of(act.words[0]) if act.words else ""
             if name not in _NAMES or "--" not in act.words:
                 continue
             if {"-s", "--strict"} & set(act.words[: act.words.index("--")]):
+                continue
+            if any(_waits_itself(later) for later in acts[index + 1 :]):
                 continue
             yield Problem(
                 act.place,
@@ -44,6 +48,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 (service.place,) if service.place.path != act.place.path else (),
                 _mend(project, act, name),
             )
+
+
+def _waits_itself(act: Act) -> bool:
+    """Whether what comes after waits once more, in a loop or by a tool of its own."""
+    return words.waits(act.words) or bool({"until", "loop"} & set(act.command.inside))
 
 
 def _mend(project: ProjectFiles, act: Act, name: str) -> tuple[Edit, ...]:

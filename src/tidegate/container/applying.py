@@ -113,7 +113,7 @@ def _through_restarts(raising: Raising, work: Callable[[Raising], Verdict]) -> V
 
 def _leading(raising: Raising, election: Election, session: Session, began: float) -> Verdict:
     """We won: look once more, apply, write it down."""
-    report, alias = raising.report, raising.connection.alias
+    report, alias, loaded = raising.report, raising.connection.alias, raising.gate.loading
     if not election.settle(raising.deadline, lambda text: report.stage("elect", alias, text)):
         raise ElectionNotWon(
             f"a session of an earlier migration of {alias} does not end",
@@ -135,8 +135,10 @@ def _leading(raising: Raising, election: Election, session: Session, began: floa
         lost.append(reason)
         election.cancel()
 
-    took = time.monotonic() - began
+    took = time.monotonic() - began - (raising.gate.loading - loaded)
     report.stage("elect", alias, f"this process migrates: {_task(verdict)}", took)
+    with raising.gate.loads():
+        raising.gate.project.load()
     election.start(on_lost)
     raising.signals.on_stop.append(election.cancel)
     try:

@@ -24,6 +24,7 @@ from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
 
 RETRIES = 40  # variables without a default, and forms of them, that we are ready to make up
+STUCK = 12  # times the same error, after which no invented variable is thought to mend it
 TELL = 5.0  # seconds between two words about the progress
 
 
@@ -108,10 +109,15 @@ class Ask:
         made_up: dict[str, str] = {}
         forms: dict[str, list[str]] = {}
         refusal: Answer | None = None
+        errors: list[tuple[str, str]] = []
         for _ in range(make_up or 1):
             answer, missing = self._question({**given, **made_up})
             if not make_up or not answer.error:
                 return replace(answer, made_up=made_up)
+            errors.append((answer.error, answer.where))
+            if errors[-STUCK:] == [errors[-1]] * STUCK or _is_no_variables_doing(answer, made_up):
+                named = {k: v for k, v in made_up.items() if k in answer.error}
+                return replace(refusal or answer, made_up=named)
             fresh = [name for name in missing if name not in given and name not in made_up]
             for name in fresh:
                 made_up[name], *forms[name] = made_up_values(name)
@@ -134,6 +140,12 @@ class Ask:
             self._tell(f"asked the settings {self.asked} times in {now - self._began:.0f} s")
         self.asked += 1
         return _in_child(self.project, environ, self.cold)
+
+
+def _is_no_variables_doing(answer: Answer, made_up: Mapping[str, str]) -> bool:
+    """Whether the project can't be loaded whatever its environment is."""
+    kind = answer.error.partition(":")[0]
+    return not made_up and kind in ("ImportError", "ModuleNotFoundError", "SyntaxError")
 
 
 def _in_child(project: Project, environ: Mapping[str, str], cold: bool) -> tuple[Answer, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import traceback
 from collections.abc import Iterator, Mapping
 
 from tidegate.container.report import masked
@@ -28,6 +27,8 @@ def blamed(
     driver = missing_driver(error)
     if driver:
         return no_driver(driver)
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     outside = [one for one in frames if not os.path.abspath(one.filename).startswith(own)]
     if not outside:
@@ -36,7 +37,11 @@ def blamed(
         one for one in outside if not _is_library(one.filename) and os.path.isfile(one.filename)
     ]  # compiled code names no file that is there
     where = _syntax(error) or next(
-        (f"{one.filename}, line {one.lineno}, in {one.name}" for one in reversed(theirs)), ""
+        (
+            f"{one.filename}, line {one.lineno}, in {one.name}"
+            for one in reversed(theirs or [one for one in outside if one.filename[:1] != "<"])
+        ),
+        "",
     )
     first, *more = said(error, (*secrets, *of_environ(environ)))
     return UsageProblem(

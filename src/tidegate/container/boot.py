@@ -63,10 +63,9 @@ def boot(one: Boot, command: Sequence[str]) -> None:
 
 def prepare(one: Boot) -> Gate:
     """Wait, bring each database to where the policy wants it, and collect; return the gate."""
-    began = time.monotonic()
     gate = open_gate(one.root, one.environ, one.settings)
-    if (took := time.monotonic() - began) > NOTICED:  # without a good seal the project is loaded
-        one.report.seconds["load"] = took
+    if gate.loading > NOTICED:  # without a good seal
+        one.report.count("load", gate.loading)
     one.report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
     if gate.why:
         one.report.stage("gate", "", f"asking {gate.project.framework} itself: {gate.why}")
@@ -134,7 +133,7 @@ def raise_first_refusal(outcomes: Sequence[Outcome], one: Boot) -> None:
 
 def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
     """Do what the policy says for the state that one database is in."""
-    began = time.monotonic()
+    began, loaded = time.monotonic(), gate.loading
     held = one.held.pop(connection.alias, None)
     raising = Raising(
         gate, connection, one.settings, one.deadline, one.report, one.signals, held=held,
@@ -159,8 +158,11 @@ def raise_or_decide(one: Boot, gate: Gate, connection: Connection) -> None:
         verdict = _when_behind(one, raising, verdict)
     elif held is not None:
         close_left_open(raising)  # the holder died between its last step and its last word
+    loading = gate.loading - loaded
+    if loading > NOTICED:
+        one.report.count("load", loading)
     one.report.stage(
-        "gate", connection.alias, _summed_up(verdict), time.monotonic() - began,
+        "gate", connection.alias, _summed_up(verdict), time.monotonic() - began - loading,
         state=verdict.state,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tidegate.container.already_there import MEANING, after_failure, is_there
+from tidegate.container.already_there import MEANING, after_failure, is_there, made_twice, maker
 from tidegate.container.doorway import Doorway
 from tidegate.container.patience import Patience
 from tidegate.container.raising import Raising
@@ -20,7 +20,7 @@ from tidegate.model.level import Verdict
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqlstate import LOCK_REFUSED, sqlstate
 from tidegate.model.sqltext import outline, without_strings, without_values
-from tidegate.model.words import counted
+from tidegate.model.words import counted, pending
 
 SHOWN = 300  # characters of a statement
 NAMED = 5  # statements of a half applied step
@@ -37,7 +37,8 @@ def failure(
     meaning = cause(error, state, applying.shown, raising.report.secrets)
     if applying.shown:
         meaning.append(f"last statement: {shown(applying.shown)}")
-    path = next((s.path for s in raising.gate.steps(raising.connection.alias) if s.id == step), "")
+    steps = raising.gate.steps(raising.connection.alias)
+    path = next((one.path for one in steps if one.id == step), "")
     if path:
         meaning.append(f"file: {path}")
     meaning.append(stands(raising, before))
@@ -50,11 +51,15 @@ def failure(
             unblock(patience),
         )
     there = is_there(state, str(error))
-    meaning += [MEANING] if there else []
+    other = maker(steps, before, step, str(error)) if there else None
+    if other is not None:
+        meaning.append(made_twice(steps, step, other))
+    elif there:
+        meaning.append(MEANING)
     return StepFailed(
         f"step {step} failed on database {raising.connection.alias}",
         "\n".join(meaning),
-        after_failure(raising, there),
+        after_failure(raising, there, step, other),
     )
 
 
@@ -133,7 +138,7 @@ def stands(raising: Raising, before: Verdict) -> str:
     kept = ", ".join(fresh[-3:])
     return (
         f"database: {len(fresh)} of {len(before.pending)} steps are applied and stay "
-        f"(the last: {kept}); {len(now.pending)} are pending"
+        f"(the last: {kept}); {pending(len(now.pending))}"
     )
 
 

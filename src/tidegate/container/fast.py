@@ -48,18 +48,13 @@ def attempt(  # noqa: RET503
         return "no command"
     if chosen["wait_for"] or chosen["collectstatic"] == "always" or chosen["databases"]:
         return "there is more to do"
-    why = sealfile.why_stale(head, environ, quick=True)
+    why = sealfile.why_another(head, environ)
     if why:
         return why
-    for (alias,) in head.all("alias"):
-        at = time.monotonic()
-        one = _Look(head, alias, environ, chosen, report, began, held)
-        version = one.is_current()
-        if version[0] != "=":
-            return version
-        took = time.monotonic() - at
-        report.current.append(alias)
-        report.stage("gate", alias, f"current, {version[1:]}", took)
+    files = sealfile.Files(head)
+    why = _look(files, environ, chosen, report, began, held)
+    if why:
+        return why
     why = _static_unchanged(head, chosen, environ)
     if why:
         return why
@@ -68,6 +63,27 @@ def attempt(  # noqa: RET503
         _measured(report)
     report.summary(command, time.monotonic() - began)
     become(command, dict(environ))
+
+
+def _look(
+    files: sealfile.Files,
+    environ: Mapping[str, str],
+    chosen: Mapping[str, str],
+    report: Report,
+    began: float,
+    held: dict[str, object],
+) -> str:
+    """Look at each database; return why one needs the long way."""
+    for (alias,) in files.head.all("alias"):
+        at = time.monotonic()
+        one = _Look(files, alias, environ, chosen, report, began, held)
+        version = one.is_current()
+        if version[0] != "=":
+            return version
+        took = time.monotonic() - at
+        report.current.append(alias)
+        report.stage("gate", alias, f"current, {version[1:]}", took)
+    return ""
 
 
 def _measured(report: Report) -> None:
@@ -97,7 +113,7 @@ class _Look:
 
     def __init__(
         self,
-        head: sealfile.Head,
+        files: sealfile.Files,
         alias: str,
         environ: Mapping[str, str],
         chosen: Mapping[str, str],
@@ -105,14 +121,15 @@ class _Look:
         began: float,
         held: dict[str, object],
     ) -> None:
-        self.head = head
+        self.files = files
+        self.head = files.head
         self.alias = alias
         self.environ = environ
         self.chosen = chosen
         self.report = report
         self.began = began
         self.held = held
-        self.expected = next(row for row in head.all("expect") if row[0] == alias)
+        self.expected = next(row for row in self.head.all("expect") if row[0] == alias)
 
     def is_current(self) -> str:
         """Log in as the seal says, and ask."""
@@ -121,8 +138,12 @@ class _Look:
             return fields
         if fields["vendor"] == "postgresql":
             return self._ask_postgresql(fields)
+        if why := self.files.why_moved():
+            return why
         if fields["vendor"] == "sqlite":
-            return _ask_sqlite(fields.get("name", ""), self.head, self.expected)
+            from tidegate.container.fastlite import ask
+
+            return ask(fields.get("name", ""), self.head, self.expected)
         return f"no fast path for {fields['vendor']}"
 
     def _ask_postgresql(self, fields: dict[str, str]) -> str:
@@ -130,7 +151,11 @@ class _Look:
 
         try:
             params = _params(fields, self.environ)
+            params.meanwhile = self.files.why_moved
             wire = pglogin.connect(params, PATIENCE)
+            if why := self.files.why_moved():
+                wire.close()
+                return why
             if params.hosts[0][0][:1] == "/" and _is_temporary(wire):
                 return "the server only initialises its volume"
             version = wire.parameters.get("server_version", "")
@@ -140,14 +165,15 @@ class _Look:
                 if error.sqlstate != "42P01":  # no such table: nothing was applied yet
                     raise
                 rows = []
-            why = "" if rows == [(self.expected[1], self.expected[2])] else self._wait(wire)
+            same = rows == [(self.expected[1], self.expected[2])]
+            why = "" if same else self._wait(wire, rows[0] if rows else ("0", ""))
             if self.alias not in self.held:
                 wire.close()
         except Exception as error:  # whatever it is, the long way classifies and says it
             return f"{type(error).__name__}"
         return why or f"=PostgreSQL {version}"
 
-    def _wait(self, wire: pgwire.Connection) -> str:
+    def _wait(self, wire: pgwire.Connection, seen: tuple[str | None, ...]) -> str:
         """Stand in line, where waiting may bring the level; return why not, or nothing."""
         policy = self.chosen["when_behind"]
         if policy not in ("migrate", "wait") or _has_direct_url(self.environ):
@@ -155,17 +181,17 @@ class _Look:
         from tidegate.container import line
 
         deadline = self.began + float(self.chosen["timeout"]) - LAST_WORDS
-        standing = line.Line(wire, self.head, self.expected, self.report)
+        standing = line.Line(wire, self.head, self.expected, seen, self.report)
         why = standing.stand(policy == "migrate", deadline)
         if why == line.WON:
             self.held[self.alias] = wire
         return "" if why == line.CURRENT else why
 
 
-def is_current(head: sealfile.Head, alias: str, environ: Mapping[str, str]) -> str:
+def is_current(files: sealfile.Files, alias: str, environ: Mapping[str, str]) -> str:
     """Return "=" and the server's version when current, else why that isn't known; never waits."""
     chosen = {"when_behind": "serve"}
-    return _Look(head, alias, environ, chosen, Report("text", quiet=True), 0.0, {}).is_current()
+    return _Look(files, alias, environ, chosen, Report("text", quiet=True), 0.0, {}).is_current()
 
 
 def _has_direct_url(environ: Mapping[str, str]) -> bool:
@@ -205,28 +231,6 @@ def _quoted(text: str) -> str:
     )
 
 
-def _ask_sqlite(path: str, head: sealfile.Head, expected: list[str]) -> str:
-    if not os.path.isfile(path):
-        return "no such file"
-    import sqlite3
-    from hashlib import md5
-
-    try:
-        file = sqlite3.connect(f"file:{path.replace('?', '%3f')}?mode=ro", uri=True, timeout=1)
-        if head.one("framework") == "django":
-            rows = file.execute("SELECT app || '.' || name FROM django_migrations").fetchall()
-        else:
-            table = expected[3].split(" FROM ", 1)[1]
-            rows = file.execute(f"SELECT version_num FROM {table}").fetchall()
-        file.close()
-    except sqlite3.Error as error:
-        return str(error)
-    text = ",".join(sorted(row[0] for row in rows))
-    if md5(text.encode(), usedforsecurity=False).hexdigest() != expected[2]:
-        return "the recorded steps are not exactly those of the seal"
-    return f"=SQLite {sqlite3.sqlite_version}"
-
-
 def _static_unchanged(
     head: sealfile.Head, chosen: Mapping[str, str], environ: Mapping[str, str]
 ) -> str:
@@ -262,6 +266,22 @@ def _as_given(environ: Mapping[str, str]) -> dict[str, str]:
     return out
 
 
+def _exec(command: list[str], environ: Mapping[str, str]) -> NoReturn:
+    """Become the first program of this name on PATH: `os.execvpe`, which imports `warnings`."""
+    name = command[0]
+    folders = [""] if os.path.dirname(name) else environ.get("PATH", os.defpath).split(os.pathsep)
+    missing: OSError | None = None
+    refused: OSError | None = None
+    for folder in folders:
+        try:
+            os.execve(os.path.join(folder, name), command, environ)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            missing = error
+        except OSError as error:  # it is there, and can't be run: one in a later folder may
+            refused = refused or error
+    raise refused or missing or FileNotFoundError(2, "there is no such program")
+
+
 def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     """Turn into the command: same process, same working directory, its own signals and stdin."""
     import _signal  # type: ignore[import-not-found]
@@ -271,7 +291,7 @@ def become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
         if number is not None:
             _signal.signal(number, _signal.SIG_DFL)
     try:
-        os.execvpe(command[0], command, _as_given(environ))
+        _exec(command, _as_given(environ))
     except OSError as error:
         text = f"tidegate  error   {command[0]} can't be started: {error.strerror}\n"
         text += f"{'':18}next: correct the command after `--`\n"

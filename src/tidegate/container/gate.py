@@ -6,7 +6,9 @@ itself is asked, and `why` says the reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -33,16 +35,28 @@ class Gate:
     why: str = ""
     root: Path = Path()
     """Where tidegate was asked to look: its settings and backups are there."""
+    loading: float = 0.0
+    """Seconds in which the project's own code and its framework were imported."""
     _seen: dict[str, tuple[list[tuple[str, ...]], Verdict]] = field(default_factory=dict)
     _steps: dict[str, list[Step]] = field(default_factory=dict)
 
     def steps(self, alias: str) -> list[Step]:
         """Return the code's steps: from the seal where it is good, else from the framework."""
-        if alias not in self._steps:
-            self._steps[alias] = (
-                _sealed_steps(self.head, alias) if self.head else self.project.steps(alias)
-            )
+        if alias not in self._steps and self.head:
+            self._steps[alias] = _sealed_steps(self.head, alias)
+        elif alias not in self._steps:
+            with self.loads():
+                self._steps[alias] = self.project.steps(alias)
         return self._steps[alias]
+
+    @contextmanager
+    def loads(self) -> Iterator[None]:
+        """Count what passes inside as loading."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.loading += time.monotonic() - began
 
     def database(self, connection: Connection) -> Database:
         """Return the database behind one connection."""
@@ -129,12 +143,15 @@ def open_gate(root: Path, environ: Mapping[str, str], settings: Mapping[str, str
     """Return the gate of the project at `root`; the seal is used where it is good."""
     project = discovery.find_project(root, environ, settings["framework"])
     head, connections, why = _from_seal(root, environ)
+    gate = Gate(project, connections, environ, head, why, root)
     if why:
-        good = head if head and connections else None
-        chosen = _chosen(project.connections(), settings)
-        _refuse_driverless(project, chosen)
-        return Gate(project, chosen, environ, good, why, root)
-    return Gate(project, _chosen(connections, settings), environ, head, root=root)
+        gate.head = head if head and connections else None
+        with gate.loads():
+            gate.connections = project.connections()
+    gate.connections = _chosen(gate.connections, settings)
+    if why:
+        _refuse_driverless(project, gate.connections)
+    return gate
 
 
 def _refuse_driverless(project: Project, connections: Sequence[Connection]) -> None:
@@ -165,7 +182,7 @@ def _from_seal(
     root: Path, environ: Mapping[str, str]
 ) -> tuple[sealfile.Head | None, list[Connection], str]:
     head = sealfile.read(sealfile.seal_path(str(root), environ))
-    why = "the image has no seal" if head is None else sealfile.why_stale(head, environ, False)
+    why = "the image has no seal" if head is None else sealfile.why_stale(head, environ)
     connections: list[Connection] = []
     if head and not why:
         connections, why = _sealed_connections(head, environ)
@@ -226,7 +243,9 @@ def refuse_misled(gate: Gate, connection: Connection) -> None:
     """Refuse to apply by a seal that leads to another database than the project does."""
     if gate.head is None or gate.why:
         return
-    asked = next((c for c in gate.project.connections() if c.alias == connection.alias), None)
+    with gate.loads():
+        found = gate.project.connections()
+    asked = next((c for c in found if c.alias == connection.alias), None)
     there = asked.shown if asked else "no such database"
     if asked is None or (asked.vendor, there) != (connection.vendor, connection.shown):
         raise RefusedForGood(

@@ -27,6 +27,8 @@ def wanted(
     known = {step.id for step in one.steps}
     if one.to in known:
         raise UsageProblem(f"{one.to} is not applied", "", "see `tidegate status`")
+    if is_zero(one.to):
+        return _from_the_first(one.to, ids, known)
     runs = read(one.gate, one.connection, session).runs
     if not one.to:
         if half and not _kept(newest := _newest(runs), ids):  # it has ended no step, and begun one
@@ -47,6 +49,20 @@ def wanted(
             "see `tidegate history` and `tidegate status`",
         )
     return ids - _then(runs[at[-1] + 1 :], ids), f"after run {runs[at[-1]]['number']}"
+
+
+def is_zero(text: str) -> bool:
+    """Whether it is a framework's word for what lies before the first step, or an app's first."""
+    return text in ("zero", "base") or text.endswith(".zero")
+
+
+def _from_the_first(text: str, applied: set[str], known: set[str]) -> tuple[set[str], str]:
+    app = text.rpartition(".")[0]
+    if not app:
+        return applied, "before its first step"
+    if not any(step.startswith(f"{app}.") for step in known):
+        raise UsageProblem(f"{app} is no app with steps", "", "see `tidegate status`")
+    return {step for step in applied if step.startswith(f"{app}.")}, f"before the first of {app}"
 
 
 def _beyond(one: Planning, applied: set[str]) -> set[str]:

@@ -18,11 +18,12 @@ from types import FrameType, ModuleType, TracebackType
 
 # What these read while they are imported says nothing of a login, and they take long to import.
 KNOWN = {
-    "alembic", "asgiref", "asyncpg", "celery", "django", "dotenv", "environ", "fastapi", "flask",
-    "kombu", "opentelemetry", "psycopg", "psycopg2", "psycopg_binary", "psycopg_c", "pydantic",
-    "pydantic_core", "pydantic_settings", "redis", "sqlalchemy", "sqlmodel", "starlette",
-    "tidegate", "werkzeug",
+    "alembic", "asgiref", "asyncpg", "celery", "django", "dotenv", "environ", "kombu",
+    "opentelemetry", "psycopg", "psycopg2", "psycopg_binary", "psycopg_c", "pydantic",
+    "pydantic_core", "pydantic_settings", "redis", "sqlalchemy", "sqlmodel", "tidegate",
 }  # fmt: skip
+# It asks whether it may load its plugins wherever a model is made, and tells nobody what it read.
+ITS_OWN = "pydantic.plugin"
 
 
 class Imports:
@@ -51,6 +52,8 @@ class Imports:
 
     def looked_up(self, frame: FrameType | None) -> None:
         """The environment is looked at: the innermost module that is being imported did it."""
+        if _module_of(frame).startswith(ITS_OWN):
+            return
         importing = _importing(frame)
         if importing and not _is_known(importing):
             self._readers.add(importing)
@@ -100,6 +103,13 @@ def own_packages(root: str, environ: Mapping[str, str]) -> set[str]:
 
 def _is_known(name: str) -> bool:
     return _top(name) in KNOWN or _top(name) in sys.stdlib_module_names
+
+
+def _module_of(frame: FrameType | None) -> str:
+    """Return the module whose code looked; `os.getenv` does it for another."""
+    while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc"):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__")) if frame is not None else ""
 
 
 def _importing(frame: FrameType | None) -> str:

@@ -18,18 +18,27 @@ if TYPE_CHECKING:
     from tidegate.container.report import Report
     from tidegate.container.sealfile import Head
 
-POLL = (0.1, 1.0)  # seconds between two looks, from and to; a holder that ends is heard at once
+POLL = (0.4, 1.0)  # seconds between two looks, from and to; a holder that ends is heard at once
 PATIENCE = 5.0  # seconds for one question
 CURRENT, WON = "current", "won"
 
 
 class Line:
-    """One database's line. `first` is the row that the first look at the level brought."""
+    """One database's line. `first` is the row that the first look at the level brought.
+
+    Each question costs a processor that the one who migrates could use: no more than are needed.
+    """
 
     def __init__(
-        self, wire: pgwire.Connection, head: Head, expected: list[str], report: Report
+        self,
+        wire: pgwire.Connection,
+        head: Head,
+        expected: list[str],
+        first: tuple[str | None, ...],
+        report: Report,
     ) -> None:
         self._wire = wire
+        self._first = first
         self._head = head
         self._alias, self._count, self._digest, self._sql = expected
         self._report = report
@@ -39,28 +48,34 @@ class Line:
 
         `migrate` is whether this process may win the election; `deadline` is monotonic.
         """
-        first = seen = self._level()
-        if not self._is_behind(seen):
+        if not self._is_behind(self._first):
             return "the recorded steps are not exactly those of the seal"
-        if self._ask("SELECT pg_backend_pid()")[0] != str(self._wire.backend_pid):
+        # In one question, for behind a pooler the lock would stay on somebody else's session.
+        wins = pglocks.TRY_LOCK if migrate else "false"
+        own = self._wire.backend_pid
+        pid, won = self._ask(
+            f"SELECT pg_backend_pid(), CASE WHEN pg_backend_pid() = {own} THEN {wins} END"
+        )
+        if pid != str(own):
             return "a connection pooler is between"
-        if migrate and self._wins():
+        if won == "t":
             return WON
-        self._ask(f"LISTEN {pglocks.CHANNEL}")
-        self._say()
-        pause = POLL[0]
+        self._say(self._wire.query(f"LISTEN {pglocks.CHANNEL}; {pglocks.HOLDER}", PATIENCE))
+        pause, told = POLL[0], False
         while time.monotonic() < deadline:
-            self._wire.heard(pause * (0.75 + os.urandom(1)[0] / 512))
             seen = self._level()
             if seen == (self._count, self._digest):
-                return WON if migrate and self._is_left_open() and self._wins() else CURRENT
+                # Whoever let go told so after its last word; who is silent may have died before it.
+                left = migrate and not told and self._is_left_open()
+                return WON if left and self._wins() else CURRENT
             if not self._is_behind(seen):
                 return "the recorded steps are not exactly those of the seal"
             if migrate and self._wins():
-                if seen != first:
+                if seen != self._first:
                     return WON
                 # Its holder found nothing to do, or died early: what there is to say, all say.
                 return "whoever held the election has changed nothing"
+            told = self._wire.heard(pause * (0.75 + os.urandom(1)[0] / 512))
             pause = min(pause * 1.5, POLL[1])
         return "the deadline is near"
 
@@ -99,7 +114,6 @@ class Line:
             f'"id": "{row[0]}"' in self._head.body for row in rows
         )
 
-    def _say(self) -> None:
-        rows = self._wire.query(pglocks.HOLDER, PATIENCE)
+    def _say(self, rows: list[tuple[str | None, ...]]) -> None:
         who = f"{pglocks.holder_name(rows)} migrates" if rows else "lacks steps"
         self._report.stage("elect", self._alias, f"{who}; wait")

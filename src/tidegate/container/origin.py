@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Mapping
 
+from tidegate.container import above
 from tidegate.container.report import masked
 
 CI = (
@@ -91,9 +92,17 @@ def ci(environ: Mapping[str, str]) -> str:
 
 
 def agent(environ: Mapping[str, str]) -> str:
-    """Return the marker of a coding agent, or an empty string where a person typed."""
+    """Return the marker of a coding agent, or an empty string where a person typed.
+
+    One that was taken away for this command alone is seen in the processes that started it.
+    """
+    found = _marker(environ) or _outer(environ).get("agent", "")
+    return found or next(filter(None, map(_marker, above.environments())), "")
+
+
+def _marker(environ: Mapping[str, str]) -> str:
     for name in AGENTS:
         value = environ.get(name, "")
         if value and value.lower() not in ("0", "false"):
             return value if name in AGENTS[:2] else name.lower()
-    return _outer(environ).get("agent", "")
+    return ""

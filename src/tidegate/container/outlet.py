@@ -83,6 +83,8 @@ def write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    data = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
+    errors = sys.stdout.errors or "strict"  # a front end may know better ones
+    how = "backslashreplace" if errors == "strict" else errors
+    data = text.encode(sys.stdout.encoding or "utf-8", how)
     while data:
         data = data[os.write(_Real.copy, data) :]

@@ -63,7 +63,7 @@ class Report:
     ) -> None:
         """Say one line, and count the seconds to the stage."""
         if seconds is not None:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+            self.count(stage, seconds)
             if "step" in more:
                 self.steps.append((str(more["step"]), seconds))
         for tell in self.listeners:
@@ -73,6 +73,10 @@ class Report:
         elif not self.quiet:
             took = "" if seconds is None else f"  {seconds:.2f} s"
             self._say(f"tidegate  {stage:<7} {subject}{': ' if subject else ''}{text}{took}")
+
+    def count(self, stage: str, seconds: float) -> None:
+        """Count seconds to a stage without a line of its own."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def warn(self, text: str) -> None:
         """Say what is not as it should be, and doesn't stop us."""

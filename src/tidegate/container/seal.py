@@ -20,6 +20,7 @@ from tidegate import discovery
 from tidegate._version import __version__
 from tidegate.container import sealfile
 from tidegate.container.asking import RETRIES, Answer, Ask, TooLong
+from tidegate.container.bytecode import compile_start
 from tidegate.container.learning import Learned, learn
 from tidegate.container.static import fingerprint
 from tidegate.container.traces_left import TakenBack
@@ -66,6 +67,7 @@ def seal(
         rows, body = _content(root, project, environ, settings, learned)
     with _writable(path, environ):
         sealfile.write(path, rows, body)
+    compile_start()
     counts = {alias: len(some) for alias, some in body["steps"].items()}
     static = [row for row in rows if row[0] == "static" and row[1] != "-"]
     return Sealed(

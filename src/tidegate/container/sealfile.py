@@ -83,6 +83,22 @@ def read(path: str) -> Head | None:
     return Head(path, rows)
 
 
+class Files:
+    """A seal, and whether the files are still those it was made from: looked at once."""
+
+    __slots__ = ("_why", "head")
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self._why: str | None = None
+
+    def why_moved(self) -> str:
+        """Return why the seal does not speak for them; empty when it does."""
+        if self._why is None:
+            self._why = why_moved(self.head)
+        return self._why
+
+
 def signature(paths: Iterable[str], times: bool = True) -> str:
     """Return a digest over the names, sizes and times of the migration files below `paths`.
 
@@ -97,7 +113,8 @@ def signature(paths: Iterable[str], times: bool = True) -> str:
     for path in paths:
         parts.append(path)
         try:
-            names = sorted(name for name in os.listdir(path) if name[-3:] == ".py")
+            names = [name for name in os.listdir(path) if name[-3:] == ".py"]
+            names.sort()
         except NotADirectoryError:
             parts += _sizes_and_times(path, [""])
         except OSError:
@@ -128,13 +145,19 @@ def _sizes_and_times(path: str, names: list[str]) -> list[str]:
     return out
 
 
-def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
+def why_stale(head: Head, environ: Mapping[str, str]) -> str:
     """Return why the seal does not speak for the code and settings of now; empty when it does.
 
-    `quick` is enough to say that a database with all sealed steps is current: the names of the
-    steps' files where those are the steps' ids (Django), else their sizes and times too. Without
-    it a difference is looked into by content, as a copy of an image may come with other times.
+    A difference of the files is looked into by content: a copy of an image may have other times.
     """
+    if why := why_another(head, environ):
+        return why
+    watched = _watched(head)
+    return "" if signature(watched) == head.one("signature") else _by_content(head, watched)
+
+
+def why_another(head: Head, environ: Mapping[str, str]) -> str:
+    """Return why the seal speaks for another configuration than this; empty when it doesn't."""
     for name, value, origin in head.all("config"):
         now = environ.get(name) or (value if origin == "default" else "")
         if now != value:
@@ -144,14 +167,22 @@ def why_stale(head: Head, environ: Mapping[str, str], quick: bool) -> str:
     for (path,) in head.all("absent"):
         if os.path.exists(path):
             return f"{path} was not there when the image was sealed"
-    watched = [path for (path,) in head.all("watch")]
-    if quick:
-        times, digest = head.all("quick")[0]
-        same = signature(watched, times == "times") == digest
-        return "" if same else "files have other names, times or sizes than at the sealing"
-    if signature(watched) == head.one("signature"):
-        return ""
-    return _by_content(head, watched)
+    return ""
+
+
+def why_moved(head: Head) -> str:
+    """Return whether the files are others than those sealed, without reading them.
+
+    Enough to say that a database with all sealed steps is current: the names of the steps' files
+    where those are the steps' ids (Django), else their sizes and times too.
+    """
+    times, digest = head.all("quick")[0]
+    same = signature(_watched(head), times == "times") == digest
+    return "" if same else "files have other names, times or sizes than at the sealing"
+
+
+def _watched(head: Head) -> list[str]:
+    return [path for (path,) in head.all("watch")]
 
 
 def changed(head: Head, key: str, environ: Mapping[str, str]) -> str:

@@ -175,7 +175,10 @@ def _apply(
         lambda: stands(raising, before),
         lambda applying, error: failure(raising, patience, applying, error, before),
     )
+    began = time.monotonic()
     persist(raising, election, work, lost, patience, door)
+    applied = sum(record.seconds for record in records.values())
+    raising.report.count("migrate", time.monotonic() - began - applied)
 
 
 def said(applying: Applying, raising: Raising) -> list[tuple[str, float]]:

@@ -8,6 +8,7 @@ MOST = 12  # steps that get a line of their own: the slowest, in their order
 WITHIN = ("elect", "backup", "verify", "encrypt", "send", "migrate", "rollback")
 """The stages that pass while a database is at its gate."""
 APPLYING = "migrate"
+NOTICED = 0.05  # seconds of the framework's own, around the steps, from which they get a line
 
 
 def table(
@@ -29,6 +30,9 @@ def _stages(
         yield name, took
         if name == APPLYING:
             yield from _steps(steps)
+            own = took - sum(one for _, one in steps)
+            if own > NOTICED:
+                yield "  before, between and after", own
 
 
 def _steps(steps: Sequence[tuple[str, float]]) -> Iterator[tuple[str, float]]:

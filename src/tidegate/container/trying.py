@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SWITCHED = (("1", "0"), ("True", "False"), ("true", "false"))  # yes and no, as settings read them
 
-STRICT = ("redis://h.invalid:6379/0", "https://h.invalid/", "smtp://h.invalid:25", "locmemcache://",
+STRICT = ("True", "redis://h.invalid:6379/0", "https://h.invalid/", "smtp://h.invalid:25", "locmemcache://",
           "[]", "{}", "0.5", "h.invalid", "a@h.invalid", "INFO", "UTC", "en")  # fmt: skip
 
 LISTS = ('["h.invalid"]', '["https://h.invalid/"]', '["a@h.invalid"]')
@@ -79,7 +79,8 @@ def _likeliest_first(name: str, markers: Markers, refusal: str) -> list[str]:
     if form(name) == FILE:
         number, yes = markers.strict(name, "q")
     wanted = [value for word, value in
-              (("int()", number), ("oolean", yes), ("float", "0.5"), ("imezone", "UTC"))
+              (("int()", number), ("oolean", yes), ("truth", yes),
+               ("float", "0.5"), ("imezone", "UTC"))
               if word in refusal]  # fmt: skip
     return [*wanted, *usual]
 

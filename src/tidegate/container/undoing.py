@@ -33,6 +33,7 @@ from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
 from tidegate.model.undoing import Undo
+from tidegate.model.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,8 @@ def _down(undos: Sequence[Undo], session: Session) -> Way:
 def _counted(count: int | None, column: str) -> str:
     if count is None:
         return "its rows can't be counted"
-    return f"{count} rows" + (" have a value" if column else "")
+    more = f" {'has' if count == 1 else 'have'} a value" if column else ""
+    return counted(count, "row") + more
 
 
 def _count(session: Session, table: str, column: str = "") -> int | None:

@@ -140,6 +140,9 @@ class Project(Protocol):
     root: Path
     ids_are_file_names: bool  # or an edit of a file can change which steps there are
 
+    def load(self) -> Any:
+        """Import what is needed to apply steps; each later call costs nothing."""
+
     def connections(self) -> list[Connection]:
         """Return the databases to gate, the main one first; loads the settings."""
 
@@ -193,7 +196,10 @@ class Project(Protocol):
 
 
 class Finder(Protocol):
-    """Finds a framework's project in a folder: each framework module has one function `find`."""
+    """Finds a framework's project in a folder: each framework module has one function `find`.
+
+    A second one, `almost(root)`, returns the UsageProblem of a project that lacks one thing.
+    """
 
     def __call__(self, root: Path, environ: Mapping[str, str]) -> Project | None:
         """Return the project, or None when there is no sign of this framework."""

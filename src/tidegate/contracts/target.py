@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tidegate.contracts.shared import Shared
 from tidegate.errors import UsageProblem
 from tidegate.model.command import Command
 
@@ -120,6 +121,10 @@ class Target(Protocol):
     def removes_first(self) -> bool:
         """Whether a container has to be removed before its service gets another one."""
 
+    @property
+    def shared(self) -> Shared:
+        """What the engine keeps for everybody who uses it."""
+
     def may_remove(self, service: str) -> None:
         """Raise PolicyRefused where a removed container's next one would not have its data."""
 
@@ -152,6 +157,9 @@ class Target(Protocol):
 
     def mounted(self) -> Sequence[str]:
         """Return where the backend's own mounts lie in its containers."""
+
+    def hidden(self) -> str:
+        """Return which mount lies over the code of the image and holds none; empty where none."""
 
     def python(self, service: str = "") -> str:
         """Return the Python that has the app's packages, of a service's image or the backend's."""

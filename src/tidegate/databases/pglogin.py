@@ -140,7 +140,7 @@ def _negotiate(
         sock = open_socket(family, address, deadline)
         connection: Connection | None = None
         try:
-            with_tls = tries.pop(0) and _server_has_tls(sock, mode, deadline)
+            with_tls = tries.pop(0) and _server_has_tls(sock, params, deadline)
             if with_tls:
                 from tidegate.databases.pgtls import wrap
 
@@ -148,7 +148,7 @@ def _negotiate(
             elif mode == "prefer":
                 tries.clear()  # the server has no TLS, so this is the only way
             connection = Connection(sock, with_tls)
-            _authenticate(connection, params, host, port, deadline)
+            until = _authenticate(connection, params, host, port, deadline)
         except (TlsRefused, PgError, ConnectionError) as err:
             close_socket(sock)
             if tries:
@@ -161,16 +161,34 @@ def _negotiate(
             close_socket(sock)
             raise
         try:
-            _finish_startup(connection, deadline)
+            _finish_startup(connection, until)
             return connection
         except BaseException:
             close_socket(sock)
             raise
 
 
-def _server_has_tls(sock: _socket.socket, mode: str, deadline: float) -> bool:
+def _get_ready(params: Params) -> None:
+    """Load OpenSSL, which takes milliseconds, while the server makes itself ready."""
+    if params.password is not None:
+        from tidegate.databases import pgscram  # noqa: F401
+
+
+def _meanwhile(params: Params, deadline: float) -> float:
+    """Do the caller's work while the server lets us in; its seconds don't count."""
+    work, params.meanwhile = params.meanwhile, None
+    if work is None:
+        return deadline
+    began = time.monotonic()
+    work()
+    return deadline + time.monotonic() - began
+
+
+def _server_has_tls(sock: _socket.socket, params: Params, deadline: float) -> bool:
+    mode = params.sslmode
     sock.settimeout(left(deadline))
     sock.sendall(_SSL_REQUEST)
+    _get_ready(params)
     answer = sock.recv(1)  # one byte: what follows belongs to the TLS handshake
     if answer == b"S":
         sock.setblocking(False)
@@ -191,7 +209,8 @@ def _server_has_tls(sock: _socket.socket, mode: str, deadline: float) -> bool:
 
 def _authenticate(
     connection: Connection, params: Params, host: str, port: int, deadline: float
-) -> None:
+) -> float:
+    """Prove who we are; return the deadline for what follows."""
     settings = {
         "user": params.user,
         "database": params.dbname,
@@ -201,6 +220,7 @@ def _authenticate(
     }
     packet = "".join(f"{name}\0{value}\0" for name, value in settings.items() if value) + "\0"
     connection.send(b"", _PROTOCOL_3_0 + encode(packet), deadline)
+    _get_ready(params)
     scram: Scram | None = None
     while True:
         kind, body = connection.receive(deadline, 1 << 16)
@@ -215,7 +235,7 @@ def _authenticate(
         if method == 0:
             if scram and not scram.verified:
                 raise PgError("08P01", "the server did not prove that it knows the password")
-            return
+            return _meanwhile(params, deadline)
         password = find_password(params, host, port) if method in (3, 5, 10) else "-"
         if not password:
             raise PgError("28P01", "the server asks for a password and none is known")
@@ -235,6 +255,7 @@ def _authenticate(
             connection.send(b"p", b"SCRAM-SHA-256\0" + sized(scram.first, 0), deadline)
         elif method == 11 and scram:
             connection.send(b"p", scram.answer(body[4:]), deadline)
+            deadline = _meanwhile(params, deadline)
         elif method == 12 and scram:
             scram.verify(body[4:])
         else:

@@ -9,7 +9,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SESSION_ATTRS = ("any", "read-write", "primary", "read-only", "standby", "prefer-standby")
@@ -99,6 +99,7 @@ class Params:
         "connect_timeout",
         "dbname",
         "hosts",
+        "meanwhile",
         "options",
         "passfile",
         "password",
@@ -124,9 +125,10 @@ class Params:
         self.connect_timeout: float | None = None
         self.target_session_attrs = "any"
         self.passfile: str | None = None
+        self.meanwhile: Callable[[], object] | None = None  # done while the server logs us in
 
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in self.__slots__}
+        shown = {name: getattr(self, name) for name in self.__slots__ if name != "meanwhile"}
         if self.password is not None:
             shown["password"] = "***"
         return f"Params({', '.join(f'{name}={value!r}' for name, value in shown.items())})"

@@ -7,6 +7,16 @@ from binascii import a2b_base64, b2a_base64
 
 from tidegate.databases.pgwire import PgError, Unsupported, encode
 
+try:  # `hashlib` and `hmac` themselves take longer to load than all that is done here
+    from _hashlib import hmac_digest, pbkdf2_hmac
+    from _hashlib import openssl_sha256 as sha256
+except ImportError:
+    try:
+        from hashlib import pbkdf2_hmac, sha256
+        from hmac import digest as hmac_digest  # type: ignore[assignment]
+    except ImportError:
+        pbkdf2_hmac = None  # type: ignore[assignment]
+
 _MAX_ITERATIONS = 5_000_000
 
 
@@ -22,15 +32,8 @@ class Scram:
 
     def answer(self, challenge: bytes) -> bytes:
         """Return the client's final message."""
-        try:
-            from _hashlib import hmac_digest, pbkdf2_hmac
-            from _hashlib import openssl_sha256 as sha256
-        except ImportError:
-            try:
-                from hashlib import pbkdf2_hmac, sha256
-                from hmac import digest as hmac_digest  # type: ignore[assignment]
-            except ImportError:
-                raise Unsupported("SCRAM-SHA-256, in a Python without OpenSSL") from None
+        if pbkdf2_hmac is None:
+            raise Unsupported("SCRAM-SHA-256, in a Python without OpenSSL")
         try:
             fields = dict(part.split(b"=", 1) for part in challenge.split(b","))
             nonce, salt, rounds = fields[b"r"], a2b_base64(fields[b"s"]), int(fields[b"i"])

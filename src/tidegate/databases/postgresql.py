@@ -111,6 +111,13 @@ class PostgreSQL:
             self._refuse_other(direct, timeout)
         return PostgreSQLElection(direct, timeout, won)
 
+    def past_pooler(self, timeout: float) -> Connection:
+        """Return the login that passes a pooler by; its own where the environment names none."""
+        direct = self.direct()
+        if direct is not self:
+            self._refuse_other(direct, timeout)
+        return direct.connection
+
     def _refuse_other(self, direct: PostgreSQL, timeout: float) -> None:
         """Refuse a direct way that ends in another database, before anything is sent there."""
         alias = self.connection.alias

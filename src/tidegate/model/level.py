@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidegate.model.step import Step
@@ -46,7 +46,9 @@ def judge(steps: Sequence[Step], recorded: Iterable[str]) -> Verdict:
     covered, dropped = _squashes(steps, rows)
     applied = rows | covered
     pending = tuple(
-        step.id for step in in_order(steps) if step.id not in applied and step.id not in dropped
+        step.id
+        for step in in_order(_without(steps, dropped))
+        if step.id not in applied and step.id not in dropped
     )
     unknown = tuple(sorted(rows - known))
     unrecorded = tuple(step.id for step in steps if step.id in covered - rows and step.replaces)
@@ -80,6 +82,17 @@ def _squashes(steps: Sequence[Step], rows: frozenset[str]) -> tuple[set[str], se
         else:
             dropped |= olds
     return covered, dropped
+
+
+def _without(steps: Sequence[Step], dropped: Container[str]) -> Sequence[Step]:
+    """Return the steps so that those behind a squash of which a part is applied need its parts."""
+    parts = {step.id: step.replaces for step in steps if step.replaces and step.id in dropped}
+    if not parts:
+        return steps
+    return [
+        replace(step, needs=tuple(one for need in step.needs for one in parts.get(need, (need,))))
+        for step in steps
+    ]
 
 
 def in_order(steps: Sequence[Step]) -> list[Step]:

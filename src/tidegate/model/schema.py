@@ -262,7 +262,16 @@ def _drop_constraint(
 ) -> None:
     found = schema.known(change.table)
     kept = {key: one for key, one in found.constraints.items() if key != change.name}
-    schema.put(found._replace(constraints=kept))
+    columns = {
+        key: one._replace(unique=False) if one.unique and change.name in _own(found, key) else one
+        for key, one in found.columns.items()
+    }
+    schema.put(found._replace(constraints=kept, columns=columns))
+
+
+def _own(table: Table, column: str) -> tuple[str, str]:
+    """Return the names that a column's own UNIQUE has: as Django's is called here, and its own."""
+    return f"{table.name}_{column}_unique", f"{table.name}_{column}_key"
 
 
 def _validate(schema: Schema, change: ValidateConstraint, step: str, operation: Operation) -> None:
@@ -301,6 +310,8 @@ def _statement(schema: Schema, change: Statement, step: str, operation: Operatio
             made["trigger function " + name] = step
     elif verb == "trigger" and change.detail == "create":
         made["triggers on " + change.table] = step
+    elif verb == "temporary-table" and schema.table(name) is None:
+        schema.put(Table(name, step))  # nobody else sees it
 
 
 _HANDLERS: dict[type, Callable[[Schema, Any, str, Operation], None]] = {

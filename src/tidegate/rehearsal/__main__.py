@@ -44,7 +44,7 @@ def main(more: Mapping[str, Job] | None = None) -> int:
                 jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.warm,
                         rehearsal.build,
                         rehearsal.fill, rehearsal.perform, rehearsal.online,
-                        rehearsal.climb)  # fmt: skip
+                        rehearsal.climb, rehearsal.loaded)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
             emit({"event": "done", "do": job["do"]})
         except TidegateError as error:

@@ -9,7 +9,9 @@ from typing import Any
 from tidegate import discovery
 from tidegate.contracts.database import Session, TableMissing
 from tidegate.databases import pgbeginnings, pgschema, sqliteschema
+from tidegate.databases.postgresql import PostgreSQL
 from tidegate.model.connection import Connection
+from tidegate.model.readiness import Permanent, Transient
 
 PATIENCE = 5  # seconds for the tables that a view is made of
 READ_ONLY = "-c default_transaction_read_only=on"
@@ -46,22 +48,56 @@ def facts(
 
     `login` is the role that steps will run as, where another one looks.
     """
-    is_file = connection.vendor == "sqlite"
-    one = connection if is_file else read_only(connection)
-    session = discovery.database(one, environ).session(timeout)
+    if connection.vendor == "sqlite":
+        file = discovery.database(connection, environ).session(timeout)
+        try:
+            return _of_file(connection, file, recorded_sql)
+        finally:
+            file.close()
+    session = _session(connection, environ, timeout)
     try:
-        if is_file:
-            return _of_file(connection, session, recorded_sql)
         return _of_server(session, recorded_sql, login or connection.user)
     finally:
         session.close()
 
 
-def _of_server(session: Session, recorded_sql: str, login: str) -> dict[str, Any]:
-    """Read it in one transaction, which says itself that it only reads.
+def _session(connection: Connection, environ: Mapping[str, str], timeout: float) -> Session:
+    """Log in so that nothing can be written; refuse a pooler.
 
-    A pooler between gives each transaction another session, and ignores what a login asks for.
+    Its sessions are the app's as well, and pg_dump would leave them with settings of its own: an
+    empty search path among them.
     """
+    try:
+        session = discovery.database(read_only(connection), environ).session(timeout)
+    except Transient as error:
+        if "startup parameter" in error.reason:  # PgBouncer's word for what a login asks for
+            raise _pooler(connection) from None
+        raise
+    login = getattr(session, "login_pid", 0)
+    if login and str(session.query("SELECT pg_backend_pid()")[0][0]) != str(login):
+        session.close()
+        raise _pooler(connection)
+    return session
+
+
+def _pooler(connection: Connection) -> Permanent:
+    return Permanent(
+        f"{connection.shown} is a connection pooler, not the server itself",
+        "Its sessions are the app's as well, and dumping the schema would change their settings.",
+        "reach the server directly: set TIDEGATE_DIRECT_URL=postgresql://user:password@server:5432"
+        "/name, as for the migrations themselves",
+    )
+
+
+def past_pooler(connection: Connection, environ: Mapping[str, str]) -> Connection:
+    """Return the way to the target that the environment names past a pooler, else its own."""
+    if connection.vendor != "postgresql":
+        return connection
+    return PostgreSQL(connection, environ).past_pooler(5.0)
+
+
+def _of_server(session: Session, recorded_sql: str, login: str) -> dict[str, Any]:
+    """Read it in one transaction, which says itself that it only reads."""
     session.query(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = "
                   f"'{PATIENCE}s'")  # fmt: skip
     settings = pgbeginnings.of_role(session.query, login)

@@ -62,6 +62,11 @@ _COUNTS = """(SELECT json_agg(json_build_array(c.oid::bigint, pg_stat_get_xact_n
         OR pg_stat_get_xact_tuples_updated(c.oid) > 0
         OR pg_stat_get_xact_tuples_deleted(c.oid) > 0))"""
 
+_NODES = (
+    "SELECT json_object_agg(oid::bigint, relfilenode::bigint)::text FROM pg_catalog.pg_class "
+    "WHERE oid >= 16384 AND relkind IN ('r', 'm', 'i', 'S')"
+)
+
 _SETUP = (
     "CREATE SCHEMA tidegate_rehearsal",
     "CREATE TABLE tidegate_rehearsal.seen (id bigserial PRIMARY KEY, tag text, kind text, "
@@ -113,6 +118,10 @@ END $$""",
     "EXECUTE FUNCTION tidegate_rehearsal.note()",
     "CREATE EVENT TRIGGER tidegate_rehearsal_rewrite ON table_rewrite "
     "EXECUTE FUNCTION tidegate_rehearsal.note()",
+    # A step that sets session_replication_role to replica switches ordinary ones off.
+    "ALTER EVENT TRIGGER tidegate_rehearsal_end ENABLE ALWAYS",
+    "ALTER EVENT TRIGGER tidegate_rehearsal_drop ENABLE ALWAYS",
+    "ALTER EVENT TRIGGER tidegate_rehearsal_rewrite ENABLE ALWAYS",
 )
 
 
@@ -186,9 +195,9 @@ class PostgresProbe:
     def refresh(self, session: AppSession | None) -> None:
         """Note the file of each relation, as the session sees it: earlier steps made new ones."""
         own = session is not None and session.status != "failed"
-        rows = session.run(pgschema.RELATIONS) if session and own else self.side.query(
-            pgschema.RELATIONS)  # fmt: skip
-        self._nodes = {oid: one[3] for oid, one in pgschema.as_mapping(rows).items()}
+        rows = session.run(_NODES) if session and own else self.side.query(_NODES)
+        found = json.loads(str(rows[0][0] or "{}"))
+        self._nodes = {int(oid): node for oid, node in found.items()}
 
     def may_wrap(self, sql: str) -> bool:
         """Whether a statement in autocommit may be put into a transaction of its own."""

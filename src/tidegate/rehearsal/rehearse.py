@@ -19,9 +19,12 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
+from tidegate.rehearsal.deleting import deletions
 from tidegate.rehearsal.filling import fill
 from tidegate.rehearsal.leftout import LeftOut
-from tidegate.rehearsal.looking import facts
+from tidegate.rehearsal.load import Load
+from tidegate.rehearsal.looking import facts, past_pooler
+from tidegate.rehearsal.losses import Losses
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.release import Release
@@ -53,8 +56,7 @@ class Rehearsal:
         self.vendor = ""
         self._shapes: Sequence[Any] | None = None
         self._side: Any = None
-        self._columns: dict[tuple[int, int], tuple[str, str]] = {}
-        self._deployed: dict[tuple[int, int], tuple[str, str]] = {}
+        self._losses = Losses(None)
         self._half = False  # what the rehearsal began with is not where its steps begin
         self._ours: Exception | None = None  # an error of our own, in the middle of a step
 
@@ -65,7 +67,11 @@ class Rehearsal:
             connection = replace(connection, host=job["host"], port=job["port"])
         sql = self.project.recorded_sql(connection)
         try:
-            self.emit({"event": "target", **facts(connection, sql, os.environ)})
+            one = connection if job.get("host") else past_pooler(connection, os.environ)
+            way = {"host": one.host, "port": one.port, "user": one.user, "name": one.name,
+                   "password": one.password.reveal()} if one != connection else {}  # fmt: skip
+            found = facts(one, sql, os.environ, connection.user)
+            self.emit({"event": "target", "way": way, **found})
         except Permanent as error:
             self.emit({"event": "permanent", "what": error.what, "meaning": error.meaning,
                        "next": error.next})  # fmt: skip
@@ -152,13 +158,15 @@ class Rehearsal:
         if probe:
             probe.begin()
             self.emit({"event": "partitions", "of": pgschema.partitions(self._side.query)})
-        self._columns = self._deployed = self._columns_now(None)
+        self._losses = Losses(self._side.query if probe else None)
+        self._losses.begin()
         shapes = self._shapes
         if shapes is None:
             shapes = self.runs.shapes(connection, job["deployed"])
         self._half = bool(job.get("journal"))
         if self._half:
             tracer.left_out = LeftOut(job["journal"])
+        self._deletions(job["pending"])
         if not self._up(connection, tracer, shapes):
             return
         top = self.schema("up")
@@ -176,6 +184,20 @@ class Rehearsal:
             return
         self.schema("online")
         self._recorded("online")
+
+    def loaded(self, job: dict[str, Any]) -> None:
+        """Go up, untraced, while a reader and a writer are at work on the tables touched."""
+        door = OnlineDoor(job["forms"]) if job["forms"] else None
+        running: list[str] = []
+        applying = Applying(on_start=running.append, on_done=lambda step, seconds: None, door=door)
+        load = Load(self.scratch.connect, job["tables"], lambda: running[-1] if running else "")
+        with load.running():
+            try:
+                self.runs.up(self.connection, applying)
+            except Exception as error:
+                self._failed("load", applying, error)
+                return
+        self.emit({"event": "load", **load.document()})
 
     # Up
 
@@ -201,7 +223,7 @@ class Rehearsal:
             broken = self._try_release(session, tracer)
             self.emit({"event": "applied", "step": step, "seconds": round(seconds, 4),
                        "atomic": atomic.get(step, True), "broken": broken,
-                       "lost": self._lost(session, self._deployed)})  # fmt: skip
+                       "lost": self._losses.since(session, self._losses.deployed)})  # fmt: skip
 
         applying = Applying(on_start=self._guarded(on_start), on_done=self._guarded(on_done))
         try:
@@ -241,6 +263,12 @@ class Rehearsal:
             return []
         return self.release.check(session, None if tracer.everything_touched else tracer.touched)
 
+    def _deletions(self, pending: Sequence[str]) -> None:
+        """Tell where the code of the steps deletes rows."""
+        for step, functions in self.runs.code(pending).items():
+            if places := deletions(functions):
+                self.emit({"event": "deletes", "step": step, "places": places})
+
     # Down and up again
 
     def _round_trip(
@@ -252,6 +280,9 @@ class Rehearsal:
         """Go down as far as it goes, then up again; compare the schema at both ends."""
         irreversible = self.runs.reversible(pending)
         self.emit({"event": "irreversible", "steps": irreversible})
+        if folded := self.runs.folded(pending):
+            self.emit({"event": "folded", "steps": folded})
+            return
         down: list[str] = []
         for step in reversed(pending):
             if step in irreversible:
@@ -276,11 +307,11 @@ class Rehearsal:
                    "difference": pgschema.difference(schemas[1], again)})  # fmt: skip
 
     def _downwards(self, connection: Connection, down: list[str]) -> bool:
-        self._columns = self._columns_now(None)
+        self._losses.begin()
 
         def on_done(step: str, seconds: float) -> None:
             self.emit({"event": "taken-back", "step": step, "seconds": round(seconds, 4),
-                       "lost": self._lost(self.runs.session(connection))})  # fmt: skip
+                       "lost": self._losses.since(self.runs.session(connection))})  # fmt: skip
 
         applying = Applying(on_start=lambda step: None, on_done=on_done)
         try:
@@ -318,44 +349,6 @@ class Rehearsal:
         if self.vendor == "postgresql":
             rows = self._side.query(self.project.recorded_sql(self.connection))
             self.emit({"event": "recorded", "when": when, "rows": sorted(map(list, rows))})
-
-    def _columns_now(self, session: AppSession | None) -> dict[tuple[int, int], tuple[str, str]]:
-        """Return every column by what doesn't change with its name: PostgreSQL's numbers."""
-        if self.vendor != "postgresql":
-            return {}
-        run = session.run if session is not None else self._side.query
-        found: dict[tuple[int, int], tuple[str, str]] = {}
-        for oid, number, schema, table, column, kind in run(pgschema.COLUMNS):
-            name = f"{pgschema.shown(str(schema), str(table))}.{column}"
-            found[int(str(oid)), int(str(number))] = (name, str(kind))
-        return found
-
-    def _lost(
-        self, session: AppSession, of: dict[tuple[int, int], tuple[str, str]] | None = None
-    ) -> list[str]:
-        """Return the tables and columns that are gone since the last look: a rename is not.
-
-        With `of` only what is in it counts: what the plan itself has made holds no data.
-        """
-        if self.vendor != "postgresql" or session.raw is None or session.status == "failed":
-            return []
-        before, now = self._columns, {}
-
-        def look() -> None:
-            now.update(self._columns_now(session))
-
-        session.aside(look)
-        self._columns = now
-        tables = {oid for oid, _ in now}
-        gone = []
-        for (oid, number), (name, _) in before.items():
-            if of is not None and (oid, number) not in of:
-                continue
-            if oid not in tables:
-                gone.append(f"table {name.rpartition('.')[0]}")
-            elif (oid, number) not in now:
-                gone.append(f"column {name}")
-        return sorted(set(gone))
 
 
 def _sqlite_lines(

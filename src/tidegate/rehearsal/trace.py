@@ -18,6 +18,14 @@ from tidegate.rehearsal.leftout import LeftOut
 from tidegate.rehearsal.pgprobe import KINDS, PostgresProbe, Relation, Seen, Snapshot
 from tidegate.rehearsal.record import Record
 from tidegate.rehearsal.session import AppSession
+from tidegate.rehearsal.textual import (
+    acted_on,
+    reaches_far,
+    scans_for_ddl,
+    strength,
+    strongest,
+    validates,
+)
 
 CONTROL = re.compile(
     r"^\s*(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT|START|END|SHOW|SET(?!\s+CONSTRAINTS))\b", re.I
@@ -60,6 +68,7 @@ class Tracer:
         self.where: Where = lambda sql: ("", "", "", 0)
         self.session: AppSession | None = None
         self._last: Snapshot | None = None
+        self._counted: Snapshot | None = None  # the counters at the first look of a transaction
         self._counts: dict[tuple[str, int], Record] = {}
         self.touched: set[str] = set()
         self.everything_touched = False
@@ -67,7 +76,7 @@ class Tracer:
 
     def begin(self, step: str) -> None:
         """A step begins."""
-        self.step, self.on, self._last = step, True, None
+        self.step, self.on, self._last, self._counted = step, True, None, None
         self._counts, self.touched, self.everything_touched = {}, set(), False
         if self.left_out is not None:
             self.left_out.begin(step)
@@ -94,6 +103,7 @@ class Tracer:
         """Run one statement, and look at its session before and after it."""
         self.session = session
         if not self.on or self._is_between(sql):
+            self._counted = None  # what a savepoint takes back has still been counted
             return execute()
         operation, describe, path, line = self.where(sql)
         sql = SECRET.sub(r"\1'***'", sql)
@@ -233,16 +243,33 @@ class Tracer:
         reading = record.sql.lstrip()[:6].upper() in ("SELECT", "WITH", "PRAGMA")
         if CATALOGUE.search(record.sql) and reading:
             return
-        for lock in record.locks:
-            self.touched.add(lock["was"])
-        if re.search(r"\b(FUNCTION|PROCEDURE|TYPE|DOMAIN|EXTENSION|TRIGGER|VIEW|SCHEMA|POLICY|"
-                     r"OPERATOR|CAST|DO|EXECUTE)\b", record.sql, re.I):  # fmt: skip
+        self.touched |= {lock["was"] for lock in record.locks} | acted_on(record)
+        if reaches_far(record.sql):
             self.everything_touched = True
         self.emit(record.document())
 
     def _look(self, before: bool = False) -> Snapshot | None:
+        """Look at the session; before a statement with the counters of all relations.
+
+        What a transaction has counted, it holds a lock on: the counters of all others are still
+        those of its first look.
+        """
         assert self.probe is not None and self.session is not None
-        return self.probe.snapshot(self.session, before)
+        first = self._counted
+        if not before or first is None or self.session.status != "open":
+            found = self.probe.snapshot(self.session, before)
+            self._counted = found if before else first
+            return found
+        now = self.probe.snapshot(self.session)
+        if now is None:
+            return None
+        if now.transaction != first.transaction:
+            again = self.probe.snapshot(self.session, True)
+            self._counted = again
+            now.counts = again.counts if again else {}
+        else:
+            now.counts = first.counts
+        return now
 
     def _compare(self, record: Record, before: Snapshot, after: Snapshot) -> None:
         """Fill in what the statement took, rewrote, scanned and wrote."""
@@ -256,7 +283,7 @@ class Tracer:
             self._work_on(record, now, before)
         for one in before.relations.values():
             for mode in one.modes:
-                if _strength(mode) >= list(MODES.values()).index(HELD_FROM):
+                if strength(mode) >= list(MODES.values()).index(HELD_FROM):
                     self._add_lock(record.held, one, mode)
         record.held = strongest(record.held)
         for seen in after.seen:
@@ -277,13 +304,13 @@ class Tracer:
             a - b for a, b in zip(now.counts, before.counted(now.oid), strict=True)
         )
         table = self.probe.known[now.oid][2] in "rpm"
-        if scans > 0 and table and _scans_for_ddl(record.sql):
+        if scans > 0 and table and scans_for_ddl(record.sql):
             record.scans.append(name)
         if read > 0 and table:
             record.read[name] = read
         if table and (ins > 0 or upd > 0 or dele > 0):
             record.written[name] = [max(0, ins), max(0, upd), max(0, dele)]
-        if not table and scans > 0 and now.table in self.probe.known and _validates(record.sql):
+        if not table and scans > 0 and now.table in self.probe.known and validates(record.sql):
             record.scans.append(self._old(now.table))
         record.scans = sorted(set(record.scans))
 
@@ -358,30 +385,6 @@ class Tracer:
             if oid not in held or mode not in held[oid].modes:
                 self._add_lock(record.locks, self.probe.relation(oid), mode)
         return record
-
-
-def strongest(locks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each relation once, with the strongest lock on it."""
-    order = list(MODES.values())
-    best: dict[str, dict[str, Any]] = {}
-    for lock in locks:
-        known = best.get(lock["relation"])
-        if known is None or order.index(lock["mode"]) > order.index(known["mode"]):
-            best[lock["relation"]] = lock
-    return list(best.values())
-
-
-def _strength(mode: str) -> int:
-    return list(MODES).index(mode) if mode in MODES else -1
-
-
-def _scans_for_ddl(sql: str) -> bool:
-    """Whether a scan is DDL's own: whether DML scans is the planner's choice on real rows."""
-    return bool(re.match(r"\s*(ALTER|CREATE|REINDEX|REFRESH|CLUSTER|VACUUM|DROP)\b", sql, re.I))
-
-
-def _validates(sql: str) -> bool:
-    return bool(re.search(r"\b(FOREIGN\s+KEY|REFERENCES|VALIDATE)\b", sql, re.I))
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ class AlembicRehearsal:
         self._running: list[str] = []
         self._paths: dict[str, str] = {}
         self._raw: Any = None
+        self._alias = ""
 
     def prepare(self) -> None:
         """Nothing is imported yet that would have to be watched."""
@@ -39,6 +41,7 @@ class AlembicRehearsal:
         from sqlalchemy.engine import Engine
 
         event.listen(Engine, "do_connect", _director(connection, scratch))
+        self._alias = connection.alias
         self._paths = {one.id: one.path for one in self.project.steps(connection.alias)}
 
     def session(self, connection: Connection) -> AppSession:
@@ -68,13 +71,20 @@ class AlembicRehearsal:
         """Return the revisions that raise instead of going down, or have no way down."""
         found = {}
         for step in steps:
-            text = _read(self._paths.get(step, ""))
-            way = re.search(r"^def downgrade\(.*?\).*?:\n((?:[ \t]+.*\n?|\n)*)", text, re.M)
-            if way is None:
-                found[step] = "it has no downgrade()"
-            elif re.search(r"^\s+raise\b", way[1], re.M):
-                found[step] = "its downgrade() raises"
+            if why := _no_way_down(_read(self._paths.get(step, ""))):
+                found[step] = why
         return found
+
+    def folded(self, steps: Sequence[str]) -> list[str]:
+        """Return nothing: revisions that were squashed are gone."""
+        return []
+
+    def code(self, steps: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the function of the way up of each revision."""
+        with self.project.configured(self._alias) as config:
+            script = script_of(config)
+            found = {step: script.get_revision(step) for step in steps}
+            return {step: [getattr(one.module, "upgrade", None)] for step, one in found.items()}
 
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Take revisions back, in the order given."""
@@ -225,3 +235,22 @@ def _read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def _no_way_down(text: str) -> str:
+    """Say why a revision's text has no way down; an empty string where it has one."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return ""  # the way up says so
+    for one in body:
+        if isinstance(one, ast.FunctionDef) and one.name == "downgrade":
+            raises = any(isinstance(line, ast.Raise) for line in one.body)
+            return "its downgrade() raises" if raises else ""
+        names = one.names if isinstance(one, ast.Import | ast.ImportFrom) else ()
+        targets = one.targets if isinstance(one, ast.Assign) else ()
+        if any("downgrade" in (name.asname, name.name) for name in names) or any(
+            isinstance(target, ast.Name) and target.id == "downgrade" for target in targets
+        ):
+            return ""
+    return "it has no downgrade()"

@@ -27,6 +27,7 @@ class DjangoRehearsal:
         self._deferred: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
         self._rendering = Rendering()
+        self._alias = "default"
 
     def prepare(self) -> None:
         """Before any migration is imported: remember the line that makes each operation."""
@@ -47,6 +48,7 @@ class DjangoRehearsal:
         """Send the alias to the scratch database; any other alias refuses to connect."""
         from django.db import connections
 
+        self._alias = connection.alias
         for alias in connections:
             one = connections[alias]
             one.close()
@@ -110,6 +112,29 @@ class DjangoRehearsal:
                     found[step] = operation.describe()
         return found
 
+    def folded(self, steps: Sequence[str]) -> list[str]:
+        """Return the applied steps that count as their squash by now: Django takes that back."""
+        from django.db import connections
+        from django.db.migrations.loader import MigrationLoader
+
+        graph = MigrationLoader(connections[self._alias]).graph
+        return [step for step in steps if _key(step) not in graph.nodes]
+
+    def code(self, steps: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the functions that the way up of each step runs."""
+        from django.db.migrations.loader import MigrationLoader
+
+        loader = MigrationLoader(None)
+        found: dict[str, list[Any]] = {}
+        for step in steps:
+            migration = loader.disk_migrations.get(_key(step))
+            for one in migration.operations if migration else ():
+                own = type(one).database_forwards
+                of_django = str(own.__module__).startswith("django.")
+                function = getattr(one, "code", None) if of_django else own
+                found.setdefault(step, []).extend([function] if callable(function) else [])
+        return found
+
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Take steps back, in the order given."""
         self._migrate(connection, steps, True, applying)
@@ -139,6 +164,9 @@ class DjangoRehearsal:
         from django.db.migrations.loader import MigrationLoader
 
         loader = MigrationLoader(None)
+        if any(_key(step) not in loader.graph.nodes for step in deployed):
+            loader.replace_migrations = False  # a squash of which a part is deployed
+            loader.build_graph()
         nodes = [key for step in deployed if (key := _key(step)) in loader.graph.nodes]
         if not nodes:
             return []

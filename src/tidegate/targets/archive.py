@@ -11,7 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 OUTSIDE = ("workflows", "reporters", "targets", "rules", "checks", "reading", "process.py")
-CLI = ("__init__.py", "main.py", "handover.py")  # of the front end; the rest is the outside's
+CLI = (
+    "__init__.py",
+    "main.py",
+    "console.py",
+    "handover.py",
+)  # of the front end; the rest is the outside's
 VERBS = (
     "__init__.py", "adopt.py", "apply.py", "backup.py", "boot.py", "collectstatic.py", "health.py",
     "history.py", "migrate.py", "restore.py", "rollback.py", "seal.py", "status.py", "wait.py",

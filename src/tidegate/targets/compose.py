@@ -17,7 +17,7 @@ from typing import Any
 from tidegate.contracts.target import Asked, Told
 from tidegate.errors import UsageProblem
 from tidegate.model.command import Command
-from tidegate.process import Result, present, run
+from tidegate.process import FOR_READING, Result, present, run
 from tidegate.targets import composefiles, composeservices
 from tidegate.targets.composeargs import Words
 from tidegate.targets.composeengine import last_line
@@ -28,6 +28,7 @@ NAME = "compose"
 NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 ENV_LINE = re.compile(r'line (\d+): .* in variable name "(.*)"')
+_ENDLESS = re.compile(r"out of memory|cannot allocate memory|it took longer than")
 OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
@@ -76,6 +77,7 @@ def _project(
     environ: Mapping[str, str],
 ) -> ComposeProject:
     found = composeservices.services(config, words.profiles)
+    found = composeservices.in_force(found, _in_force(words, config))
     backend = composeservices.backend(found, config, values) or Told(
         "service", "", "no service's image holds manage.py or alembic.ini", True
     )
@@ -105,6 +107,17 @@ def _project(
         name, root, found, backend.value, migrator.value, database.value, told, words.secrets,
         words, values, config, unset, source, dict(environ),
     )  # fmt: skip
+
+
+def _in_force(words: Words, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the services that a plain start includes, where some are under profiles.
+
+    COMPOSE_PROFILES enables them too, in the shell or in an env file: Compose knows where.
+    """
+    if not any(raw.get("profiles") for raw in (config.get("services") or {}).values()):
+        return ()
+    done = run(words.command(*words.begin(), "config", "--services"), 60)
+    return tuple(done.out.split()) if done.ok else ()
 
 
 def _workdir(config: Mapping[str, Any], values: Values, backend: str, source: Path) -> Told:
@@ -163,7 +176,7 @@ def _configured(
     words: Words, files: composefiles.Files, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], tuple[str, ...], Words, composefiles.Files]:
     """Return the merged configuration; a file that can't stand alone is laid over the base."""
-    done = run(words.config("--format", "json"), 60)
+    done = _read(words)
     if not done.ok:  # is it a file, or is there no such Compose?
         words = replace(words, compose=_program())
     if words.compose == OLD and _first_generation():
@@ -171,10 +184,10 @@ def _configured(
         # A configuration that is kept lies elsewhere, and version 1 names a project by its folder.
         return config, unset, replace(words, first=True, project=str(config["name"])), files
     if not done.ok and words.compose == OLD:
-        done = run(words.config("--format", "json"), 60)
+        done = _read(words)
     if not done.ok and files.base:
         over = replace(words, files=(*files.base, *words.files))
-        again = run(over.config("--format", "json"), 60)
+        again = _read(over)
         if again.ok:
             why = f"{files.why}; it is no project by itself, so it lies over {files.base[0]}"
             done, words, files = again, over, replace(files, why=why)
@@ -183,11 +196,23 @@ def _configured(
     return json.loads(done.out), _unset(done.err), words, files
 
 
+def _read(words: Words) -> Result:
+    return run(words.config("--format", "json"), 60, memory=FOR_READING)
+
+
 def _unset(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(UNSET.findall(text)))
 
 
 def _wrong(words: Words, done: Result) -> UsageProblem:
+    silent = not (done.err + done.why).strip()  # ended by a signal of its bounds
+    if silent or _ENDLESS.search(done.err + done.why):
+        return UsageProblem(
+            "Compose took too much memory or time to read the project's configuration",
+            "Its reading was ended at 2 GB or 20 s of work: anchors of a file repeat each other, "
+            "or contain themselves.",
+            "tidegate doctor names the line",
+        )
     example = next(
         (name for name in (".env.example", ".env.sample", ".env.dist", "env.example")
          if (words.root / name).is_file() and not (words.root / ".env").is_file()), "",
@@ -242,7 +267,7 @@ def _from_yaml(
             "tidegate reads that with PyYAML, which is not installed.",
             "install Compose v2 (docker compose), or: pip install pyyaml",
         ) from None
-    done = run(words.command(*words.begin(), "config"), 60)
+    done = run(words.command(*words.begin(), "config"), 60, memory=FOR_READING)
     if not done.ok:
         raise _wrong(words, done)
     config = dict(yaml.safe_load(done.out))

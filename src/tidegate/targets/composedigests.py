@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from tidegate.process import run
+from tidegate.process import FOR_READING, run
 from tidegate.targets.composeargs import Words
 
 
@@ -44,6 +44,6 @@ def _alone(config: Mapping[str, Any]) -> str:
 def _asked(words: Words, more: tuple[str, ...], stdin: str | None = None) -> dict[str, str]:
     """Ask Compose, once: no file is read anew while an update runs."""
     command = words.command(*words.compose, *more, "config", "--hash", "*")
-    done = run(command, 60, stdin=stdin)
+    done = run(command, 60, stdin=stdin, memory=FOR_READING)
     pairs = (line.split() for line in done.out.splitlines() if done.ok)
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

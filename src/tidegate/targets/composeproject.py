@@ -30,8 +30,7 @@ from tidegate.targets import (
 from tidegate.targets.composeargs import ARCHIVE, ONE_OFF, Words
 from tidegate.targets.composeengine import last_line
 from tidegate.targets.composesettings import Values
-
-KEPT = "tidegate/"
+from tidegate.targets.composeshared import KEPT, RECORDS, EngineShared
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +171,11 @@ class ComposeProject:
         raw = self.config["services"][self.backend].get("volumes") or []
         return [str(one["target"]) for one in raw if isinstance(one, dict) and one.get("target")]
 
+    def hidden(self) -> str:
+        """Return the bind mount of the backend that hides the image's code."""
+        raw = self.config["services"][self.backend]
+        return composeservices.hiding(raw, self.workdir())
+
     def python(self, service: str = "") -> str:
         """Return the setting, or what has the packages in the image."""
         said = self.values.text("python")
@@ -219,7 +223,8 @@ class ComposeProject:
         argv = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter",
                 f"reference={KEPT}{self.name.strip('-_')}")  # fmt: skip
         done = self._ask(self.words.docker(*argv), 30)
-        return sorted(done.out.split(), key=lambda one: one.rpartition("-")[2])
+        found = [one for one in done.out.split() if not one.endswith(f":{RECORDS}")]
+        return sorted(found, key=lambda one: one.rpartition("-")[2])
 
     def last_words(self, container: str, lines: int) -> str:
         """Return the end of a container's log."""
@@ -233,6 +238,11 @@ class ComposeProject:
         named = self.words.env_files
         return named[0] if named else ".env"
 
+    @property
+    def shared(self) -> EngineShared:
+        """What the engine keeps for everybody who uses it."""
+        return EngineShared(self.words, self.environ, self.name)
+
     # What changes something
 
     def building(self, services: Sequence[str], pull: bool = False) -> Command:
@@ -244,9 +254,15 @@ class ComposeProject:
         return self.words.pull(services, self._profiles_of(services))
 
     def _profiles_of(self, services: Sequence[str]) -> tuple[str, ...]:
-        """Return a profile that each service needs to be seen by `build`."""
+        """Return a profile that each service needs to be seen by `build`.
+
+        What is named here takes the place of COMPOSE_PROFILES, so that has to be named as well.
+        """
         raw = self.config["services"]
-        found = [raw[name]["profiles"][0] for name in services if raw[name].get("profiles")]
+        active = {one.name for one in self.services if one.active}
+        found = [raw[name]["profiles"][0] for name in services if name not in active]
+        if found and not self.words.profiles:
+            found += [one for name in active for one in raw[name].get("profiles") or []]
         return tuple(dict.fromkeys(one for one in found if one not in self.words.profiles))
 
     def tagging(self, image: str, reference: str) -> Command:

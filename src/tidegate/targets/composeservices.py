@@ -64,6 +64,13 @@ def _service(
     )
 
 
+def in_force(found: Sequence[Service], names: Sequence[str]) -> tuple[Service, ...]:
+    """Return the services with those active that are named; all as they are where none is."""
+    if not names:
+        return tuple(found)
+    return tuple(replace(one, active=one.name in names) for one in found)
+
+
 def of_the_app(found: Sequence[Service], backend: str) -> tuple[Service, ...]:
     """Mark the services whose image is the app's: it holds the code, or is the backend's own."""
     image = next((one.image for one in found if one.name == backend), "")
@@ -136,6 +143,20 @@ def elsewhere(raw: Mapping[str, Any], source: Path) -> str:
         inner = posixpath.normpath(posixpath.join(str(mount["target"]), below.as_posix()))
         if re.search(rf"(?<![\w./-]){re.escape(inner)}(?![\w.-])", words):
             return inner
+    return ""
+
+
+def hiding(raw: Mapping[str, Any], workdir: str) -> str:
+    """Return the bind mount that lies over a folder of the image with one that holds no code."""
+    for mount in raw.get("volumes") or []:
+        if not isinstance(mount, dict) or mount.get("type") != "bind":
+            continue
+        target = str(mount["target"]).rstrip("/")
+        if not f"{workdir}/".startswith(f"{target}/"):
+            continue
+        source = Path(str(mount.get("source")))
+        if code_folder(source / workdir[len(target) :].lstrip("/")) is None:
+            return f"{source}:{target}"
     return ""
 
 

@@ -73,6 +73,21 @@ def containers(path: str, filters: Sequence[str]) -> list[dict[str, Any]] | None
     return [one for one in found if isinstance(one, dict)]  # what has vanished is left out
 
 
+def volumes(path: str, label: str) -> list[dict[str, Any]] | None:
+    """Return the volumes that have a label; None: ask the program."""
+    words = quote(json.dumps({"label": [label]}))
+    try:
+        connection = _Connection(path)
+        try:
+            found = _asked(connection, f"/volumes?filters={words}")
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    listed = found.get("Volumes") or [] if isinstance(found, dict) else None
+    return listed if isinstance(listed, list) else None
+
+
 def answers(path: str) -> bool:
     """Return whether the engine answers."""
     try:

@@ -15,21 +15,31 @@ from tidegate.process import present, run
 
 FOLDERS = (".venv", "venv", "env")
 ACTIVE = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "CONDA_PREFIX")
-# Tools that keep the environment elsewhere: a file that tells of one, and how it is asked where.
+# Tools that keep the environment elsewhere: a file that tells of one, its table in pyproject.toml
+# where a lock file is not committed, and how it is asked where.
 KEEPERS = (
-    ("poetry.lock", ("poetry", "env", "info", "--path")),
-    ("Pipfile", ("pipenv", "--venv")),
-    ("pdm.lock", ("pdm", "info", "--python")),
+    ("poetry.lock", "[tool.poetry", ("poetry", "env", "info", "--path")),
+    ("Pipfile", "", ("pipenv", "--venv")),
+    ("pdm.lock", "[tool.pdm", ("pdm", "info", "--python")),
 )
 # How the environment of a project is made that has none yet.
 MADE = (
-    ("uv.lock", "uv sync"),
-    ("poetry.lock", "poetry install"),
-    ("Pipfile.lock", "pipenv sync"),
-    ("pdm.lock", "pdm sync"),
-    ("requirements.txt", "python -m venv .venv && .venv/bin/pip install -r requirements.txt"),
+    ("uv.lock", "", "uv sync"),
+    ("poetry.lock", "[tool.poetry", "poetry install"),
+    ("Pipfile.lock", "", "pipenv sync"),
+    ("Pipfile", "", "pipenv install"),
+    ("pdm.lock", "[tool.pdm", "pdm install"),
+    ("requirements.txt", "", "python -m venv .venv && .venv/bin/pip install -r requirements.txt"),
 )
 PROBE = "import importlib.util as u, sys; sys.exit(not any(map(u.find_spec, sys.argv[1:])))"
+
+
+def _is_django(manage: Path) -> bool:
+    """Whether a manage.py is Django's: Flask projects have one of that name as well."""
+    try:
+        return "django" in manage.read_text("utf-8", "replace").lower()
+    except OSError:
+        return False
 
 
 def own_python(root: Path, environ: Mapping[str, str], given: str = "") -> str:
@@ -37,7 +47,7 @@ def own_python(root: Path, environ: Mapping[str, str], given: str = "") -> str:
 
     Raises UsageProblem where none of them has the framework.
     """
-    wanted = ("django",) if (root / "manage.py").is_file() else ("alembic", "django")
+    wanted = ("django",) if _is_django(root / "manage.py") else ("alembic", "django")
     if given:
         named = _inside(Path(given)) or shutil.which(given) or given
         if not _has(named, wanted):
@@ -63,7 +73,7 @@ def _named(wanted: tuple[str, ...]) -> str:
 
 
 def _make(root: Path) -> str:
-    words = next((how for name, how in MADE if (root / name).is_file()), "")
+    words = next((how for name, table, how in MADE if _kept_by(root, name, table)), "")
     return f"make its environment: {words}\nor " if words else ""
 
 
@@ -73,12 +83,20 @@ def _candidates(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
         places += [folder / name for name in FOLDERS]
     yield from filter(None, map(_inside, places))
     for folder in _upwards(root):
-        for name, words in KEEPERS:
-            if (folder / name).is_file() and present(words[0]):
+        for name, table, words in KEEPERS:
+            if _kept_by(folder, name, table) and present(words[0]):
                 asked = run(Command(words, cwd=str(folder)), 30).out.strip()
                 yield from filter(None, [_inside(Path(asked)) if asked else ""])
     yield sys.executable
     yield shutil.which("python3") or shutil.which("python") or sys.executable
+
+
+def _kept_by(folder: Path, name: str, table: str) -> bool:
+    """Whether a folder is a project of a tool: by its file, or by its table in pyproject.toml."""
+    if (folder / name).is_file():
+        return True
+    settings = folder / "pyproject.toml"
+    return bool(table) and settings.is_file() and table in settings.read_text("utf-8", "replace")
 
 
 def _upwards(root: Path) -> Iterator[Path]:

@@ -195,10 +195,11 @@ def _judged(text: str, shown: str) -> tuple[bool, str]:
 def local(root: str, environ: Mapping[str, str], timeout: float) -> tuple[bool, str]:
     """Healthy when every step that the code needs is applied; asks the database from here."""
     head = sealfile.read(sealfile.seal_path(root, environ))
-    if head is not None and not sealfile.why_stale(head, environ, quick=True):
+    if head is not None and not sealfile.why_another(head, environ):
         from tidegate.container.fast import is_current
 
-        said = [(alias, is_current(head, alias, environ)) for (alias,) in head.all("alias")]
+        files = sealfile.Files(head)
+        said = [(alias, is_current(files, alias, environ)) for (alias,) in head.all("alias")]
         if said and all(text[0] == "=" for _, text in said):
             return True, "; ".join(f"{alias}: current, {text[1:]}" for alias, text in said)
     return _at_length(root, environ, timeout)

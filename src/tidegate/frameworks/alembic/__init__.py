@@ -43,12 +43,25 @@ def find(root: Path, environ: Mapping[str, str]) -> AlembicProject | None:
     for folder in looked_in(root):
         ini = folder / "alembic.ini"
         if ini.is_file():
-            env = folder / "env.py"  # beside its ini: a folder that Flask-Migrate made
-            flask = env.is_file() and "current_app" in env.read_text("utf-8", "replace")
-            return AlembicProject(root if env.is_file() else folder, ini, flask)
+            beside = (folder / "env.py").is_file()  # a folder that Flask-Migrate made
+            return AlembicProject(root if beside else folder, ini, _is_flasks(folder))
         toml = folder / "pyproject.toml"
         if _has_table(toml):
             return AlembicProject(folder, toml)
+    for folder in looked_in(root)[1:]:  # or made in the app's package
+        if (folder / "migrations" / "alembic.ini").is_file() and _is_flasks(folder / "migrations"):
+            return AlembicProject(root, folder / "migrations" / "alembic.ini", True)
+    return None
+
+
+def _is_flasks(folder: Path) -> bool:
+    """Return whether env.py in this folder asks Flask's current app for its database."""
+    env = folder / "env.py"
+    return env.is_file() and "current_app" in env.read_text("utf-8", "replace")
+
+
+def almost(root: Path) -> UsageProblem | None:
+    """Alembic's project is there or not."""
     return None
 
 
@@ -161,6 +174,10 @@ class AlembicProject:
             self._app = cli.ScriptInfo(os.environ.get("FLASK_APP") or None).load_app()
         with self._app.app_context():
             yield self._app
+
+    def load(self) -> Any:
+        """Import Alembic; what env.py imports it imports itself, at each run."""
+        importlib.import_module("alembic.runtime.environment")
 
     def connections(self) -> list[Connection]:
         """Run each section's env.py up to its connect, and read the login off it."""

@@ -52,6 +52,29 @@ def find(root: Path, environ: Mapping[str, str]) -> DjangoProject | None:
     return DjangoProject(root, named, ENVIRONMENT) if named else None
 
 
+def almost(root: Path) -> UsageProblem | None:
+    """Return what is missing where there is a manage.py that names no settings module."""
+    places = [one / "manage.py" for one in looked_in(root)]
+    manage = next((one for one in places if one.is_file() and b"django" in one.read_bytes()), None)
+    if manage is None:
+        return None
+    folder = manage.parent
+    files = [*folder.glob("*/settings.py"), *folder.glob("*/settings/*.py")]
+    named = sorted(
+        ".".join(one.relative_to(folder).with_suffix("").parts)
+        for one in files
+        if "INSTALLED_APPS" in one.read_text("utf-8", "replace") or one.parent.name == "settings"
+    )
+    named = [one for one in named if not one.endswith(".__init__")]
+    return UsageProblem(
+        f"{manage} names no settings module, and DJANGO_SETTINGS_MODULE is not set",
+        f"Settings that are there: {', '.join(named[:6])}." if named else "",
+        f"set it: DJANGO_SETTINGS_MODULE={named[0] if named else 'PACKAGE.settings'}"
+        " (ENV in the Dockerfile, environment: in Compose), or name the file that does: "
+        "tidegate --env-file .env",
+    )
+
+
 class DjangoProject:
     """A Django source tree and the settings module it runs with."""
 

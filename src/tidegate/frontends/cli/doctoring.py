@@ -91,7 +91,8 @@ def _report(
     if live is not None and live.why_not:
         print(f"tidegate  doctor  {live.why_not}", file=sys.stderr)
     closed = unread.needed(project)
-    findings = story.report(project, found, extra, closed)
+    fixable = mending.fitting(project, found, options.ignore)
+    findings = story.report(project, fixable, extra, closed)
     if glob.format == "text":
         shown = replace(findings, findings=story.for_people(findings.findings))
         print(discovery.reporter("text").render(shown, _colour(glob)))
@@ -128,11 +129,9 @@ def _mended(
     glob: Globals, project: ProjectFiles, found: Sequence[Diagnosis], options: Options
 ) -> int:
     plan = mending.plan(project, found, options.ignore)
-    if not plan.changes and not plan.commands:
-        print(
-            "tidegate  doctor  nothing here can be mended without a decision of yours",
-            file=sys.stderr,
-        )
+    if not plan.mends:
+        for line in (*plan.left_out, "nothing here can be mended without a decision of yours"):
+            print(f"tidegate  doctor  {line}", file=sys.stderr)
         return _report(glob, project, found, options, {"mended": []})
     print("\n".join(plan.shown()), file=sys.stderr)
     if not options.yes and not _agreed():

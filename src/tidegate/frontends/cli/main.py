@@ -20,6 +20,7 @@ from tidegate.container.entry import (
 )
 from tidegate.container.typos import meant
 from tidegate.frontends.cli import commands
+from tidegate.frontends.cli.console import readable
 
 MOMENTS = {
     "adopt": ("init", "doctor", "adopt"),
@@ -49,6 +50,7 @@ def _module(name: str) -> Any:
 
 def main(argv: list[str], began: float) -> int:
     """Run one verb; return its exit code."""
+    readable()
     glob, verb, rest = split_globals(argv)
     if glob.problem:
         return _wrong(glob.problem, glob.next)

@@ -73,6 +73,8 @@ def run(
         outside.guesses(target, report)
         result[0] = 0
         state = State(target.name, Path(glob.root), environ)
+        if verb in ("status", "history"):
+            state.look(target, report)
         if verb == "status":
             return _status(glob, standing.status(target, state), "--check" in found)
         if verb == "history":
@@ -178,7 +180,8 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
 
 
 def _text(found: Mapping[str, Any]) -> str:
-    lines = [f"{found['project']['name']}: {found['project']['framework']} project under Compose"]
+    name, framework = found["project"]["name"], found["project"]["framework"]
+    lines = [f"{name}: {framework} project under Compose".replace("  ", " ")]
     rows = [("service", "state", "health", "restarts", "image", "made")]
     rows += [
         (one["name"], one["state"], one["health"] or "-", str(one["restarts"]),

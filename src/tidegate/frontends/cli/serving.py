@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tidegate.targets import archive
 INNER = "/tidegate-errands"
 BEAT = 2.0  # seconds between two signs of life
 POLL = 0.05
+LEFT = 3600.0  # seconds without a sign of life: whoever made the folder was killed
 
 Answers = Mapping[str, Callable[["Asked"], Mapping[str, Any]]]
 
@@ -76,6 +78,7 @@ class Serving:
     def __enter__(self) -> Serving:
         place = archive.folder(self._environ)  # what an engine in a VM sees of this machine
         place.mkdir(parents=True, exist_ok=True)
+        _tidy(place)
         self._outer = Path(tempfile.mkdtemp(prefix="errands-", dir=place))  # for this user alone
         self.folder = self._outer / "shared"
         self.folder.mkdir()
@@ -123,6 +126,14 @@ class Serving:
         except Exception as error:
             self.problem = error
             asked.say("answer", errands.failure(StepFailed(f"{type(error).__name__}: {error}")))
+
+
+def _tidy(place: Path) -> None:
+    """Remove the folders that killed processes left; none of theirs has been alive for an hour."""
+    for folder in place.glob("errands-*"):
+        with suppress(OSError):
+            if time.time() - (folder / "shared" / errands.ALIVE).stat().st_mtime > LEFT:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _apart() -> StepFailed:

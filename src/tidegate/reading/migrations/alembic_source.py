@@ -15,10 +15,12 @@ from typing import Any
 from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
 from tidegate.reading.migrations.alembic_calls import AlembicFollower
+from tidegate.reading.migrations.declaring import module_scope
 from tidegate.reading.migrations.kinds import is_made
 from tidegate.reading.migrations.orm import reaches_out
 from tidegate.reading.migrations.record import TEMPORARY, Record, Said, suppressions
-from tidegate.reading.migrations.values import Load, Scope, dotted, module_scope, span
+from tidegate.reading.migrations.scopes import Load, Scope, span
+from tidegate.reading.migrations.values import dotted
 
 GLANCE = re.compile(r"^(down_)?revision\b", re.MULTILINE)
 

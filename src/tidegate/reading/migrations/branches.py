@@ -9,14 +9,12 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.reading.migrations.kinds import Call, Ref, is_made
-from tidegate.reading.migrations.values import Scope, evaluate
+from tidegate.reading.migrations.choices import ALL, VENDORS, is_dialect
+from tidegate.reading.migrations.kinds import Call, is_known, is_made
+from tidegate.reading.migrations.scopes import Scope
+from tidegate.reading.migrations.values import evaluate
 
 ValueOf = Callable[[ast.expr, Scope], Any]
-VENDORS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql",
-           "mariadb": "mysql", "sqlite": "sqlite"}  # fmt: skip
-DIALECT = ("dialect.name", "dialect", ".dialect_name", "connection.vendor")
-ALL = ("postgresql", "mysql", "sqlite")
 
 
 def decide(test: ast.expr, scope: Scope, value_of: ValueOf) -> Any:
@@ -39,7 +37,7 @@ def decide(test: ast.expr, scope: Scope, value_of: ValueOf) -> Any:
             return False
         if isinstance(value, tuple) and not is_made(value) and value[:1] == ("dialect is",):
             return value[1]
-        return value if isinstance(value, bool) else None
+        return value if isinstance(value, bool) else vendor_asked_for(test.func)
     value = evaluate(test, scope)
     if isinstance(value, tuple) and not is_made(value) and value[:1] == ("dialect is",):
         return value[1]
@@ -78,6 +76,10 @@ def compare(test: ast.Compare, scope: Scope, value_of: ValueOf) -> Any:
         if isinstance(operator, ast.NotEq | ast.NotIn):
             return tuple(one for one in ALL if one not in vendors)
         return vendors or ("none",)
+    if isinstance(operator, ast.In | ast.NotIn) and is_known(left) and is_known(right):
+        held = isinstance(right, list | tuple | dict | str) and not isinstance(left, list | dict)
+        if held and (not isinstance(right, str) or isinstance(left, str)):
+            return (left in right) is isinstance(operator, ast.In)
     plain = not is_made(left) and not is_made(right)
     if plain and isinstance(left, str | int | None) and isinstance(right, str | int | None):
         if isinstance(operator, ast.Eq | ast.Is):
@@ -87,10 +89,11 @@ def compare(test: ast.Compare, scope: Scope, value_of: ValueOf) -> Any:
     return None
 
 
-def is_dialect(value: Any) -> bool:
-    """Whether a value is the name of the dialect in use."""
-    name = value.name if isinstance(value, Ref) else ""
-    return name.endswith(DIALECT) or name == "dialect_name"
+def vendor_asked_for(func: ast.expr) -> tuple[str, ...] | None:
+    """Return the vendor that a function asks for: `is_sqlite(bind)`; None for any other."""
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    vendor = VENDORS.get(name.lstrip("_").removeprefix("is_"), "")
+    return (vendor,) if vendor and "is_" in name else None
 
 
 def _beginning(test: ast.Call) -> str:

@@ -38,6 +38,9 @@ NOT_IN_DATABASE = NOT_COMPARED | {
     "swappable", "encoder", "decoder", "unpack_ipv4", "width_field", "height_field", "path",
     "unique_for_date", "unique_for_month", "unique_for_year", "auto_created", "allow_unicode",
 }  # fmt: skip
+UNSAID = {"null": False, "unique": False, "primary_key": False, "db_constraint": True,
+          "db_column": None, "db_collation": None, "db_comment": None, "to_field": None,
+          }  # fmt: skip
 CHECKED = ("PositiveIntegerField", "PositiveSmallIntegerField", "PositiveBigIntegerField")
 
 
@@ -93,7 +96,7 @@ def column_of(name: str, field: Call, target: str, lookup: Lookup) -> Column:
     kwargs = field.kwargs
     own = kwargs.get("db_column")
     related = field.last in RELATIONS or "to" in kwargs
-    column = own if isinstance(own, str) else f"{name}_id" if related else name
+    column = own if isinstance(own, str) and own else f"{name}_id" if related else name
     default, text = database_default(kwargs)
     key = kwargs.get("primary_key") is True
     unique = kwargs.get("unique") is True or field.last == "OneToOneField"
@@ -189,8 +192,13 @@ def same_in_database(old: Call, new: Call, ignored: Collection[str]) -> bool:
     """Whether nothing but what is `ignored` is different. `to` is for the caller to compare."""
 
     def shape(field: Call) -> tuple[Any, ...]:
-        kept = {key: value for key, value in field.kwargs.items() if key not in ignored}
         related = field.last in RELATIONS or "to" in field.kwargs
+        plain = {**UNSAID, "db_index": related}
+        kept = {
+            key: value
+            for key, value in field.kwargs.items()
+            if key not in ignored and not (key in plain and value is plain[key])
+        }
         kept.pop("to", None)
         return (_bare(() if related else field.args), _bare(kept))
 

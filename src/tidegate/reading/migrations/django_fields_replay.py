@@ -162,6 +162,9 @@ def _altered(table: str, old: Call, new: Call, before: Column, after: Column, wh
             table, after.name, before, type, nullable, default,
             collation=after.collation if before.collation != after.collation else "",
         ), who  # fmt: skip
+    if after.primary_key and not before.primary_key:
+        sent += 1
+        yield AddConstraint(table, Constraint("primary-key", "", (after.name,)), "the key"), who
     if after.unique and not before.unique:
         sent += 1
         why = "unique=True"
@@ -169,11 +172,11 @@ def _altered(table: str, old: Call, new: Call, before: Column, after: Column, wh
     elif before.unique and not after.unique:
         sent += 1
         yield DropConstraint(table, f"{table}_{after.name}_unique", "unique"), who
-    if after.indexed and not before.indexed and not before.unique:
+    if after.indexed and not before.indexed:
         sent += 1
         why = "the foreign key" if after.reference else "db_index=True"
         yield AddIndex(table, Index(f"{table}_{after.name}_idx", (after.name,)), why), who
-    elif before.indexed and not after.indexed and not after.unique:
+    elif before.indexed and not after.indexed:
         sent += 1
         yield DropIndex(table, f"{table}_{after.name}_idx", why="db_index=False"), who
     was = before.reference is not None and before.reference.enforced

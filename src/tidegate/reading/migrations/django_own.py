@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
+from tidegate.reading.migrations.declaring import declare
 from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Ref, Unknown
-from tidegate.reading.migrations.values import Scope, declare, dotted, evaluate
+from tidegate.reading.migrations.scopes import Scope
+from tidegate.reading.migrations.values import dotted, evaluate
 
 
 class Own(NamedTuple):
@@ -78,7 +80,9 @@ def code_name(value: Any) -> str:
     if isinstance(value, Ref):
         return value.name
     if isinstance(value, Call) and value.name == "lambda":
-        return f"lambda {value.span.line}:{value.span.column}"
+        return str(value.args[0])
     if isinstance(value, Call) and value.last == "partial" and value.args:
-        return code_name(value.args[0])
+        name = code_name(value.args[0])
+        more = len(value.args) > 1 or value.kwargs
+        return f"{name} {value.span.line}:{value.span.column}" if name and more else name
     return ""

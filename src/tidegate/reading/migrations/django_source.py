@@ -7,12 +7,14 @@ from typing import Any
 
 from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
+from tidegate.reading.migrations.callees import callee
+from tidegate.reading.migrations.declaring import module_scope
 from tidegate.reading.migrations.django_own import Own, code_name, known, own_operations
 from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
-from tidegate.reading.migrations.modules import imported
 from tidegate.reading.migrations.record import TEMPORARY, Record, suppressions
+from tidegate.reading.migrations.scopes import Load, Scope, span
 from tidegate.reading.migrations.traits import traits_of
-from tidegate.reading.migrations.values import Load, Scope, evaluate, module_scope, span
+from tidegate.reading.migrations.values import evaluate
 
 
 def read(source: str, path: str, app: str, name: str, load: Load | None = None) -> Record | None:
@@ -142,11 +144,12 @@ def _traits(operations: list[Any], scope: Scope) -> dict[str, tuple[Trait, ...]]
                 name = code_name(value)
                 if not name or name in out:
                     continue
-                found = _function(name, scope)
+                found = callee(value, scope) or callee(Ref(name.replace("()", "")), scope)
                 if found is not None:
-                    function, home = found
-                    traits = traits_of(function, home)
-                    if home is not scope:  # of another file: the place is the call's
+                    traits = traits_of(found, scope)
+                    if (
+                        found.home.root is not scope.root
+                    ):  # of another file: the place is the call's
                         traits = tuple(trait._replace(span=one.span) for trait in traits)
                     out[name] = traits
         elif one.last in ("SeparateDatabaseAndState", "maybe"):
@@ -155,9 +158,3 @@ def _traits(operations: list[Any], scope: Scope) -> dict[str, tuple[Trait, ...]]
                 if isinstance(inner, list | tuple) and not is_made(inner):
                     out.update(_traits(list(inner), scope))
     return out
-
-
-def _function(name: str, scope: Scope) -> tuple[ast.FunctionDef, Scope] | None:
-    plain = name.replace("()", "")
-    own = scope.function(plain)
-    return (own, scope) if own is not None else imported(plain, scope)

@@ -46,6 +46,30 @@ class Thing:
     __slots__ = ()
 
 
+class Choice(Thing):
+    """One of several values: for some databases each, or, with none, nobody knows which."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: tuple[tuple[tuple[str, ...], Any], ...]) -> None:
+        self.options = options
+
+
+class Instance(Thing):
+    """An object of a class of the file: what it was given."""
+
+    __slots__ = ("given", "home", "name")
+
+    def __init__(self, name: str, home: Any) -> None:
+        self.name = name
+        self.home = home
+        self.given: dict[str, Any] = {}
+
+    def __reduce__(self) -> tuple[type[Ref], tuple[str]]:
+        """What is kept of a file has its name alone."""
+        return Ref, (self.name,)
+
+
 def is_made(value: Any) -> bool:
     """Whether it is one of this module's own tuples rather than a plain value."""
     return isinstance(value, Call | Ref | Unknown | Thing)

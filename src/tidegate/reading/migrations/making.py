@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import decide
-from tidegate.reading.migrations.following import Follower, Returned
+from tidegate.reading.migrations.expressions import Returned
+from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Unknown
-from tidegate.reading.migrations.values import Scope
+from tidegate.reading.migrations.scopes import Scope
 
 
 class _Maker(Follower):
@@ -39,6 +40,4 @@ def result(
     function: ast.FunctionDef, args: Sequence[Any], words: dict[str, Any], scope: Scope
 ) -> Any:
     """Return what a function makes of its arguments; Unknown where that can't be told."""
-    if any(isinstance(one, ast.Yield | ast.YieldFrom) for one in ast.walk(function)):
-        return Unknown("a generator")
     return _Maker(scope).follow(function, args, words, scope)

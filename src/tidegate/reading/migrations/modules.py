@@ -8,7 +8,9 @@ import os
 from typing import NamedTuple
 
 from tidegate.reading import newersyntax
-from tidegate.reading.migrations.values import Scope, is_projects, module_scope
+from tidegate.reading.migrations.declaring import module_scope
+from tidegate.reading.migrations.scopes import Scope
+from tidegate.reading.migrations.values import is_projects
 
 LARGEST = 300_000  # bytes of a module that is read
 
@@ -34,10 +36,7 @@ def imported(name: str, scope: Scope) -> tuple[ast.FunctionDef, Scope] | None:
     function = found.functions.get(last) if found is not None else None
     if found is None or function is None:
         return None
-    inner = Scope(found)
-    inner.depth, inner.active = scope.depth, scope.active
-    inner.left, inner.makes = scope.left, scope.makes
-    return function, inner
+    return function, scope.inside(found)
 
 
 class Modules:
@@ -49,7 +48,8 @@ class Modules:
     def __init__(
         self, root: str, home: str, path: str, taken: dict[str, tuple[Scope, Read] | None]
     ) -> None:
-        folders = (home.strip("/"), "", "src", os.path.dirname(os.path.dirname(path)))
+        around = os.path.dirname(os.path.dirname(path))
+        folders = (home.strip("/"), "", "src", around, os.path.dirname(around))
         self.root = root
         self.folders = tuple(dict.fromkeys(folders))
         self.package = os.path.dirname(path)

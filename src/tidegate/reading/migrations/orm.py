@@ -18,7 +18,11 @@ SAME = {"all", "iterator", "order_by", "values", "values_list", "select_related"
 FILTERS = {"filter", "exclude", "complex_filter", "difference", "intersection"}
 ONE = {"get", "first", "last", "earliest", "latest", "get_or_create", "update_or_create", "create"}
 MAKES = {"create", "bulk_create", "get_or_create", "update_or_create"}
-THROUGH = {"list", "tuple", "set", "sorted", "iter", "enumerate", "reversed", "tqdm", "chunked"}
+RELATED = {"all", "filter", "exclude", "order_by", "select_related", "prefetch_related", "iterator",
+           "values_list"}  # fmt: skip
+NEXT = {"first", "last", "earliest", "latest"}
+THROUGH = {"list", "tuple", "set", "sorted", "iter", "enumerate", "reversed", "tqdm"}
+PARTS = {"Paginator", "batched", "chunked", "chunks", "grouper", "ichunked", "sliced"}
 SCHEMA = {"add_field", "alter_field", "remove_field", "create_model", "delete_model", "add_index",
           "remove_index", "rename_index", "add_constraint", "remove_constraint", "alter_db_table",
           "alter_unique_together", "alter_index_together"}  # fmt: skip
@@ -32,6 +36,15 @@ class Model(Thing):
     def __init__(self, name: str, today: str = "") -> None:
         self.name = name
         self.today = today
+
+
+class Related(Thing):
+    """What a row holds under a name: a value, another row, or the manager of others."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def reaches_out(name: str) -> bool:

@@ -6,12 +6,13 @@ import re
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Span, Trait
-from tidegate.reading.migrations.kinds import Call, Ref, Thing, Unknown, is_made
+from tidegate.reading.migrations.kinds import Call, Choice, Ref, Thing, Unknown, is_made
 
 SELECT = re.compile(
     r"""^\s*(?:with\b.*\)\s*)?select\b(.*?)\bfrom\s+(?:only\s+)?([\w."]+)(.*)$""", re.I | re.S
 )
 FEW = re.compile(r"\b(limit|group\s+by|fetch\s+first)\b", re.I)
+SMALL = re.compile(r"\b(limit\s+1\b|group\s+by|fetch\s+first\s+(1\s+)?row\b)", re.I)
 ONE = re.compile(r"^\s*(distinct\b|(count|max|min|sum|avg|exists|bool_or)\s*\()", re.I)
 CHANGES = re.compile(r"^\s*(update|delete)\b", re.I)
 SYSTEM = ("pg_", "information_schema", "sqlite_", "alembic_version", "django_")
@@ -34,16 +35,35 @@ class Rows(Thing):
         self.own = own  # without any condition
         self.slice = slice  # a part by numbers
 
+    def of(self, name: str) -> Rows:
+        """Return such rows of a model."""
+        return Rows(name, self.few, self.own, self.slice)
+
 
 class Row(Thing):
-    """One row, as code holds it; `each` where it is one of a loop over many, `own` over all."""
+    """One row, as code holds it; `each` where it is one of a loop over many, `own` over all.
 
-    __slots__ = ("each", "name", "own")
+    `next` is one that a `while` asks for in each turn.
+    """
 
-    def __init__(self, name: str, each: bool = False, own: bool = False) -> None:
+    __slots__ = ("each", "name", "next", "own")
+
+    def __init__(
+        self, name: str, each: bool = False, own: bool = False, next: bool = False
+    ) -> None:
         self.name = name
         self.each = each
         self.own = own
+        self.next = next
+
+
+class Batches(Thing):
+    """Parts of some rows, that together are all of them."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
 
 
 def selected(text: str) -> Rows | None:
@@ -55,7 +75,9 @@ def selected(text: str) -> Rows | None:
     name = table.replace('"', "").removeprefix("public.")
     if name.lower().startswith(SYSTEM):
         return None
-    return Rows(name, bool(ONE.match(columns) or FEW.search(rest)), "where" not in rest.lower())
+    one, few = bool(ONE.match(columns)), FEW.search(rest)
+    part = few is not None and not one and not SMALL.search(rest)
+    return Rows(name, one or few is not None, "where" not in rest.lower(), part)
 
 
 def sent(value: Any) -> Any:
@@ -83,6 +105,8 @@ def text_in(value: Any) -> str:
     while isinstance(value, Call):
         own = value.last in ("text", "SQL") and value.args
         value = value.args[0] if own else value.receiver
+    if isinstance(value, Choice):  # whichever it is, it is about the same rows
+        value = value.options[0][1]
     return value if isinstance(value, str) else value.known if isinstance(value, Unknown) else ""
 
 
@@ -115,7 +139,8 @@ def queried(value: Any) -> Rows | None:
         return None
     name = table_in(statement)
     bounded = {"where", "filter", "filter_by"} & set(names)
-    return Rows(name, bool(set(SINGLE) & set(names)), not bounded)
+    few = set(SINGLE) & set(names)
+    return Rows(name, bool(few), not bounded, few == {"limit"})
 
 
 def writes_rows(value: Any) -> bool:
@@ -127,12 +152,13 @@ def writes_rows(value: Any) -> bool:
 class Loop(NamedTuple):
     """A loop that is open: what it goes over, None where that is not rows.
 
-    `maybe` counts the conditions around its body.
+    `maybe` counts the conditions around its body; `again` is a `while`.
     """
 
     rows: Row | None
     place: Span
     maybe: int = 0
+    again: bool = False
 
 
 class Loops:
@@ -147,6 +173,10 @@ class Loops:
         many = [one for one in self.open if one.rows is not None and one.rows.each]
         own = [one for one in many if isinstance(row, Row) and one.rows is row]
         return own[-1] if own else many[0] if many else None
+
+    def turn(self) -> Loop | None:
+        """Return the innermost `while` that is open."""
+        return next((one for one in reversed(self.open) if one.again), None)
 
     def write(self, row: Any, vendors: tuple[str, ...], what: str = "loop-write") -> bool:
         """Say that rows are written one at a time, where a loop is around; return whether it is."""

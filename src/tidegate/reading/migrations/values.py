@@ -3,128 +3,24 @@
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Callable
 from typing import Any
 
-from tidegate.model.operation import Span
-from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_known, is_made
+from tidegate.reading.migrations.choices import ALL, by_dialect, over
+from tidegate.reading.migrations.kinds import (
+    Call,
+    Choice,
+    Instance,
+    Ref,
+    Unknown,
+    is_known,
+    is_made,
+)
 from tidegate.reading.migrations.plaincalls import LIMIT, plain_call, text_method
+from tidegate.reading.migrations.scopes import LIBRARIES, Scope, as_function, bind, span
 
-LIBRARIES = {*sys.stdlib_module_names, "alembic", "django", "op", "sa", "sqlalchemy"}
-ENOUGH = 20_000  # statements that are followed in one file
-Load = Callable[[str], "Scope | None"]
-
-
+FOLLOWED = {ast.Call, ast.Compare, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.GeneratorExp,
+            ast.DictComp}  # fmt: skip
 LOGIC = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of conditions
-
-
-class Scope:
-    """Names in force: what was imported, assigned and defined.
-
-    A method of a class is a function called `Class.method`. `load` returns the scope of another
-    module of the project, and `left` is what is left to follow before the reader gives up.
-    """
-
-    __slots__ = ("active", "depth", "functions", "left", "load", "makes", "names", "outer")
-
-    def __init__(self, outer: Scope | None = None) -> None:
-        self.names: dict[str, Any] = {}
-        self.functions: dict[str, ast.FunctionDef] = {}
-        self.outer = outer
-        self.depth: int = outer.depth if outer is not None else 0
-        self.active: tuple[Any, ...] = outer.active if outer is not None else ()
-        self.makes: bool = outer.makes if outer is not None else True  # calls are followed here
-        self.load: Load | None = outer.load if outer is not None else None
-        self.left: list[int] = outer.left if outer is not None else [ENOUGH]
-
-    def get(self, name: str) -> Any:
-        """Return the value of a name; a Ref of itself where nothing is known."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.outer
-        return Ref(name)
-
-    def function(self, name: str) -> ast.FunctionDef | None:
-        """Return the function of that name."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.functions:
-                return scope.functions[name]
-            scope = scope.outer
-        return None
-
-
-def span(node: Any) -> Span:
-    """Return where a node stands."""
-    return Span(
-        node.lineno, node.col_offset + 1, node.end_lineno or 0, (node.end_col_offset or 0) + 1
-    )
-
-
-def module_scope(tree: ast.Module, load: Load | None = None) -> Scope:
-    """Return the scope of a module: imports, constants, functions; nothing is run."""
-    scope = Scope()
-    scope.load = load
-    for statement in tree.body:
-        declare(statement, scope)
-    return scope
-
-
-def declare(statement: ast.stmt, scope: Scope) -> None:
-    """Take one statement's names into `scope`."""
-    if isinstance(statement, ast.Import):
-        for one in statement.names:
-            if one.asname:
-                scope.names[one.asname] = Ref(one.name)
-            else:
-                top = one.name.partition(".")[0]
-                scope.names[top] = Ref(top)
-    elif isinstance(statement, ast.ImportFrom):
-        module = "." * statement.level + (statement.module or "")
-        for one in statement.names:
-            scope.names[one.asname or one.name] = Ref(f"{module}.{one.name}")
-    elif isinstance(statement, ast.FunctionDef):
-        scope.functions[statement.name] = statement
-    elif isinstance(statement, ast.ClassDef):
-        for inner in statement.body:
-            if isinstance(inner, ast.FunctionDef):
-                scope.functions[f"{statement.name}.{inner.name}"] = inner
-            elif isinstance(inner, ast.Assign) and "__tablename__" in ast.dump(inner.targets[0]):
-                scope.names[statement.name] = Ref(f"table({evaluate(inner.value, scope)})")
-    elif isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Lambda):
-        for target in statement.targets:
-            if isinstance(target, ast.Name):
-                scope.functions[target.id] = as_function(statement.value, target.id)
-    elif isinstance(statement, ast.Assign):
-        value = evaluate(statement.value, scope)
-        for target in statement.targets:
-            bind(target, value, scope)
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        bind(statement.target, evaluate(statement.value, scope), scope)
-    elif isinstance(statement, ast.Try | ast.If):
-        for inner in statement.body:
-            declare(inner, scope)
-
-
-def as_function(node: ast.Lambda, name: str) -> ast.FunctionDef:
-    """Return a lambda as the function that it is."""
-    body = ast.copy_location(ast.Return(node.body), node.body)
-    made = ast.FunctionDef(name, node.args, [body], [], None, None)
-    return ast.copy_location(made, node)
-
-
-def bind(target: ast.expr, value: Any, scope: Scope) -> None:
-    """Bind a name, or several."""
-    if isinstance(target, ast.Name):
-        scope.names[target.id] = value
-    elif isinstance(target, ast.Tuple | ast.List):
-        items = value if isinstance(value, list | tuple) and not is_made(value) else None
-        fits = items is not None and len(items) == len(target.elts)
-        for index, inner in enumerate(target.elts):
-            bind(inner, items[index] if fits and items else Unknown("unpacked"), scope)
 
 
 def evaluate(node: ast.expr, scope: Scope) -> Any:
@@ -132,8 +28,15 @@ def evaluate(node: ast.expr, scope: Scope) -> Any:
     kind = type(node)
     if kind is ast.Constant:
         return node.value  # type: ignore[attr-defined]
+    if scope.follower is not None and kind in FOLLOWED:
+        return scope.follower(node, scope)
     handler = _KINDS.get(kind)
     return handler(node, scope) if handler else Unknown(kind.__name__)
+
+
+def evaluates(node: ast.expr) -> bool:
+    """Whether the parts of such an expression are looked at for its value."""
+    return type(node) is ast.Constant or type(node) in _KINDS
 
 
 def dotted(node: ast.expr, scope: Scope) -> str:
@@ -173,10 +76,17 @@ def applied(
         if made is not None and not isinstance(made, Unknown):
             return made
     if name:
-        done = plain_call(name, args, kwargs)
-        return Call(name, tuple(args), kwargs, span(node)) if done is None else done
+        done = over(args, lambda given: plain_call(name, given, kwargs))
+        plain = done is not None and (
+            not isinstance(done, Choice) or done.options[0][1] is not None
+        )
+        return done if plain else Call(name, tuple(args), kwargs, span(node))
     if isinstance(node.func, ast.Attribute):
         receiver = evaluate(node.func.value, scope) if receiver is None else receiver
+        if isinstance(receiver, dict) and node.func.attr == "get" and args:
+            chosen = by_dialect(receiver, *args[:2])
+            if chosen is not None:
+                return chosen
         text = text_method(receiver, node.func.attr, args, kwargs)
         if text is not None:
             return text
@@ -210,6 +120,8 @@ def _attribute(node: ast.Attribute, scope: Scope) -> Any:
     if name:
         return Ref(name)
     receiver = evaluate(node.value, scope)
+    if isinstance(receiver, Instance):
+        return receiver.given.get(node.attr, Ref(f"{receiver.name}.{node.attr}"))
     if isinstance(receiver, Call):
         first = receiver.args[0] if receiver.args else None
         named = receiver.last in ("table", "Table") and isinstance(first, str)
@@ -257,22 +169,28 @@ def _dict(node: ast.Dict, scope: Scope) -> Any:
 
 
 def _joined(node: ast.JoinedStr, scope: Scope) -> Any:
-    out, good = "", True
+    parts: list[Any] = []
     for part in node.values:
-        if isinstance(part, ast.Constant):
-            out += str(part.value)
-            continue
-        value = evaluate(part.value, scope) if isinstance(part, ast.FormattedValue) else None
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            out += str(value)
+        if isinstance(part, ast.FormattedValue):
+            parts.append(evaluate(part.value, scope))
         else:
-            good = False
-            out += "{}"
-    return out[:LIMIT] if good else Unknown("an f-string over data", out[:LIMIT])
+            parts.append(evaluate(part, scope))
+    return over(parts, _text)
+
+
+def _text(parts: list[Any]) -> Any:
+    plain = [isinstance(one, str | int | float) and not isinstance(one, bool) for one in parts]
+    words = (str(one) if good else "{}" for one, good in zip(parts, plain, strict=True))
+    text = "".join(words)[:LIMIT]
+    return text if all(plain) else Unknown("an f-string over data", text)
 
 
 def _binary(node: ast.BinOp, scope: Scope) -> Any:
-    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
+    both = (evaluate(node.left, scope), evaluate(node.right, scope))
+    return over(both, lambda values: _of_two(node, *values))
+
+
+def _of_two(node: ast.BinOp, left: Any, right: Any) -> Any:
     if isinstance(left, Call) and isinstance(right, Call) and isinstance(node.op, LOGIC):
         return Call("&", (left, right), {}, left.span)
     if isinstance(node.op, ast.Add):
@@ -318,18 +236,34 @@ def _unary(node: ast.UnaryOp, scope: Scope) -> Any:
 
 
 def _conditional(node: ast.IfExp, scope: Scope) -> Any:
+    from tidegate.reading.migrations.branches import decide
+
+    answer = decide(node.test, scope, evaluate)
+    if isinstance(answer, bool):
+        return evaluate(node.body if answer else node.orelse, scope)
+    if isinstance(answer, tuple):
+        rest = tuple(one for one in ALL if one not in answer)
+        one, other = evaluate(node.body, scope), evaluate(node.orelse, scope)
+        return Choice(((answer, one), (rest, other)))
+    for branch in (node.body, node.orelse):
+        evaluate(branch, scope)
     return Unknown("a condition")
 
 
 def _lambda(node: ast.Lambda, scope: Scope) -> Any:
-    made = Call("lambda", (), {}, span(node))
-    name = f"lambda {made.span.line}:{made.span.column}"
-    scope.functions[name] = as_function(node, name)
-    return made
+    place = span(node)
+    name = scope.make(
+        f"lambda {place.line}:{place.column}", as_function(node, f"lambda {place.line}")
+    )
+    return Call("lambda", (name,), {}, place)
 
 
 def _subscript(node: ast.Subscript, scope: Scope) -> Any:
     value, key = evaluate(node.value, scope), evaluate(node.slice, scope)
+    if isinstance(value, dict):
+        chosen = by_dialect(value, key, Unknown("it is not in the dictionary"))
+        if chosen is not None:
+            return chosen
     if isinstance(value, dict | list | tuple) and not is_made(value) and not is_made(key):
         try:
             return value[key]

@@ -6,6 +6,7 @@ import posixpath
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import shell
@@ -14,6 +15,11 @@ from tidegate.reading.project.ignore import Ignore
 from tidegate.reading.project.image import Copy, Image, Run
 from tidegate.reading.project.interpolation import interpolate
 from tidegate.reading.project.sources import Sources
+
+
+@lru_cache(maxsize=8)
+def _names(folders: frozenset[str]) -> frozenset[str]:
+    return frozenset(posixpath.basename(one) for one in folders)
 
 
 class Builder:
@@ -70,7 +76,8 @@ class Builder:
             return self._upon(below, stage)
         image = Image(self.file, stage, self.context, self.ignore, name)
         image.base_place = Place(self.file.path, stage.line)
-        image.known_folders = frozenset(posixpath.basename(one) for one in self.is_dir)
+        image.known_files = self.sources.files
+        image.known_folders = _names(self.is_dir)
         return image
 
     def _upon(self, below: Image, stage: Stage) -> Image:

@@ -65,22 +65,22 @@ def refusals(root: Item) -> Iterator[Refusal]:
     if not isinstance(root.value, dict):
         kind = "!!seq" if isinstance(root.value, tuple) else f"!!str `{root.text[:10]}`"
         said = f"line {root.line}: cannot unmarshal {kind} into a Compose file"
-        yield _at(root, said, "a Compose file begins with services: and the services below it")
+        yield at(root, said, "a Compose file begins with services: and the services below it")
         return
     yield from _repeated(root)
     yield from _unknown(root, ROOT, "(root)", _first_version)
     version = root.get("version")
     if version is not None and isinstance(version.value, (int, float)):
-        yield _at(version, "version must be a string", "leave version out: nothing reads it")
+        yield at(version, "version must be a string", "leave version out: nothing reads it")
     for name in ("services", "volumes", "networks", "secrets", "configs"):
         found = root.get(name)
         if found is not None and not isinstance(found.value, dict):
             if found.value is not None or name == "services":
-                yield _at(found, f"{name} must be a mapping", _as_mapping(found))
+                yield at(found, f"{name} must be a mapping", _as_mapping(found))
             continue
         for key, one in found.entries.items() if found is not None else ():
             if name != "services" and (one.value is not None and not isinstance(one.value, dict)):
-                yield _at(one, f"{name}.{key} must be a mapping or null", f"write {key}: alone")
+                yield at(one, f"{name}.{key} must be a mapping or null", f"write {key}: alone")
     services = root.get("services")
     for name, one in services.entries.items() if services is not None else ():
         yield from _service(name, one)
@@ -92,15 +92,15 @@ def _service(name: str, one: Item) -> Iterator[Refusal]:
         return
     if not re.match(r"^[a-zA-Z0-9._-]+$", name):
         said = f"services Additional property {name} is not allowed"
-        yield _at(one, said, "a service's name has letters, digits, dots, dashes and underscores")
+        yield at(one, said, "a service's name has letters, digits, dots, dashes and underscores")
     if not isinstance(one.value, dict):
-        yield _at(one, f"{where} must be a mapping", "write image: or build: below the name")
+        yield at(one, f"{where} must be a mapping", "write image: or build: below the name")
         return
     yield from _unknown(one, SERVICE, where)
     for key, value in one.entries.items():
         found = _kind(key, value) if not value.tag else None
         if found is not None:
-            yield _at(value, f"{where}.{key} must be {found[0]}", found[1])
+            yield at(value, f"{where}.{key} must be {found[0]}", found[1])
     yield from _named(one, where)
     yield from _words(one, where)
     yield from _health(one.get("healthcheck"), f"{where}.healthcheck")
@@ -148,11 +148,11 @@ def _words(one: Item, where: str) -> Iterator[Refusal]:
         if found is None:
             continue
         if not isinstance(found.value, (str, tuple, type(None))):
-            yield _at(found, f"{where}.{key} must be a null", "write it as text, or as a list")
+            yield at(found, f"{where}.{key} must be a null", "write it as text, or as a list")
         for index, word in enumerate(found.value if isinstance(found.value, tuple) else ()):
             if not isinstance(word.value, str):
                 said = f"{where}.{key}.{index} must be a string"
-                yield _at(word, said, f'put quotes around it: "{word.raw or word.text}"')
+                yield at(word, said, f'put quotes around it: "{word.raw or word.text}"')
 
 
 def _named(one: Item, where: str) -> Iterator[Refusal]:
@@ -167,12 +167,12 @@ def _named(one: Item, where: str) -> Iterator[Refusal]:
             if isinstance(item.value, dict):
                 name = next(iter(item.entries), "NAME")
                 said = f"{where}.{key}.[{index}]: unexpected type map[string]interface {{}}"
-                yield _at(item, said, f"take the dashes away, or write - {name}=value")
+                yield at(item, said, f"take the dashes away, or write - {name}=value")
     found = one.get("environment")
     for name, value in found.entries.items() if found is not None else ():
         if isinstance(value.value, (dict, tuple)):
             said = f"{where}.environment.{name} must be a string, number, boolean or null"
-            yield _at(value, said, "write the value as one text, in quotes")
+            yield at(value, said, "write the value as one text, in quotes")
 
 
 def _health(one: Item | None, where: str) -> Iterator[Refusal]:
@@ -186,19 +186,19 @@ def _health(one: Item | None, where: str) -> Iterator[Refusal]:
             first = None
         if first is not None:
             said = 'healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE"'
-            yield _at(test, said, 'write "CMD" as the first word of the list')
+            yield at(test, said, 'write "CMD" as the first word of the list')
     for key in _DURATIONS:
         value = one.get(key)
         if value is None or "$" in value.text or isinstance(value.value, (dict, tuple)):
             continue
         if not isinstance(value.value, str):
             said, unit = f"{where}.{key} must be a string", f"{value.text or 5}s"
-            yield _at(value, said, f"write {key}: {unit}", (value.text, unit))
+            yield at(value, said, f"write {key}: {unit}", (value.text, unit))
         elif not _DURATION.match(value.value):
             said = f'time: missing unit in duration "{value.value}"'
             if _COUNT.match(value.value):
                 unit = f"{value.value.strip()}s"
-                yield _at(value, said, f"write {key}: {unit}", (value.value, unit))
+                yield at(value, said, f"write {key}: {unit}", (value.value, unit))
     yield from _count(one.get("retries"), f"{where}.retries")
 
 
@@ -215,7 +215,7 @@ def _count(one: Item | None, where: str) -> Iterator[Refusal]:
         return
     said = (f"error while interpolating {where}: failed to cast to expected type: "
             f'strconv.Atoi: parsing "{one.value}": invalid syntax')  # fmt: skip
-    yield _at(one, said, "write a whole number")
+    yield at(one, said, "write a whole number")
 
 
 def _dependencies(found: Item | None, where: str) -> Iterator[Refusal]:
@@ -225,27 +225,25 @@ def _dependencies(found: Item | None, where: str) -> Iterator[Refusal]:
         names = [each.value for each in found.value[:index]]
         if not isinstance(one.value, str):
             remedy = "take the dashes away: name: {condition: …}"
-            yield _at(one, f"{where}.{index} must be a string", remedy)
+            yield at(one, f"{where}.{index} must be a string", remedy)
         elif one.value in names:
             said = f"{where} array items[{names.index(one.value)},{index}] must be unique"
-            yield _at(one, said, f"keep one {one.value}")
+            yield at(one, said, f"keep one {one.value}")
     for name, one in found.entries.items():
         if not isinstance(one.value, dict):
             said = f"{where}.{name} must be a mapping"
-            yield _at(one, said, f"write {name}: {{condition: service_healthy}}")
+            yield at(one, said, f"write {name}: {{condition: service_healthy}}")
             continue
         condition = one.get("condition")
         if condition is None:
-            yield _at(
-                one, f"{where}.{name} condition is required", "add condition: service_healthy"
-            )
+            yield at(one, f"{where}.{name} condition is required", "add condition: service_healthy")
         elif condition.text not in CONDITIONS and "$" not in condition.text:
             choice = ", ".join(f'"{each}"' for each in CONDITIONS)
             said = f"{where}.{name}.condition must be one of the following: {choice}"
             near = difflib.get_close_matches(f"service_{condition.text}", CONDITIONS, 1, 0.6)
             better = (near or CONDITIONS[1:2])[0]
             swap = (condition.text, better) if near else ("", "")
-            yield _at(condition, said, f"write condition: {better}", swap)
+            yield at(condition, said, f"write condition: {better}", swap)
 
 
 def _repeated(one: Item) -> Iterator[Refusal]:
@@ -286,5 +284,6 @@ def _as_mapping(value: Item) -> str:
         "write its keys below it, as key: value"  # fmt: skip
 
 
-def _at(one: Item, said: str, remedy: str, swap: tuple[str, str] = ("", "")) -> Refusal:
+def at(one: Item, said: str, remedy: str, swap: tuple[str, str] = ("", "")) -> Refusal:
+    """Return a refusal at the line of a value's key."""
     return Refusal(one.path, one.key_line or one.line, said, remedy, swap=swap)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tidegate.reading.project.composemerge import split_mount
-from tidegate.reading.project.composeshape import Refusal
+from tidegate.reading.project.composeshape import Refusal, at
 from tidegate.reading.project.tree import Item
 
 Sections = Mapping[str, Mapping[str, Item]]
@@ -32,7 +32,7 @@ def refusals(tree: Item, elsewhere: Mapping[str, frozenset[str]]) -> Iterator[Re
             if not known and wanted and not item.holes:
                 said = f'service "{name}" refers to undefined {section[:-1]} {wanted}'
                 remedy = f"add to the file: {section}: with {wanted}: below it"
-                yield _at(item, said, remedy)
+                yield at(item, said, remedy)
         yield from _exclusive(name, one)
     yield from _circles(services)
 
@@ -41,7 +41,7 @@ def _runs(name: str, one: Item, elsewhere: Mapping[str, frozenset[str]]) -> Iter
     has = any(one.get(key) is not None for key in ("image", "build", "provider", "extends"))
     if not has and name not in elsewhere.get("services", ()):
         said = f'service "{name}" has neither an image nor a build context specified'
-        yield _at(one, said, "give it image: or build:")
+        yield at(one, said, "give it image: or build:")
 
 
 def _dependencies(
@@ -57,7 +57,7 @@ def _dependencies(
                 continue
             said = f'service "{name}" depends on undefined service "{other}"'
             others = ", ".join(sorted({*services} - {name}))
-            yield _at(place, said, f"write one of: {others}" if others else "take it away")
+            yield at(place, said, f"write one of: {others}" if others else "take it away")
 
 
 def _used(one: Item) -> Iterator[tuple[str, tuple[Item, str]]]:
@@ -91,7 +91,7 @@ def _exclusive(name: str, one: Item) -> Iterator[Refusal]:
     mode, networks = one.get("network_mode"), one.get("networks")
     if mode is not None and networks is not None and mode.text:
         said = f"service {name} declares mutually exclusive `network_mode` and `networks`"
-        yield _at(mode, said, "keep one of the two")
+        yield at(mode, said, "keep one of the two")
     own = one.get("container_name")
     for keys in (("deploy", "replicas"), ("scale",)):
         count = one.get(*keys)
@@ -103,7 +103,7 @@ def _exclusive(name: str, one: Item) -> Iterator[Refusal]:
             and count.value > 1
         ):
             said = f"can't set container_name and {name} as container name must be unique"
-            yield _at(own, said, f"take container_name away: {name} has {count.value} replicas")
+            yield at(own, said, f"take container_name away: {name} has {count.value} replicas")
             return
 
 
@@ -115,7 +115,7 @@ def _circles(services: Mapping[str, Item]) -> Iterator[Refusal]:
         if found:
             place = services[found[0]].get("depends_on") or services[found[0]]
             said = "dependency cycle detected: " + " -> ".join(found)
-            yield _at(place, said, "take one of these dependencies away")
+            yield at(place, said, "take one of these dependencies away")
             return
 
 
@@ -134,7 +134,3 @@ def _circle(name: str, services: Mapping[str, Item], path: list[str], done: set[
     path.pop()
     done.add(name)
     return []
-
-
-def _at(one: Item, said: str, remedy: str) -> Refusal:
-    return Refusal(one.path, one.key_line or one.line, said, remedy)

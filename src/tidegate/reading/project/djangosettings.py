@@ -14,6 +14,10 @@ from tidegate.reading.project import pycode
 from tidegate.reading.project.loaded import Loaded
 from tidegate.reading.project.pycode import UNKNOWN, Assigned, EnvRead
 
+_ELSEWHERE = re.compile(
+    r"split_settings|DjangoDynaconf|\b(locals|globals)\(\)|\bexec\(|import_module\("
+    r"|from configurations"
+)
 _READER = re.compile(r"\bEnv\(|\bdecouple\b|\benvirons\b|\bFileAwareEnv\(")
 
 
@@ -94,6 +98,22 @@ class Settings:
             values = [self.evaluate(one, environ, depth + 1) for one in node.values]
             return next((one for one in values if one is UNKNOWN or one), values[-1])
         return UNKNOWN
+
+    @cached_property
+    def open_ended(self) -> bool:
+        """Whether they take names from where we don't look: what is absent may still be set."""
+        if self.loaded is not None and self.loaded.decides:
+            return False
+        known = ["/" + one.path for one in self.modules]
+        for module in self.modules:
+            for node in ast.walk(module.tree) if module.tree is not None else ():
+                if isinstance(node, ast.ImportFrom) and any(one.name == "*" for one in node.names):
+                    tail = "/" + (node.module or "").replace(".", "/")
+                    if not any(
+                        one.endswith((f"{tail}.py", f"{tail}/__init__.py")) for one in known
+                    ):
+                        return True
+        return any(_ELSEWHERE.search(one.text) for one in self.modules)
 
     def path_of(self, node: ast.AST) -> str:
         """Return the file in which a node stands."""

@@ -174,6 +174,14 @@ def main_of(project: ProjectFiles, service: Service) -> Act | None:
     return next((act for act in project.start(service).acts if act.main), None)
 
 
+def developing(project: ProjectFiles, service: Service) -> bool:
+    """Whether nothing but a development server runs there, which reads changed code anew."""
+    servers = [one.words for one in project.start(service).acts if words.serves(one.words)]
+    return bool(servers) and all(
+        words.manage(one).startswith("runserver") or "--reload" in one for one in servers
+    )
+
+
 def one_shot(project: ProjectFiles, service: Service) -> bool:
     """Whether its command ends by itself: it migrates or collects, and serves nothing."""
     acts = project.start(service).acts

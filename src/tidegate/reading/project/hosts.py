@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,7 +105,8 @@ def _brokers(project: ProjectFiles, service: Service) -> list[Host]:
     return _from_celery(project, service)
 
 
-_PARSED = re.compile(
+# Settings that take their databases from elsewhere, or change them later.
+PARSED = re.compile(
     r"dj_database_url|\benv\.(db|db_url)\(|django_configurations|DatabaseURLValue"
     r"|\bDATABASES\s*(\[|\.update|\|=)|locals\(\)|globals\(\)|exec\("
 )
@@ -141,8 +141,7 @@ def _from_alembic(project: ProjectFiles, service: Service, names: Sequence[str])
     image = project.image(service)
     out = []
     for one in project.alembics:
-        tree = one.module.tree if one.module is not None else None
-        code = ast.unparse(tree) if tree is not None else ""  # comments may say anything
+        code = one.module.code if one.module is not None else ""
         if not one.url or not code or _TAKES.search(code) or any(name in code for name in names):
             continue
         found = facts.parsed(one.url)
@@ -160,7 +159,7 @@ def _deaf(project: ProjectFiles, service: Service, names: Sequence[str]) -> bool
     if settings is None:
         return not project.manage and bool(project.alembics)
     text = "\n".join(module.text for module in settings.modules)
-    return not _PARSED.search(text) and not any(name in text for name in names)
+    return not PARSED.search(text) and not any(name in text for name in names)
 
 
 def port_beside(service: Service, name: str) -> str:

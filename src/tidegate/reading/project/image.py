@@ -92,6 +92,7 @@ class Image:
     runs: list[Run] = field(default_factory=list)
     volumes: list[tuple[str, Instruction]] = field(default_factory=list)
     known_folders: frozenset[str] = frozenset()
+    known_files: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str:
@@ -109,6 +110,8 @@ class Image:
         for one in self.copies:
             source = _source_of(one, posixpath.normpath(path))
             if source is None or (one.source and one.leaves_out(source)):
+                continue
+            if _pattern(one) and self.known_files and source not in self.known_files:
                 continue
             found = replace(one, source=source, target=path, into=False)
         return found
@@ -153,10 +156,14 @@ def _below(path: str, folder: str) -> str:
     return path[len(folder) + 1 :] if folder and path.startswith(folder + "/") else path
 
 
+def _pattern(copy: Copy) -> bool:
+    return "*" in copy.source or "?" in copy.source
+
+
 def _source_of(copy: Copy, path: str) -> str | None:
     """Return the host's file that `copy` puts at `path`; "" for content that is no host file."""
     target = posixpath.normpath(copy.target)
-    if "*" in copy.source or "?" in copy.source:
+    if _pattern(copy):
         name = posixpath.join(posixpath.dirname(copy.source), posixpath.basename(path))
         matches = posixpath.dirname(path) == target and fnmatch.fnmatch(name, copy.source)
         return name if matches else None

@@ -24,6 +24,7 @@ class Container:
     error: str = ""  # why the engine could not start it
     up_for: float = math.inf  # seconds since its last start
     architecture: str = ""  # the image's, asked where the kernel could not run it
+    one_off: bool = False  # of `docker compose run`
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Server:
     max_connections: int = 0
     invalid_indexes: tuple[str, ...] = ()
     waiting: tuple[tuple[int, str, str], ...] = ()
+    clients: tuple[str, ...] = ()  # the addresses that connections come from
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """A container that runs a pooler and holds connections to a server."""
+
+    service: str
+    program: str
+    server: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,8 @@ class Live:
     servers: tuple[Server, ...] = ()
     disks: tuple[Disk, ...] = ()
     hidden: tuple[Hidden, ...] = ()
+    poolers: tuple[Pooler, ...] = ()
+    refused: str = ""  # why the engine's own Compose takes the files for none
     why_not: str = ""  # why a part could not be seen
     architecture: str = ""  # the engine's, likewise
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.reading.project import (
-    alembicfiles,
     composefiles,
     dockerfile,
-    gitattributes,
     graph,
-    ignore,
     kubernetes,
-    pycode,
-    requirements,
     startup,
 )  # fmt: skip
 from tidegate.reading.project.acts import Start
@@ -27,6 +21,7 @@ from tidegate.reading.project.composefiles import Stack
 from tidegate.reading.project.djangosettings import Settings
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.loaded import Loaded
+from tidegate.reading.project.projectcode import CodeOfProject
 from tidegate.reading.project.projectimages import ImagesOfProject
 from tidegate.reading.project.projectsettings import SettingsOfProject
 from tidegate.reading.project.service import Health, Service
@@ -39,19 +34,16 @@ SKIPPED = {
     ".ruff_cache", ".pytest_cache", "site-packages", "dist", "build", ".eggs", "bower_components",
     "staticfiles", ".idea", ".vscode", "htmlcov", ".terraform",
 }  # fmt: skip
-_REQUIREMENTS = re.compile(
-    r"(requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
-    r"|(base|prod|production|local|dev|common)\.txt)$"
-)
 LARGEST = 512 * 1024
 _DEPTH = 8
 
 
-class ProjectFiles(ImagesOfProject, SettingsOfProject):
+class ProjectFiles(CodeOfProject, ImagesOfProject, SettingsOfProject):
     """A project's files as values. Paths are relative to `root`, with `/`.
 
     `instead` are texts that stand for those on disk: a mend is looked at before it is written.
     `loaded` is what configurations said when they were loaded, by service; "" is this machine's.
+    `chosen` are Django's settings, where they are not those of manage.py.
     """
 
     def __init__(
@@ -61,8 +53,10 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         environ: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
         loaded: Mapping[str, Loaded] | None = None,
+        chosen: str = "",
     ) -> None:
         self.root = root
+        self.chosen = chosen
         self.asked = tuple(files)  # Compose files that the user named
         self.environ = dict(environ or {})
         self.loaded = dict(loaded or {})
@@ -70,9 +64,26 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         self.unread: dict[str, str] = {}  # files and folders (with `/`) that are there, and why not
         self._instead = frozenset(instead or ())
         self._images: dict[tuple[str, ...], Image | None] = {}
+        self._of_services: dict[int, Image | None] = {}
+        self._names: dict[str, dict[str, list[str]]] = {}
         self._starts: dict[int, Start] = {}
         self._revisions: dict[str, list[graph.Migration]] = {}
         self._settings: dict[tuple[str, str], Settings | None] = {}
+
+    def edited(self, texts: Mapping[str, str]) -> ProjectFiles:
+        """Return the project with other texts; what they do not touch is not read again."""
+        out = ProjectFiles(self.root, self.asked, self.environ, texts)
+        kept = {name: text for name, text in self._texts.items() if name not in texts}
+        out._texts = {**kept, **texts}
+        out.unread = dict(self.unread)
+        same: list[str] = ["paths", "path_set", "folders"] if self.path_set >= {*texts} else []
+        if not self.loaded and same and not any(one.endswith(".py") for one in texts):
+            same += ["python", "app_migrations", "alembics", "manage", "settings"]
+            out._settings, out._revisions = self._settings, self._revisions
+        for name in same:
+            if name in self.__dict__:
+                out.__dict__[name] = self.__dict__[name]
+        return out
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -139,8 +150,16 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
 
     def named(self, *names: str) -> list[str]:
         """Return the files with one of these names, the shallowest first."""
-        found = [path for path in self.paths if posixpath.basename(path) in names]
+        found = [path for name in dict.fromkeys(names) for path in self._by_name.get(name, ())]
         return sorted(found, key=lambda path: (path.count("/"), path))
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """The files by their last part."""
+        out: dict[str, list[str]] = {}
+        for path in self.paths:
+            out.setdefault(path.rpartition("/")[2], []).append(path)
+        return out
 
     # Compose
 
@@ -167,9 +186,9 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         """Return the names that Compose files outside of a stack declare, by section."""
         out: dict[str, set[str]] = {}
         for path in self.compose_paths:
-            for section, names in (
-                composefiles.names(path, self.read) if path not in stack.files else {}
-            ).items():
+            if path not in self._names:
+                self._names[path] = composefiles.names(path, self.read)
+            for section, names in self._names[path].items() if path not in stack.files else ():
                 out.setdefault(section, set()).update(names)
         return {section: frozenset(names) for section, names in out.items()}
 
@@ -266,88 +285,9 @@ class ProjectFiles(ImagesOfProject, SettingsOfProject):
         own = service.get("healthcheck")
         return service.timed(words, one.place, own or item)
 
-    # Python
-
-    @cached_property
-    def app_migrations(self) -> dict[str, list[graph.Migration]]:
-        """Django's migrations by app folder."""
-        if not self.manage:
-            return {}
-        wanted = [
-            path for path in self.paths if "/migrations/" in "/" + path and path.endswith(".py")
-        ]
-        return graph.django(wanted, {path: self.read(path) or "" for path in wanted})
-
-    def app_label(self, folder: str) -> str:
-        """Return how Django calls the app in a folder."""
-        config = self.read(f"{folder}/apps.py") or ""
-        return graph.label_of(folder, self.app_migrations.get(folder, []), config)
-
-    @cached_property
-    def alembics(self) -> tuple[alembicfiles.Alembic, ...]:
-        """The project's Alembic environments."""
-        found = [alembicfiles.load(path, self.read) for path in self.named("alembic.ini")]
-        return tuple(one for one in found if one is not None)
-
-    def revisions(self, one: alembicfiles.Alembic) -> list[graph.Migration]:
-        """Return an environment's revisions."""
-        if one.folder not in self._revisions:
-            self._revisions[one.folder] = self._read_revisions(one)
-        return self._revisions[one.folder]
-
-    def _read_revisions(self, one: alembicfiles.Alembic) -> list[graph.Migration]:
-        folder = posixpath.join(one.folder, "versions") + "/"
-        wanted = [path for path in self.paths if path.startswith(folder) and path.endswith(".py")]
-        return graph.alembic(wanted, {path: self.read(path) or "" for path in wanted})
-
-    @cached_property
-    def requirements(self) -> dict[str, requirements.Requirement]:
-        """The packages that the project installs."""
-        found = [
-            path for path in self.paths
-            if path.count("/") <= 2 and _REQUIREMENTS.match(posixpath.basename(path))
-        ]  # fmt: skip
-        return requirements.read(found, self.read)
-
-    @cached_property
-    def python(self) -> tuple[pycode.Module, ...]:
-        """The project's own Python files that name what checks look for, without tests."""
-        out = []
-        for path in self.paths:
-            parts = path.split("/")
-            if (
-                not path.endswith(".py")
-                or "migrations" in parts
-                or "tests" in parts
-                or "versions" in parts
-            ):
-                continue
-            if parts[-1].startswith("test_"):
-                continue
-            text = self.read(path)
-            if text and (
-                "advisory" in text
-                or "health" in text
-                or "models.Model" in text
-                or "AbstractUser" in text
-                or "AbstractBaseUser" in text
-            ):
-                out.append(pycode.read(text, path))
-        return tuple(out)
-
     @cached_property
     def celery(self) -> tuple[celeryfiles.CeleryApp, ...]:
         """The project's Celery apps."""
         from tidegate.reading.project import celeryfiles
 
         return celeryfiles.apps(self)
-
-    @cached_property
-    def attributes(self) -> gitattributes.Attributes:
-        """The root's .gitattributes."""
-        return gitattributes.parse(self.read(".gitattributes") or "")
-
-    @cached_property
-    def gitignore(self) -> ignore.Ignore:
-        """The root's .gitignore."""
-        return ignore.parse(self.read(".gitignore") or "", ".gitignore", git=True)

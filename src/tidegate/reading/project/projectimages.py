@@ -27,10 +27,15 @@ class ImagesOfProject:
         root: Path
         environ: dict[str, str]
         _images: dict[tuple[str, ...], Image | None]
+        _of_services: dict[int, Image | None]
 
         @cached_property
         def paths(self) -> tuple[str, ...]:
             """Every file of the project."""
+
+        @cached_property
+        def path_set(self) -> frozenset[str]:
+            """The files, for quick questions."""
 
         @cached_property
         def folders(self) -> frozenset[str]:
@@ -54,6 +59,11 @@ class ImagesOfProject:
 
     def image(self, service: Service) -> Image | None:
         """Return the image that a service builds; None where it pulls one."""
+        if id(service) not in self._of_services:
+            self._of_services[id(service)] = self._image(service)
+        return self._of_services[id(service)]
+
+    def _image(self, service: Service) -> Image | None:
         if service.build is None:
             built = [
                 one for one in self.siblings(service)
@@ -62,8 +72,9 @@ class ImagesOfProject:
             return self.image(built[0]) if built else None
         context, path, target = service.build
         sources = Sources(
-            partial(self._context, service), partial(self._built, service), self.dockerignore
-        )
+            partial(self._context, service), partial(self._built, service), self.dockerignore,
+            self.path_set,
+        )  # fmt: skip
         return self.image_of(path, context, target, service.build_args, sources, _contexts(service))
 
     def image_of(
@@ -91,7 +102,12 @@ class ImagesOfProject:
                 file = dockerfile.parse(text, path, args or {})
                 ignored = self.dockerignore(context, path)
                 builder = Builder(
-                    file, context, self.folders, ignored, args or {}, sources or Sources()
+                    file,
+                    context,
+                    self.folders,
+                    ignored,
+                    args or {},
+                    sources or Sources(files=self.path_set),
                 )
                 self._images[key] = builder.build(target)
         return self._images[key]

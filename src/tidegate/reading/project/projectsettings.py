@@ -22,6 +22,7 @@ class SettingsOfProject:
     """The part of a project's files that has to do with Django's settings."""
 
     if TYPE_CHECKING:
+        chosen: str
         loaded: dict[str, Loaded]
         _settings: dict[tuple[str, str], Settings | None]
 
@@ -57,7 +58,8 @@ class SettingsOfProject:
         found = re.findall(
             r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""", self.read(self.manage) or ""
         )
-        named = self.settings_named(found[0]) if found else None
+        name = self.chosen or (found[0] if found else "")
+        named = self.settings_named(name) if name else None
         knowing = next((one for one in self.loaded.values() if one.decides), None)
         if knowing is None:
             return named

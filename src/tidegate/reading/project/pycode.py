@@ -65,6 +65,11 @@ class Module:
             return None
 
     @cached_property
+    def code(self) -> str:
+        """The code without its comments, which may say anything."""
+        return ast.unparse(self.tree) if self.tree is not None else ""
+
+    @cached_property
     def assigned(self) -> list[Assigned]:
         """The assignments that run at import."""
         return [found for one, maybe in self._run for found in _assignments(one, self.path, maybe)]

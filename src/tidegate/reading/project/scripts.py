@@ -10,6 +10,8 @@ from tidegate.reading.project import shell
 from tidegate.reading.project.project import ProjectFiles
 
 _TARGET = re.compile(r"^([\w./-]+)(?:\s+[\w.\s-]*)?:(?![=:])[^=]*$")
+_NAMED = re.compile(r"deploy|update|upgrade|release|rollout|publish|prod", re.I)
+_NOT = re.compile(r"test|dev|local|clean|reset|demo|ci\b|e2e", re.I)
 _AROUND = re.compile(r"(^|/)(tests?|examples?|vendor|docs)/")
 
 
@@ -45,3 +47,32 @@ def targets(project: ProjectFiles) -> Iterator[tuple[str, str, list[shell.Comman
                 found += [replace(one, line=number) for one in parsed]
         if found:
             yield path, name, found
+
+
+def deployments(project: ProjectFiles) -> Iterator[tuple[str, str, list[shell.Command]]]:
+    """Yield each script and target that brings a release to a server: path, name, its commands."""
+    for path, parsed in naming(project, "compose"):
+        if _meant(path):
+            yield path, path, commands(parsed)
+    for path, target, found in targets(project):
+        if _meant(target):
+            yield path, f"{target} in {path}", found
+
+
+def _meant(name: str) -> bool:
+    return bool(_NAMED.search(name)) and not _NOT.search(name)
+
+
+def compose_words(one: shell.Command) -> list[str]:
+    """Return what Compose is told to do, without its own options; [] for other commands."""
+    rest = list(one.bare.words)
+    if rest[:2] == ["docker", "compose"]:
+        rest = rest[2:]
+    elif rest[:1] == ["docker-compose"]:
+        rest = rest[1:]
+    else:
+        return []
+    while rest and rest[0].startswith("-"):
+        takes = rest[0] in ("-f", "--file", "-p", "--project-name", "--env-file", "--profile")
+        rest = rest[2:] if takes else rest[1:]
+    return rest

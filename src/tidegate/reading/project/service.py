@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import posixpath
-import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,69 +12,19 @@ from functools import cached_property
 from tidegate.model.finding import Place
 from tidegate.reading.project import dotenv
 from tidegate.reading.project.composefiles import Read, Stack
-from tidegate.reading.project.composemerge import keyed, split_mount
+from tidegate.reading.project.composemerge import keyed
+from tidegate.reading.project.serviceparts import (
+    Given,
+    Health,
+    Mount,
+    masked,
+    mount,
+    normal,
+    seconds,
+)
 from tidegate.reading.project.tree import Item
 
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
-
-
-@dataclass(frozen=True)
-class Mount:
-    """Something that lies over a path of the container."""
-
-    kind: str  # volume, bind, tmpfs, anonymous
-    source: str
-    target: str
-    read_only: bool
-    item: Item
-
-
-@dataclass(frozen=True)
-class Given:
-    """A variable of a container: its value, and the place that gives it."""
-
-    name: str
-    value: str | None
-    place: Place
-    from_file: bool = False
-    item: Item | None = None
-
-    @property
-    def unknown(self) -> bool:
-        """Whether its value hangs on a variable that only the user's machine has."""
-        return self.item is not None and bool(self.item.holes)
-
-
-@dataclass(frozen=True)
-class Health:
-    """A health check as it takes effect. `words` begin with CMD or CMD-SHELL."""
-
-    words: tuple[str, ...]
-    place: Place
-    interval: float
-    timeout: float
-    retries: int
-    start_period: float
-    item: Item | None = None
-
-    @property
-    def shell(self) -> str:
-        """The command as one line of shell."""
-        if self.words[:1] == ("CMD-SHELL",):
-            return " ".join(self.words[1:2])
-        return shlex.join(self.words[1:])
-
-    @property
-    def patience(self) -> float:
-        """Seconds after which a container that never answers is called unhealthy."""
-        return self.start_period + self.interval * self.retries
-
-
-def seconds(text: str, default: float) -> float:
-    """Return a duration such as `1m30s`."""
-    found = _SECONDS.findall(text)
-    return sum(float(number) * _UNITS[unit] for number, unit in found) if found else default
+__all__ = ["Given", "Health", "Mount", "Service", "masked", "place_in"]
 
 
 @dataclass
@@ -106,7 +55,7 @@ class Service:
         found = self.item.get(*keys)
         return found.place if found is not None else self.place
 
-    @property
+    @cached_property
     def image(self) -> str:
         """The image's name."""
         return self.text("image")
@@ -143,11 +92,11 @@ class Service:
         if "://" in context or context.startswith("git@"):
             return None
         base = context_item.base if context_item is not None else found.base
-        folder = _normal(posixpath.join(base, context))
+        folder = normal(posixpath.join(base, context))
         name = found.get("dockerfile")
         file = posixpath.join(folder, name.text if name is not None and name.text else "Dockerfile")
         target = found.get("target")
-        return folder, _normal(file), target.text if target is not None else ""
+        return folder, normal(file), target.text if target is not None else ""
 
     @cached_property
     def build_args(self) -> dict[str, str]:
@@ -195,7 +144,7 @@ class Service:
             path = one.get("path") or one
             needed = one.get("required")
             required = needed is None or needed.value is not False
-            out.append((_normal(posixpath.join(one.base, path.text)), one, required))
+            out.append((normal(posixpath.join(one.base, path.text)), one, required))
         return out
 
     @cached_property
@@ -212,27 +161,10 @@ class Service:
     @cached_property
     def mounts(self) -> list[Mount]:
         """What lies over paths of the container."""
-        out = [self._mount(one) for one in (self.get("volumes") or _NONE).items]
+        out = [mount(one) for one in (self.get("volumes") or _NONE).items]
         for one in (self.get("tmpfs") or _NONE).items:
             out.append(Mount("tmpfs", "", one.text.partition(":")[0], False, one))
         return out
-
-    def _mount(self, one: Item) -> Mount:
-        if one.entries:
-            kind = one.get("type")
-            source, target = one.get("source"), one.get("target")
-            only = one.get("read_only")
-            name = source.text if source is not None else ""
-            return _mount(
-                kind.text if kind else "volume", name, target.text if target else "",
-                only is not None and only.value is True, one,
-            )  # fmt: skip
-        parts = split_mount(one.text)
-        if len(parts) == 1:
-            return Mount("anonymous", "", _normal(parts[0]), False, one)
-        bind = parts[0][:1] in (".", "/", "~", "\\") or (parts[0][1:2] == ":")
-        options = parts[2].split(",") if len(parts) > 2 else []
-        return _mount("bind" if bind else "volume", parts[0], parts[1], "ro" in options, one)
 
     @cached_property
     def depends_on(self) -> dict[str, tuple[str, Item]]:
@@ -328,21 +260,6 @@ class Service:
         return self.text("restart") or self.text("deploy", "restart_policy", "condition")
 
 
-def _mount(kind: str, source: str, target: str, read_only: bool, item: Item) -> Mount:
-    if (kind == "bind" and source[:1] in (".",)) or (
-        kind == "bind" and not source.startswith(("/", "~", "$")) and source[1:2] != ":"
-    ):
-        source = _normal(posixpath.join(item.base, source))
-    if kind == "volume" and not source:
-        kind = "anonymous"
-    return Mount(kind, source, _normal(target), read_only, item)
-
-
-def _normal(path: str) -> str:
-    path = posixpath.normpath(path) if path else ""
-    return "" if path == "." else path
-
-
 _NONE = Item(None, "", 0)
 
 
@@ -352,11 +269,3 @@ def place_in(services: Iterable[Service], name: str, *keys: str) -> Place:
         if one.name == name:
             return one.place_of(*keys) if keys else one.place
     return Place("compose.yaml")
-
-
-def masked(text: str) -> str:
-    """Return a line of a log without what looks like a password."""
-    text = re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1***@", text)
-    return re.sub(
-        r"((?:password|passwd|secret|token)\w*['\"]?\s*[:=]\s*)\S+", r"\1***", text, flags=re.I
-    )

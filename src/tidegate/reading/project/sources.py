@@ -37,6 +37,7 @@ class Sources:
     given: Callable[[str], Source | None] = _no_context
     built: Callable[[str], Image | None] = _no_image
     ignored: Callable[[str], Ignore] = _no_ignore
+    files: frozenset[str] = frozenset()  # the project's: a pattern takes none but these
 
 
 def reference(name: str) -> tuple[str, str]:

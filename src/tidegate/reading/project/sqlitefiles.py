@@ -11,13 +11,23 @@ from tidegate.reading.project.service import Given, Service
 def named(project: ProjectFiles, service: Service) -> list[tuple[str, Place]]:
     """Return each file with the place that names it; what is temporary is left out."""
     given = [(_path(project, service, one), one.place) for one in service.environment.values()]
-    return [(path, place) for path, place in (*given, *_in_settings(project, service)) if path]
+    alone = not facts.databases(project, service)
+    set_ = in_settings(project, service) if alone else []
+    return [(path, place) for path, place in (*given, *set_) if path]
 
 
-def _in_settings(project: ProjectFiles, service: Service) -> list[tuple[str, Place]]:
+def kept(service: Service, path: str) -> bool:
+    """Whether a file of a container lies on something that outlives it."""
+    return any(
+        path.startswith(one.target.rstrip("/") + "/") and one.kind != "tmpfs"
+        for one in service.mounts
+    )
+
+
+def in_settings(project: ProjectFiles, service: Service) -> list[tuple[str, Place]]:
     """Return the file that Django's settings name, where nothing else can decide about it."""
     settings = project.settings_for(service)
-    if settings is None or facts.databases(project, service) or settings.conditional("DATABASES"):
+    if settings is None or settings.conditional("DATABASES"):
         return []
     value = settings.value("DATABASES", facts.values(service, project))
     default = value.get("default") if isinstance(value, dict) else None

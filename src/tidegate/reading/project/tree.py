@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from tidegate.model.finding import Place
@@ -116,12 +117,18 @@ class Item:
 
 def parse(text: str, path: str, base: str = "") -> list[Item]:
     """Return the documents of a YAML text. Raises NotYaml."""
+    return list(_documents(text, path, base))
+
+
+@lru_cache(maxsize=64)
+def _documents(text: str, path: str, base: str) -> tuple[Item, ...]:
+    """Parse once: a file is asked what it is, what it declares, and what it says."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=loader) if node is not None]
-        return [_Builder(path, base).item(node, 0) for node in nodes]
+        return tuple(_Builder(path, base).item(node, 0) for node in nodes)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or str(error)
@@ -142,6 +149,7 @@ class _Builder:
         self.open: set[int] = set()
         self.done: set[int] = set()
         self.repeated = 0
+        self.top = 1  # the line of the file's own key that is being read
 
     def item(self, node: Any, key_line: int) -> Item:
         here, line = id(node), node.start_mark.line + 1
@@ -149,7 +157,7 @@ class _Builder:
             raise NotYaml("an anchor's value contains the anchor itself", line)
         self.repeated += here in self.done
         if self.repeated > MOST_REPEATED:
-            raise NotYaml("its anchors repeat each other too often (excessive aliasing)", line)
+            raise NotYaml("its anchors repeat each other too often (excessive aliasing)", self.top)
         self.open.add(here)
         found = self.built(node, key_line)
         self.open.discard(here)
@@ -189,6 +197,8 @@ class _Builder:
         lines: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if len(self.open) == 1:
+                self.top = line
             if key.id != "scalar":
                 continue
             if key.value in lines:

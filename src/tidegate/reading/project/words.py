@@ -109,6 +109,8 @@ def manage(words: Words) -> str:
 def migrates(words: Words) -> bool:
     """Whether it applies migrations."""
     rest = unwrapped(words)
+    if manage(rest) == "db":  # the script of Flask-Migrate before `flask db`
+        return "upgrade" in rest
     if manage(rest) in _MANAGE:
         return not {"--check", "--plan", "--fake"} & set(rest)
     name, tail = program(rest), set(rest)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 
 from tidegate.contracts.rule import Example, Hazard, Rule, StepView
 from tidegate.model.operation import (
@@ -94,6 +93,10 @@ def _likely(step: StepView, added: Sequence[AddColumn]) -> dict[tuple[str, str],
     Where it is not the only pair of its table the names have to be alike: of six columns that go
     for one that comes, five are no rename.
     """
+    if not added:
+        return {}
+    from difflib import SequenceMatcher
+
     pairs: list[tuple[float, str, str, str]] = []
     for moment in step.real():
         change = moment.change
@@ -120,5 +123,5 @@ def _same(old: Column, new: Column) -> bool:
     """Whether the values of one could stand in the other; a key of another table could not."""
     there, here = old.reference, new.reference
     pointing = (there.table if there else "") == (here.table if here else "")
-    alike = old.type == new.type and old.nullable == new.nullable
+    alike = (old.type, old.nullable, old.unique) == (new.type, new.nullable, new.unique)
     return bool(old.type) and alike and pointing and old.name != new.name

@@ -69,8 +69,9 @@ def examine(moment: Moment) -> Iterator[Hazard]:
         return
     if moment.operation.transaction == 0:
         return  # each row is a transaction of its own
+    saved = {one.span for one in change.traits if one.what == "loop-save"}
     for one in change.traits:
-        if one.what not in SAID:
+        if one.what not in SAID or (one.what == "loop-write" and one.span in saved):
             continue
         table = one.table or one.detail
         if moment.table(table) is not None and not moment.is_old(table):

@@ -87,11 +87,12 @@ def _tables(moment: Moment) -> list[str]:
     if not isinstance(change, Code):
         return []
     known = [one.table for one in change.traits if one.what in WRITES and one.table]
-    models = {one.detail.lower() for one in change.traits if one.what in WRITES and not one.table}
+    said = {one.detail.lower() for one in change.traits if one.what in WRITES and not one.table}
+    models = {name.replace("_", "") for one in said for name in (one, one.removesuffix("s"))}
     return known + [
         name
         for name in moment.tables
-        if any(name.replace("_", "").endswith(one.replace("_", "")) for one in models if one)
+        if any(name.replace("_", "").endswith(one) for one in models if one)
     ]
 
 

@@ -1,7 +1,8 @@
 """An ENUM's values are changed other than by adding at the end.
 
-MySQL then copies the table, and rows keep their number and so change their meaning when a value is
-put in between or removed. Add new values at the end.
+MySQL then copies the table while writes wait, and whatever sorts by the column sorts in the new
+order. A value that is removed while a row still has it ends the statement with an error. Add new
+values at the end. MariaDB 11.2 and later copy while writes go on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ RULE = Rule(
     "error",
     on=(AlterColumn,),
     vendors=MYSQL,
+    until=10,  # MariaDB 11.2 copies while writes go on; no MySQL has such a number
     examples=(
         Example(
             "alembic",
@@ -35,6 +37,6 @@ def examine(moment: Moment) -> Iterator[Hazard]:
         return
     yield Hazard(
         f"the values of {change.table}.{change.column} change from {', '.join(before)} to "
-        f"{', '.join(change.enum)}: MySQL copies the table, and a value may come to mean another",
+        f"{', '.join(change.enum)}: MySQL copies the table, and writes wait meanwhile",
         "keep the old values in their order and add new ones at the end",
     )

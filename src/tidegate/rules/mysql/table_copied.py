@@ -2,7 +2,7 @@
 
 A changed column type, a dropped primary key and a converted character set need ALGORITHM=COPY:
 writes wait until every row has been copied. Use gh-ost or pt-online-schema-change for a large
-table, or expand and contract.
+table, or expand and contract. MariaDB 11.2 and later copy while writes go on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ RULE = Rule(
     "error",
     on=(AlterColumn,),
     vendors=MYSQL,
+    until=10,  # MariaDB 11.2 copies while writes go on; no MySQL has such a number
     examples=(
         Example(
             "alembic",

@@ -14,8 +14,8 @@ from tidegate import process
 from tidegate.reading.project import facts
 from tidegate.reading.project.live import Container, Disk, Hidden, Live, Server, Volume
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.reading.project.service import Service
-from tidegate.workflows.doctor import contents
+from tidegate.reading.project.service import Service, masked
+from tidegate.workflows.doctor import contents, servers
 
 LINES = 80
 _ARCHITECTURE = ("version", "--format", "{{.Server.Arch}}")
@@ -26,11 +26,18 @@ def gather(project: ProjectFiles) -> Live:
     if not project.stacks:
         return Live(why_not="there is no Compose file, so there is nothing to ask the engine about")
     stack = project.stacks[0]
+    unread = next((one for one in stack.problems if one.unread), None)
+    if unread is not None:  # it may be made to take all memory of whoever reads it
+        return Live(why_not=f"the engine is not asked: {unread.path} can't be read")
     files = (
         [word for name in stack.files for word in ("-f", name)]
         if project.asked or len(stack.files) > 2
         else []
     )
+    read = _docker(project, "compose", *files, "config", "--quiet")
+    if not read.ok and not _absent(read):
+        said = _last(read.err)
+        return Live(refused=said, why_not=f"the engine's Compose refuses the files: {masked(said)}")
     listed = _docker(project, "compose", *files, "ps", "--all", "--quiet")
     if not listed.ok:
         return Live(why_not=f"the engine can't be asked: {_last(listed.err) or listed.why}")
@@ -41,7 +48,8 @@ def gather(project: ProjectFiles) -> Live:
     described = json.loads(found.out) if found.ok else []
     containers = tuple(_container(project, one) for one in described)
     services = {one.name: one for one in project.services if one.stack is stack}
-    volumes, servers = [], []
+    volumes: list[Volume | None] = []
+    asked: list[Server | None] = []
     room: list[Disk] = []
     stale: list[Hidden] = []
     docker = partial(_docker, project)
@@ -49,63 +57,32 @@ def gather(project: ProjectFiles) -> Live:
         service = services.get(_label(one, "service"))
         if service is not None and facts.is_postgres(service):
             volumes.append(_volume(project, service, one))
-            servers.append(_server(project, service, one))
+            asked.append(servers.ask(docker, service, one))
         if service is not None and facts.is_database(service):
             room += contents.disks(docker, service, one)
         elif service is not None and project.image(service) is not None:
             stale += contents.hidden(docker, service, one)
     foreign = any(one.architecture for one in containers)
+    found_servers = tuple(one for one in asked if one is not None)
     return Live(
         containers,
         tuple(one for one in volumes if one is not None),
-        tuple(one for one in servers if one is not None),
+        found_servers,
         tuple(room),
         tuple(stale),
+        servers.poolers(docker, described, found_servers),
         architecture=docker(*_ARCHITECTURE).out.strip() if foreign else "",
     )
 
 
-_ASK = """
-SELECT json_build_object(
-  'in_recovery', pg_is_in_recovery(),
-  'read_only', current_setting('default_transaction_read_only') = 'on',
-  'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-  'max_connections', current_setting('max_connections')::int
-    - current_setting('superuser_reserved_connections')::int,
-  'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]')
-    FROM pg_index WHERE NOT indisvalid),
-  'waiting', (SELECT coalesce(json_agg(json_build_array(
-      extract(epoch FROM now() - state_change)::int,
-      array_to_string(pg_blocking_pids(pid), ' '), left(query, 60))), '[]')
-    FROM pg_stat_activity WHERE wait_event_type = 'Lock'))
-"""
-
-
-def _server(project: ProjectFiles, service: Service, one: dict[str, Any]) -> Server | None:
-    """Ask a running server over its own socket, as the user that its image made."""
-    if one["State"]["Status"] != "running":
-        return None
-    psql = (
-        'psql -At -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
-    )
-    result = _docker(project, "exec", one["Id"], "sh", "-c", psql + ' -c "$0"', _ASK)
-    try:
-        found = json.loads(result.out)
-    except ValueError:
-        return None
-    return Server(
-        service.name,
-        found["in_recovery"],
-        found["read_only"],
-        found["connections"],
-        found["max_connections"],
-        tuple(found["invalid_indexes"]),
-        tuple((int(seconds), str(who), str(text)) for seconds, who, text in found["waiting"]),
-    )
-
-
 def _docker(project: ProjectFiles, *argv: str, timeout: float = 30.0) -> process.Result:
-    return process.run(process.Command(("docker", *argv), str(project.root)), timeout)
+    command = process.Command(("docker", *argv), str(project.root))
+    return process.run(command, timeout, memory=process.FOR_READING)
+
+
+def _absent(asked: process.Result) -> bool:
+    """Whether there is no Docker, or no Compose, to ask."""
+    return asked.code is None or "is not a docker command" in asked.err
 
 
 def _last(text: str) -> str:
@@ -140,6 +117,7 @@ def _container(project: ProjectFiles, one: dict[str, Any]) -> Container:
         error=error,
         up_for=_age(str(state.get("StartedAt") or "")),
         architecture=_docker(project, *asked).out.strip() if strange else "",
+        one_off=_label(one, "oneoff") == "True",
     )
 
 

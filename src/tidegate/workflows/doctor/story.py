@@ -31,6 +31,7 @@ class Diagnosis:
     problem: Problem
     printed: str = ""
     when: str = ""
+    fits: bool = True  # off where its mend would bring another fault
 
     @property
     def finding(self) -> Finding:
@@ -38,7 +39,7 @@ class Diagnosis:
         one = self.problem
         return Finding(
             self.rule, self.severity, one.place, one.message, one.remedy,
-            fixable=bool(one.edits), confidence=one.confidence, also=one.also,
+            fixable=bool(one.edits) and self.fits, confidence=one.confidence, also=one.also,
             predicts=self.predicts, when=self.when,
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.init import (
     advice,
     database,
+    given,
     packages,
     paths,
     probing,
@@ -57,14 +58,18 @@ class Found:
     settings: str
     variables: tuple[str, ...] = ()
     demanded: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()  # variables of the image
+    developing: str = ""  # the settings of manage.py, where the server has others
     notes: tuple[str, ...] = field(default=())
 
 
 def detect(project: ProjectFiles) -> Found:
     """Return what the project is made of. Raises UsageProblem without Django and Alembic."""
     framework = "django" if project.manage else "alembic" if project.alembics else ""
+    developing = project.settings.module if project.settings is not None else ""
     if not framework:
         raise _nothing(project)
+    project = given.of_the_server(project)
     folder = paths.of_code(project)
     listed = packages.read(project, folder)
     names = listed.names
@@ -100,6 +105,8 @@ def detect(project: ProjectFiles) -> Found:
         settings=settings.module if settings is not None else "",
         variables=read,
         demanded=variables.demanded(project, read),
+        given=given.variables(project, folder, app, names),
+        developing=developing if project.chosen else "",
         notes=tuple(advice.notes(project, used, listed, app)),
     )
 
@@ -150,17 +157,18 @@ def _app(
         there = posixpath.join(folder, package, f"{wanted}.py") in project.path_set
         return f"{package}.{wanted}" if there else f"{package}.wsgi", wanted == "asgi" and there
     files = [one for one in _modules(project, folder) if "test" not in one]
+    below = given.source(project, folder)
     for expression in (_APP, _MADE):
         for path in sorted(files, key=lambda one: (one.count("/"), one)):
             found = expression.search(project.read(path) or "")
             if found:
-                module = _module(path, folder).removesuffix(".__init__")
+                module = _module(path, folder, below).removesuffix(".__init__")
                 return f"{module}:{found[1]}", "flask" not in found[0].lower()
     for path in sorted(files, key=lambda one: (one.count("/"), one)):
         text = project.read(path) or ""
         made, kind = _FACTORY.search(text), _KIND.search(text)
         if made and kind:
-            module = _module(path, folder).removesuffix(".__init__")
+            module = _module(path, folder, below).removesuffix(".__init__")
             return f"{module}:{made[1]}()", kind[1] != "Flask"
     return "", "flask" not in names or "fastapi" in names
 
@@ -171,14 +179,14 @@ def _modules(project: ProjectFiles, folder: str) -> list[str]:
     return [one for one in project.paths if one.endswith(".py") and one.startswith(prefix)]
 
 
-def _module(path: str, folder: str) -> str:
+def _module(path: str, folder: str, source: str) -> str:
     """Return a file as what runs in the code's folder imports it."""
     below = path[len(folder) + 1 :] if folder else path
-    return below[:-3].replace("/", ".").removeprefix("src.")
+    return below[:-3].replace("/", ".").removeprefix(f"{source}." if source else "")
 
 
 def _celery(project: ProjectFiles, folder: str) -> str:
     for path in sorted(_modules(project, folder), key=lambda one: (one.count("/"), one)):
         if re.search(r"=\s*Celery\(", project.read(path) or ""):
-            return _module(path, folder).removesuffix(".celery")
+            return _module(path, folder, given.source(project, folder)).removesuffix(".celery")
     return ""

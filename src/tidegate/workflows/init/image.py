@@ -92,6 +92,7 @@ def _final_stage(found: Found) -> list[str]:
         "ENV PATH=/venv/bin:$PATH \\",
         "    PYTHONUNBUFFERED=1 \\",
         "    PYTHONDONTWRITEBYTECODE=1",
+        *([f"ENV {_pairs(found)}"] if found.given else []),
         "WORKDIR /app",
     ]
     if library:
@@ -118,6 +119,10 @@ def _final_stage(found: Found) -> list[str]:
         'ENTRYPOINT ["tidegate", "boot", "--"]',
         "CMD " + json.dumps(command(found)),
     ]
+
+
+def _pairs(found: Found) -> str:
+    return " \\\n    ".join(f"{name}={value}" for name, value in found.given)
 
 
 def probe(found: Found) -> str:

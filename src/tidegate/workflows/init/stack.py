@@ -212,6 +212,7 @@ def development(found: Found) -> str:
     argv = json.dumps(command(found, reload=True))
     debug = next((name for name in found.variables if name.endswith("DEBUG")), "")
     extra = [f'      {debug}: "1"'] if debug else []
+    extra += [f"      DJANGO_SETTINGS_MODULE: {found.developing}"] if found.developing else []
     lines = [
         "# docker compose -f compose.yaml -f compose.dev.yaml up --build",
         "services:", "  web:", '    restart: "no"', f"    command: {argv}", "    environment:",

@@ -73,6 +73,7 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
             "not_restored": outcome.not_restored,
             "rows": rehearsed.filled,
             "not_filled": rehearsed.not_filled,
+            "load": rehearsed.load,
             "seconds": outcome.seconds,
         },
         "sizes": _sizes(outcome),

@@ -16,8 +16,9 @@ from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.step import Step
 from tidegate.process import Command, Result, run
+from tidegate.rehearsal.looking import past_pooler
 from tidegate.rehearsal.scratch import copy_sqlite
-from tidegate.workflows.plan import programs, scratch, target
+from tidegate.workflows.plan import embedded, programs, scratch, target
 from tidegate.workflows.plan.project import Request
 from tidegate.workflows.plan.runner import REHEARSAL, Runner, aside, project_python, runner
 
@@ -67,9 +68,9 @@ class Here:
         self._python = project_python(request.root, request.python, request.environ)
 
     def preparing(self) -> AbstractContextManager[None]:
-        """Begin to make a cluster while the project is loaded: most often it is the one wanted."""
+        """Begin to start a server while the project is loaded: most often it is the one wanted."""
         try:
-            return nullcontext() if self.request.server else scratch.begun(programs.nearest(0))
+            return nullcontext() if self.request.server else embedded.begun(programs.nearest(0))
         except UsageProblem:
             return nullcontext()  # SQLite needs none
 
@@ -80,6 +81,8 @@ class Here:
     def look(self, inside: Runner, connection: Connection, recorded_sql: str) -> target.Target:
         """Read the target from this process."""
         one = target.asked_for(self.request, connection)
+        if one == connection:
+            one = past_pooler(one, self.request.environ)
         return target.look(one, recorded_sql, self.request.environ, connection.user)
 
     def dump(self, found: target.Target | None) -> Dumped:
@@ -161,7 +164,7 @@ def scratch_of(
         return
     chosen = programs.nearest(found.major if found else 0, extensions)
     made = (scratch.given(request.server, chosen, request.environ) if request.server
-            else scratch.embedded(chosen))  # fmt: skip
+            else embedded.embedded(chosen))  # fmt: skip
     wanted = found.connection.name if found else connection.name
     with made as server, scratch.database(server, wanted) as name:
         yield server, login(server, name)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidegate.databases.pgclasses import changes_schema
 from tidegate.model.words import counted
 from tidegate.workflows.plan.verbs import truncated
 
@@ -172,6 +173,13 @@ def summary(statement: Event, work: Iterable[Impact]) -> str:
             parts.append(f"{done} of {table}{first}")
     if not parts and any(lock["mode"] in BLOCKS_WRITES for lock in statement["locks"]):
         parts.append("metadata only")
+    elif not parts and changes_schema(statement["sql"]):
+        held = [f"{lock['mode']} {lock['relation']}" for lock in statement["held"]
+                if lock["mode"] in BLOCKS_WRITES and lock["kind"] == "table"
+                and lock["relation"].rpartition(".")[2] in statement["sql"]]  # fmt: skip
+        if held:
+            before = f"under {', '.join(held)}, which its transaction holds from before"
+            parts.append(f"metadata only, {before}")
     return "; ".join(parts)
 
 

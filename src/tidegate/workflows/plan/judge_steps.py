@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tidegate.model.finding import Finding, Place
@@ -102,6 +103,20 @@ def _lost(step: StepTrace, case: Case) -> Iterator[Finding]:
                 step.id,
             )
 
+    taken = any(takes_rows(statement, step.there) for statement in step.statements)
+    for place in [] if taken else step.unmet[:1]:
+        what = place["text"][:60]
+        yield Finding(
+            "rows-deleted",
+            "warning",
+            case.place(step, place),
+            f"its code deletes rows ({what}), and found none to delete here: which of the "
+            "target's it takes was not seen, and the way down doesn't bring them back",
+            "see it delete with --with-data 1000; have a backup; the plan needs --approve",
+            step.id,
+            confidence="medium",
+        )
+
 
 def _dropping(step: StepTrace, name: str) -> Event | None:
     word = name.split(".")[-1]
@@ -200,15 +215,28 @@ def _differences(rehearsed: Rehearsed, case: Case) -> Iterator[Finding]:
             continue
         shown = "; ".join(difference[:4]) + (f"; and {len(difference) - 4} more"
                                              if len(difference) > 4 else "")  # fmt: skip
-        last = rehearsed.steps[-1]
+        guilty = _naming(difference, rehearsed.steps)
+        last = guilty[0] if guilty else rehearsed.steps[-1]
         when = {"down": "up and down leaves another schema than before",
                 "again": "up, down and up leaves another schema than up alone"}[way]  # fmt: skip
         yield Finding(
             "down-differs", "warning", case.place(last),
             f"going {when}: {shown}",
-            "let the way down undo exactly what the way up did", "" if len(rehearsed.steps) > 1
-            else last.id,
+            "let the way down undo exactly what the way up did",
+            last.id if len(rehearsed.steps) == 1 or len(guilty) == 1 else "",
         )  # fmt: skip
+
+
+def _naming(difference: list[str], steps: list[StepTrace]) -> list[StepTrace]:
+    """Return the steps that name a table which is different: one of them leaves it so."""
+    tables = set()
+    for line in difference:
+        kind, _, rest = line[2:].partition(" ")
+        on = re.search(r"\bON (?:ONLY )?(\S+)", rest) if kind == "index" else None
+        parts = (on[1] if on else rest.partition(":")[0]).replace('"', "").split(".")
+        tables.add(parts[min(1, len(parts) - 1)])
+    return [step for step in steps if tables & {
+        word for one in step.statements for word in re.findall(r"\w+", one["sql"])}]  # fmt: skip
 
 
 def _restored(not_restored: list[str], case: Case) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.level import ancestors
 from tidegate.model.step import Step
-from tidegate.workflows.plan import scratch, target
+from tidegate.workflows.plan import embedded, scratch, target
 from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.project import Clock, Project, Request
 from tidegate.workflows.plan.runner import Runner, aside
@@ -109,7 +109,7 @@ def _kept(outcome: Outcome) -> Path | None:
     text = "\n".join(sorted(f"{one.id} {one.digest}" for one in outcome.steps
                             if one.id in outcome.applied))  # fmt: skip
     name = hashlib.sha256(f"{outcome.engine}\n{text}".encode()).hexdigest()[:24]
-    return scratch.cache() / f"level-{name}.sql"
+    return embedded.cache() / f"level-{name}.sql"
 
 
 def _keep(server: scratch.Server, database: str, kept: Path) -> None:

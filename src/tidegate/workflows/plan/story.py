@@ -71,7 +71,33 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
             if request.online and server is not None:
                 _prove_online(request, at, outcome, server, login, recorded_sql, dumped)
                 clock.note("online")
+            if request.rows and server is not None:
+                _under_load(request, at, outcome, server, login, recorded_sql, dumped)
+                clock.note("load")
     return outcome
+
+
+def _under_load(
+    request: Request,
+    at: Place,
+    outcome: Outcome,
+    server: scratch.Server,
+    login: dict[str, str],
+    recorded_sql: str,
+    dumped: Dumped,
+) -> None:
+    """Run the steps once more, untraced, as apply would, with a reader and a writer at work."""
+    rehearsed = outcome.rehearsed
+    tables = {lock["was"] for step in rehearsed.steps for one in step.statements
+              for lock in one["locks"] if lock["kind"] == "table"}  # fmt: skip
+    if "up" in rehearsed.failures or rehearsed.half or not tables:
+        return
+    with scratch.database(server, outcome.connection.name) as name, at.process() as inside:
+        target.settle(server, name, outcome.target)
+        _point(inside, at, request, outcome, {**login, "name": name})
+        fill(outcome, server, {**login, "name": name}, recorded_sql, inside, Clock(), dumped)
+        inside.ask("fill", _unheard, rows=_number(request.rows))
+        inside.ask("loaded", rehearsed.hear, tables=sorted(tables), forms=online.forms(rehearsed))
 
 
 def _prove_online(

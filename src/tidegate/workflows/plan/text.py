@@ -79,6 +79,18 @@ def strong(locks: list[dict[str, Any]]) -> dict[str, str]:
     return out
 
 
+def under_load(rehearsal: dict[str, Any]) -> str:
+    """Return how long a reader and a writer had to wait, on the rows that there were."""
+    rows = max(rehearsal["rows"].values(), default=0)
+    parts = []
+    for who, met in rehearsal["load"].items():
+        where = f" ({met['table']}, {met['step']})" if met["step"] else ""
+        parts.append(f"a {who} {met['seconds'] * 1000:.0f} ms{where}")
+    quiet = max(met["quiet"] for met in rehearsal["load"].values())
+    return (f"under load, on {rows:,} rows a table: worst wait of {', of '.join(parts)}; "
+            f"{quiet * 1000:.0f} ms before the steps")  # fmt: skip
+
+
 def _ending(plan: dict[str, Any]) -> list[str]:
     rehearsal = plan["rehearsal"]
     trip = {"same": "up, down and up again: the schema is the same each time",
@@ -89,6 +101,8 @@ def _ending(plan: dict[str, Any]) -> list[str]:
     if release["statements"]:
         lines.append(f"running release: {release['statements']} statements tried after each step, "
                      f"from its {release['from']}")  # fmt: skip
+    if rehearsal["load"]:
+        lines.append(under_load(rehearsal))
     for one in plan["rewrites"]:
         lines += ["", one["why"], "instead:", *(f"  {line}" for line in one["instead"])]
     if plan["needs_approval"]:

@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tidegate.contracts.target import Target as Services
 from tidegate.contracts.target import Teller
 from tidegate.errors import UsageProblem
-from tidegate.model.connection import Connection
+from tidegate.model.connection import Connection, Secret
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.process import Result, Talk
 from tidegate.targets import archive
@@ -109,6 +110,8 @@ class There:
             raise Permanent(event["what"], event["meaning"], event["next"])
         if kind == "transient":
             raise Transient(event["reason"])
+        if way := event.pop("way"):  # past a pooler
+            one = replace(one, **{**way, "password": Secret(way["password"])})
         return target.Target(one, **event)
 
     def dump(self, found: target.Target | None) -> Dumped:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.model.step import Step
-from tidegate.workflows.plan.verbs import takes_rows
+from tidegate.workflows.plan.verbs import takes_rows, verbs
 
 Event = dict[str, Any]
 AGAIN = "(again) "  # said of the runs of a statement that were only counted
@@ -61,7 +61,32 @@ class StepTrace:
     @property
     def destructive(self) -> bool:
         """Whether the way up takes data away."""
-        return bool(self.lost) or any(takes_rows(one, self.there) for one in self.statements)
+        return bool(self.lost or self.unmet) or any(
+            takes_rows(one, self.there) for one in self.statements
+        )
+
+    deleting: list[Event] = field(default_factory=list)  # places of its code
+
+    @property
+    def unmet(self) -> list[Event]:
+        """The places at which its code deletes rows that the rehearsal did not come by.
+
+        Of a step that touches the target's tables: what it does on tables of its own is its own.
+        """
+        if not any(lock["kind"] == "table" and lock["was"] in self.there
+                   for one in self.statements for lock in one["locks"] + one["held"]):  # fmt: skip
+            return []
+        return [place for place in self.deleting if not any(_met(place, one)
+                for one in self.statements)]  # fmt: skip
+
+
+def _met(place: Event, statement: Event) -> bool:
+    """Whether a statement is the one that a place of the code sends."""
+    text = " ".join(statement["sql"].split())
+    if place["sql"]:
+        return str(place["text"])[:60] in text
+    here = place["line"] <= statement["line"] <= place["end"] and place["path"] == statement["path"]
+    return here and "DELETE" in verbs(text)
 
 
 def _adds_nothing(event: Event, known: Event) -> bool:
@@ -91,6 +116,8 @@ class Rehearsed:
     filled: dict[str, int] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
     half: list[str] = field(default_factory=list)  # steps that an earlier run has begun
+    load: dict[str, Event] = field(default_factory=dict)  # of a reader and a writer
+    folded: list[str] = field(default_factory=list)  # parts of a squash that is whole by now
     parents: dict[str, str] = field(default_factory=dict)  # the tables that partitions are of
 
     def hear(self, event: Event) -> None:
@@ -114,6 +141,14 @@ class Rehearsed:
                     one.there = there
         elif kind == "recorded":
             self.recorded[event["when"]] = event["rows"]
+        elif kind == "load":
+            self.load = {who: event[who] for who in ("reader", "writer")}
+        elif kind == "folded":
+            self.folded = event["steps"]
+        elif kind == "deletes":
+            step = self.step(event["step"])
+            if step is not None:
+                step.deleting = event["places"]
         elif kind == "compared":
             self.differences[event["way"]] = event["difference"]
         elif kind == "failed":
@@ -160,6 +195,9 @@ class Rehearsed:
         if self.half:
             begun = f"{', '.join(self.half)} was half applied before"
             return "skipped", f"{begun}, so what the way down should lead to is not known"
+        if self.folded:
+            parts = ", ".join(self.folded)
+            return "skipped", f"{parts} completed a squash, and Django takes that back as a whole"
         if "down" not in self.differences:
             return "skipped", "nothing was rehearsed"
         return "same", ""

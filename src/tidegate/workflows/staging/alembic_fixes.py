@@ -16,52 +16,32 @@ from tidegate.model.operation import (
     RenameTable,
 )
 from tidegate.workflows.check.edits import Fixed, Source
-from tidegate.workflows.check.fixes_alembic import BLOCK
 from tidegate.workflows.staging import batches, expand
-from tidegate.workflows.staging.alembic_files import backward_of, body, called, divide, function
+from tidegate.workflows.staging.alembic_files import backward_of, called, divide
+from tidegate.workflows.staging.alembic_rows import data, filling, rows
+from tidegate.workflows.staging.alembic_writing import (
+    concurrently,
+    execute,
+    in_block,
+    refuse_schema,
+    sql_name,
+    statement,
+)
 from tidegate.workflows.staging.common import beside, later, of_finding, short
-from tidegate.workflows.staging.django_fixes import varied, viewed
+from tidegate.workflows.staging.django_renames import viewed
+from tidegate.workflows.staging.django_writing import varied
 from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.retype import Retyped
 from tidegate.workflows.staging.retype import retyped as retyping_of
-from tidegate.workflows.staging.stage import Declined, Stage, indented, literal, moved, quoted
+from tidegate.workflows.staging.stage import (
+    Declined,
+    Stage,
+    literal,
+    moved,
+    quoted,
+)
 
 Fixer = Callable[[Source, Finding, Sequence[At]], Fixed]
-
-
-def statement(source: Source, at: At) -> tuple[int, ast.Expr, ast.Call]:
-    """Return the statement of upgrade() that holds an operation, its number and its call."""
-    span = at.operation.span
-    for number, node in enumerate(body(function(source, "upgrade"))):
-        here = (node.lineno, node.end_lineno) == (span.line, span.end_line)
-        if here and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            return number, node, node.value
-    raise Declined(
-        "it stands in a block or a helper: write it as a statement of its own in upgrade()"
-    )
-
-
-def execute(text: str) -> str:
-    """Return an op.execute."""
-    said = literal(text)
-    return f"op.execute({said})" if "\n" not in said else f"op.execute(\n{indented(said, 4)}\n)"
-
-
-def in_block(code: str) -> str:
-    """Return a statement outside of the revision's transaction."""
-    return f"{BLOCK}\n{indented(code, 4)}"
-
-
-def _words(call: ast.Call) -> dict[str, ast.expr]:
-    if any(word.arg is None for word in call.keywords):
-        raise Declined("its arguments can't be read")
-    return {word.arg: word.value for word in call.keywords if word.arg}
-
-
-def refuse_schema(call: ast.Call) -> None:
-    """Decline for a table in a schema of its own."""
-    if {"schema", "source_schema"} & set(_words(call)):
-        raise Declined("the table is in a schema of its own")
 
 
 def _alteration(source: Source, at: At) -> tuple[int, ast.Expr, AlterColumn]:
@@ -85,7 +65,7 @@ def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
         f"op.create_check_constraint(\n    {name}, {table}, {test}, postgresql_not_valid=True\n)"
     )
     drop = f'op.drop_constraint({name}, {table}, type_="check")'
-    validate = execute(f"ALTER TABLE {quoted(change.table)} VALIDATE CONSTRAINT {_sql(name)}")
+    validate = execute(f"ALTER TABLE {quoted(change.table)} VALIDATE CONSTRAINT {sql_name(name)}")
     back = backward_of(source, number)
     stages = [
         Stage("not_null_check", (check,), (drop,)),
@@ -95,10 +75,6 @@ def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     return divide(
         source, number, stages, "NOT NULL through a check, so that no lock waits for a scan"
     )
-
-
-def _sql(name: str) -> str:
-    return quoted(str(ast.literal_eval(name)))
 
 
 def constraint(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
@@ -131,16 +107,9 @@ def index(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     number, node, call = statement(source, at)
     if called(node) not in ("create_index", "drop_index"):
         raise Declined("SQL in a string is left to its author")
-    stage = Stage("concurrently", (in_block(_concurrently(source, call)),),
+    stage = Stage("concurrently", (in_block(concurrently(source, call)),),
                   _behind(source, number), atomic=False, alone=True)  # fmt: skip
     return divide(source, number, [stage], "CONCURRENTLY, in a revision of its own")
-
-
-def _concurrently(source: Source, call: ast.Call) -> str:
-    moved(source, call)
-    if "postgresql_concurrently" in _words(call):
-        return moved(source, call)
-    return varied(source, call, [source.with_argument(call, "postgresql_concurrently=True")])
 
 
 def _behind(source: Source, number: int) -> tuple[str, ...]:
@@ -155,7 +124,7 @@ def _behind(source: Source, number: int) -> tuple[str, ...]:
     if called(made) not in ("create_index", "drop_index"):
         return (back,)
     one = Source(source.project, source.path, back, tree)
-    return (in_block(_concurrently(one, made.value)),)
+    return (in_block(concurrently(one, made.value)),)
 
 
 def rename_column(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
@@ -228,13 +197,6 @@ def retyping(made: Retyped) -> list[Stage]:
     ]
 
 
-def filling(suffix: str, made: batches.Batched) -> Stage:
-    """Return the stage that goes over a table in batches."""
-    code = in_block(made.call("op.get_bind()"))
-    back = (made.forget("op.get_bind()"),)
-    return Stage(suffix, (code,), back, atomic=False, alone=True, imports=(batches.IMPORT,))
-
-
 def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """The old name stays as a view for one release."""
     at = of_finding(ats, one, RenameTable)
@@ -249,17 +211,6 @@ def rename_table(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     view = execute(viewed(change.table, change.new))
     stages = [Stage("", (moved(source, node), view), (drop, back) if back else ())]
     return divide(source, number, stages, "the old name stays as a view until the next release")
-
-
-def data(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
-    """An UPDATE of all rows goes over them in batches that commit."""
-    at = of_finding(ats, one, Data)
-    number, _, _ = statement(source, at)
-    made = batches.of_sql(at.operation.sql.replace("\\:", ":"), at)  # text() takes \: for :
-    if backward_of(source, number):
-        raise Declined("downgrade() writes the rows too")
-    return divide(source, number, [filling(f"fill_{made.table}", made)],
-                  "in batches that commit, with tidegate.backfill")  # fmt: skip
 
 
 def apart_from(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
@@ -285,6 +236,7 @@ FIXERS: dict[str, Fixer] = {
     "column-renamed": rename_column,
     "table-renamed": rename_table,
     "type-change-rewrites": retype,
+    "loop-over-whole-table": rows,
     "whole-table-written": data,
     "schema-and-data-together": apart_from,
     "work-under-exclusive-lock": apart_from,

@@ -8,16 +8,14 @@ from typing import NamedTuple
 
 from tidegate.reading.migrations.django_state import Model
 from tidegate.workflows.staging.moments import At
+from tidegate.workflows.staging.saying import constant, expression
 from tidegate.workflows.staging.stage import Declined, literal, quoted
 
 IMPORT = "from tidegate.backfill import backfill, forget"
 UPDATE = re.compile(
     r"\s*UPDATE\s+(?:ONLY\s+)?([\w\".]+)\s+SET\s+(.*?)(?:\s+WHERE\s+(.*?))?\s*;?\s*", re.I | re.S
 )
-METHODS = {"lower": "lower({})", "upper": "upper({})"}
-OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 TOUCHED = {"DateTimeField": "now()", "DateField": "CURRENT_DATE"}
-NUMBERS = ("integer", "bigint", "smallint", "numeric", "double precision", "real")
 
 
 class Batched(NamedTuple):
@@ -110,7 +108,7 @@ def _loop(node: ast.For, models: dict[str, Model], at: At) -> Batched:
     for one in node.body:
         if isinstance(one, ast.Assign) and _attribute(one.targets[0], target):
             name = _attribute(one.targets[0], target)
-            value = _expression(one.value, target, model, at)
+            value = _said(one.value, target, model, at)
             if any(quoted(column) in value for column in sets):
                 raise Declined(f"{target}.{name} is made of what was assigned before it")
             sets[_column(model, name, at)] = value
@@ -147,7 +145,7 @@ def _update(node: ast.Call, models: dict[str, Model], at: At) -> Batched:
         if word.arg is None:
             raise Declined("what it sets can't be read")
         column = _column(model, word.arg, at)
-        sets.append(f"{quoted(column)} = {_expression(word.value, '', model, at)}")
+        sets.append(f"{quoted(column)} = {_said(word.value, '', model, at)}")
     return Batched(model.table, ", ".join(sets), where, _key(at, model.table))
 
 
@@ -204,47 +202,16 @@ def _attribute(node: ast.expr, target: str) -> str:
     return node.attr if plain and node.value.id == target else ""  # type: ignore[attr-defined]
 
 
-def _expression(node: ast.expr, target: str, model: Model, at: At) -> str:
+def _said(node: ast.expr, target: str, model: Model, at: At) -> str:
     """Return a Python expression over the row as SQL."""
-    if isinstance(node, ast.Constant):
-        return constant(node.value)
-    if target and _attribute(node, target):
-        return quoted(_column(model, _attribute(node, target), at))
-    if isinstance(node, ast.Call):
-        func = node.func
-        if isinstance(func, ast.Name) and func.id == "F" and isinstance(node.args[0], ast.Constant):
-            return quoted(_column(model, str(node.args[0].value), at))
-        if isinstance(func, ast.Attribute) and func.attr in METHODS and not node.args:
-            return METHODS[func.attr].format(_expression(func.value, target, model, at))
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        left = _expression(node.left, target, model, at)
-        right = _expression(node.right, target, model, at)
-        sign = OPERATORS[type(node.op)]
-        if sign == "+" and not _is_number(node, target, model, at):
-            sign = "||"
-        return f"({left} {sign} {right})"
-    raise Declined(f"{ast.unparse(node)} can't be said in SQL here")
 
+    def column(inner: ast.expr) -> str:
+        if target and _attribute(inner, target):
+            return _column(model, _attribute(inner, target), at)
+        func = inner.func if isinstance(inner, ast.Call) else None
+        if isinstance(inner, ast.Call) and isinstance(func, ast.Name) and func.id == "F":
+            first = inner.args[0]
+            return _column(model, str(first.value), at) if isinstance(first, ast.Constant) else ""
+        return ""
 
-def _is_number(node: ast.expr, target: str, model: Model, at: At) -> bool:
-    for one in ast.walk(node):
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            return isinstance(one.value, str) and False
-        name = _attribute(one, target) if isinstance(one, ast.expr) and target else ""
-        column = at.column(model.table, _column(model, name, at)) if name else None
-        if column is not None:
-            return column.type.split("(")[0] in NUMBERS
-    return True
-
-
-def constant(value: object) -> str:
-    """Return a plain value as SQL."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    raise Declined(f"{value!r} can't be said in SQL here")
+    return expression(node, column, model.table, at)

@@ -19,8 +19,10 @@ from tidegate.workflows.check.tree import Tree
 from tidegate.workflows.staging import (
     alembic_files,
     alembic_fixes,
+    alembic_writing,
     django_files,
-    django_fixes,
+    django_renames,
+    django_writing,
     types,
 )
 from tidegate.workflows.staging import expand as expanding
@@ -88,7 +90,7 @@ def _data(chain: Chain, wanted: Data, key: str) -> Stage:
         )
         run = f"migrations.RunPython({name}, undo_{name})"
         return Stage("", (run,), atomic=False, alone=True, code=code, imports=imports)
-    block = alembic_fixes.in_block
+    block = alembic_writing.in_block
     return Stage("", (block(forward),), (block("\n".join(back)),), False, True, imports=imports)
 
 
@@ -140,7 +142,7 @@ def _renaming(one: Named, django: bool) -> list[Stage]:
         if one.model
         else ""
     )
-    return django_fixes.renaming(made, [state] if state else [])
+    return django_renames.renaming(made, [state] if state else [])
 
 
 def _copy(one: Named) -> expanding.Renamed:
@@ -159,9 +161,9 @@ def _renamed(one: Named, django: bool) -> Stage:
     code = f'{constant} = """\\\n{made.function()}\n"""'
     *back, trigger = made.reopened()
     if django:
-        operation = django_fixes.sql(made.contract(), [*back, constant, trigger])
+        operation = django_writing.sql(made.contract(), [*back, constant, trigger])
         return Stage("", (operation,), code=code)
-    run = alembic_fixes.execute
+    run = alembic_writing.execute
     backward = (*map(run, back), f"op.execute({constant})", run(trigger))
     return Stage("", tuple(map(run, made.contract())), backward, code=code)
 
@@ -172,17 +174,17 @@ def _forgetting(one: Named, django: bool) -> list[Stage]:
     table, column = quoted(one.table), quoted(one.column.name)
     set_null = f"ALTER TABLE {table} ALTER COLUMN {column} "
     if not django:
-        run = alembic_fixes.execute
+        run = alembic_writing.execute
         both = (run(set_null + "DROP NOT NULL"),), (run(set_null + "SET NOT NULL"),)
         return [Stage("", *both)] if required else []
-    sql = django_fixes.sql([set_null + "DROP NOT NULL"], [set_null + "SET NOT NULL"])
+    sql = django_writing.sql([set_null + "DROP NOT NULL"], [set_null + "SET NOT NULL"])
     state = (
         f"migrations.RemoveField(\n    model_name={literal(one.model.name.lower())},\n"
         f"    name={literal(one.field)},\n)"
         if one.model
         else ""
     )
-    return [Stage("", (django_fixes.apart([sql] if required else [], [state]),))]
+    return [Stage("", (django_writing.apart([sql] if required else [], [state]),))]
 
 
 def _dropped(one: Named, django: bool) -> Stage:
@@ -197,9 +199,9 @@ def _dropped(one: Named, django: bool) -> Stage:
     drop = f"ALTER TABLE {table} DROP COLUMN {column}"
     add = f"ALTER TABLE {table} ADD COLUMN {column} {kind}"
     if django:
-        return Stage("", (django_fixes.sql([drop], [add]),))
+        return Stage("", (django_writing.sql([drop], [add]),))
     allowed = "# tidegate: allow column-dropped: the previous release does not name it any more"
-    run = alembic_fixes.execute
+    run = alembic_writing.execute
     return Stage("", (f"{allowed}\n{run(drop)}",), (run(add),))
 
 

@@ -10,8 +10,9 @@ import ast
 
 from tidegate.errors import UsageProblem
 from tidegate.model.operation import AlterColumn
+from tidegate.reading.migrations.declaring import module_scope
 from tidegate.reading.migrations.kinds import Call
-from tidegate.reading.migrations.values import evaluate, module_scope
+from tidegate.reading.migrations.values import evaluate
 from tidegate.workflows.staging import alembic_fixes, django_fixes
 from tidegate.workflows.staging.named import Named
 from tidegate.workflows.staging.retype import Retyped

@@ -10,7 +10,12 @@ from tidegate.model.finding import Finding
 from tidegate.model.operation import AddColumn, AddConstraint, AddIndex
 from tidegate.workflows.check.edits import Fixed, Source
 from tidegate.workflows.check.fixes_django import called
-from tidegate.workflows.staging import alembic_files, alembic_fixes, django_files, django_fixes
+from tidegate.workflows.staging import (
+    alembic_files,
+    alembic_writing,
+    django_files,
+    django_writing,
+)
 from tidegate.workflows.staging.common import NAME, beside, of_finding
 from tidegate.workflows.staging.moments import At
 from tidegate.workflows.staging.stage import Declined, Stage, literal, moved, quoted
@@ -48,14 +53,14 @@ class Unique(NamedTuple):
         """Return Django's stages; `like` is the operator class of a text's second index."""
         create, drop = self.built()
         attach, detach = self.attach()
-        stages = [Stage("unique_index", (django_fixes.sql([create], [drop]),), atomic=False,
+        stages = [Stage("unique_index", (django_writing.sql([create], [drop]),), atomic=False,
                        alone=True)]  # fmt: skip
         if like:
-            both = django_fixes.build(self.table, self.columns[0], "_like", like)
-            operation = django_fixes.sql([both[0]], [both[1]])
+            both = django_writing.build(self.table, self.columns[0], "_like", like)
+            operation = django_writing.sql([both[0]], [both[1]])
             stages.append(Stage("like_index", (operation,), atomic=False, alone=True))
-        made = django_fixes.sql([attach], [detach])
-        last = django_fixes.apart([made], state) if state else made
+        made = django_writing.sql([attach], [detach])
+        last = django_writing.apart([made], state) if state else made
         return [*stages, Stage("unique", (last,))]
 
     def alembic(self, back: str = "") -> list[Stage]:
@@ -65,7 +70,7 @@ class Unique(NamedTuple):
         create = f"op.create_index({words}, {list(self.columns)!r}, unique=True, {concurrently})"
         drop = f"op.drop_index({words}, if_exists=True, {concurrently})"
         attach, detach = self.attach()
-        block, run = alembic_fixes.in_block, alembic_fixes.execute
+        block, run = alembic_writing.in_block, alembic_writing.execute
         return [
             Stage("unique_index", (block(create),), (block(drop),), False, True),
             Stage(f"unique_{self.columns[0]}", (run(attach),), (back or run(detach),)),
@@ -90,7 +95,7 @@ def like_of(kind: str) -> str:
 def django(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A unique constraint or field of Django."""
     at = of_finding(ats, one, AddConstraint)
-    call = django_fixes.call_of(source, at)
+    call = django_writing.call_of(source, at)
     change = at.change
     assert isinstance(change, AddConstraint)
     name, like = change.constraint.name, ""
@@ -106,15 +111,15 @@ def django(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 
 def added(source: Source, at: At, ats: Sequence[At]) -> Fixed:
     """A unique field that is added: without unique first, where old rows hold nothing."""
-    call, change = django_fixes.call_of(source, at), at.change
+    call, change = django_writing.call_of(source, at), at.change
     assert isinstance(change, AddConstraint)
     column = next((e.column for e in beside(ats, at) if isinstance(e, AddColumn)), None)
     others = [each for each in beside(ats, at) if not isinstance(each, AddColumn | AddIndex)]
     if column is None or not column.nullable or others:
         raise Declined("more than a unique column comes with the field")
-    bare = Stage("", (django_fixes.field_with(source, call, "unique", "False"),))
+    bare = Stage("", (django_writing.field_with(source, call, "unique", "False"),))
     made = Unique(change.table, inline_name(change.table, column.name), (column.name,))
-    stages = made.django([django_fixes.altering(source, call)], like_of(column.type))
+    stages = made.django([django_writing.altering(source, call)], like_of(column.type))
     return django_files.divide(source, call, [bare, *stages], WHAT)
 
 
@@ -128,11 +133,11 @@ def _field(ats: Sequence[At], at: At) -> tuple[str, str]:
         raise Declined("more than unique changes: give that a migration of its own")
     if known.indexed:
         raise Declined("the field's own index goes with it: give that a migration of its own")
-    return django_fixes.own_name(change.table, column, "_uniq"), like_of(known.type)
+    return django_writing.own_name(change.table, column, "_uniq"), like_of(known.type)
 
 
 def _is_plain(call: ast.Call) -> bool:
-    made = django_fixes.argument(call, 1, "constraint")
+    made = django_writing.argument(call, 1, "constraint")
     return (
         isinstance(made, ast.Call)
         and not made.args
@@ -143,7 +148,7 @@ def _is_plain(call: ast.Call) -> bool:
 def alembic(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A unique constraint of Alembic."""
     at = of_finding(ats, one, AddConstraint)
-    number, node, call = alembic_fixes.statement(source, at)
+    number, node, call = alembic_writing.statement(source, at)
     change = at.change
     assert isinstance(change, AddConstraint)
     if alembic_files.called(node) != "create_unique_constraint" or not change.constraint.name:

@@ -15,9 +15,11 @@ from tidegate.workflows.check.edits import Fixed, Source
 from tidegate.workflows.check.fixes_django import called
 from tidegate.workflows.staging import (
     alembic_files,
-    alembic_fixes,
+    alembic_rows,
+    alembic_writing,
     django_files,
-    django_fixes,
+    django_rows,
+    django_writing,
     unique,
 )
 from tidegate.workflows.staging.batches import Batched
@@ -71,7 +73,7 @@ def _of(ats: Sequence[At], one: Finding, value: str) -> tuple[At, AddColumn, Fil
 def or_unique(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A unique field that is added: each row gets a value of its own first, or holds none."""
     at = of_finding(ats, one, AddConstraint)
-    if called(django_fixes.call_of(source, at)) != "AddField":
+    if called(django_writing.call_of(source, at)) != "AddField":
         return unique.django(source, one, ats)
     column = next((e.column for e in beside(ats, at) if isinstance(e, AddColumn)), None)
     if column is not None and (column.code_default or column.default == "volatile"):
@@ -82,8 +84,8 @@ def or_unique(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 def django(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A field with a uuid of each row's own, from the database or from Python."""
     at, change, made = _of(ats, one, UUID)
-    call, column = django_fixes.call_of(source, at), change.column
-    field = django_fixes.argument(call, 2, "field")
+    call, column = django_writing.call_of(source, at), change.column
+    field = django_writing.argument(call, 2, "field")
     if called(call) != "AddField" or not isinstance(field, ast.Call):
         raise Declined("it is not an AddField with its field in place")
     words = {word.arg: word.value for word in field.keywords}
@@ -104,13 +106,13 @@ def django(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     if any(not isinstance(each, AddConstraint) for each in beside(ats, at)) or column.reference:
         raise Declined("the field comes with more than its column")
     table, name = quoted(made.table), quoted(made.column)
-    run = django_fixes.sql
+    run = django_writing.sql
     add = [f"ALTER TABLE {table} ADD COLUMN {name} uuid", made.alter(f"SET DEFAULT {UUID}")]
     drop = [f"ALTER TABLE {table} DROP COLUMN {name}"]
     state = [moved(source, call)]
     stages = [
-        Stage("", (django_fixes.apart([run(add, drop)], state),)),
-        django_fixes.filling("fill", f"fill_{made.column}", made.fill()),
+        Stage("", (django_writing.apart([run(add, drop)], state),)),
+        django_rows.filling("fill", f"fill_{made.column}", made.fill()),
     ]
     if column.unique:
         constraint = unique.inline_name(made.table, made.column)
@@ -127,11 +129,11 @@ def django(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
 
 def alembic(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     """A column whose server default is computed for each row."""
-    number, node, call = alembic_fixes.statement(source, of_finding(ats, one, AddColumn))
+    number, node, call = alembic_writing.statement(source, of_finding(ats, one, AddColumn))
     column = call.args[1] if len(call.args) > 1 else None
     if alembic_files.called(node) != "add_column" or not isinstance(column, ast.Call):
         raise Declined("it is not an add_column with its column in place")
-    alembic_fixes.refuse_schema(call)
+    alembic_writing.refuse_schema(call)
     words = {word.arg: word for word in column.keywords if word.arg}
     default = words.get("server_default")
     value = _value(default.value) if default is not None else ""
@@ -147,12 +149,12 @@ def alembic(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
         null = words["nullable"].value
         edits.append((source.start(null), source.end(null), "True"))
     moved(source, node)
-    bare = django_fixes.varied(source, call, sorted(edits))
-    run, back = alembic_fixes.execute, alembic_files.backward_of(source, number)
+    bare = django_writing.varied(source, call, sorted(edits))
+    run, back = alembic_writing.execute, alembic_files.backward_of(source, number)
     first = (bare, run(made.alter(f"SET DEFAULT {value}")))
     stages = [
         Stage("", first, (back,) if back else ()),
-        alembic_fixes.filling(f"fill_{made.column}", made.fill()),
+        alembic_rows.filling(f"fill_{made.column}", made.fill()),
     ]
     if not change.column.nullable:
         check, valid, taken = made.required()

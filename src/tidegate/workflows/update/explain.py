@@ -33,6 +33,12 @@ KNOWN = (
         "The file is in the image, but a bind mount may hide it: see `volumes` of the service.",
     ),
     (
+        r"Network .* needs to be recreated - option",
+        "docker-compose version 1 takes a default of this engine for a change of the network. "
+        "Compose v2 does not; or write the option's value under networks: default: driver_opts: in "
+        "the Compose file.",
+    ),
+    (
         r"port is already allocated|address already in use",
         "Another container or program of this machine has that port: `docker ps` shows which "
         "container publishes it. Stop that one, or publish another port.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
@@ -16,6 +15,7 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
     """Undo what the update changed, then raise what says how it ended and why."""
     if one.dry:
         raise error
+    one.state.refuse_lost()
     one.seen()  # an engine that is just restarting is waited for
     if not one.replaced and not _was_cut_off(one):
         _names_back(one)
@@ -23,10 +23,10 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
             statics.back(one, _previous_configuration(one))
         one.state.end()
         raise _untouched(one, error)
-    one.tell.stage("undo", "", "going back to the release that ran before")
-    if not one.before.images:
+    if not _served(one):
         one.state.end()
         raise _nothing_before(one, error)
+    one.tell.stage("undo", "", "going back to the release that ran before")
     with one.stage("undo"):
         _names_back(one)
         failures = _previous_again(one)
@@ -58,9 +58,14 @@ def _was_cut_off(one: Update) -> bool:
     return any(now.get(name) != image for name, image in one.before.images.items())
 
 
+def _served(one: Update) -> bool:
+    """Whether a release of the app ran before: the servers alone are none."""
+    return any(each.app and each.name in one.before.images for each in one.target.services)
+
+
 def _untouched(one: Update, error: BaseException) -> BaseException:
     """Nothing was replaced: the error stays what it was, and says that the old one serves."""
-    served = any(each.app and each.name in one.before.images for each in one.target.services)
+    served = _served(one)
     if served:
         serves = "The release that ran before still serves; no container was replaced."
     else:
@@ -141,10 +146,7 @@ def _previous_configuration(one: Update) -> str:
     for name, kept in before.kept.items():
         if name in config["services"]:
             config["services"][name]["image"] = kept
-    path = str(one.state.folder / "going-back.json")
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(config, file)
-    return path
+    return one.state.other("going-back", json.dumps(config))
 
 
 def _well_again(one: Update) -> tuple[Ill, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from tidegate import errors
 from tidegate.contracts.target import Target, Teller
-from tidegate.errors import Stopped, TidegateError
+from tidegate.errors import Stopped, TidegateError, UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import Result, Talk, run
 from tidegate.workflows.update.explain import explained
@@ -34,6 +35,24 @@ class Share(Protocol):
 
     def __call__(self, event: Event, runs: Runs) -> None:
         """Do what is asked, and leave the answer."""
+
+
+@contextmanager
+def knowing(target: Target) -> Iterator[None]:
+    """Where the code is not found in the container, say which folder of the host hides it."""
+    try:
+        yield
+    except UsageProblem as error:
+        mount = target.hidden()
+        if not mount:
+            raise
+        source, _, place = mount.rpartition(":")
+        raise UsageProblem(
+            error.what,
+            f"The folder {source} of the host lies over {place} in the container, and has neither "
+            "manage.py nor alembic.ini: it hides the code of the image.",
+            f"take it out of the volumes of {target.backend}, or mount the folder with the code",
+        ) from None
 
 
 def status(command: Command, timeout: float = 120.0) -> dict[str, Any]:
@@ -139,22 +158,36 @@ def _raised(done: Result, lines: list[str], is_ours: bool = False) -> TidegateEr
     if began is not None:
         texts = [line.removeprefix(MARK).strip() for line in lines[began:] if line.strip()]
     at = next((i for i, text in enumerate(texts) if text.startswith("next:")), len(texts))
-    what = texts[0] if texts[:at] else done.why or "the command in the container failed"
+    what = texts[0] if texts[:at] else done.why or _unsaid(done)
     meaning = "\n".join(texts[1:at])
     advice = "\n".join([text.removeprefix("next:").strip() for text in texts[at:]])
     if what.endswith("is not installed for this Python"):
         advice = OTHER_PYTHON
-    if "tidegate adopt" not in advice:
+    if "tidegate adopt" not in advice and "makes it too" not in meaning:  # it said it better
         meaning = "\n".join([meaning, *explained(f"{what}\n{meaning}")]).strip()
     kind: type[TidegateError] | None = KINDS.get(done.code or 0)
     if done.code == errors.StateNotCurrent.exit_code and is_ours:  # Compose's own failures are 1
         kind = errors.StateNotCurrent
     if kind is None:
         more = f"`{done.command.shown()}` ended with {done.code}{done.why and ': ' + done.why}."
-        return errors.StepFailed(what, f"{meaning}\n{more}".strip(), advice)
+        retry = "run this again" if done.code in ENDED else AGAIN
+        retry = advice or retry
+        return errors.StepFailed(what, f"{meaning}\n{more}".strip(), retry)
     return kind(what, meaning, advice)
 
 
+def _unsaid(done: Result) -> str:
+    """Return what is known of a container that said nothing at its end."""
+    if done.code in ENDED:
+        return (
+            f"the container was ended from outside ({ENDED[done.code]}): the engine was restarted, "
+            "the machine has no memory left, or somebody stopped it"
+        )
+    return "the command in the container failed"
+
+
+AGAIN = "correct it, then run this again; that command shows it alone"
+ENDED = {137: "kill -9", 143: "SIGTERM"}
 OTHER_PYTHON = (
     "where another Python of the image has it, name that one in pyproject.toml:\n"
     '[tool.tidegate.compose] python = "/app/.venv/bin/python"'

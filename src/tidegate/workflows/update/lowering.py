@@ -9,6 +9,7 @@ from typing import Any
 from tidegate.contracts.target import Target
 from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.model.command import Command
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.updating import Update
 
@@ -19,7 +20,7 @@ def safely(one: Update) -> str:
     The steps are those of the new image, which no container runs any more.
     """
     steps = ", ".join(one.migrated[:3]) + (" and more" if len(one.migrated) > 3 else "")
-    stays = f"The schema stays raised by {len(one.migrated)} steps ({steps}): "
+    stays = f"The schema stays raised by {counted(len(one.migrated), 'step')} ({steps}): "
     serves = "\nThe previous release runs on the newer schema."
     known = {alias: before for alias, (before, after) in one.levels.items() if before != after}
     if not all(known.values()):

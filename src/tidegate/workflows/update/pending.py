@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import NotReady, PolicyRefused
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.differing import differs
 from tidegate.workflows.update.keptinside import refused
@@ -47,13 +48,23 @@ def _refuse_unwell(one: Update, ill: Sequence[Ill]) -> None:
         raise NotReady(found.what, found.meaning, found.next)
 
 
+def without(one: Update, error: NotReady) -> NotReady:
+    """Return the error with what is seen of a server that the migration lost on its way."""
+    ill = look(_needed(one), one.seen(), one.restarts).ill
+    if not ill:
+        return error
+    found = unwell(one, ill, error.what)
+    advice = "tidegate up again: it starts what the migration needs, and goes on with the steps"
+    return NotReady(found.what, f"{error.meaning}\n{found.meaning}".strip(), advice)
+
+
 def ask(one: Update) -> list[str]:
     """Ask the new image what it would migrate; nothing has been stopped yet."""
     command = one.target.inside(("--format", "json", "status"))
     if one.dry:
         one.show(command.shown())
         return ["what the command above lists as pending"]
-    with one.stage("status"):
+    with one.stage("status"), insiding.knowing(one.target):
         found = insiding.status(command)
         if any(database["state"] == "unreachable" for database in found["databases"]):
             _wait_for_databases(one)
@@ -68,7 +79,7 @@ def ask(one: Update) -> list[str]:
         listed = database["pending"]
         one.levels[database["alias"]] = _levels(database)
         pending += listed
-        text = f"{database['state']}, {database['applied']} steps applied"
+        text = f"{database['state']}, {counted(database['applied'], 'step')} applied"
         if listed:
             text += f", {len(listed)} to apply: {', '.join(listed[:5])}"
             text += f" and {len(listed) - 5} more" if len(listed) > 5 else ""

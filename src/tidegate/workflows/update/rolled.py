@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.errors import PolicyRefused
 from tidegate.workflows.update.proofs import Proof
 from tidegate.workflows.update.releases import Entry
 
@@ -85,3 +86,14 @@ class Rolling:
                 "plans": [one["plan"] for one in self.proofs],
             },
         }
+
+
+def refuse_unproved(rolling: Rolling) -> None:
+    """Raise PolicyRefused where the images alone are asked for, and nothing says that they run."""
+    if rolling.wish.way == "image" and not rolling.by_image and (rolling.steps or not rolling.goal):
+        why = rolling.unproved or "no other release is meant than the one that runs"
+        raise PolicyRefused(
+            "the images alone can't go back",
+            f"{why[:1].upper()}{why[1:]}. Nothing was changed.",
+            "see the other ways: tidegate rollback --plan",
+        )

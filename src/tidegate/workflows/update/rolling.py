@@ -12,7 +12,16 @@ from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
-from tidegate.workflows.update import insiding, keptinside, lowering, proofs, releases, statics
+from tidegate.model.words import counted
+from tidegate.workflows.update import (
+    insiding,
+    keptinside,
+    lowering,
+    proofs,
+    releases,
+    rolled,
+    statics,
+)
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.rolled import Rolling, Wish
 from tidegate.workflows.update.standing import needs
@@ -22,6 +31,7 @@ from tidegate.workflows.update.updating import Update, settled, unwell
 def look(one: Update, wish: Wish) -> Rolling:
     """Find the release and what its schema needs; nothing is changed."""
     one.target.reach()
+    one.state.look(one.target, one.tell)
     _provide(one)
     known = releases.load(one.state)
     now = releases.running(one.target, one.seen())
@@ -41,18 +51,8 @@ def look(one: Update, wish: Wish) -> Rolling:
         _refuse_lost_images(one, rolling.goal)
         found, why = proofs.of(one.state, rolling.plans, rolling.goal.shown)
         rolling = replace(rolling, proofs=tuple(found), unproved=why)
-    _refuse_unproved(rolling)
+    rolled.refuse_unproved(rolling)
     return rolling
-
-
-def _refuse_unproved(rolling: Rolling) -> None:
-    if rolling.wish.way == "image" and not rolling.by_image and (rolling.steps or not rolling.goal):
-        why = rolling.unproved or "no other release is meant than the one that runs"
-        raise PolicyRefused(
-            "the images alone can't go back",
-            f"{why[:1].upper()}{why[1:]}. Nothing was changed.",
-            "see the other ways: tidegate rollback --plan",
-        )
 
 
 def _provide(one: Update) -> None:
@@ -103,7 +103,7 @@ def _goal(
     configuration, standing = seen
     if wish.to:
         fits = [entry for entry in known if _is_named(entry, wish.to)]
-        return (fits[-1], "as asked for") if fits else (None, "no release on record is meant")
+        return (fits[-1], "as asked for") if fits else (None, f"{wish.to} is no release on record")
     if cut := one.state.wished().get("goal"):
         entry = next((entry for entry in known if entry.stamp == cut), None)
         if entry:
@@ -190,7 +190,7 @@ def _refuse_lost_images(one: Update, goal: Entry) -> None:
 
 def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any]:
     """Lower the schema, then run the release; `words` are the approvals, by database."""
-    with one.state.held():
+    with one.state.held(one.target, one.tell):
         if rolling.goal:
             one.state.wish({"goal": rolling.goal.stamp})
             _keep_images(one)
@@ -264,7 +264,7 @@ def _schema(one: Update, rolling: Rolling) -> str:
         return "The schema stays as it is. To lower it, too: tidegate rollback --way down --plan"
     if not one.lowered:
         return "The schema was at its level already."
-    return f"The schema is at its level: {len(one.lowered)} steps were undone."
+    return f"The schema is at its level: {counted(len(one.lowered), 'step')} undone."
 
 
 def _configuration(one: Update, goal: Entry) -> str:

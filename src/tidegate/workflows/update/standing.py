@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, Teller
-from tidegate.errors import NotReady, TidegateError
+from tidegate.errors import NotReady, TidegateError, UsageProblem
 from tidegate.model.words import counted
 from tidegate.process import run
-from tidegate.workflows.update import insiding, releases
+from tidegate.workflows.update import holding, insiding, releases
 from tidegate.workflows.update.releases import Entry
-from tidegate.workflows.update.state import State
+from tidegate.workflows.update.state import CUT_OFF, State
 from tidegate.workflows.update.verify import look, settle
 
 YOUNG = 60.0  # seconds
@@ -25,17 +25,29 @@ def status(target: Target, state: State) -> dict[str, Any]:
     seen = target.containers()
     image = image_of(target, target.backend)
     databases: list[dict[str, Any]] = []
-    framework, why = "", ""
+    framework, why, mend = "", "", ""
     if not target.image_id(image):
         why = f"the image {image} is not built yet"
     else:
         try:
-            found = insiding.status(target.inside(("--format", "json", "status"), target.backend))
+            with insiding.knowing(target):
+                asked = target.inside(("--format", "json", "status"), target.backend)
+                found = insiding.status(asked)
             databases = found["databases"]
             framework = found["project"]["framework"]
         except TidegateError as error:
             why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
-    advice, well = next_word(target, seen, databases, why)
+            mend = error.next if isinstance(error, UsageProblem) else ""
+    advice, well = next_word(target, seen, databases, why, mend.partition("\n")[0])
+    cut = state.unfinished()
+    if cut and cut[0] in CUT_OFF:
+        running = holding.running(target.shared)
+        advice = (
+            f"tidegate status, when the update has ended    (it is {running.holder})"
+            if running
+            else f"tidegate up    (an update was cut off in its stage {cut[0]})"
+        )
+        well = False
     known = releases.load(state)
     for database in databases:
         _name_release(database.get("run"), known, seen)
@@ -100,24 +112,39 @@ def _row(
 
 
 def next_word(
-    target: Target, seen: Sequence[Container], databases: Sequence[Mapping[str, Any]], why: str
+    target: Target,
+    seen: Sequence[Container],
+    databases: Sequence[Mapping[str, Any]],
+    why: str,
+    mend: str = "",
 ) -> tuple[str, bool]:
-    """Return what to type next, and whether everything is well."""
+    """Return what to type next, and whether everything is well.
+
+    `why` says why the databases were not asked, `mend` what mends that where a new start does not.
+    """
     active = [one for one in target.services if one.active]
     if not any(one.up for one in seen):
         return "tidegate up    (nothing runs)", False
     there = {one.service for one in seen}
     # What another service waits for once may be gone: its work is done, or was undone with it.
     missing = [one.name for one in active if not one.once and one.name not in there]
-    ill = look([one for one in active if one.name in there], seen, _restarts(seen)).ill
-    if ill:
-        return f"tidegate logs {ill[0].service}    ({ill[0].service} {ill[0].what})", False
+    found = look([one for one in active if one.name in there], seen, _restarts(seen))
+    servers = {one.name for one in active if not one.app}
+    ended = {one.service for one in seen if one.state == "exited" and not one.exit_code}
+    for ill in found.ill:
+        if ill.service in servers & ended:  # it was stopped
+            return f"tidegate up    ({ill.service} does not run)", False
+        return f"tidegate logs {ill.service}    ({ill.service} {ill.what})", False
+    made = {one.id for one in seen if one.state == "created"}
+    for ill in found.waiting:
+        if ill.container in made:
+            return f"tidegate up    ({ill.service} was not started)", False
     unreachable = [one for one in databases if one["state"] == "unreachable"]
     if unreachable:
         name = target.database or target.backend
         return f"tidegate logs {name}    ({unreachable[0]['alias']} can't be reached)", False
     if why:
-        return f"tidegate up    ({why})", False
+        return mend or f"tidegate up    ({why.partition('; ')[0]})", False
     behind = [one for one in databases if one["state"] in ("empty", "behind", "diverged")]
     if behind:
         return "tidegate up, or tidegate migrate for the migrations alone", False
@@ -245,10 +272,11 @@ def _alone(
 ) -> list[Mapping[str, Any]]:
     prepared(target, service, tell)
     tell.stage(verb, "", f"in a one-off container of the service {service}")
-    said = insiding.work(
-        target.inside(("--format", "jsonl", verb, *words), service, mounts=mounts or {}),
-        target.number("migrate_timeout"),
-        tell,
-        lambda: insiding.end_leftovers(target, tell),
-    )
+    with insiding.knowing(target):
+        said = insiding.work(
+            target.inside(("--format", "jsonl", verb, *words), service, mounts=mounts or {}),
+            target.number("migrate_timeout"),
+            tell,
+            lambda: insiding.end_leftovers(target, tell),
+        )
     return [one for one in said if one["stage"] == insiding.RESULT]

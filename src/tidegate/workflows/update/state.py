@@ -1,24 +1,26 @@
 """What an update writes down beside the engine: who is at it, what ran before, what ran well last.
 
 It lies in the user's own state folder, readable for that user alone, since a configuration holds
-what the env file holds.
+what the env file holds; `records` carries it to the engine, for everybody who may use that.
 """
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from tidegate.contracts.target import Target, Teller
 from tidegate.errors import ElectionNotWon
+from tidegate.workflows.update import holding, records
+
+CUT_OFF = ("static", "replace", "verify", "undo")  # stages in which what serves was touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,17 @@ class State:
         place = hashlib.sha256(f"{name}\0{engine}".encode()).hexdigest()[:8]
         self.folder = home(environ) / f"{name}-{place}"
         self.project = name
+        self._hold: holding.Hold | None = None
+        self._send: Callable[[], None] | None = None
+        self._touched = False
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Be the only update of this project for a while.
+    def held(self, target: Target, tell: Teller) -> Iterator[None]:
+        """Be the only update of this project for a while, with what the last one has left.
 
-        The lock is the system's own, on an open file: it ends with the process, however that
-        ends. Raises ElectionNotWon and says who holds it.
+        The lock of this account is the system's own, on an open file: it ends with the process,
+        however that ends. Others are kept out by a mark on the engine. Raises ElectionNotWon and
+        says who holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.folder / "lock", "a+", encoding="utf-8") as file:
@@ -61,12 +67,35 @@ class State:
                     f"It is {_holder(self.folder)}. Nothing was changed by this one.",
                     "wait until it has ended, then run this again",
                 )
-            who = {"pid": os.getpid(), "user": _user(), "since": time.strftime("%H:%M:%S")}
-            _write(self.folder / "holder.json", who)
+            _write(self.folder / "holder.json", holding.who())
+            self._hold = holding.Hold(target.shared, self.project, self.folder, tell)
             try:
-                yield
+                self._hold.take()
+                records.bring(self.folder, target.shared, tell)
+                self._send = lambda: records.send(self.folder, target.shared, tell)
+                try:
+                    yield
+                finally:
+                    if not self._hold.lost:
+                        self._send()
             finally:
+                self._send = None
+                self._hold.release()
                 (self.folder / "holder.json").unlink(missing_ok=True)
+
+    def refuse_lost(self) -> None:
+        """Raise ElectionNotWon where another update has taken over, as this one seemed dead."""
+        if self._hold is not None and self._hold.lost:
+            raise ElectionNotWon(
+                f"another update of {self.project} has begun, and took this one for dead",
+                "It gave no sign for half a minute: this machine was asleep, or could not reach "
+                "the engine. This one does nothing more.",
+                "see tidegate status",
+            )
+
+    def look(self, target: Target, tell: Teller) -> None:
+        """Take over what another account or machine has written down; nothing is held."""
+        records.bring(self.folder, target.shared, tell)
 
     def begin(self, release: Release) -> None:
         """Write down what an update that begins now has to go back to."""
@@ -76,6 +105,9 @@ class State:
         """Write down how far the update is."""
         raw = self._read("update.json")
         _write(self.folder / "update.json", {**raw, "stage": stage})
+        if stage in CUT_OFF and not self._touched and self._send:
+            self._touched = True
+            self._send()
 
     def unfinished(self) -> tuple[str, Release] | None:
         """Return the stage in which an update was cut off, and what ran before it."""
@@ -143,6 +175,8 @@ class State:
             (self.folder / "rollback.json").unlink(missing_ok=True)
         else:
             _write(self.folder / "rollback.json", raw)
+            if self._send:
+                self._send()
 
     def wished(self) -> dict[str, Any]:
         """Return what a rollback that was cut off was about; empty when none was."""
@@ -192,13 +226,6 @@ def _holder(folder: Path) -> str:
         return "a process that has just begun"
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid()) if hasattr(os, "getuid") else "somebody"
-
-
 def _write(path: Path, raw: Mapping[str, Any]) -> None:
     _write_text(path, json.dumps(raw, indent=1))
 
@@ -206,7 +233,8 @@ def _write(path: Path, raw: Mapping[str, Any]) -> None:
 def _write_text(path: Path, text: str) -> None:
     """Write whole or not at all: an update may be killed at any moment."""
     fresh = path.with_suffix(".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8",
+              newline="") as file:  # fmt: skip
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -13,21 +13,21 @@ from contextlib import nullcontext
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, Target, find_service
+from tidegate.errors import NotReady, UsageProblem
+from tidegate.model.words import counted
 from tidegate.workflows.update import insiding, releases, statics
 from tidegate.workflows.update.differing import differs, replicas
 from tidegate.workflows.update.goback import go_back
-from tidegate.workflows.update.pending import ask, provide
-from tidegate.workflows.update.state import Release
+from tidegate.workflows.update.pending import ask, provide, without
+from tidegate.workflows.update.state import CUT_OFF, Release
 from tidegate.workflows.update.updating import Update, settled, unwell
 from tidegate.workflows.update.verify import Ill, answers
-
-CUT_OFF = ("static", "replace", "verify", "undo")  # stages in which what serves was touched
 
 
 def up(one: Update) -> dict[str, Any]:
     """Update the project; return the result's document. Raises what the exit code says."""
-    with nullcontext() if one.dry else one.state.held():
-        preflight(one)
+    preflight(one)
+    with nullcontext() if one.dry else one.state.held(one.target, one.tell):
         remember(one)
         try:
             fetch(one)
@@ -51,6 +51,22 @@ def preflight(one: Update) -> None:
             one.tell.warn(warning)
         for name in one.only:
             find_service(one.target.services, name, next="correct --only")
+        if not one.only:
+            refuse_nothing(one)
+
+
+def refuse_nothing(one: Update) -> None:
+    """Refuse an update that would start nothing of the app, and call that a release."""
+    backend = one.target.backend
+    up_now = {each.service for each in one.seen() if each.up}
+    if not any(each.app and (each.active or each.name in up_now) for each in one.target.services):
+        raise UsageProblem(
+            f"{backend} is under a profile that is not in force, and does not run",
+            "A plain start leaves it out, so nothing of the app would be started.",
+            "name the profile: COMPOSE_PROFILES=... in the env file, or profiles = [...] under "
+            "[tool.tidegate.compose] in pyproject.toml\n"
+            f"or start it by its name alone: tidegate up --only {backend}",
+        )
 
 
 def remember(one: Update) -> None:
@@ -160,12 +176,15 @@ def migrate(one: Update, pending: Sequence[str]) -> None:
         one.show(command.shown())
         return
     with one.stage("migrate"):
-        insiding.work(
-            command,
-            one.target.number("migrate_timeout"),
-            one.tell,
-            lambda: insiding.end_leftovers(one.target, one.tell),
-        )
+        try:
+            insiding.work(
+                command,
+                one.target.number("migrate_timeout"),
+                one.tell,
+                lambda: insiding.end_leftovers(one.target, one.tell),
+            )
+        except NotReady as error:
+            raise without(one, error) from None
     one.migrated = list(pending)
 
 
@@ -228,7 +247,11 @@ def verify(one: Update) -> None:
             raise unwell(
                 one, _unseen(one, f"{one.verify_url} {why}"), "the new release is not well"
             )
-    one.tell.stage("verify", "", f"{len(one.services)} services are well", one.seconds["verify"])
+    one.tell.stage("verify", "", _well(len(one.services)), one.seconds["verify"])
+
+
+def _well(number: int) -> str:
+    return f"{counted(number, 'service')} {'is' if number == 1 else 'are'} well"
 
 
 def _unseen(one: Update, why: str) -> tuple[Ill, ...]:

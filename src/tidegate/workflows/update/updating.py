@@ -89,6 +89,7 @@ class Update:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count a stage's seconds, and write down that it was reached."""
+        self.state.refuse_lost()
         if not self.dry and self.before.stamp:
             self.state.reached(name)
         began = time.monotonic()

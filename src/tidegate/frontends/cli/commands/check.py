@@ -137,13 +137,20 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             report.stage("check", "baseline", f"{said} in {settings.baseline}; commit it")
             return 0
         if asked.paths and not found.extra["checked"]:
-            report.stage("check", " ".join(asked.paths), NO_MIGRATION)
+            report.stage("check", " ".join(asked.paths), _why_none(asked))
         print(reporter.render(found, _colour(glob, environ)))
         if len(found.at_least("error")) > MANY and glob.format == "text" and _whole(asked, found):
             report.stage("next", "", OLD)
         return 1 if found.at_least(asked.fail_on or settings.fail_on) else 0
 
     return guarded(report, work)
+
+
+def _why_none(asked: Asked) -> str:
+    """Return why nothing that was named is reviewed."""
+    if asked.since:
+        return f"no migration there has changed since {asked.since}"
+    return "no migration there is pending" if asked.pending else NO_MIGRATION
 
 
 def _whole(asked: Asked, found: Findings) -> bool:

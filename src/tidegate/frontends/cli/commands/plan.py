@@ -16,9 +16,10 @@ its statistics say how large the tables are. --against takes a URL, or a Compose
 running container is reached with the project's own login, by the port that it publishes or (on
 Linux) by its own address. --from names the deployed steps instead (`zero`: an empty database),
 --since a commit whose steps are deployed; the scratch is then built from the migrations.
---with-data puts so many made-up rows into each scratch table, for steps that go by rows. --online
-chooses forms that keep nobody waiting (CONCURRENTLY, NOT VALID and VALIDATE, a validated CHECK
-before SET NOT NULL), runs them as well, and has `apply` use them where they end in the same schema.
+--with-data puts so many made-up rows into each scratch table, for steps that go by rows, and says
+how long a reader and a writer had to wait for the steps. --online chooses forms that keep nobody
+waiting (CONCURRENTLY, NOT VALID and VALIDATE, a validated CHECK before SET NOT NULL), runs them as
+well, and has `apply` use them where they end in the same schema.
 --scratch names a PostgreSQL server to rehearse on in place of the embedded one, which needs the
 extra: pip install 'tidegate[plan]'. -o writes the plan as JSON, for `tidegate apply`.
 """

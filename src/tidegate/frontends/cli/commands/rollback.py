@@ -6,10 +6,11 @@ usage: tidegate rollback [--to RELEASE|STEP|RUN] [--way image|down|backup] [--fr
                          [--local] [--format text|json]
 
 --to names a release, the step that shall be the last, a run of `tidegate history`, or an image or
-revision on record there: everything after it is undone. --plan shows the ways, what each would
-lose and what to type next, and changes nothing. What loses data needs the --approve that a person
-types for exactly this plan; --safe refuses instead whenever anything would be lost. --from names a
-folder of backups, beside the one in force and those that the ledger names.
+revision on record there: everything after it is undone. `zero` (or APP.zero) and `base` undo all
+steps. --plan shows the ways, what each would lose and what to type next, and changes nothing. What
+loses data needs the --approve that a person types for exactly this plan; --safe refuses instead
+whenever anything would be lost. --from names a folder of backups, beside the one in force and those
+that the ledger names.
 
 Where the project has Compose files and Docker is there, it goes back to the release before the one
 that runs, or to the one that --to names (`tidegate up` records them): the newer image takes its

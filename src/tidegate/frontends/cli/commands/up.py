@@ -21,7 +21,7 @@ failed too. A second update at the same time is refused with 7.
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,6 +89,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 def _line(text: str) -> None:
     try:
-        os.write(2, f"          | {text}\n".encode("utf-8", "replace"))
+        sys.stderr.write(f"          | {text}\n")
+        sys.stderr.flush()
     except OSError:
         pass  # nobody listens: no reason to leave an update half done
