@@ -13,9 +13,12 @@ from tidegate.workflows.update.state import State
 BROKEN = [{"word": "INSERT", "table": "public.sold", "error": "null value"}]
 
 
-def rehearsed(*steps: str, broken: Any = (), statements: int = 4, **more: Any) -> dict[str, Any]:
+def rehearsed(
+    *steps: str, broken: Any = (), statements: int = 4, back: bool = True, **more: Any
+) -> dict[str, Any]:
     """A plan's document, as far as a proof is made of it."""
-    made = [{"id": one, "digest": f"of {one}", "applied": True, "broken": list(broken)}
+    made = [{"id": one, "digest": f"of {one}", "applied": True, "broken": list(broken),
+             "reversible": back}
             for one in steps]  # fmt: skip
     release = {"statements": statements, "from": "models"}
     return {"plan": "f00", "database": "default", "basis": {"target": "t"}, "steps": made,
@@ -58,3 +61,7 @@ def test_an_edited_step_is_another(tmp_path: Path) -> None:
     assert proofs.of(state, [undone("a")], "one")[1] == ""
     edited = {"database": "default", "steps": [{"id": "a", "digest": "of another"}]}
     assert "no rehearsal" in proofs.of(state, [edited], "one")[1]
+    assert proofs.back(state, edited) == "not rehearsed from here"
+    assert proofs.back(state, undone("a")).startswith("rehearsed: down and up again gave the same")
+    proofs.remember(state, rehearsed("a", back=False))
+    assert "it did not give the schema back" in proofs.back(state, undone("a"))

@@ -30,6 +30,7 @@ def remember(state: State, plan: Mapping[str, Any]) -> None:
         "statements": release["statements"],
         "from": release["from"],
         "broken": broken,
+        "back": all(one["reversible"] for one in steps),
     }
     state.prove([*state.proofs(), entry][-KEPT:])
 
@@ -41,22 +42,38 @@ def of(state: State, plans: Sequence[Mapping[str, Any]], release: str) -> tuple[
     """
     found: list[Proof] = []
     for one in plans:
-        steps = {step["id"]: step.get("digest", "") for step in one["steps"]}
-        if not steps:
+        if not one["steps"]:
             continue
-        fits = [each for each in state.proofs() if each["steps"] == steps
-                and each["database"] == one["database"]]  # fmt: skip
-        if not fits or not all(steps.values()):
-            names = ", ".join(list(steps)[-3:])
+        last = _newest(state, one)
+        if last is None:
+            names = ", ".join(step["id"] for step in one["steps"][-3:])
             return [], (f"no rehearsal of {names} from here says that release {release} runs on "
                         "the newer schema; `tidegate plan` before an update finds out")  # fmt: skip
-        last = fits[-1]
         if last["broken"]:
             return [], f"release {release} breaks on it: {', '.join(last['broken'][:3])}"
         if not last["statements"]:
             return [], "the rehearsal found no statement of that release to try"
         found.append(last)
     return found, "" if found else "the schema is at its level"
+
+
+def _newest(state: State, plan: Mapping[str, Any]) -> Proof | None:
+    """Return the newest rehearsal of exactly the steps that a plan undoes, as their code is now."""
+    steps = {step["id"]: step.get("digest", "") for step in plan["steps"]}
+    fits = [one for one in state.proofs()
+            if one["steps"] == steps and one["database"] == plan["database"]]  # fmt: skip
+    return fits[-1] if fits and all(steps.values()) else None
+
+
+def back(state: State, plan: Mapping[str, Any]) -> str:
+    """Say whether the way down of these steps was rehearsed."""
+    last = _newest(state, plan)
+    if last is None:
+        return "not rehearsed from here"
+    told = f"plan {last['plan']}, {last['made']}"
+    if last.get("back"):
+        return f"rehearsed: down and up again gave the same schema ({told})"
+    return f"rehearsed, and it did not give the schema back: {told}"
 
 
 def shown(proof: Proof) -> str:

@@ -41,7 +41,7 @@ def look(one: Update, wish: Wish) -> Rolling:
     goal, why = _goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
     words = _words(rolling, standing)
-    plans = tuple(lowering.planned(one, some, configuration) for some in words)
+    plans = tuple(_rehearsed(one, lowering.planned(one, some, configuration)) for some in words)
     rolling = replace(rolling, plans=plans, words=tuple(words))
     if goal is None and wish.to:
         goal = _standing_at(known, plans)
@@ -53,6 +53,17 @@ def look(one: Update, wish: Wish) -> Rolling:
         rolling = replace(rolling, proofs=tuple(found), unproved=why)
     rolled.refuse_unproved(rolling)
     return rolling
+
+
+def _rehearsed(one: Update, plan: dict[str, Any]) -> dict[str, Any]:
+    """Add what rehearsals have seen of the way down."""
+    ways = [
+        {**way, "rehearsed": proofs.back(one.state, plan)}
+        if way["way"] == "down" and way["possible"]
+        else way
+        for way in plan["ways"]
+    ]
+    return {**plan, "ways": ways}
 
 
 def _provide(one: Update) -> None:
