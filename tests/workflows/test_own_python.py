@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "repository" / "backend"
     root.mkdir(parents=True)
     (root.parent / ".git").mkdir()
-    (root / "manage.py").write_text("", "utf-8")
+    (root / "manage.py").write_text("import django\n", "utf-8")
     return root
 
 
