@@ -569,11 +569,9 @@ def test_a_dump_that_begins_during_the_backup(
     assert database.rows(sql) == ["1"]
 
 
-def test_a_project_in_a_folder_below(
-    tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
-):
+def test_a_project_in_a_folder_below(tidegate: Runner, fresh: Fresh, tmp_path: Path):
     """Boot and backup read the settings, and put backups, where tidegate is run."""
-    project, database = make_project("django", 1), fresh("sqlite")
+    project, database = SmallProject(tmp_path / "app", "django", 1), fresh("sqlite")
     (tmp_path / "tidegate.toml").write_text("[backup]\ndir = 'kept'\n")
     for words in (("boot", "--backup", "always", "--", *APP), ("backup",)):
         done = tidegate(*words, cwd=tmp_path, env=database.environ)
