@@ -243,15 +243,16 @@ class Bench:
                 if done.returncode:
                     raise RuntimeError(done.stderr[-3000:])
                 found[traced].append(json.loads(done.stdout.splitlines()[-1]))
-        plain, with_it = (statistics.median(one["seconds"] for one in found[traced])
-                          for traced in (False, True))  # fmt: skip
-        count = found[True][0]["statements"]
-        print(f"| {self.framework} | {count} | {plain:.2f} | {with_it:.2f} | "
-              f"{(with_it - plain) / count * 1000:.1f} |", flush=True)  # fmt: skip
+        count, cells = found[True][0]["statements"], []
+        for kind in ("seconds", "work"):
+            plain, with_it = (statistics.median(one[kind] for one in found[traced])
+                              for traced in (False, True))  # fmt: skip
+            cells += [f"{plain:.2f}", f"{with_it:.2f}", f"{(with_it - plain) / count * 1000:.1f}"]
+        print(f"| {self.framework} | {count} | {' | '.join(cells)} |", flush=True)
 
 
 def inside(job: dict[str, Any]) -> None:
-    """Apply all that is pending in this process, traced or not; print seconds and statements."""
+    """Apply all that is pending in this process, traced or not; print what that took."""
     from tidegate import discovery
     from tidegate.contracts.framework import Applying
     from tidegate.rehearsal.pgprobe import PostgresProbe
@@ -264,24 +265,36 @@ def inside(job: dict[str, Any]) -> None:
     scratch = {"vendor": "postgresql", "name": job["database"], "host": at.hostname,
                "port": at.port, "user": at.username, "password": at.password}  # fmt: skip
     rehearsal.point({"alias": rehearsal.connections[0].alias, "scratch": scratch})
-    begin = finish = lambda *_: None
+    tracer, server = None, [0.0, 0.0]  # the backend's seconds at the first step and at the last
     if job["traced"]:
         probe = PostgresProbe(rehearsal.scratch.connect)
         probe.begin()
-        tracer = Tracer(heard.append, probe, "postgresql")
+        tracer = rehearsal.runs.tracer = Tracer(heard.append, probe, "postgresql")
 
-        def begin(step: str) -> None:
-            tracer.session = rehearsal.runs.session(rehearsal.connection)
+    def begin(step: str) -> None:
+        session = rehearsal.runs.session(rehearsal.connection)
+        server[0] = server[0] or backend_seconds(session)
+        if tracer is not None:
+            tracer.session = session
             tracer.begin(step)
 
-        def finish(step: str, seconds: float) -> None:
+    def finish(step: str, seconds: float) -> None:
+        if tracer is not None:
             tracer.finish()
+        server[1] = backend_seconds(rehearsal.runs.session(rehearsal.connection))
 
-        rehearsal.runs.tracer = tracer
-    began = time.perf_counter()
+    began, work = time.perf_counter(), time.process_time()
     rehearsal.runs.up(rehearsal.connection, Applying(on_start=begin, on_done=finish))
-    took = time.perf_counter() - began
-    print(json.dumps({"seconds": took, "statements": len(heard)}))
+    took, work = time.perf_counter() - began, time.process_time() - work
+    found = {"seconds": took, "work": work + server[1] - server[0], "statements": len(heard)}
+    print(json.dumps(found))
+
+
+def backend_seconds(session: Any) -> float:
+    """Return the processor seconds that a session of this machine's server has used."""
+    pid = session.run("SELECT pg_backend_pid()")[0][0]
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -311,8 +324,9 @@ def main() -> None:
             for count in sorted(map(int, given.steps.split(","))):
                 for bench in benches:
                     bench.row(count, given.rounds)
-            print("\n| traced | statements | not traced s | traced s | ms a statement |\n"
-                  "| --- | --- | --- | --- | --- |", flush=True)  # fmt: skip
+            print("\n| traced | statements | not traced s | traced s | ms a statement | "
+                  "CPU not traced s | traced s | CPU ms a statement |\n"
+                  "| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)  # fmt: skip
             for bench in benches:
                 bench.tracing(given.rounds)
         print(f"\nload at the end {os.getloadavg()[0]:.1f}")

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -319,7 +320,8 @@ def test_a_disk_that_is_too_small(
 
 
 def test_retention(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
-    """--keep keeps the newest so many; other folders in the place are left alone."""
+    """--keep keeps the newest so many, --days those of so many days; other folders in the place are
+    left alone."""
     project, database = make_project("django", 1), fresh("sqlite")
     migrate(tidegate, project, database)
     other = project.root / "backups" / "default-by-hand"
@@ -329,8 +331,16 @@ def test_retention(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
         made.append(backup(tidegate, project, database, "--keep", "2").name)
         database_touch(database)
         time.sleep(1.05)  # names are by the second
-    names = {one.name for one in (project.root / "backups").iterdir()}
-    assert names == {other.name, *made[1:]}
+    folder = project.root / "backups"
+    assert {one.name for one in folder.iterdir()} == {other.name, *made[1:]}
+    for name in made[1:]:  # both are of ten days ago, from now on
+        manifest = json.loads((folder / name / "manifest.json").read_text())
+        manifest["created"] = (datetime.now(UTC) - timedelta(days=10)).isoformat()
+        (folder / name / "manifest.json").write_text(json.dumps(manifest))
+    last = backup(tidegate, project, database, "--days", "11").name
+    assert {one.name for one in folder.iterdir()} == {other.name, *made[1:], last}
+    newest = backup(tidegate, project, database, "--days", "9").name
+    assert {one.name for one in folder.iterdir()} == {other.name, last, newest}
 
 
 def database_touch(database: Database) -> None:
@@ -559,11 +569,9 @@ def test_a_dump_that_begins_during_the_backup(
     assert database.rows(sql) == ["1"]
 
 
-def test_a_project_in_a_folder_below(
-    tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
-):
+def test_a_project_in_a_folder_below(tidegate: Runner, fresh: Fresh, tmp_path: Path):
     """Boot and backup read the settings, and put backups, where tidegate is run."""
-    project, database = make_project("django", 1), fresh("sqlite")
+    project, database = SmallProject(tmp_path / "app", "django", 1), fresh("sqlite")
     (tmp_path / "tidegate.toml").write_text("[backup]\ndir = 'kept'\n")
     for words in (("boot", "--backup", "always", "--", *APP), ("backup",)):
         done = tidegate(*words, cwd=tmp_path, env=database.environ)

@@ -266,8 +266,8 @@ def test_to_object_storage_and_back(
 
 LARGE = (
     "CREATE TABLE large (a text); ALTER TABLE large ALTER a SET STORAGE EXTERNAL; "
-    "INSERT INTO large SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 600000) g "
-    "GROUP BY g % 600; SELECT 1"
+    "INSERT INTO large SELECT string_agg(md5(random()::text), '') "
+    "FROM generate_series(1, 600000) g GROUP BY g % 600; SELECT 1"
 )
 CAN_NOT_READ = (
     "#!/bin/sh\n[ $1 = --version ] && exec {real} --version\necho 'error: no' >&2; exit 1\n"

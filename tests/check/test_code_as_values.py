@@ -93,6 +93,13 @@ BODIES = {
     "the row's own": "for order in orders.all():\n        order.customer.save()",
     "slices of an iterator": "rows = orders.iterator()\n    while part := list(islice(rows, 9)):\n"
     "        orders.bulk_update(part, ['code'])",
+    "in step": "for n, order in zip(range(9), orders.all()):\n        order.save()",
+    "a dictionary": "held = {{order.pk: order for order in orders.all()}}\n"
+    "    for key, order in held.items():\n        order.save()",
+    "groups": "groups = {{}}\n    for order in orders.all():\n"
+    "        groups.setdefault(order.code, []).append(order)\n"
+    "    for code, some in groups.items():\n        for order in some:\n"
+    "            order.save()",
     "an object": "Filler(orders).run()",
     "match": "match schema_editor.connection.vendor:\n        case 'postgresql':\n"
     "            touch(orders.all())\n        case _:\n            pass",
@@ -145,6 +152,17 @@ def test_rows_that_are_not_written_are_silent(project: Django, body: str) -> Non
     """Another database's branch, a few rows, new rows, no writes."""
     project.add("0002_fill", RUN.format("fill"), head=HELP + body)
     assert said(project.check()) == []
+
+
+def test_sql_of_an_operation_by_the_database(project: Django) -> None:
+    """What stands in RunSQL is what the project's database gets."""
+    text = "SQL[connection.vendor]"
+    head = (
+        "from django.db import connection\n"
+        "SQL = {'postgresql': 'UPDATE shop_order SET code = 1', 'sqlite': 'SELECT 1'}"
+    )
+    project.add("0002_fill", f"migrations.RunSQL({text}, migrations.RunSQL.noop),", head=head)
+    assert said(project.check()) == [WHOLE]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,37 @@ def test_a_loop_s_words_go_where_it_goes(project: Django) -> None:
     assert [text.index(one) for one in words] == sorted(text.index(one) for one in words)
 
 
+@pytest.mark.parametrize("kind", ["EncryptedTextField", "models.JSONField"])
+def test_a_field_that_python_has_in_another_form(project: Django, kind: str) -> None:
+    """Its values are left to the author: as SQL they would be stored as they are."""
+    field = f'migrations.AddField("order", "secret", {kind}(null=True)),'
+    head = "from fields import EncryptedTextField\n"
+    project.add("0002_secret", field, head=head)
+    body = FILL.replace("one.code = one.code.lower()", "one.secret = one.code")
+    operation = "migrations.RunPython(fill, migrations.RunPython.noop),"
+    path = project.add("0003_fill", operation, head=body)
+    done = fixing.fix(str(project.root), [str(path)], "", None, "postgresql", OFF, unsafe=True)
+    (words,) = done.left
+    assert f"is a {kind.rpartition('.')[2]}, which may change what Python writes" in words
+
+
+def test_a_type_of_a_revision_that_changes_values(tmp_path: Path) -> None:
+    """What the column's class encrypts is not copied as it is."""
+    pytest.importorskip("pgparse")
+    made = Alembic(tmp_path)
+    made.add("a1", 'op.create_table("t", sa.Column("id", sa.Integer(), primary_key=True), '
+             'sa.Column("a", sa.Text()), sa.Column("b", sa.Text()))')  # fmt: skip
+    loop = (
+        't = sa.table("t", sa.column("id"), sa.column("a"), sa.column("b", Encrypted(sa.Text)))\n'
+        "for row in op.get_bind().execute(t.select()):\n"
+        "    op.get_bind().execute(t.update().where(t.c.id == row.id).values(b=row.a))"
+    )
+    path = made.add("a2", loop, "a1", head="from app import Encrypted")
+    done = fixing.fix(str(tmp_path), [str(path)], "", None, "postgresql", OFF, unsafe=True)
+    (words,) = done.left
+    assert "the type of t.b may change what Python writes" in words
+
+
 def test_files_between_two_are_named_by_their_order(project: Django) -> None:
     """The file that follows keeps its name and stands on the last of them; all sort as they run."""
     path = project.add("0002_more", ONE_LINE)

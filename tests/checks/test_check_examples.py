@@ -13,6 +13,12 @@ from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import story
 
 Tree = dict[str, str]
+# Nothing contradicts these: one thing alone is wrong.
+ALONE = {
+    "bind-source-missing", "cmd-shell-ignores-words", "compose-file-refused",
+    "compose-file-unreadable", "lock-file-stays-behind", "lock-outlives-its-holder",
+    "url-password-not-escaped",
+}  # fmt: skip
 CHECKS = story.checks()
 FILE_CHECKS = {rule: check for rule, check in CHECKS.items() if hasattr(check, "look")}
 
@@ -59,10 +65,12 @@ def test_a_check_is_complete(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", FILE_CHECKS)
 def test_a_finding_says_what_to_do(rule: str, tmp_path: Path) -> None:
-    """The message ends as a sentence, there is a remedy, and the error by which `--error` finds it."""
+    """The message is a sentence, there is a remedy, the error by which `--error` finds it, and the
+    other side of the contradiction."""
     check: Any = FILE_CHECKS[rule]
     (one,) = story.examine(written(tmp_path, check.BAD))
     assert one.predicts or check.WHEN.startswith(("never", "now"))
     assert any(re.search(each, one.problem.printed or check.PRINTED) for each in check.ERRORS)
     assert one.finding.message.endswith(".")
+    assert bool(one.problem.also) is (rule not in ALONE)
     assert one.finding.remedy

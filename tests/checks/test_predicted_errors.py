@@ -332,6 +332,20 @@ CASES = (
         services=("proxy",),
     ),
     Case(
+        "database-server-not-used",
+        {
+            "Dockerfile": APP + 'CMD ["gunicorn", "wsgi"]\n',
+            "wsgi.py": WSGI,
+            "manage.py": MANAGE,
+            "site_/settings.py": SETTINGS.replace("/tmp/db", "/srv/db"),
+            "compose.yaml": WEB
+            + "    environment:\n      DATABASE_URL: postgresql://postgres:shop@db/postgres\n"
+            + DB
+            + HEALTHY
+            + "  look:\n    image: postgres:15\n    command: psql postgresql://postgres:shop@db -c '\\dt'\n    depends_on: {db: {condition: service_healthy}}\n",
+        },
+    ),
+    Case(
         "worker-starts-before-schema",
         {
             "Dockerfile": APP,

@@ -38,11 +38,14 @@ def plan(one: Stack, *words: str) -> dict[str, object]:
 def test_releases_go_back(stack: Make) -> None:
     """The schema is lowered by the newer image, then the older image runs with the configuration
     of its time; what loses rows needs the word. --to takes a release, or a step: then the release
-    of that level. From the oldest there is no way back, and an update goes forward again. `zero` is
-    before all steps: no release has that level, so what runs stays."""
+    of that level. A release that a rehearsal has seen work on the newer schema runs there without
+    a word, its rows as they are, and the next rollback lowers the schema. From the oldest there is
+    no way back, and an update goes forward again. `zero` is before all steps: no release has that
+    level, so what runs stays."""
     one = stack().django(extra="    environment: {MODE: old}\n")
     one.up("--settle", "0")
     one.release("two").migration("0002_email", COLUMN)
+    exited(one, ["plan", "--fail-on", "never"], 0)
     one.up("--settle", "0")
     one.release("three").migration("0003_phone", PHONE, "0002_email")
     text = (one.folder / "compose.yaml").read_text().replace("MODE: old", "MODE: new")
@@ -74,7 +77,12 @@ def test_releases_go_back(stack: Make) -> None:
     named = docker("image", "inspect", "--format", "{{.Id}}", f"{one.name}-web")
     assert named == one.containers()[0]["Image"]
     asked = plan(one, "--to", first["stamp"])
+    assert asked["next"] == f"tidegate rollback --to {first['stamp']}", "no word"
     exited(one, str(asked["next"]).split()[1:], 0)
+    assert (one.served(), one.applied()) == ("release one", ["0001_initial", "0002_email"])
+    lower = plan(one)
+    assert "--approve" in str(lower["next"]), lower
+    exited(one, str(lower["next"]).split()[1:], 0)
     assert (one.served(), one.applied()) == ("release one", ["0001_initial"])
     assert "no release before" in exited(one, ["rollback"], 2).err
     one.release("four").up("--settle", "0")

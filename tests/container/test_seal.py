@@ -78,11 +78,13 @@ def test_current_imports_no_framework(tidegate: Runner, project: SmallProject, d
     assert database.runs() == ["done"]
 
 
-def test_what_a_start_loads_is_compiled(tidegate: Runner, project: SmallProject, fresh: Fresh):
+def test_what_a_start_loads_is_compiled(
+    tidegate: Runner, project: SmallProject, fresh: Fresh, tmp_path: Path
+):
     """Sealing compiles what boot loads, in an image where nothing is, and Python may not do it."""
     import tidegate as installed
 
-    folder = project.root / "libraries"
+    folder = tmp_path / "libraries"
     shutil.copytree(Path(installed.__file__).parent, folder / "tidegate",
                     ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
     database = fresh("newest")

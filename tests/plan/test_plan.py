@@ -186,13 +186,16 @@ def test_a_step_that_fails(one: SmallProject, deployed: Deploy, plan: Any) -> No
 
 
 def test_a_way_down_that_does_nothing(make_project: Make, deployed: Deploy, plan: Any) -> None:
-    """Alembic's empty downgrade is found out by comparing the schema."""
+    """Alembic's empty downgrade is found out by comparing the schema, and put down to its step."""
     project = make_project("alembic")
     database = deployed(project)
     project.add("ALTER TABLE made_1 ADD COLUMN more integer")
+    project.add("SELECT 1")
     found = plan(project, database.url)
     assert found.document["rehearsal"]["roundtrip"] == "differs"
-    assert [step["reversible"] for step in found.document["steps"]] == [False]
+    assert [step["reversible"] for step in found.document["steps"]] == [False, False]
+    (differs,) = found.found("down-differs")
+    assert differs["step"] == project.ids[2]
     (finding,) = found.found("second-up-fails")
     assert 'column "more" of relation "made_1" already exists' in finding["message"]
 

@@ -297,6 +297,20 @@ for key, reference, total in rows:
 pass""",
         1,
     ),
+    "loop of core, alembic": Case(
+        "loop-over-whole-table", "alembic",
+        """orders = sa.table("orders", sa.column("id"), sa.column("reference", sa.String(40)),
+                  sa.column("note", sa.Text()), sa.column("total"))
+conn = op.get_bind()
+for order in conn.execute(sa.select(orders.c.id, orders.c.reference, orders.c.total)):
+    conn.execute(
+        orders.update().where(orders.c.id == order.id)
+        .values({"note": order.reference.upper(), "total": order.total - 1})
+    )
+# --- downgrade
+pass""",
+        1,
+    ),
     "loop amid others, alembic": Case(
         "loop-over-whole-table", "alembic",
         """op.add_column("orders", sa.Column("source", sa.Text()))

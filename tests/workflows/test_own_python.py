@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "repository" / "backend"
     root.mkdir(parents=True)
     (root.parent / ".git").mkdir()
-    (root / "manage.py").write_text("", "utf-8")
+    (root / "manage.py").write_text("import django\n", "utf-8")
     return root
 
 
@@ -42,6 +42,13 @@ def test_the_first_one_with_the_framework(project: Path) -> None:
     assert own_python(project, active) == own
     other = environment(project.parent / "other", "django")
     assert own_python(project, {"VIRTUAL_ENV": str(Path(other).parent.parent)}) == other
+
+
+def test_a_manage_py_of_flask(project: Path) -> None:
+    """Flask projects have a file of that name, too: theirs is Alembic's."""
+    (project / "manage.py").write_text("from flask.cli import FlaskGroup\n", "utf-8")
+    named = environment(project / ".venv", "alembic")
+    assert own_python(project, {}, named) == named
 
 
 def test_one_that_is_named(project: Path) -> None:

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, words
+from tidegate.model.finding import Place
+from tidegate.reading.project import edits, facts, words
 from tidegate.reading.project.acts import shown
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.image import Image, Run
@@ -66,9 +67,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     run.place(command),
                     f"`{shown(command.words)}` needs the database, and a build has none.",
                     'do it when the container starts: ENTRYPOINT ["tidegate", "boot", "--"]',
-                    (),
+                    _servers(project, image),
                     _mend(project, image, run, command),
                 )
+
+
+def _servers(project: ProjectFiles, image: Image) -> tuple[Place, ...]:
+    """Return where the database is that a start has and the build has not."""
+    users = [one for one in project.services if project.image(one) is image]
+    found = [server.place for one in users for server in facts.databases(project, one)]
+    return tuple(found[:1])
 
 
 def _sqlite(project: ProjectFiles) -> bool:

@@ -77,11 +77,20 @@ def _in_files(project: ProjectFiles, stack: Stack) -> Iterable[Problem]:
                 Place(path, variable.line),
                 f"Compose takes a part of {variable.name} for a variable, which nothing sets: the value is cut at its $.",
                 f"put the value of {variable.name} into single quotes",
-                (),
+                _used(stack, path, variable.name),
                 (Edit(path, variable.start, variable.end, quoted),)
                 if "'" not in variable.raw
                 else (),
             )
+
+
+def _used(stack: Stack, path: str, name: str) -> tuple[Place, ...]:
+    """Return where the file's variable is asked for: its own place, or the whole file's."""
+    asked = re.compile(r"\$\{?" + name + r"(?!\w)")
+    for one in stack.tree.scalars():
+        if asked.search(one.raw) or (one.text and one.text.removeprefix("./") == path):
+            return (one.place,)
+    return ()
 
 
 def _alone(one: Unset) -> bool:

@@ -70,7 +70,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 Place(module.path, model.lineno),
                 f"The app {label} has the model {model.name} and no migrations: its table is never made.",
                 f"python manage.py makemigrations {label}, and commit what it writes",
-                (),
+                (Place(*settings.line("INSTALLED_APPS"), note="installs it"),),
                 (
                     Edit(
                         project.manage,

@@ -59,7 +59,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             health.place,
             f"The health check of {service.name} asks as user root, which PostgreSQL does not have: a FATAL line at every probe.",
             f"add -U {said}",
-            (),
+            (user.place if user is not None else service.place_of("image"),),
             edits.within(item, text, "pg_isready", f"pg_isready -U {said}")
             if item is not None and shell
             else (),

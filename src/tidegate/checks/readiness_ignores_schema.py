@@ -56,4 +56,5 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                     Place(module.path, node.lineno),
                     f"{node.name} asks the database for 1 only: it stays green while the schema is not what the code needs.",
                     "compare the applied steps too, or start with `tidegate boot -- COMMAND`, which does not serve before they are",
+                    (services[0].place,),
                 )

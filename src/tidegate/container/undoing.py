@@ -68,12 +68,18 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""
+        digests = {step.id: step.digest for step in self.steps}
         return {
             "plan": self.word,
             "database": self.alias,
             "goal": self.goal,
             "steps": [
-                {"id": one.step, "reversible": not one.refused, "why": one.refused}
+                {
+                    "id": one.step,
+                    "digest": digests.get(one.step, ""),
+                    "reversible": not one.refused,
+                    "why": one.refused,
+                }
                 for one in self.undos
             ],
             "ways": [

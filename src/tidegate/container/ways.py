@@ -50,5 +50,6 @@ def _way(way: Mapping[str, Any], is_chosen: bool) -> list[str]:
     if not way["possible"]:
         return [f"  way {name}: closed: {way['why']}"]
     losing = "loses:" if way["loses"] else "loses nothing"
-    lines = [f"  way {name}: {'taken' if is_chosen else 'open'}, {losing}"]
+    seen = f"{way['rehearsed']}; " if way.get("rehearsed") else ""
+    lines = [f"  way {name}: {'taken' if is_chosen else 'open'}, {seen}{losing}"]
     return lines + [f"    {line}" for line in way["loses"]]

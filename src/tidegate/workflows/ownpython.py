@@ -37,9 +37,10 @@ PROBE = "import importlib.util as u, sys; sys.exit(not any(map(u.find_spec, sys.
 def _is_django(manage: Path) -> bool:
     """Whether a manage.py is Django's: Flask projects have one of that name as well."""
     try:
-        return "django" in manage.read_text("utf-8", "replace").lower()
+        text = manage.read_text("utf-8", "replace").lower()
     except OSError:
         return False
+    return "django" in text or "flask" not in text
 
 
 def own_python(root: Path, environ: Mapping[str, str], given: str = "") -> str:

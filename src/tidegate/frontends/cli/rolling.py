@@ -16,8 +16,8 @@ from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.frontends.cli import keeping
 from tidegate.frontends.cli.outside import Option
 from tidegate.frontends.cli.serving import Serving
-from tidegate.workflows.update import rolling
-from tidegate.workflows.update.rolling import Rolling, Wish
+from tidegate.workflows.update import proofs, rolling
+from tidegate.workflows.update.rolled import Rolling, Wish
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.updating import Update
 
@@ -82,6 +82,8 @@ def _words(
     planned: Rolling, given: str, command: str, environ: Mapping[str, str], safe: bool
 ) -> dict[str, str]:
     """Return the approval of each database, as a person gave them."""
+    if planned.by_image:
+        return {}
     for plan in planned.plans:
         if plan["steps"] and not plan["chosen"]:
             closed = [f"{way['way']}: {way['why']}" for way in plan["ways"] if way["why"]]
@@ -100,6 +102,8 @@ def _words(
 def _advice(planned: Rolling, command: str) -> str:
     if not planned.steps and not planned.changes:
         return "nothing to do"
+    if planned.by_image:
+        return command
     for plan in planned.plans:
         if plan["steps"] and not plan["chosen"]:
             other = next((way["way"] for way in plan["ways"] if way["possible"]), "")
@@ -125,9 +129,21 @@ def _text(planned: Rolling, advice: str) -> list[str]:
         before, after = planned.now.images.get(name, ""), goal.images.get(name, "") if goal else ""
         text = f"image {before[7:19] or 'none'} -> {after[7:19] or 'removed'}"
         lines.append(f"  {name}: {text if before != after else 'its configuration'}")
+    lines += _image(planned)
     for plan in planned.plans:
-        lines += ways.text(plan)[:-1] if plan["steps"] else ways.text(plan)
+        seen = {**plan, "chosen": None} if planned.by_image else plan
+        lines += ways.text(seen)[:-1] if plan["steps"] else ways.text(plan)
     return [*lines, f"next: {advice}"]
+
+
+def _image(planned: Rolling) -> list[str]:
+    if not planned.changes or not planned.steps:
+        return []
+    if planned.unproved:
+        return [f"way image: closed: {planned.unproved}"]
+    taken = "taken" if planned.by_image else "open"
+    return [f"way image: {taken}, loses nothing: the schema stays as it is",
+            *(f"    {proofs.shown(one)}" for one in planned.proofs)]  # fmt: skip
 
 
 def _done(planned: Rolling) -> str:

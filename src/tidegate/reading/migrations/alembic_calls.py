@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tidegate.model.operation import Trait
+from tidegate.reading.migrations.calls import Returned
 from tidegate.reading.migrations.choices import ALL, holds, settled, told
-from tidegate.reading.migrations.expressions import Returned
 from tidegate.reading.migrations.kinds import Call, Choice, Ref
 from tidegate.reading.migrations.looping import LoopFollower
 from tidegate.reading.migrations.record import Said

@@ -20,6 +20,7 @@ from tidegate.model.operation import (
 )
 from tidegate.model.schema import Schema
 from tidegate.reading.migrations import sql
+from tidegate.reading.migrations.choices import settled
 from tidegate.reading.migrations.django_calls import Handler, Parts, Replaying, arg
 from tidegate.reading.migrations.django_fields_replay import FIELDS
 from tidegate.reading.migrations.django_index_replay import INDEXES
@@ -125,7 +126,7 @@ class DjangoReplay:
         self, call: Call, transaction: int, flags: dict[str, Any], own: bool = False
     ) -> Iterator[Operation]:
         """`own`: of a class that is made elsewhere, which may set what is not said here."""
-        value = call.args[0] if call.args else call.kwargs.get("sql")
+        value = settled(call.args[0] if call.args else call.kwargs.get("sql"), self.vendor)
         reverse = own or len(call.args) > 1 or call.kwargs.get("reverse_sql") is not None
         for text in _texts(value):
             found: list[Change]

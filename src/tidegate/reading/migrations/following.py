@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import decide
+from tidegate.reading.migrations.calls import Returned
 from tidegate.reading.migrations.choices import ALL, chosen
 from tidegate.reading.migrations.declaring import declare
-from tidegate.reading.migrations.expressions import UNROLLED, Expressions, Returned
+from tidegate.reading.migrations.expressions import UNROLLED, Expressions
 from tidegate.reading.migrations.kinds import Instance, Ref, Unknown, is_made
 from tidegate.reading.migrations.matching import as_conditions
 from tidegate.reading.migrations.scopes import Scope, bind

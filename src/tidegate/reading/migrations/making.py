@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.reading.migrations.branches import decide
-from tidegate.reading.migrations.expressions import Returned
+from tidegate.reading.migrations.calls import Returned
 from tidegate.reading.migrations.following import Follower
 from tidegate.reading.migrations.kinds import Call, Unknown
 from tidegate.reading.migrations.scopes import Scope

@@ -14,15 +14,16 @@ OUTSIDE = {
 MANAGERS = ("objects", "_default_manager", "_base_manager")
 SAME = {"all", "iterator", "order_by", "values", "values_list", "select_related", "only", "using",
         "prefetch_related", "defer", "annotate", "db_manager", "select_for_update", "reverse",
-        "get_queryset", "alias", "union", "aiterator"}  # fmt: skip
+        "get_queryset", "alias", "union", "aiterator", "items"}  # fmt: skip
 FILTERS = {"filter", "exclude", "complex_filter", "difference", "intersection"}
 ONE = {"get", "first", "last", "earliest", "latest", "get_or_create", "update_or_create", "create"}
 MAKES = {"create", "bulk_create", "get_or_create", "update_or_create"}
 RELATED = {"all", "filter", "exclude", "order_by", "select_related", "prefetch_related", "iterator",
            "values_list"}  # fmt: skip
 NEXT = {"first", "last", "earliest", "latest"}
-THROUGH = {"list", "tuple", "set", "sorted", "iter", "enumerate", "reversed", "tqdm"}
-PARTS = {"Paginator", "batched", "chunked", "chunks", "grouper", "ichunked", "sliced"}
+THROUGH = {"list", "tuple", "set", "sorted", "iter", "enumerate", "reversed", "tqdm", "chain",
+           "zip"}  # fmt: skip
+PARTS = {"Paginator", "batched", "chunked", "chunks", "grouper", "groupby", "ichunked", "sliced"}
 SCHEMA = {"add_field", "alter_field", "remove_field", "create_model", "delete_model", "add_index",
           "remove_index", "rename_index", "add_constraint", "remove_constraint", "alter_db_table",
           "alter_unique_together", "alter_index_together"}  # fmt: skip

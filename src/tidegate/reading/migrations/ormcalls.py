@@ -52,6 +52,8 @@ class OrmFollower(LoopFollower):
 
     def stored(self, target: ast.expr, value: Any, scope: Scope) -> None:
         """What stands in the target is looked at; the row is written when it is saved."""
+        if isinstance(target, ast.Subscript) and isinstance(value, Row) and value.each:
+            self._gathered(target.value, Rows(value.name, own=False), scope)
         if isinstance(target, ast.Attribute | ast.Subscript):
             row = self.value(target.value, scope)
             if (
@@ -61,14 +63,32 @@ class OrmFollower(LoopFollower):
             ):
                 bind(target.value, Unknown("a new row"), scope)
 
+    def _gathered(self, holder: ast.expr, rows: Any, scope: Scope) -> None:
+        """A dictionary that gets each row of a loop holds them all."""
+        if isinstance(holder, ast.Name) and not isinstance(scope.get(holder.id), Thing):
+            scope.names[holder.id] = rows
+
+    def _in_groups(self, func: ast.Attribute, args: list[Any], scope: Scope) -> None:
+        """Note `groups[key].append(row)` and `groups.setdefault(key, []).append(row)`."""
+        row, holder = args[-1] if args else None, func.value
+        if func.attr not in ("append", "add") or not isinstance(row, Row) or not row.each:
+            return
+        if isinstance(holder, ast.Call) and isinstance(holder.func, ast.Attribute):
+            holder = holder.func if holder.func.attr == "setdefault" else holder
+        if isinstance(holder, ast.Subscript | ast.Attribute):
+            self._gathered(holder.value, Batches(Rows(row.name, True, slice=True)), scope)
+
     def method(
         self, base: Any, func: ast.Attribute, node: ast.Call, args: list[Any], scope: Scope
     ) -> Any:
         """Return what a method gives, and note what it does; None where it is none of these."""
         name = func.attr
+        self._in_groups(func, args, scope)
         if isinstance(base, Rows):
             return self._of_rows(base, name, node, args)
         if isinstance(base, Batches):
+            if name in ("items", "values"):
+                return base
             return base.rows if name in ("page", "get_page", "__getitem__") else None
         if isinstance(base, Related) and (name in RELATED or base.name.endswith("_set")):
             related = Rows(base.name.removesuffix("_set"), few=True)

@@ -127,7 +127,8 @@ class CodeFollower(OrmFollower):
         name = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
         if args and isinstance(args[0], Batches) and name in THROUGH:
             return args[0]
-        first = self.found(args[0]) if args else None
+        several = args if name in ("chain", "zip") else args[:1]
+        first = next((one for one in map(self.found, several) if one is not None), None)
         if first is None:
             return None
         if name in PARTS:

@@ -93,10 +93,6 @@ def _likely(step: StepView, added: Sequence[AddColumn]) -> dict[tuple[str, str],
     Where it is not the only pair of its table the names have to be alike: of six columns that go
     for one that comes, five are no rename.
     """
-    if not added:
-        return {}
-    from difflib import SequenceMatcher
-
     pairs: list[tuple[float, str, str, str]] = []
     for moment in step.real():
         change = moment.change
@@ -106,7 +102,7 @@ def _likely(step: StepView, added: Sequence[AddColumn]) -> dict[tuple[str, str],
         old = table.columns.get(change.column) if table else None
         for other in added:
             if old is not None and other.table == change.table and _same(old, other.column):
-                near = SequenceMatcher(None, old.name, other.column.name).ratio()
+                near = _likeness(old.name, other.column.name)
                 pairs.append((near, change.table, old.name, other.column.name))
     alone = {table for table, count in Counter(one[1] for one in pairs).items() if count == 1}
     out: dict[tuple[str, str], str] = {}
@@ -117,6 +113,12 @@ def _likely(step: StepView, added: Sequence[AddColumn]) -> dict[tuple[str, str],
         if near >= ALIKE or table_name in alone:
             out[table_name, old_name] = new_name
     return out
+
+
+def _likeness(one: str, other: str) -> float:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, one, other).ratio()
 
 
 def _same(old: Column, new: Column) -> bool:

@@ -15,6 +15,7 @@ IMPORT = "from tidegate.backfill import backfill, forget"
 UPDATE = re.compile(
     r"\s*UPDATE\s+(?:ONLY\s+)?([\w\".]+)\s+SET\s+(.*?)(?:\s+WHERE\s+(.*?))?\s*;?\s*", re.I | re.S
 )
+CHANGED = ("BinaryField", "FileField", "ImageField", "JSONField")  # Python has it in another form
 TOUCHED = {"DateTimeField": "now()", "DateField": "CURRENT_DATE"}
 
 
@@ -194,6 +195,11 @@ def _column(model: Model, field: str, at: At) -> str:
         if not plain:
             raise Declined(f"{model.name} has no field {field}")
         return field
+    kind = model.fields[field]
+    if not kind.name.startswith("django.db.models") or kind.last in CHANGED:
+        raise Declined(
+            f"{model.name}.{field} is a {kind.last}, which may change what Python writes"
+        )
     return at.models.column_name(model, field)
 
 

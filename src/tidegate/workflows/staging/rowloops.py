@@ -6,10 +6,12 @@ import ast
 import re
 from collections.abc import Sequence
 
+from tidegate.workflows.staging import rowcore
 from tidegate.workflows.staging.batches import Batched
 from tidegate.workflows.staging.moments import At
+from tidegate.workflows.staging.rowcore import MORE, PLAIN
 from tidegate.workflows.staging.saying import expression
-from tidegate.workflows.staging.stage import Declined
+from tidegate.workflows.staging.stage import Declined, quoted
 
 SELECT = re.compile(
     r"""\s*SELECT\s+([\w\s,."]+?)\s+FROM\s+([\w."]+)(?:\s+WHERE\s+(.*?))?(?:\s+ORDER\s+BY\s+[\w\s,."]+)?\s*;?\s*""",
@@ -21,7 +23,6 @@ UPDATE = re.compile(
 PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 OTHER = re.compile(r"\b(JOIN|GROUP|LIMIT|DISTINCT|UNION|RETURNING|FROM|SELECT|HAVING)\b", re.I)
 THROUGH = ("fetchall", "all", "mappings", "yield_per")  # they give the same rows
-MORE = "the loop does more than write a row that it has read, by its key"
 
 
 def of_loop(node: ast.For, before: Sequence[ast.stmt], at: At) -> Batched:
@@ -34,7 +35,9 @@ def of_loop(node: ast.For, before: Sequence[ast.stmt], at: At) -> Batched:
         for one in before
         if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
     }
-    table, columns, where = _query(_text(_sent(node.iter, names), names))
+    sent = _sent(node.iter, names)
+    core = rowcore.query(sent, names)
+    table, columns, where = (*core, "") if core else _query(_text(sent, names))
     row = _Row(node.target, columns)
     for one in node.body[:-1]:
         if not isinstance(one, ast.Assign) or not isinstance(one.targets[0], ast.Name):
@@ -106,10 +109,10 @@ def _sent(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
             return node.args[0]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr not in THROUGH:
-                raise Declined("what it goes over is not a plain SELECT")
+                raise Declined(PLAIN)
             node = node.func.value
         else:
-            raise Declined("what it goes over is not a plain SELECT")
+            raise Declined(PLAIN)
 
 
 def _text(node: ast.expr, names: dict[str, ast.expr]) -> str:
@@ -129,10 +132,10 @@ def _query(text: str) -> tuple[str, list[str], str]:
     """Return the table, the columns and the condition of a SELECT."""
     found = SELECT.fullmatch(text)
     if found is None or OTHER.search(found[3] or "") or ":" in (found[3] or ""):
-        raise Declined("what it goes over is not a plain SELECT of one table")
+        raise Declined(PLAIN)
     columns = [one.strip().strip('"') for one in found[1].split(",")]
     if not all(re.fullmatch(r"\w+", one) for one in columns):
-        raise Declined("what it goes over is not a plain SELECT of one table")
+        raise Declined(PLAIN)
     return found[2].replace('"', ""), columns, " ".join((found[3] or "").split())
 
 
@@ -140,6 +143,14 @@ def _sets(
     call: ast.Call, table: str, key: str, row: _Row, names: dict[str, ast.expr], at: At
 ) -> str:
     """Return what the loop's UPDATE sets, with the row's columns in place of its parameters."""
+    core = rowcore.update(call.args[0], names) if call.args else None
+    if core is not None:
+        if (core.table, core.key) != (table, key) or row.column(row.meant(core.keyed)) != key:
+            raise Declined(MORE)
+        return ", ".join(
+            f"{quoted(name)} = {expression(row.meant(value), row.column, table, at)}"
+            for name, value in core.values.items()
+        )
     statement, given = _parameters(call)
     found = UPDATE.fullmatch(_text(statement, names))
     if found is None or OTHER.search(found[2]):

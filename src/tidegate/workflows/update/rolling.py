@@ -7,68 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tidegate.contracts.target import Service
 from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
 from tidegate.model.words import counted
-from tidegate.workflows.update import insiding, keptinside, lowering, releases, statics
+from tidegate.workflows.update import (
+    insiding,
+    keptinside,
+    lowering,
+    proofs,
+    releases,
+    rolled,
+    statics,
+)
 from tidegate.workflows.update.releases import Entry
+from tidegate.workflows.update.rolled import Rolling, Wish
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.updating import Update, settled, unwell
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person asked for: a release, a step or a run; the way; which databases."""
-
-    to: str = ""
-    way: str = ""
-    source: str = ""
-    databases: str = ""
-    safe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rolling:
-    """What is to be done: the release to run, if one is meant, and each database's plan."""
-
-    wish: Wish
-    goal: Entry | None
-    now: Entry
-    why: str
-    plans: tuple[dict[str, Any], ...] = ()
-    words: tuple[tuple[str, ...], ...] = ()
-    configuration: str = ""
-
-    @property
-    def changes(self) -> list[str]:
-        """Return the services that get another image or configuration."""
-        goal = self.goal
-        if goal is None:
-            return []
-        return sorted(
-            name
-            for name in {*goal.images, *self.now.images}
-            if goal.images.get(name) != self.now.images.get(name)
-            or goal.configs.get(name) != self.now.configs.get(name)
-        )
-
-    @property
-    def steps(self) -> list[str]:
-        """Return the steps that are undone."""
-        return [step["id"] for plan in self.plans for step in plan["steps"]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for machines."""
-        return {
-            "release": self.goal.stamp if self.goal else None,
-            "revision": self.goal.revision if self.goal else None,
-            "why": self.why,
-            "services": self.changes,
-            "databases": list(self.plans),
-        }
 
 
 def look(one: Update, wish: Wish) -> Rolling:
@@ -84,7 +41,7 @@ def look(one: Update, wish: Wish) -> Rolling:
     goal, why = _goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
     words = _words(rolling, standing)
-    plans = tuple(lowering.planned(one, some, configuration) for some in words)
+    plans = tuple(_rehearsed(one, lowering.planned(one, some, configuration)) for some in words)
     rolling = replace(rolling, plans=plans, words=tuple(words))
     if goal is None and wish.to:
         goal = _standing_at(known, plans)
@@ -92,7 +49,21 @@ def look(one: Update, wish: Wish) -> Rolling:
         rolling = replace(rolling, goal=goal, why=why)
     if rolling.goal:
         _refuse_lost_images(one, rolling.goal)
+        found, why = proofs.of(one.state, rolling.plans, rolling.goal.shown)
+        rolling = replace(rolling, proofs=tuple(found), unproved=why)
+    rolled.refuse_unproved(rolling)
     return rolling
+
+
+def _rehearsed(one: Update, plan: dict[str, Any]) -> dict[str, Any]:
+    """Add what rehearsals have seen of the way down."""
+    ways = [
+        {**way, "rehearsed": proofs.back(one.state, plan)}
+        if way["way"] == "down" and way["possible"]
+        else way
+        for way in plan["ways"]
+    ]
+    return {**plan, "ways": ways}
 
 
 def _provide(one: Update) -> None:
@@ -188,7 +159,8 @@ def _is_above(one: Update, entry: Entry, standing: Mapping[str, Any], configurat
 def _words(rolling: Rolling, standing: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return the inside's words for each database."""
     wish = rolling.wish
-    more = [word for flag, value in (("--way", wish.way), ("--from", wish.source)) if value
+    way = "" if wish.way == "image" else wish.way
+    more = [word for flag, value in (("--way", way), ("--from", wish.source)) if value
             for word in (flag, value)]  # fmt: skip
     wanted = [name for name in wish.databases.split(",") if name]
     aliases = wanted or [database["alias"] for database in standing["databases"]]
@@ -234,7 +206,10 @@ def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any
             one.state.wish({"goal": rolling.goal.stamp})
             _keep_images(one)
         try:
-            _lower(one, rolling, words)
+            if rolling.by_image:
+                one.tell.stage("rollback", "", "the schema stays as it is")
+            else:
+                _lower(one, rolling, words)
             if rolling.goal:
                 _run(one, rolling, rolling.goal)
         except TidegateError:
@@ -288,14 +263,16 @@ def _run(one: Update, rolling: Rolling, goal: Entry) -> None:
     except TidegateError as error:
         raise UpdateNotUndone(
             error.what,
-            "\n".join([_schema(one), *error.meaning.splitlines()]),
+            "\n".join([_schema(one, rolling), *error.meaning.splitlines()]),
             "see tidegate status; or go forward again: correct it, then tidegate up",
         ) from error
     _remember(one, goal, path)
     one.tell.stage("verify", "", f"release {goal.shown} runs", one.seconds["verify"])
 
 
-def _schema(one: Update) -> str:
+def _schema(one: Update, rolling: Rolling) -> str:
+    if rolling.by_image:
+        return "The schema stays as it is. To lower it, too: tidegate rollback --way down --plan"
     if not one.lowered:
         return "The schema was at its level already."
     return f"The schema is at its level: {counted(len(one.lowered), 'step')} undone."

@@ -140,6 +140,16 @@ class State:
         """Write down the releases that ran well."""
         _write(self.folder / "releases.json", {"releases": list(releases)})
 
+    def proofs(self) -> list[dict[str, Any]]:
+        """Return what rehearsals have proved, oldest first."""
+        found: list[dict[str, Any]] = self._read("proofs.json").get("proofs", [])
+        return found
+
+    def prove(self, proofs: Sequence[Mapping[str, Any]]) -> None:
+        """Write down what rehearsals have proved."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(self.folder / "proofs.json", {"proofs": list(proofs)})
+
     def keep_of(self, stamp: str, configuration: str) -> None:
         """Keep the configuration of one release; an empty one is forgotten."""
         path = self.folder / f"release-{stamp}.json"

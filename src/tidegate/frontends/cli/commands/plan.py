@@ -55,6 +55,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         from tidegate.workflows.plan.document import findings
         from tidegate.workflows.plan.project import Request
         from tidegate.workflows.plan.story import rehearse
+        from tidegate.workflows.update.proofs import remember
+        from tidegate.workflows.update.state import State
 
         words = [word for word in argv if word != "--online"]
         services, words = through.services(glob, words, environ, report)
@@ -71,6 +73,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         request = Request(Path(glob.root), dict(environ), **given)
         at = through.place(request, services, report) if services else None
         found = findings(rehearse(request, lambda text: report.stage("plan", "", text), at))
+        if services:
+            remember(State(services.name, Path(glob.root), environ), found.extra)
         if out:
             _write(out, found)
         print(rendered(glob, found, _coloured(glob, environ)))

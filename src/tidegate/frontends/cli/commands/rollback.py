@@ -1,6 +1,6 @@
 """Go back: undo steps by their own reverse, or bring a proved backup back.
 
-usage: tidegate rollback [--to RELEASE|STEP|RUN] [--way down|backup] [--from DIR] [--plan]
+usage: tidegate rollback [--to RELEASE|STEP|RUN] [--way image|down|backup] [--from DIR] [--plan]
                          [--safe] [--approve WORD] [--timeout SECONDS] [--lock-timeout SECONDS]
                          [--backup always] [--databases A,B] [--env NAME] [--service NAME]
                          [--local] [--format text|json]
@@ -15,7 +15,9 @@ that the ledger names.
 Where the project has Compose files and Docker is there, it goes back to the release before the one
 that runs, or to the one that --to names (`tidegate up` records them): the newer image takes its
 steps back, then the previous images run again with the previous configuration, and are watched. It
-ends with 9 when they are not well. --local undoes what the last run applied, from here: run it with
+ends with 9 when they are not well. Where `tidegate plan` has seen that the previous release works
+on the newer schema, the images alone can go back (--way image), and do where all else would lose
+data. --local undoes what the last run applied, from here: run it with
 the newer code, which has the steps' files, and start the older image afterwards.
 """
 
@@ -60,7 +62,8 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         own, _, rest = split(argv, valued, ("plan", "safe"))
         settings, _ = settings_for(glob.root, environ, rest, OPTIONS)
         if own.get("way", "down") not in ("down", "backup"):
-            raise UsageProblem(f"--way is {own['way']!r}", "", "use down or backup")
+            said = "image is for a release that runs under Compose; here: down or backup"
+            raise UsageProblem(f"--way is {own['way']!r}", "", said)
         one = Boot(Path(glob.root), environ, settings, report, signals, began)
         gate = open_gate(one.root, environ, settings)
         report.secrets = tuple(c.password.reveal() for c in gate.connections if c.password)
