@@ -44,7 +44,7 @@ class FakeShared:
                         str(self.folder), *words))  # fmt: skip
 
     def making(self, name: str, says: Mapping[str, str]) -> Command:
-        code = ("p, fresh = sys.argv[1] + '/' + sys.argv[2], sys.argv[1] + '/new'; "
+        code = ("p, fresh = sys.argv[1] + '/' + sys.argv[2], sys.argv[1] + '/new-' + sys.argv[2]; "
                 "open(fresh, 'w').write(sys.argv[3]); os.replace(fresh, p)")  # fmt: skip
         return self._does(code, name, json.dumps(dict(says)))
 
