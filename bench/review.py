@@ -36,6 +36,7 @@ def timed(command: list[str], where: Path, cache: str) -> tuple[float, float, st
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     environ = {**os.environ, "TIDEGATE_CACHE": cache}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode
     done = subprocess.run(command, cwd=where, env=environ, capture_output=True, text=True)
     wall = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
