@@ -132,7 +132,7 @@ def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database])
     last = made.add(2, reverse="")
     assert run(tidegate, shop, "migrate", "--backup", "always").code == 0
     plan = planned(tidegate, shop)
-    assert plan["steps"] == [{"id": last, "reversible": False, "why": plan["steps"][0]["why"]}]
+    assert [(one["id"], one["reversible"]) for one in plan["steps"]] == [(last, False)]
     assert plan["chosen"] == "backup"
     forced = run(tidegate, shop, "rollback", "--way", "down")
     assert (forced.code, "another one is open" in forced.err) == (6, True), forced.said

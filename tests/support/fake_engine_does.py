@@ -1,7 +1,8 @@
 """What a command of `FakeTarget` does to its file; on its own, so that each starts quickly.
 
-`fails` are the commands that end with 1; `kills` is the number of the command after which whoever
-ran it is killed.
+`fails` are the commands that end with 1; `busy` the numbers of those that meet what a command
+before them left under way, in the engine's own words; `kills` is the number of the command after
+which whoever ran it is killed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ def engine(path: str, verb: str, words: list[str]) -> int:
     state["log"].append(" ".join([verb, *words]))
     fails = verb in state["fails"] or " ".join([verb, *words]) in state["fails"]
     images = state["images"]
-    if fails:
+    busy = len(state["log"]) in state.get("busy", ())
+    if busy:
+        said = 'Conflict. The container name "/shop-web-1" is already in use by container "1f850fa6de"'
+        print(f"Error when allocating new name: {said}.", file=sys.stderr)
+    elif fails:
         print(f"no {verb}", file=sys.stderr)
     elif verb == "build":
         images["shop"] = state["built"]
@@ -47,7 +52,7 @@ def engine(path: str, verb: str, words: list[str]) -> int:
         json.dump(state, file)
     if len(state["log"]) == state.get("kills"):
         os.kill(os.getppid(), signal.SIGKILL)
-    return 1 if fails else 0
+    return 1 if fails or busy else 0
 
 
 if __name__ == "__main__":

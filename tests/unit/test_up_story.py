@@ -67,6 +67,17 @@ def test_what_was_not_replaced_yet_is_left_alone(tmp_path: Path) -> None:
     assert "replace worker" not in target.state()["log"]
 
 
+def test_what_an_interrupted_replacing_left_under_way(tmp_path: Path) -> None:
+    """The engine still makes the container of a command that was stopped: the undo tries again."""
+    target = FakeTarget(tmp_path, sick=["two"], busy=[8, 9])
+    with pytest.raises(UpdateUndone):
+        up(update(target))
+    assert [line for line in target.state()["log"] if line.startswith("replace")] == (
+        ["replace web"] * 4
+    )
+    assert target.state()["running"] == {"web": "one"}
+
+
 def test_a_failed_undo_is_its_own_code(tmp_path: Path) -> None:
     """Neither release runs: exit 9, with both reasons and the names of the kept images."""
     target = FakeTarget(tmp_path, sick=["one", "two"])

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from typing import NoReturn
 
 from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
 from tidegate.workflows.update import insiding, lowering, statics
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
+
+CATCHES_UP = 20.0  # seconds in which the engine ends what an interrupted command began
+UNDER_WAY = re.compile(
+    r"already in use by container|removal of container \S+ is already in progress|"
+    r"marked for removal|[Nn]o such container"
+)
 
 
 def go_back(one: Update, error: BaseException) -> NoReturn:
@@ -122,7 +130,11 @@ def _previous_again(one: Update) -> list[str]:
         one.tell.stage("undo", name, f"image {before[7:19]} again")
         one.room(name)
         command = one.target.replacing(name, one.before.replicas[name], configuration)
-        done = one.do(command)
+        until = time.monotonic() + CATCHES_UP
+        while not (done := one.do(command)).ok and time.monotonic() < until:
+            if not UNDER_WAY.search(done.err):
+                break
+            time.sleep(1)
         if not done.ok:
             failures.append(f"{name}: {(done.err.strip().splitlines() or [done.why])[-1]}")
     return failures
