@@ -22,7 +22,7 @@ def engine(path: str, verb: str, words: list[str]) -> int:
     images = state["images"]
     busy = len(state["log"]) in state.get("busy", ())
     if busy:
-        said = 'Conflict. The container name "/shop-web-1" is already in use by container "1f850fa6de"'
+        said = 'Conflict. The container name "/shop-web-1" is already in use by container "1f85"'
         print(f"Error when allocating new name: {said}.", file=sys.stderr)
     elif fails:
         print(f"no {verb}", file=sys.stderr)
