@@ -28,17 +28,14 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from boot import ALEMBIC_ENV, MANAGE  # noqa: E402
+
 from support.postgres import Server, find_installations  # noqa: E402
 
 PYTHON = sys.executable
 AT_ONCE = 30  # tables that one step makes
 ENVIRON = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 ENVIRON["TIDEGATE_LOCAL"] = "1"
-MANAGE = """import os, sys
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conf")
-from django.core.management import execute_from_command_line
-execute_from_command_line(sys.argv)
-"""
 SETTINGS = """import os
 from urllib.parse import urlsplit
 SECRET_KEY = "bench"
@@ -65,15 +62,6 @@ MODEL = (
     '("price", models.DecimalField(max_digits=9, decimal_places=2)){key}])'
 )
 KEY = ', ("to", models.ForeignKey("shop.Table{to}", models.CASCADE))'
-ENV = """import os
-from alembic import context
-from sqlalchemy import create_engine
-url = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
-with create_engine(url).connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
 REVISION = """import sqlalchemy as sa
 from alembic import op
 
@@ -154,7 +142,7 @@ class Bench:
                  "shop/migrations/__init__.py": ""}  # fmt: skip
         if not django:
             files = {"alembic.ini": "[alembic]\nscript_location = migrations\n",
-                     "migrations/env.py": ENV}  # fmt: skip
+                     "migrations/env.py": ALEMBIC_ENV}  # fmt: skip
         for name, text in files.items():
             (self.root / name).write_text(text)
         self.steps = self.root / steps

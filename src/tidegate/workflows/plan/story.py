@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tidegate.databases import pgschema
 from tidegate.errors import UsageProblem
@@ -77,6 +78,24 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
     return outcome
 
 
+@contextmanager
+def _anew(
+    request: Request,
+    at: Place,
+    outcome: Outcome,
+    server: scratch.Server,
+    login: dict[str, str],
+    recorded_sql: str,
+    dumped: Dumped,
+) -> Iterator[Runner]:
+    """Give a process on one more scratch database, filled as the first one was."""
+    with scratch.database(server, outcome.connection.name) as name, at.process() as inside:
+        target.settle(server, name, outcome.target)
+        _point(inside, at, request, outcome, {**login, "name": name})
+        fill(outcome, server, {**login, "name": name}, recorded_sql, inside, Clock(), dumped)
+        yield inside
+
+
 def _under_load(
     request: Request,
     at: Place,
@@ -92,10 +111,7 @@ def _under_load(
               for lock in one["locks"] if lock["kind"] == "table"}  # fmt: skip
     if "up" in rehearsed.failures or rehearsed.half or not tables:
         return
-    with scratch.database(server, outcome.connection.name) as name, at.process() as inside:
-        target.settle(server, name, outcome.target)
-        _point(inside, at, request, outcome, {**login, "name": name})
-        fill(outcome, server, {**login, "name": name}, recorded_sql, inside, Clock(), dumped)
+    with _anew(request, at, outcome, server, login, recorded_sql, dumped) as inside:
         inside.ask("fill", _unheard, rows=_number(request.rows))
         inside.ask("loaded", rehearsed.hear, tables=sorted(tables), forms=online.forms(rehearsed))
 
@@ -118,10 +134,7 @@ def _prove_online(
     forms = online.forms(rehearsed)
     if not forms:
         return
-    with scratch.database(server, outcome.connection.name) as name, at.process() as inside:
-        target.settle(server, name, outcome.target)
-        _point(inside, at, request, outcome, {**login, "name": name})
-        fill(outcome, server, {**login, "name": name}, recorded_sql, inside, Clock(), dumped)
+    with _anew(request, at, outcome, server, login, recorded_sql, dumped) as inside:
         inside.ask("online", rehearsed.hear, forms=forms)
     if why := online.compare(rehearsed):
         online.withdraw(rehearsed, why)
