@@ -38,7 +38,6 @@ from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.model.connection import Connection
 
 RATIO = 0.4  # of the tables' size, where no earlier backup says better
-SPARE = 16 << 20
 
 
 def risky(gate: Gate, connection: Connection, pending: Sequence[str]) -> bool:
@@ -85,7 +84,7 @@ def keep(
         report.stage("backup", alias, text, archiver=tool)
     earlier = _earlier(chosen, alias, environ)
     ratio = _ratio(connection, earlier)
-    needed = int(size * ratio * (2 if cipher else 1)) + SPARE
+    needed = int(size * ratio * (2 if cipher else 1)) + streaming.ROOM
     progress = Progress(report, alias, size, ratio, _raw_ratio(earlier))
     streams = isinstance(bucket, stores.Bucket) and not cipher and connection.vendor == "postgresql"
     if streams and shutil.disk_usage(folder).free < needed:

@@ -45,20 +45,18 @@ def bring(folder: Path, shared: Shared, tell: Teller) -> None:
         if path.name not in found:
             path.unlink(missing_ok=True)
     for name, data in found.items():
-        _write(folder / name, data)
+        write(folder / name, data)
     _mark(folder, now, _digest(folder))
 
 
 def send(folder: Path, shared: Shared, tell: Teller) -> None:
     """Give the engine what the folder holds, where that has changed."""
-    former, digest = _marker(folder)
-    now = _digest(folder)
-    if digest == now and former == shared.kept():
+    now, former = _digest(folder), shared.kept()
+    if _marker(folder) == (former, now):
         return
-    former = shared.kept()
     archive = folder / ARCHIVE
     try:
-        _write(archive, _packed(folder))
+        write(archive, _packed(folder))
         done = run(shared.keeping(str(archive)), 120, apart=True)
     finally:
         archive.unlink(missing_ok=True)
@@ -106,11 +104,11 @@ def _marker(folder: Path) -> tuple[str, str]:
 
 
 def _mark(folder: Path, id: str, digest: str) -> None:
-    _write(folder / f"{MARKER}.json", json.dumps({"id": id, "digest": digest}).encode())
+    write(folder / f"{MARKER}.json", json.dumps({"id": id, "digest": digest}).encode())
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write whole or not at all, for this account alone."""
+def write(path: Path, data: bytes) -> None:
+    """Write whole or not at all, for this account alone: an update may be killed at any moment."""
     fresh = path.with_suffix(".new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)

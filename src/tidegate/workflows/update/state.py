@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -231,11 +230,4 @@ def _write(path: Path, raw: Mapping[str, Any]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    """Write whole or not at all: an update may be killed at any moment."""
-    fresh = path.with_suffix(".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8",
-              newline="") as file:  # fmt: skip
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    records.write(path, text.encode("utf-8"))
