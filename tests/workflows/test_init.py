@@ -160,17 +160,18 @@ def test_no_project_is_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "says"),
-    [("uv.lock", "uv sync --frozen --no-dev"), ("poetry.lock", "poetry install --only main")],
-)
-def test_package_managers(lock: str, says: str, tmp_path: Path) -> None:
-    """A lock file decides what installs the packages."""
+    ("lock", "says", "compiles"),
+    [("uv.lock", "uv sync --frozen --no-dev", "ENV PATH=/venv/bin:$PATH UV_COMPILE_BYTECODE=1\n"),
+     ("poetry.lock", "poetry install --only main", " --compile ")],
+)  # fmt: skip
+def test_package_managers(lock: str, says: str, compiles: str, tmp_path: Path) -> None:
+    """A lock file decides what installs the packages, with the bytecode that no start can keep."""
     root = bare("taskboard", tmp_path)
     (root / lock).write_text('[[package]]\nname = "psycopg"\nversion = "3.2"\n')
     (root / "pyproject.toml").write_text('[project]\nname = "t"\nrequires-python = ">=3.13"\n')
     init(root, "--yes")
     text = (root / "Dockerfile").read_text()
-    assert says in text
+    assert says in text and compiles in text
     assert dockerfile.parse(text, "Dockerfile").stages[-1].base == "python:3.13-slim"
 
 

@@ -37,10 +37,16 @@ def _build_stage(found: Found) -> list[str]:
 
 
 def _environment(found: Found) -> list[str]:
-    """A folder for the packages; the image's own tools fill it, so that the app has none of them."""
-    tool = found.packages.installer in ("uv", "poetry", "pyproject")
-    pip = "" if tool else " PIP_PYTHON=/venv/bin/python"
-    return ["RUN python -m venv --without-pip /venv", f"ENV PATH=/venv/bin:$PATH{pip}"]
+    """A folder for the packages; the image's own tools fill it, so that the app has none of them.
+
+    The app may not write there: what isn't compiled now would be compiled at each of its starts.
+    pip compiles what it installs; uv and Poetry do when they are told to.
+    """
+    by_uv = found.packages.installer in ("uv", "pyproject")
+    more = " UV_COMPILE_BYTECODE=1" if by_uv else ""
+    if not by_uv and found.packages.installer != "poetry":
+        more = " PIP_PYTHON=/venv/bin/python"
+    return ["RUN python -m venv --without-pip /venv", f"ENV PATH=/venv/bin:$PATH{more}"]
 
 
 # What hadolint would have pinned, and nobody keeps up to date: the distribution does, and pip.
@@ -67,7 +73,7 @@ def _install(found: Found) -> list[str]:
             f"COPY {' '.join(files)} ./",
             _NEWEST,
             f"{cache} pip install poetry \\",
-            "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction \\",
+            "    && POETRY_VIRTUALENVS_CREATE=false VIRTUAL_ENV=/venv poetry install --only main --no-root --compile --no-interaction \\",
             f"    && PIP_PYTHON=/venv/bin/python pip install {more}",
         ]
     if installer == "pyproject":  # what it depends on, without building the project itself
