@@ -37,8 +37,9 @@ def lend(source: Here, environ: Mapping[str, str], report: Report) -> dict[str, 
         hidden = errands.written_out(direct.connection)
         seen = {"server": held.server, "snapshot": held.name, **held.seen}
         with held.counting() as facts:
+            needs = {key: facts[key] for key in pgdump.NEEDS}
             errand = Errand(environ, report, "keep", source.connection.alias, hidden,
-                            **known, **seen)  # fmt: skip
+                            **known, **seen, **needs)  # fmt: skip
             errand.wait("dumped")
     errand.give("facts", facts)
     return errand.wait()

@@ -31,6 +31,7 @@ from tidegate.model.readiness import Permanent, Transient
 LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
 LOOK_EVERY = 0.5  # seconds between two looks at what several jobs have written
 SEEN = ("xid", "xmin", "open", "oid", "cluster")  # what the manifest keeps of a snapshot
+NEEDS = ("encoding", "roles")  # what a server needs for it to be restored there
 NOTHING = 1 << 20  # bytes free when a disk is as good as full
 HAS_ZSTD = 16  # the major version whose pg_dump can pack with it, if it was built so
 END_OURS = (
@@ -47,6 +48,8 @@ def dump(
         program = tools.fitting(environ, held.server, near=database.connection)
         jobs = 1 if program.prefix else jobs  # a folder in a container is not here
         with held.counting() as facts:
+            needs = {key: facts[key] for key in NEEDS}
+            draft.known |= {**about(program, held.server, jobs, 0), **needs}
             try:
                 raw = write(program, held.name, database.connection, draft, environ, tell, jobs)
             except BaseException:
