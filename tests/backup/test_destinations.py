@@ -7,9 +7,7 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from support import objectstore
-from support.gate import APP, Database, Ended, Runner, eventually
+from support.gate import APP, Database, Ended, Runner
 from support.postgres import free_port
 from support.projects import SmallProject
 

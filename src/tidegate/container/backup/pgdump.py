@@ -21,6 +21,7 @@ from tidegate.container.backup import pgfacts, tools
 from tidegate.container.backup.archive import CHUNK, DATA, Draft
 from tidegate.container.backup.pgrun import login, piped
 from tidegate.container.backup.progress import Progress
+from tidegate.container.backup.waitsaid import LOCK_WAIT, NAME, waits_said
 from tidegate.contracts.database import Session
 from tidegate.databases import pgidentity
 from tidegate.databases.postgresql import PostgreSQL
@@ -28,7 +29,6 @@ from tidegate.errors import PolicyRefused, RefusedForGood, StepFailed, TidegateE
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
-LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
 LOOK_EVERY = 0.5  # seconds between two looks at what several jobs have written
 SEEN = ("xid", "xmin", "open", "oid", "cluster")  # what the manifest keeps of a snapshot
 NEEDS = ("encoding", "roles")  # what a server needs for it to be restored there
@@ -36,7 +36,7 @@ NOTHING = 1 << 20  # bytes free when a disk is as good as full
 HAS_ZSTD = 16  # the major version whose pg_dump can pack with it, if it was built so
 END_OURS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-    "AND application_name = 'tidegate backup' AND pid <> pg_backend_pid()"
+    f"AND application_name = '{NAME}' AND pid <> pg_backend_pid()"
 )
 
 
@@ -47,7 +47,7 @@ def dump(
     with snapshot(database) as held:
         program = tools.fitting(environ, held.server, near=database.connection)
         jobs = 1 if program.prefix else jobs  # a folder in a container is not here
-        with held.counting() as facts:
+        with waits_said(database, tell.report), held.counting() as facts:
             needs = {key: facts[key] for key in NEEDS}
             draft.known |= {**about(program, held.server, jobs, 0), **needs}
             try:
@@ -148,7 +148,7 @@ def _uncounted(error: Exception) -> TidegateError:
 @contextmanager
 def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
     """Hold a snapshot that pg_dump can be given."""
-    session = database.session(10.0)
+    session = database.wire(10.0, f"{NAME}, counting")
     try:
         version = str(session.query("SHOW server_version")[0][0])
         _refuse_hidden(session, database.connection)
