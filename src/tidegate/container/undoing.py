@@ -25,10 +25,11 @@ from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
 from tidegate.container.ledgerlock import reading
 from tidegate.contracts.database import Session, TableMissing
-from tidegate.databases import pgidentity
+from tidegate.databases import pgidentity, pgschema
 from tidegate.errors import PolicyRefused
 from tidegate.model.connection import Connection
 from tidegate.model.level import heads, in_order
+from tidegate.model.plan import digest
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
@@ -65,6 +66,8 @@ class Plan:
     command: str = "tidegate rollback"
     half: tuple[str, ...] = ()
     """Steps that a failed run has begun and not ended: no reverse of a step takes them back."""
+    target: str = ""
+    """Which database of which server it is, as a plan of steps says it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""
@@ -72,6 +75,7 @@ class Plan:
         return {
             "plan": self.word,
             "database": self.alias,
+            "target": self.target,
             "goal": self.goal,
             "steps": [
                 {
@@ -117,6 +121,7 @@ class Planning:
     source: str = ""  # the folder of backups that a person named
     level: str = ""  # the last steps of a level, with commas; "zero" is none at all
     cluster: str = ""  # which server it is, where that is told
+    target: str = ""  # which database of it, as a digest
     steps: list[Step] = field(default_factory=list)
 
 
@@ -135,6 +140,7 @@ def _planned(one: Planning, session: Session) -> Plan:
         session.query("SET statement_timeout = '20s'")  # counting what goes must end
         session.query("SET row_security = off")  # what one may not see is no empty table
         one.cluster = pgidentity.cluster(session)
+        one.target = digest(pgschema.identity(session.query))
     verdict = one.gate.level(one.connection, session)
     if verdict.unknown:
         raise PolicyRefused(
@@ -161,7 +167,7 @@ def _planned(one: Planning, session: Session) -> Plan:
     command = " ".join(["tidegate rollback", *words])
     chosen = _choice(one.way, (down, backup))
     return Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
-                command=command, half=half)  # fmt: skip
+                command=command, half=half, target=one.target)  # fmt: skip
 
 
 def _named(one: Planning, found: Plan) -> Plan:
