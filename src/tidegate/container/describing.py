@@ -104,7 +104,8 @@ def _advice(one: Mapping[str, Any], framework: str) -> str:
         return f"tidegate wait    (it says what keeps {alias} away)"
     if one.get("half"):
         step = one["half"][0]
-        return f"correct it and run it again: tidegate migrate    ({step} is half applied)"
+        return (f"correct it and run it again: tidegate migrate    ({step} is half applied; the "
+                "ways back: tidegate rollback --plan)")  # fmt: skip
     if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
         return f"tidegate make --merge    ({alias} has {len(one['heads'])} heads)"
     if one.get("conflicts") and state != "current":

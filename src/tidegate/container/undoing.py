@@ -152,7 +152,7 @@ def _planned(one: Planning, session: Session) -> Plan:
     one.steps = one.gate.steps(one.connection.alias)
     applied = [step for step in in_order(one.steps) if step.id in verdict.applied]
     begun = parts.begun(session.query, one.connection.vendor, verdict)
-    half = tuple(step for step in begun if step in verdict.pending)
+    half = tuple(step for step in begun if not step.startswith(parts.DOWN))
     wanted, goal = goals.wanted(one, session, applied, half)
     undone = goals.with_dependents(applied, wanted)
     steps = tuple(step for step in reversed(applied) if step.id in undone)
