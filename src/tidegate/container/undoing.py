@@ -41,7 +41,8 @@ from tidegate.model.words import counted
 class Way:
     """One way back: whether it can be gone, why not, and what is lost by it.
 
-    `harmless` when what goes holds nothing: tables without rows, columns without a value.
+    `lacks` is what it does not bring back. `harmless` when what goes holds nothing: tables without
+    rows, columns without a value.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Way:
     loses: tuple[str, ...] = ()
     backup: Backup | None = None
     harmless: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Plan:
                     "possible": not way.why_not,
                     "why": way.why_not,
                     "loses": list(way.loses),
+                    "lacks": list(way.lacks),
                     "harmless": way.harmless,
                     "backup": way.backup.shown if way.backup else None,
                 }
@@ -197,7 +200,8 @@ def _down(undos: Sequence[Undo], session: Session) -> Way:
             lost.append(f"{one.step}: {what} is dropped ({_counted(count, column)})")
         lost += [f"{one.step}: may lose what can't be seen from here: {without_values(text)}"
                  for text in one.hidden]  # fmt: skip
-    return Way("down", "", tuple(lost), harmless=harmless)
+    lacks = tuple(f"{one.step}: {taken}" for one in undos for taken in one.gone)
+    return Way("down", "", tuple(lost), harmless=harmless, lacks=lacks)
 
 
 def _counted(count: int | None, column: str) -> str:
