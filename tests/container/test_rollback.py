@@ -143,6 +143,8 @@ def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database])
     assert run(tidegate, shop, "backup").code == 0  # of the night after; it changes nothing
     booted = run(tidegate, shop, "boot", "--", *APP)
     assert (booted.code, "the database was restored to before them" in booted.err) == (6, True)
+    advice = run(tidegate, shop, "status").out.splitlines()[-1]
+    assert advice.startswith("next: start the release before it"), advice
     if database.server:
         names = database.server.sql("SELECT datname FROM pg_database WHERE datname LIKE "
                                     f"'{database.name}_before%'").splitlines()  # fmt: skip
