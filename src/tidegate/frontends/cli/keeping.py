@@ -33,7 +33,7 @@ from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
-from tidegate.errors import UsageProblem
+from tidegate.errors import ElectionNotWon, UsageProblem
 from tidegate.frontends.cli import mysqling
 from tidegate.frontends.cli.serving import Asked, Serving
 from tidegate.model.connection import Connection
@@ -263,6 +263,8 @@ def _run(
         return insiding.talk(
             command, report, lambda: insiding.end_leftovers(target, report), serving
         )
+    except ElectionNotWon:  # the inside knows who was in the way
+        raise
     except Exception as error:
         raise serving.problem or error from None
 
