@@ -49,6 +49,9 @@ def status(target: Target, state: State) -> dict[str, Any]:
         )
         well = False
     known = releases.load(state)
+    lost = releases.emptied(known, databases)
+    if lost:
+        advice = f"tidegate restore BACKUP; or tidegate up, which begins anew    ({lost})"
     for database in databases:
         _name_release(database.get("run"), known, seen)
         if database.get("passing"):
