@@ -244,7 +244,7 @@ def test_what_does_not_run_is_not_well(tmp_path: Path, container: Container, say
         (
             {"state": "current", "half": ["a.2"]},
             "",
-            "correct it, then: tidegate up    (a.2 is half",
+            "correct it, then: tidegate up    (a.2 is ",
         ),
         ({"state": "behind", "held": "it was restored"}, "", "tidegate rollback    (runs the rel"),
         ({"state": "unreachable"}, "db", "tidegate up    (db not started)"),
