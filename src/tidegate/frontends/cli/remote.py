@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
@@ -49,11 +48,6 @@ WORDS = ("migrate", "apply", "restore", "history")  # these take one
 # These say their stages as JSON lines, where asked to.
 LINES = {"migrate": ("json", "jsonl"), "apply": ("json", "jsonl"),
          "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}  # fmt: skip
-
-
-def signs(root: Path) -> bool:
-    """Return whether a target may run the project."""
-    return discovery.target_signs(root)
 
 
 def run(
