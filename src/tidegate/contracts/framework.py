@@ -55,8 +55,9 @@ class Applying:
     `redirect` are login fields that replace the project's own (a way round a pooler); `door` is
     what every statement passes through, None where each is just sent.
     `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
-    `atomic` whether the database takes a failed step back by itself. `statements` are those of
-    the running step that ended well, with their seconds, and `locks` what they held (PostgreSQL).
+    `where` its schema where it runs in several, `atomic` whether the database takes a failed step
+    back by itself. `statements` are those of the running step that ended well, with their seconds,
+    and `locks` what they held (PostgreSQL).
     """
 
     on_start: Callable[[str], None]
@@ -65,6 +66,7 @@ class Applying:
     redirect: Mapping[str, str] = field(default_factory=dict)
     door: Door | None = None
     step: str = ""
+    where: str = ""
     statement: str = ""
     failing: str = ""
     atomic: bool = True
@@ -120,6 +122,11 @@ class Applying:
     def failed(self, sql: str) -> None:
         """Note the first statement that raised: what is sent after it is clean-up."""
         self.failing = self.failing or sql
+
+    @property
+    def place(self) -> str:
+        """The schema in words, where a step runs in several."""
+        return f" in schema {self.where}" if self.where else ""
 
     @property
     def shown(self) -> str:

@@ -25,6 +25,7 @@ from tidegate.frameworks.alembic.environment import (
     version_table,
 )
 from tidegate.frameworks.alembic.listening import listening
+from tidegate.frameworks.alembic.tenants import refuse_schemas
 from tidegate.frameworks.alembic.undoing import undo_of
 from tidegate.model.connection import Connection
 from tidegate.model.folders import looked_in
@@ -203,6 +204,7 @@ class AlembicProject:
         """Return all revisions, oldest first."""
         with self.configured(alias) as config:
             script = script_of(config)
+            refuse_schemas(Path(script.dir, "env.py"))
             return [_step(revision) for revision in reversed(list(script.walk_revisions()))]
 
     def conflicts(self, steps: Sequence[Step]) -> dict[str, list[str]]:
