@@ -23,6 +23,16 @@ class StaticFiles:
     storage: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Steps that the project's own code applied while it was loaded: the rows before and after."""
+
+    alias: str
+    where: str
+    before: tuple[tuple[str, ...], ...]
+    after: tuple[tuple[str, ...], ...]
+
+
 CONNECT_LIMIT = 10  # seconds for a driver's login while steps are applied; some wait for ever
 
 Run = Callable[[str], Sequence[Sequence[object]]]
@@ -146,6 +156,7 @@ class Project(Protocol):
     framework: str
     root: Path
     ids_are_file_names: bool  # or an edit of a file can change which steps there are
+    noticed: list[Noticed]  # what its code applied by itself, while it was loaded
 
     def load(self) -> Any:
         """Import what is needed to apply steps; each later call costs nothing."""

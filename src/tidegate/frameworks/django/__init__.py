@@ -12,9 +12,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import Applying, Noticed, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.frameworks.django import tenants
+from tidegate.frameworks.django.noticing import noticing
 from tidegate.frameworks.django.ordering import conflicts, in_plan_order
 from tidegate.frameworks.django.running import (
     call,
@@ -87,6 +88,7 @@ class DjangoProject:
         self.root = root
         self.settings = settings
         self.said = said or "the project"  # where the settings module's name comes from
+        self.noticed: list[Noticed] = []
 
     def identity(self) -> dict[str, str]:
         """The settings module is what makes this configuration."""
@@ -117,8 +119,11 @@ class DjangoProject:
         """Set Django up: settings and applications."""
         settings = self.load_settings()
         import django
+        from django.apps import apps
 
-        django.setup()
+        if not apps.ready:
+            with noticing(self.root, self.noticed):
+                django.setup()
         return settings
 
     def connections(self) -> list[Connection]:
