@@ -72,6 +72,7 @@ def prepare(one: Boot) -> Gate:
     wait(one, gate)
     for connection in gate.connections:
         raise_or_decide(one, gate, connection)
+    tell_noticed(one, gate)
     static.collect(
         gate.project, one.settings, one.report, one.deadline, one.signals, gate.sealed_static
     )
@@ -100,6 +101,15 @@ def wait(one: Boot, gate: Gate) -> None:
         warning = getattr(gate.database(connection), "warning", lambda: "")()
         if warning:
             one.report.warn(warning)
+    tell_noticed(one, gate)
+
+
+def tell_noticed(one: Boot, gate: Gate) -> None:
+    """Say what the project applied by itself while it was loaded; mostly it did not."""
+    if gate.project.noticed:
+        from tidegate.container import noticed
+
+        noticed.tell(one, gate)
 
 
 def services(one: Boot) -> list[Dependency]:

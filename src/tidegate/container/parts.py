@@ -32,8 +32,9 @@ Run = Callable[[str], Sequence[Sequence[object]]]
 class Parts:
     """The journal of one database."""
 
-    def __init__(self, query: Callable[[str], Rows], way: str = "") -> None:
+    def __init__(self, query: Callable[[str], Rows], way: str = "", usable: bool = True) -> None:
         self._query = query
+        self._usable = usable  # not where one step is applied in several schemas
         self._way = way
         self._table = TABLE
         self._step = ""
@@ -45,6 +46,8 @@ class Parts:
     def begin(self, step: str) -> None:
         """A step that is not one transaction begins: read what an earlier run has done of it."""
         self._step, self._sent = f"{self._way}{step}", Counter()
+        if not self._usable:
+            return
         try:
             self._query(_MAKE)
             schema = self._query("SELECT quote_ident(current_schema())")[0][0]

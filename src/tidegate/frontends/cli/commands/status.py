@@ -78,7 +78,7 @@ def _text(found: Mapping[str, Any]) -> str:
         lines.append(f"  {one['state']}{counts if one['state'] != 'unreachable' else ''}")
         if one["why"]:
             lines.append(f"  why        {one['why']}")
-        for key in ("pending", "half", "unknown", "edited", "missing"):
+        for key in ("pending", "partly", "half", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
         lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
         heads = one["heads"]
