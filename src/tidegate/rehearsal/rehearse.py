@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.roundtrip import RoundTrip
 from tidegate.rehearsal.scratch import Scratch, copy_sqlite, keep_others_read_only
 from tidegate.rehearsal.session import SideSession
+from tidegate.rehearsal.shapes import Shape
 from tidegate.rehearsal.trace import Tracer
 from tidegate.rehearsal.wayup import WayUp
 from tidegate.rehearsal.with_alembic import AlembicRehearsal
@@ -54,7 +55,7 @@ class Rehearsal:
         self.runs.prepare()
         self.connections: list[Connection] = project.connections()
         self.vendor = ""
-        self._shapes: Sequence[Any] | None = None
+        self._shapes: Sequence[Shape] | None = None
         self._side: Any = None
         self._losses = Losses(None)
         self._half = False  # what the rehearsal began with is not where its steps begin
@@ -98,6 +99,12 @@ class Rehearsal:
     def warm(self, job: dict[str, Any]) -> None:
         """Read off the code what the running release does, while the scratch is filled."""
         self._shapes = self.runs.shapes(self.connection, job["deployed"])
+
+    def models(self, job: dict[str, Any]) -> None:
+        """Tell the models of this code: it is the release that runs."""
+        if isinstance(self.runs, AlembicRehearsal):
+            shapes = [asdict(one) for one in self.runs.models(self.connection)]
+            self.emit({"event": "models", "shapes": shapes})
 
     def build(self, job: dict[str, Any]) -> None:
         """Bring the empty scratch database to the deployed level."""
@@ -159,7 +166,8 @@ class Rehearsal:
             self.emit({"event": "partitions", "of": pgschema.partitions(self._side.query)})
         self._losses = Losses(self._side.query if probe else None)
         self._losses.begin()
-        shapes = self._shapes
+        shapes: Sequence[Shape] | None = [Shape.of(**raw) for raw in job.get("models") or ()]
+        shapes = shapes or self._shapes
         if shapes is None:
             shapes = self.runs.shapes(connection, job["deployed"])
         self._half = bool(job.get("journal"))

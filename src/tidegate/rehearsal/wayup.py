@@ -85,7 +85,8 @@ class WayUp:
         """Find out what of the running release works at the deployed level."""
         self.release = Release(self._beside(session), shapes)
         self.emit({"event": "release", "statements": len(self.release.statements),
-                   "from": "models" if self.release.models else "schema"})  # fmt: skip
+                   "from": "models" if self.release.models else "schema",
+                   "unnamed": self.release.unnamed})  # fmt: skip
 
     def _beside(self, session: AppSession) -> AppSession | SideSession:
         """Return our own session, which finds tables where the app's finds them."""
