@@ -18,12 +18,13 @@ from typing import Any
 
 from tidegate.backfill.batches import Batch, OneTrip, factor, patiently, prepare, resume
 from tidegate.backfill.progress import Line
-from tidegate.backfill.session import BackfillRefused, session_of
+from tidegate.backfill.session import BackfillRefused, Session, session_of
 from tidegate.backfill.state import NOTES, State, named, quoted
 
 __all__ = ["BackfillRefused", "State", "backfill", "forget"]
 
 VACUUMS = 15  # over the whole table: dead rows are used again instead of making it grow
+PAUSE = 0.5
 Progress = Callable[[State], None]
 
 
@@ -40,6 +41,7 @@ def backfill(
     most: int = 50_000,
     rest: float = 0.0,
     max_lag: float = 10.0,
+    max_active: int = 0,
     lock_timeout: float = 2.0,
     vacuum: bool = True,
     progress: Progress | None = None,
@@ -47,8 +49,9 @@ def backfill(
     """Run `UPDATE table SET set WHERE where`, a range of `key` at a time; return how it went.
 
     `set` and `where` are SQL. `target` is the seconds that a batch shall take: its size follows.
-    After each, it rests `rest` times as long as the batch took, and while a replica is more than
-    `max_lag` seconds behind. `name` names the run, for going on with it: by default the table and
+    After each, it rests `rest` times as long as the batch took. It waits while a replica is more
+    than `max_lag` seconds behind, and while more than `max_active` sessions of the server are at
+    work, where that is given. `name` names the run, for going on with it: by default the table and
     what is set.
     """
     with session_of(connection) as session:
@@ -63,8 +66,10 @@ def backfill(
         ordinary = kind(session, table, set, where, key)
         began, before, vacuumed = time.monotonic(), state.seconds, state.rows
         with session.limited(lock_timeout):
+            session.watches_load = max_active > 0
             while (bound := ordinary.bound(state)) is not None:
-                took = patiently(ordinary, state, bound, least)
+                _wait(session, state, max_lag, max_active, tell)
+                took = patiently(ordinary, state, bound, least, tell)
                 state.seconds = before + time.monotonic() - began
                 state.size = int(min(most, max(least, state.size * factor(target, took))))
                 tell(state)
@@ -72,11 +77,20 @@ def backfill(
                     session.vacuum(table)
                     vacuumed = state.rows
                 time.sleep(took * rest)
-                session.wait_for_replicas(max_lag)
         state.finished = True
         session.run(f"UPDATE {NOTES} SET finished = 1 WHERE name = {quoted(state.name)}")
         tell(state)
         return state
+
+
+def _wait(session: Session, state: State, lag: float, active: int, tell: Progress) -> None:
+    """Wait while a replica is too far behind, or too many others are at work."""
+    while why := session.too_much(lag, active):
+        state.waiting = why
+        tell(state)
+        time.sleep(PAUSE)
+        session.look()
+    state.waiting = ""
 
 
 def forget(connection: Any, table: str, *, set: str = "", name: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from tidegate.backfill.session import Session
 from tidegate.backfill.state import NOTES, State, kind_of, quoted
@@ -70,9 +71,10 @@ class OneTrip(Batch):
         """Return the last key of the next batch, and take in what the last one wrote."""
         row = self.session.run(
             f"SELECT ({self._ahead(state)}), (SELECT done FROM {NOTES} "
-            f"WHERE name = {quoted(state.name)}), {self.session.lag}"
+            f"WHERE name = {quoted(state.name)}), {self.session.pressure}"
         )[0]
-        state.rows, self.session.behind = int(str(row[1])), float(str(row[2]))
+        state.rows = int(str(row[1]))
+        self.session.take(row[2:])
         return row[0] if row[0] is not None else self._last(state)
 
     def run(self, state: State, bound: object) -> None:
@@ -87,17 +89,22 @@ class OneTrip(Batch):
         state.last = bound
 
 
-def patiently(batch: Batch, state: State, bound: object, least: int) -> float:
+def patiently(
+    batch: Batch, state: State, bound: object, least: int, tell: Callable[[State], None]
+) -> float:
     """Run one batch; another attempt, smaller, where others were in the way."""
     pause = 0.1
     while True:
         began = time.monotonic()
         try:
             batch.run(state, bound)
+            state.waiting = ""
             return time.monotonic() - began
         except Exception as error:
             if sqlstate(error) not in AGAIN:
                 raise
+            state.waiting = "another session holds rows of the next batch"
+            tell(state)
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
             state.size = max(least, state.size // 2)

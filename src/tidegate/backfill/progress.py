@@ -22,5 +22,6 @@ class Line:
         self._last = now
         share = f"{min(100, state.rows * 100 // state.total)} %, " if state.total else ""
         left = "" if state.left is None or state.finished else f", about {state.left:.0f} s left"
+        left = f"; waits: {state.waiting}" if state.waiting else left
         sys.stderr.write(f"backfill  {state.name[:60]}: {share}{state.rows:,} rows in "
                          f"{state.seconds:.0f} s{left}\n")  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,13 @@ from tidegate.model.sessions import AppSession
 
 Rows = Sequence[Sequence[object]]
 
+LAG = "(SELECT coalesce(max(extract(epoch FROM replay_lag)), 0)::float8 FROM pg_stat_replication)"
+# Of other roles' sessions the state is only told to members of pg_read_all_stats.
+ACTIVE = (
+    "(SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND "
+    "backend_type = 'client backend' AND pid <> pg_backend_pid())"
+)
+
 
 class BackfillRefused(RuntimeError):
     """It can't run here: the message says why, and what to change."""
@@ -20,15 +26,13 @@ class BackfillRefused(RuntimeError):
 class Session:
     """One connection in autocommit, of whichever framework; statements pass the framework."""
 
-    lag = (
-        "(SELECT coalesce(max(extract(epoch FROM replay_lag)), 0)::float8 FROM pg_stat_replication)"
-    )
-
     def __init__(self, execute: Callable[[str], Any], vendor: str, raw: Any) -> None:
         self._execute = execute
         self.vendor = vendor
         self._raw = raw
-        self.behind = 0.0
+        self.watches_load = False
+        self._behind = 0.0
+        self._active = 0
 
     def run(self, sql: str) -> Rows:
         """Run one statement; return its rows."""
@@ -94,11 +98,26 @@ class Session:
             except Exception:
                 pass
 
-    def wait_for_replicas(self, most: float) -> None:
-        """Wait while a replica is too far behind."""
-        while self.behind > most:
-            time.sleep(1.0)
-            self.behind = float(str(self.run(f"SELECT {self.lag}")[0][0]))
+    @property
+    def pressure(self) -> str:
+        """What the server has to bear, as the columns of a SELECT."""
+        return f"{LAG}, {ACTIVE if self.watches_load else '0'}"
+
+    def take(self, row: Sequence[object]) -> None:
+        """Take in what these columns say."""
+        self._behind, self._active = float(str(row[0])), int(str(row[1]))
+
+    def look(self) -> None:
+        """Ask for them by themselves."""
+        self.take(self.run(f"SELECT {self.pressure}")[0])
+
+    def too_much(self, lag: float, active: int) -> str:
+        """Say why the next batch should wait; an empty string where nothing is in its way."""
+        if self._behind > lag:
+            return f"a replica is {self._behind:.0f} s behind (max_lag {lag:g})"
+        if active and self._active > active:
+            return f"{self._active} sessions are at work (max_active {active})"
+        return ""
 
 
 @contextmanager

@@ -19,6 +19,7 @@ class State:
     seconds: float = 0.0
     size: int = 0
     finished: bool = False
+    waiting: str = ""  # for what, between two batches
 
     @property
     def left(self) -> float | None:
