@@ -31,15 +31,18 @@ def models(project: AlembicProject, alias: str) -> list[Shape]:
 def _metadata(project: AlembicProject, alias: str) -> Any:
     from alembic.runtime.environment import EnvironmentContext
 
-    class UpToConfigured(EnvironmentContext):
-        def configure(self, *args: Any, **more: Any) -> None:
-            super().configure(*args, **more)
-            raise Configured(self.get_context().opts.get("target_metadata"))
-
     with project.configured(alias) as config:
         script = script_of(config)
+        environment = EnvironmentContext(config, script, fn=lambda rev, context: [], as_sql=False)
+        configure = environment.configure
+
+        def up_to_here(*args: Any, **more: Any) -> None:
+            configure(*args, **more)
+            raise Configured(environment.get_context().opts.get("target_metadata"))
+
+        environment.configure = up_to_here  # type: ignore[method-assign]
         try:
-            with UpToConfigured(config, script, fn=lambda rev, context: [], as_sql=False):
+            with environment:
                 script.run_env()
         except Configured as configured:
             return configured.metadata

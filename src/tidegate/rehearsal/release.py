@@ -65,6 +65,8 @@ class Release:
             if known is None:  # a view, perhaps: what can't be read at all falls out below
                 shape = replace(shape, is_view=True)
             named = {one.name: one for one in known or ()}
+            if known is not None:  # what the schema lacks fails already
+                shape = replace(shape, reads=tuple(one for one in shape.reads if one in named))
             every += [list(forms) for forms in statements(shape, named, vendor, schema)]
         good: dict[int, Statement] = {}
         for depth in range(max(map(len, every), default=0)):
