@@ -36,7 +36,7 @@ def backfill(
     where: str = "",
     key: str = "id",
     name: str = "",
-    target: float = 0.1,
+    target: float = 0.03,
     least: int = 100,
     most: int = 50_000,
     rest: float = 0.0,
