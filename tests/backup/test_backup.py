@@ -470,7 +470,8 @@ def test_nowhere_to_restore_it(tidegate: Runner, make_project: MakeProject, fres
 
 
 def test_migrations_wait_for_a_backup(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
-    """While a backup is made nobody migrates; an app with nothing to migrate starts."""
+    """While a backup is made nobody migrates; an app with nothing to migrate starts. Whoever keeps
+    the backup from a table is named."""
     project, database = make_project("django", 1), fresh("newest")
     migrate(tidegate, project, database)
     lock = subprocess.Popen(
@@ -483,6 +484,7 @@ def test_migrations_wait_for_a_backup(tidegate: Runner, make_project: MakeProjec
         dumping = tidegate.start("backup", cwd=project.root, env=database.environ)
         asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tidegate backup'"
         eventually(lambda: database.rows(asked), what="the dump")
+        dumping.until("waits for ACCESS SHARE on made_1, 60 s at most. In the way: server process")
         idle = tidegate("boot", "--", *APP, cwd=project.root, env=database.environ)
         assert idle.code == 0, idle.said
         project.add("CREATE TABLE later (id integer)")

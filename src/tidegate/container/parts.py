@@ -133,14 +133,20 @@ def all_half_done(run: Run) -> set[str]:
 
 
 def begun(run: Run, vendor: str, verdict: Verdict) -> list[str]:
-    """Return the steps that an earlier run has half applied, or half undone ("undo x")."""
+    """Return the steps that an earlier run has half applied, or half undone ("undo x").
+
+    Those of a newer code than ours are among them: it is our tables that they have changed.
+    """
     if vendor != "postgresql":
         return []
     found = all_half_done(run)
-    down = sorted(step for step in found if step.removeprefix(DOWN) in verdict.applied)
-    return [step for step in verdict.pending if step in found] + [
-        step for step in down if step.startswith(DOWN)
-    ]
+    pending = [step for step in verdict.pending if step in found]
+    applied = {*verdict.applied, *verdict.unknown}
+    newer = [step for step in sorted(found - set(pending))
+             if not step.startswith(DOWN) and step not in applied]  # fmt: skip
+    down = [step for step in sorted(found)
+            if step.startswith(DOWN) and step.removeprefix(DOWN) in applied]  # fmt: skip
+    return [*pending, *newer, *down]
 
 
 def _schema(run: Run) -> str:

@@ -80,11 +80,13 @@ class Lent:
         server = str(self.asked.event["server"])
         program = programs(self.target, self.environ, server, "pg_dump")
         jobs = 1 if program.prefix else jobs
+        event = self.asked.event
+        needs = {key: event[key] for key in pgdump.NEEDS if key in event}
+        draft.known |= {**pgdump.about(program, server, jobs, 0), **needs}
         raw = pgdump.write(program, str(self.asked.event["snapshot"]), self.connection, draft,
                            self.environ, tell, jobs)  # fmt: skip
         self.asked.say("dumped", {})
         about = pgdump.about(program, server, jobs, raw)
-        event = self.asked.event
         seen = {key: event[key] for key in pgdump.SEEN if key in event}
         return {**created, **about, **seen, **self.asked.wait("facts")}
 

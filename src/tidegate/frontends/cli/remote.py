@@ -78,7 +78,7 @@ def run(
             return rolling.run(glob, target, report, found, environ)
         if verb == "apply":
             done = shipping.apply(target, report, words, found.get("--approve", ""),
-                                  _said(APPLY, found), environ)  # fmt: skip
+                                  _said(APPLY, found), environ, state)  # fmt: skip
             _tells(glob, report, done, [("apply", done)])
             return 0
         if verb == "adopt":

@@ -183,4 +183,22 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
     if theirs:
         return mysql.bring_back(backup, found[0], one.environ, one.deadline, one.report)
     raising = Raising(gate, found[0], one.settings, one.deadline, one.report, one.signals)
-    return verbs.bring_back(raising, backup)
+    done = verbs.bring_back(raising, backup)
+    _advise(raising)
+    return done
+
+
+def _advise(raising: Raising) -> None:
+    """Say where the code that runs stands now."""
+    verdict, alias = raising.gate.standing(raising.connection), raising.connection.alias
+    if verdict.pending:
+        raising.report.warn(
+            f"{alias}: {', '.join(verdict.pending[-3:])} of the code here is not in what was "
+            "restored, and no start applies it. Start the release before it (tidegate rollback, "
+            "where tidegate up has released it); or apply it again: tidegate migrate"
+        )
+    elif verdict.unknown:
+        raising.report.warn(
+            f"{alias}: what was restored has {', '.join(verdict.unknown[-3:])}, which the code "
+            "here does not know: start the release that does"
+        )
