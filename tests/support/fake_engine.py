@@ -151,6 +151,9 @@ class FakeTarget:
     def configuration(self) -> str:
         return "{}"
 
+    def stranger(self) -> tuple[str, bool]:
+        return "", False
+
     def leftovers(self) -> list[str]:
         return []
 

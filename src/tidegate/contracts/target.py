@@ -140,6 +140,12 @@ class Target(Protocol):
     def containers(self) -> list[Container]:
         """Return the containers of the services, running or not; no one-off ones."""
 
+    def stranger(self) -> tuple[str, bool]:
+        """Return another project's folder whose containers bear this one's name; empty if none.
+
+        And whether somebody gave this one that name, so that it may be meant.
+        """
+
     def address(self, service: str, port: int) -> tuple[str, str]:
         """Return (host, port) where a port of the service's running container is reached from here.
 

@@ -15,13 +15,14 @@ from typing import Any
 
 from tidegate.contracts.target import Container, Service, Told
 from tidegate.errors import NotReady, UsageProblem
-from tidegate.model.command import Command
+from tidegate.model.command import Command, line
 from tidegate.process import Result, run
 from tidegate.targets import (
     archive,
     composebeside,
     composedigests,
     composeengine,
+    composefolder,
     composepython,
     composeseen,
     composeservices,
@@ -108,6 +109,15 @@ class ComposeProject:
             if composeseen.labels_of(raw).get(composeseen.LABEL + "oneoff", "False") == "False"
         ]
 
+    def stranger(self) -> tuple[str, bool]:
+        """Return another folder that has started containers of this name; was it named so?"""
+        own = {one.name for one in self.services}
+        raws = self._inspected(f"{composeseen.LABEL}project={self.name}")
+        mine = [raw for raw in raws
+                if composeseen.labels_of(raw).get(composeseen.LABEL + "service") in own]  # fmt: skip
+        found = composefolder.stranger(self.words, mine)
+        return found, bool(found) and composefolder.is_named(self.words, self.environ)
+
     def leftovers(self) -> list[str]:
         """Return the ids of one-off containers that this process has started and that still run."""
         mine = f"{ONE_OFF}={os.getpid()}"
@@ -128,7 +138,7 @@ class ComposeProject:
                 found = composeseen.published(raw, port) or composeseen.own_address(raw, port)
                 if found is not None:
                     return found
-        start = f"start it: {' '.join(self.words.begin())} up -d {service}"
+        start = f"start it: {line([*self.words.begin(), 'up', '-d', service])}"
         raise NotReady(
             f"service {service} has no running container whose port {port} can be reached", "",
             f"{start}; or publish the port",

@@ -7,7 +7,7 @@ import re
 import time
 from typing import NoReturn
 
-from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
+from tidegate.errors import NotReady, Stopped, TidegateError, UpdateNotUndone, UpdateUndone
 from tidegate.workflows.update import insiding, lowering, statics
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
@@ -24,16 +24,27 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
     if one.dry:
         raise error
     one.state.refuse_lost()
-    one.seen()  # an engine that is just restarting is waited for
+    try:
+        one.seen()  # an engine that is just restarting is waited for
+        ended = _undone(one, error)
+    except NotReady as away:
+        ended = _left(one, error, away)
+    if ended is error:
+        raise error
+    raise ended from error
+
+
+def _undone(one: Update, error: BaseException) -> BaseException:
+    """Undo it; return what says how that ended, which may be the error itself."""
     if not one.replaced and not _was_cut_off(one):
         _names_back(one)
         if statics.changed(one) and one.before.images:
             statics.back(one, _previous_configuration(one))
         one.state.end()
-        raise _untouched(one, error)
+        return _untouched(one, error)
     if not _served(one):
         one.state.end()
-        raise _nothing_before(one, error)
+        return _nothing_before(one, error)
     one.tell.stage("undo", "", "going back to the release that ran before")
     with one.stage("undo"):
         _names_back(one)
@@ -41,23 +52,37 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
         ill = () if failures else _well_again(one)
     if failures or ill:
         words = [f"{each.service} {each.what}" for each in ill] + failures
-        raise UpdateNotUndone(
+        return UpdateNotUndone(
             "the update failed, and the previous release could not be restored",
             "\n".join([*_told(error), "going back failed too:", *words]),
             "see tidegate status and tidegate logs; the previous images are kept as\n"
             + "\n".join(one.before.kept.values()),
-        ) from error
+        )
     one.state.end()
     one.tell.stage("undo", "", "the previous release runs again", one.seconds["undo"])
     schema = lowering.safely(one) if one.migrated else "The schema is as it was."
     one.tell.stage("undo", "", schema.splitlines()[0])
     if isinstance(error, TidegateError):
-        raise UpdateUndone(
+        return UpdateUndone(
             "the update failed; the previous release is running again",
             "\n".join([*_told(error), schema]),
             error.next,
-        ) from error
-    raise error
+        )
+    return error
+
+
+def _left(one: Update, error: BaseException, away: NotReady) -> BaseException:
+    """The engine is away, so nothing can be undone now; what is written down stays for later."""
+    first = [] if isinstance(error, NotReady) else _told(error)
+    if one.replaced or one.collected:
+        return UpdateNotUndone(
+            "the update was cut off, and the engine does not answer: what runs is not known",
+            "\n".join([*first, away.what, *away.meaning.splitlines(),
+                       "What ran before is written down."]),
+            "start the engine, then run tidegate up again: it knows what to go back to",
+        )  # fmt: skip
+    lines = [*first, *away.meaning.splitlines(), "No container was replaced."]
+    return NotReady(away.what, "\n".join(lines), away.next)
 
 
 def _was_cut_off(one: Update) -> bool:

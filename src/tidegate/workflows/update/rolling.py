@@ -21,6 +21,7 @@ from tidegate.workflows.update import (
     releases,
     rolled,
     statics,
+    strangers,
 )
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.rolled import Rolling, Wish
@@ -31,6 +32,7 @@ from tidegate.workflows.update.updating import Update, settled, unwell
 def look(one: Update, wish: Wish) -> Rolling:
     """Find the release and what its schema needs; nothing is changed."""
     one.target.reach()
+    strangers.refuse(one.target, one.tell)
     one.state.look(one.target, one.tell)
     _provide(one)
     known = releases.load(one.state)

@@ -11,7 +11,7 @@ from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, TidegateError, UsageProblem
 from tidegate.model.words import counted
 from tidegate.process import run
-from tidegate.workflows.update import holding, insiding, releases
+from tidegate.workflows.update import holding, insiding, releases, strangers
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.state import CUT_OFF, State
 from tidegate.workflows.update.verify import look, settle
@@ -182,6 +182,7 @@ def image_of(target: Target, service: str) -> str:
 def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> None:
     """Make sure that a one-off container of `service` can start: its image, and what it needs."""
     target.reach()
+    strangers.refuse(target, tell)
     one = next(each for each in target.services if each.name == service)
     stale = _stale(target, one)
     if one.built and stale:

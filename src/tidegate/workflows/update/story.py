@@ -15,7 +15,7 @@ from typing import Any
 from tidegate.contracts.target import Container, Service, Target, find_service
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.words import counted
-from tidegate.workflows.update import insiding, releases, statics
+from tidegate.workflows.update import insiding, releases, statics, strangers
 from tidegate.workflows.update.differing import differs, replicas
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide, without
@@ -49,6 +49,7 @@ def preflight(one: Update) -> None:
     with one.stage("check"):
         for warning in one.target.check():
             one.tell.warn(warning)
+        strangers.refuse(one.target, one.tell)
         for name in one.only:
             find_service(one.target.services, name, next="correct --only")
         if not one.only:

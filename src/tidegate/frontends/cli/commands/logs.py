@@ -43,7 +43,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         )
         return done.code or 0
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _line(text: str) -> None:

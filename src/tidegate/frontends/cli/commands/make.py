@@ -108,7 +108,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             print(f"next: write what it does, then tidegate check {names}")
         return 0  # the file is made; whether it may be shipped is what `check` says
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _refuse_answers(wanted: Wanted) -> None:
