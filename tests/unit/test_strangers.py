@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def test_another_folder_with_compose_files(tmp_path: Path) -> None:
     """It is named; one that is gone, one inside, one around and the same one by a link are not."""
     own = project(tmp_path / "a" / "shop")
     other = project(tmp_path / "b" / "shop")
-    os.symlink(own, tmp_path / "link")
+    (tmp_path / "link").symlink_to(own)
     words = Words(("docker", "compose"), own)
     assert composefolder.stranger(words, started(other)) == str(other)
     project(own / "docker")

@@ -42,7 +42,9 @@ class Files:
 
 def signs(root: Path) -> bool:
     """Return whether there is any Compose file about; costs a look at a few folders."""
-    return bool(standard(root) or _named(root) or any(_in_folders(root).values()) or _elsewhere(root))
+    return bool(
+        standard(root) or _named(root) or any(_in_folders(root).values()) or _elsewhere(root)
+    )
 
 
 def find(root: Path, asked: Asked, values: Values, environ: Mapping[str, str]) -> Files | None:

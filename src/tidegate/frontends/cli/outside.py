@@ -182,9 +182,7 @@ def guesses(target: Target, report: Report) -> None:
         report.stage("found", "", "; ".join(words))
 
 
-def guarded(
-    report: Report, work: Callable[[], int], glob: Globals, argv: Sequence[str]
-) -> int:
+def guarded(report: Report, work: Callable[[], int], glob: Globals, argv: Sequence[str]) -> int:
     """Run `work`; turn what it raises into lines and the contract's exit code.
 
     `glob` and `argv` are what was typed: the commands that an error tells of name the same target.
