@@ -185,6 +185,8 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
 def _text(found: Mapping[str, Any]) -> str:
     name, framework = found["project"]["name"], found["project"]["framework"]
     lines = [f"{name}: {framework} project under Compose".replace("  ", " ")]
+    if found["elsewhere"]:
+        lines.append(f"its containers were started from {found['elsewhere']}")
     rows = [("service", "state", "health", "restarts", "image", "made")]
     rows += [
         (one["name"], one["state"], one["health"] or "-", str(one["restarts"]),

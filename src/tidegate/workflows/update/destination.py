@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.errors import PolicyRefused, UsageProblem
-from tidegate.workflows.update import insiding, lowering
+from tidegate.workflows.update import insiding, lowering, releases
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.rolled import Rolling, Wish
 from tidegate.workflows.update.updating import Update
@@ -55,7 +55,7 @@ def goal(
         entry = next((entry for entry in known if entry.stamp == cut), None)
         if entry:
             return entry, "a rollback to it was cut off"
-    current = next((entry for entry in reversed(known) if entry.images == now.images), None)
+    current = releases.of_images(known, now.images)
     if current is None:
         if known:
             raise UsageProblem(

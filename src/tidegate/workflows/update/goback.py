@@ -8,7 +8,7 @@ import time
 from typing import NoReturn
 
 from tidegate.errors import NotReady, Stopped, TidegateError, UpdateNotUndone, UpdateUndone
-from tidegate.workflows.update import insiding, lowering, statics
+from tidegate.workflows.update import insiding, lowering, releases, statics
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
 
@@ -55,8 +55,8 @@ def _undone(one: Update, error: BaseException) -> BaseException:
         return UpdateNotUndone(
             "the update failed, and the previous release could not be restored",
             "\n".join([*_told(error), "going back failed too:", *words]),
-            "see tidegate status and tidegate logs; the previous images are kept as\n"
-            + "\n".join(one.before.kept.values()),
+            _further(one) + "see tidegate status and tidegate logs; the previous images are kept "
+            "as\n" + "\n".join(one.before.kept.values()),
         )
     one.state.end()
     one.tell.stage("undo", "", "the previous release runs again", one.seconds["undo"])
@@ -69,6 +69,19 @@ def _undone(one: Update, error: BaseException) -> BaseException:
             error.next,
         )
     return error
+
+
+def _further(one: Update) -> str:
+    """Name the release on record before the one that is not well, either."""
+    known = releases.load(one.state)
+    own = {name for name in one.before.images if name in one.before.kept}
+    images = {name: image for name, image in one.before.images.items() if name in own}
+    last = releases.of_images(known, images)
+    earlier = next((each for each in known if last and each.stamp == last.previous), None)
+    if earlier is None:
+        return ""
+    name = f"release {earlier.shown} ran before it"
+    return f"tidegate rollback --to {earlier.stamp} --plan    ({name})\n"
 
 
 def _left(one: Update, error: BaseException, away: NotReady) -> BaseException:

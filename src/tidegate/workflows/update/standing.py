@@ -45,9 +45,12 @@ def status(target: Target, state: State) -> dict[str, Any]:
         advice = (
             f"tidegate status, when the update has ended    (it is {running.holder})"
             if running
-            else f"tidegate up    (an update was cut off in its stage {cut[0]})"
+            else f"tidegate up    (an update was cut off {_where(cut[0])})"
         )
         well = False
+    elsewhere, is_named = target.stranger()
+    if elsewhere and not is_named:
+        advice, well = f"{strangers.OWN_NAME}    (this is {target.root})", False
     known = releases.load(state)
     for database in databases:
         _name_release(database.get("run"), known, seen)
@@ -62,10 +65,15 @@ def status(target: Target, state: State) -> dict[str, Any]:
         "release": {"stamp": current.stamp, "revision": current.revision} if current else None,
         "databases": databases,
         "services": [row for one in target.services for row in _rows(target, one, seen)],
+        "elsewhere": elsewhere,
         "why": why,
         "well": well,
         "next": advice,
     }
+
+
+def _where(stage: str) -> str:
+    return "while it went back" if stage == "undo" else f"in its stage {stage}"
 
 
 def history(target: Target, state: State, words: Sequence[str]) -> dict[str, Any]:

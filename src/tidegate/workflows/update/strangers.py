@@ -5,6 +5,8 @@ from __future__ import annotations
 from tidegate.contracts.target import Target, Teller
 from tidegate.errors import PolicyRefused
 
+OWN_NAME = "give this one a name of its own: COMPOSE_PROJECT_NAME=... in its .env"
+
 
 def refuse(target: Target, tell: Teller) -> None:
     """Raise PolicyRefused before something is done to another project's containers.
@@ -22,7 +24,6 @@ def refuse(target: Target, tell: Teller) -> None:
         f"the containers called {target.name} were started from {folder}",
         f"This is {target.root}: another folder, whose own name gives the project the same one. "
         "To the engine both are one project, with one database. Nothing was changed.",
-        "give this one a name of its own: COMPOSE_PROJECT_NAME=... in its .env\n"
-        f"or, where both folders are one project, say so: COMPOSE_PROJECT_NAME={target.name} in "
-        "its .env",
+        f"{OWN_NAME}\nor, where both folders are one project, say so: "
+        f"COMPOSE_PROJECT_NAME={target.name} in its .env",
     )
