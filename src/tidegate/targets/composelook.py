@@ -113,6 +113,21 @@ class ComposeLook:
         found = composefolder.stranger(self.words, mine)
         return found, bool(found) and composefolder.is_named(self.words, self.environ)
 
+    def detached(self, services: Sequence[str]) -> list[str]:
+        """Return services of which a container can't start again: its network was removed."""
+        lost = []
+        for name in services:
+            own = (f"{composeseen.LABEL}project={self.name}", f"{composeseen.LABEL}service={name}")
+            wanted = {id for raw in self._inspected(*own) for id in composeseen.waits_for(raw)}
+            there = (
+                self._ask(self.words.docker("network", "ls", "-q", "--no-trunc"), 30)
+                if wanted
+                else None
+            )
+            if there and there.ok and wanted - set(there.out.split()):
+                lost.append(name)
+        return lost
+
     def leftovers(self) -> list[str]:
         """Return the ids of one-off containers that this process has started and that still run."""
         mine = f"{ONE_OFF}={os.getpid()}"

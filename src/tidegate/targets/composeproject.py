@@ -54,10 +54,15 @@ class ComposeProject(ComposeLook):
 
         A container that ended because a variable was missing must not come back as it was.
         """
-        stale = self._stale(services) if self.removes_first else []
-        for name in stale:
-            self.may_remove(name)
-        return [*map(self.words.remove, stale), self.words.up(services)]
+        lost = self.detached(services)
+        if self.removes_first:
+            stale = list(dict.fromkeys([*self._stale(services), *lost]))
+            for name in stale:
+                self.may_remove(name)
+            return [*map(self.words.remove, stale), self.words.up(services)]
+        others = [name for name in services if name not in lost]
+        anew = [self.words.up(lost, anew=True)] if lost else []
+        return [*anew, *([self.words.up(others)] if others else [])]
 
     def _stale(self, services: Sequence[str]) -> list[str]:
         """Return the services with a container of another configuration than the present one."""
@@ -71,8 +76,9 @@ class ComposeProject(ComposeLook):
         """Return the command that brings a service up to date."""
         declared = next((one.replicas for one in self.services if one.name == service), 1)
         scale = {service: replicas} if replicas != declared else {}
+        anew = recreate and not self.removes_first and bool(self.detached((service,)))
         return self.words.up(
-            (service,), recreate=recreate, scale=scale, configuration=configuration
+            (service,), recreate=recreate, scale=scale, configuration=configuration, anew=anew
         )
 
     def stopping(self, containers: Sequence[str]) -> list[Command]:

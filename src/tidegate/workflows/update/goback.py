@@ -45,6 +45,7 @@ def _undone(one: Update, error: BaseException) -> BaseException:
     if not _served(one):
         one.state.end()
         return _nothing_before(one, error)
+    gone = _gone(one)
     one.tell.stage("undo", "", "going back to the release that ran before")
     with one.stage("undo"):
         _names_back(one)
@@ -65,10 +66,21 @@ def _undone(one: Update, error: BaseException) -> BaseException:
     if isinstance(error, TidegateError):
         return UpdateUndone(
             "the update failed; the previous release is running again",
-            "\n".join([*_told(error), schema]),
-            error.next,
+            "\n".join([*_told(error), *gone, schema]),
+            "run tidegate up again" if gone else error.next,
         )
     return error
+
+
+def _gone(one: Update) -> list[str]:
+    """Say what has ended without this update's doing: it is why the rest has failed."""
+    if one.replaced or one.collected:  # by this one, or by one that was cut off
+        return []
+    up_now = {each.service for each in one.seen() if each.up}
+    names = [name for name in one.before.images if name not in up_now]
+    return (
+        [f"Meanwhile somebody stopped {', '.join(names)}, or it ended by itself."] if names else []
+    )
 
 
 def _further(one: Update) -> str:
@@ -129,10 +141,15 @@ def _nothing_before(one: Update, error: BaseException) -> BaseException:
     if not isinstance(error, TidegateError):
         one.tell.stage("undo", "", "there was no release before this one; its containers stay")
         return error
+    known = releases.load(one.state)
+    what, advice = "the first start failed, and there is no previous release to go back to", ""
+    if known:
+        what = "the start failed, and no release ran before it to go back to"
+        advice = f"\nor start the last one that ran well: tidegate rollback --to {known[-1].stamp}"
     return UpdateNotUndone(
-        "the first start failed, and there is no previous release to go back to",
+        what,
         "\n".join([*_told(error), "The containers stay as they are, to be looked at."]),
-        "correct it, then run tidegate up again",
+        f"correct it, then run tidegate up again{advice}",
     )
 
 

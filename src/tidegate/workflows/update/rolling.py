@@ -91,6 +91,7 @@ def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any
                 _lower(one, rolling, words)
             if rolling.goal:
                 _run(one, rolling, rolling.goal)
+                one.state.end()  # of an update that could not go back: this release runs now
         except TidegateError:
             raise
         except BaseException:

@@ -7,7 +7,7 @@ before the first change; so a later run can undo what a killed one left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -84,16 +84,31 @@ def remember(one: Update) -> None:
         )  # fmt: skip
         return
     one.before = releases.remembered(one.target, seen, one.pull)
-    there = {each.service for each in seen}
-    for ill in look([s for s in one.services if s.app and s.name in there], seen, one.restarts).ill:
-        one.tell.warn(f"before this update {ill.service} {ill.what}")
+    _warn_of_ill(one, seen)
     for service, image in one.before.images.items():
         if service in one.before.kept:
             one.must(one.target.tagging(image, one.before.kept[service]), "an image got no name")
     if not one.dry:
         one.state.begin(one.before)
     text = ", ".join(f"{name} {image[7:19]}" for name, image in one.before.images.items())
-    one.tell.stage("found", "", f"running: {text}" if text else "nothing runs: a first start")
+    nothing = (
+        "nothing runs" if any(map(_is_of_the_app(one), seen)) else "nothing runs: a first start"
+    )
+    one.tell.stage("found", "", f"running: {text}" if text else nothing)
+
+
+def _is_of_the_app(one: Update) -> Callable[[Container], bool]:
+    names = {each.name for each in one.target.services if each.app}
+    return lambda container: container.service in names
+
+
+def _warn_of_ill(one: Update, seen: Sequence[Container]) -> None:
+    """Say what of a running app was not well before: going back brings it no further."""
+    own = [each for each in seen if _is_of_the_app(one)(each)]
+    there = {each.service for each in own}
+    if any(each.up for each in own):
+        for ill in look([s for s in one.services if s.name in there], own, one.restarts).ill:
+            one.tell.warn(f"before this update {ill.service} {ill.what}")
 
 
 def fetch(one: Update) -> None:
