@@ -78,9 +78,8 @@ def _gone(one: Update) -> list[str]:
         return []
     up_now = {each.service for each in one.seen() if each.up}
     names = [name for name in one.before.images if name not in up_now]
-    return (
-        [f"Meanwhile somebody stopped {', '.join(names)}, or it ended by itself."] if names else []
-    )
+    said = f"Meanwhile somebody stopped {', '.join(names)}, or it ended by itself."
+    return [said] if names else []
 
 
 def _further(one: Update) -> str:

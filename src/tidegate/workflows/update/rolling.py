@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.target import Service
@@ -201,5 +203,17 @@ def _remember(one: Update, goal: Entry, path: str) -> None:
     releases.record(one.state, known[: at + 1])
     kept = one.state.kept_of(goal.stamp)
     if kept:
-        with open(kept, encoding="utf-8") as file:
-            one.state.keep(file.read(), goal.configs)
+        text = Path(kept).read_text("utf-8")
+        one.state.keep(text, {**_of_servers(one, text), **goal.configs})
+
+
+def _of_servers(one: Update, configuration: str) -> dict[str, str]:
+    """Return the digests of what a configuration says as today's files do: of servers, mostly.
+
+    A release knows those of the app's own services alone, and an update goes back to a whole.
+    """
+    then, now = (json.loads(text).get("services", {})
+                 for text in (configuration, one.target.configuration()))  # fmt: skip
+    digests = one.target.digests()
+    return {name: digests[name] for name, raw in then.items()
+            if name in digests and raw == now.get(name)}  # fmt: skip

@@ -91,9 +91,7 @@ def remember(one: Update) -> None:
     if not one.dry:
         one.state.begin(one.before)
     text = ", ".join(f"{name} {image[7:19]}" for name, image in one.before.images.items())
-    nothing = (
-        "nothing runs" if any(map(_is_of_the_app(one), seen)) else "nothing runs: a first start"
-    )
+    nothing = "nothing runs" + ": a first start" * (not any(map(_is_of_the_app(one), seen)))
     one.tell.stage("found", "", f"running: {text}" if text else nothing)
 
 
