@@ -139,6 +139,9 @@ class FakeTarget:
     def hidden(self) -> str:
         return ""
 
+    def code_here(self) -> str:
+        return ""
+
     def python(self, service: str = "") -> str:
         return "python"
 

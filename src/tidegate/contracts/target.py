@@ -167,6 +167,9 @@ class Target(Protocol):
     def hidden(self) -> str:
         """Return which mount lies over the code of the image and holds none; empty where none."""
 
+    def code_here(self) -> str:
+        """Return the host's folder whose code the backend runs; empty where it is its image's."""
+
     def python(self, service: str = "") -> str:
         """Return the Python that has the app's packages, of a service's image or the backend's."""
 

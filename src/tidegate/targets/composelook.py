@@ -196,6 +196,10 @@ class ComposeLook:
         raw = self.config["services"][self.backend]
         return composeservices.hiding(raw, self.workdir())
 
+    def code_here(self) -> str:
+        """Return the host's folder whose code the backend runs, in place of its image's."""
+        return composeservices.lying_over(self.config["services"][self.backend], self.workdir())
+
     def python(self, service: str = "") -> str:
         """Return the setting, or what has the packages in the image."""
         said = self.values.text("python")

@@ -182,6 +182,11 @@ def guesses(target: Target, report: Report) -> None:
         report.stage("found", "", "; ".join(words))
 
 
+def is_noise(text: str) -> bool:
+    """Whether a line is Compose's own complaint that old files say their version, at each call."""
+    return "attribute `version` is obsolete" in text
+
+
 def guarded(report: Report, work: Callable[[], int], glob: Globals, argv: Sequence[str]) -> int:
     """Run `work`; turn what it raises into lines and the contract's exit code.
 

@@ -58,8 +58,11 @@ def goal(
     current = releases.of_images(known, now.images)
     if current is None:
         if known:
+            nothing = not now.images
             raise UsageProblem(
-                "what runs is no release on record",
+                "nothing of the app runs, so nothing says which release to go back from"
+                if nothing
+                else "what runs is no release on record",
                 "On record are: " + ", ".join(entry.shown for entry in known) + ".",
                 f"name the one to go back to: tidegate rollback --to {known[-1].stamp} --plan",
             )

@@ -55,7 +55,7 @@ def _undone(one: Update, error: BaseException) -> BaseException:
         words = [f"{each.service} {each.what}" for each in ill] + failures
         return UpdateNotUndone(
             "the update failed, and the previous release could not be restored",
-            "\n".join([*_told(error), "going back failed too:", *words]),
+            "\n".join([*_told(error), "going back failed too:", *words, *_code(one)]),
             _further(one) + "see tidegate status and tidegate logs; the previous images are kept "
             "as\n" + "\n".join(one.before.kept.values()),
         )
@@ -66,7 +66,7 @@ def _undone(one: Update, error: BaseException) -> BaseException:
     if isinstance(error, TidegateError):
         return UpdateUndone(
             "the update failed; the previous release is running again",
-            "\n".join([*_told(error), *gone, schema]),
+            "\n".join([*_told(error), *gone, schema, *_code(one)]),
             "run tidegate up again" if gone else error.next,
         )
     return error
@@ -82,8 +82,17 @@ def _gone(one: Update) -> list[str]:
     return [said] if names else []
 
 
+def _code(one: Update) -> list[str]:
+    """Say that code which lies on this machine has not gone back."""
+    folder = one.target.code_here()
+    return [f"{one.target.backend} runs the code in {folder}, which is as it is: only images and "
+            "configuration went back."] if folder else []  # fmt: skip
+
+
 def _further(one: Update) -> str:
-    """Name the release on record before the one that is not well, either."""
+    """Name what to go back to where the release that ran before is not well, either."""
+    if one.target.code_here():
+        return "put the code back (git stash, git checkout), then run tidegate up again\n"
     known = releases.load(one.state)
     own = {name for name in one.before.images if name in one.before.kept}
     images = {name: image for name, image in one.before.images.items() if name in own}

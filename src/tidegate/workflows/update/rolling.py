@@ -41,6 +41,7 @@ def look(one: Update, wish: Wish) -> Rolling:
     now = releases.running(one.target, one.seen())
     configuration, standing = destination.knowing(one)
     one.static = str(standing.get("project", {}).get("static", ""))
+    _warn_of_code(one)
     keptinside.refuse_rolling(one, standing)
     goal, why = destination.goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
@@ -68,6 +69,13 @@ def _rehearsed(one: Update, plan: dict[str, Any]) -> dict[str, Any]:
         for way in plan["ways"]
     ]
     return {**plan, "ways": ways}
+
+
+def _warn_of_code(one: Update) -> None:
+    folder = one.target.code_here()
+    if folder:
+        one.tell.warn(f"{one.target.backend} runs the code in {folder}: a rollback changes images, "
+                      "configuration and schema, and leaves that to you")  # fmt: skip
 
 
 def _provide(one: Update) -> None:

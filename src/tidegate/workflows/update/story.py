@@ -246,7 +246,8 @@ def _well(one: Update) -> str:
     if not mute:
         return text
     has = "has" if len(mute) == 1 else "have"
-    return f"{text}; {', '.join(mute)} {has} no health check, and ran for {settle:g} s"
+    more = "" if one.verify_url else " (--verify URL asks more)"
+    return f"{text}; {', '.join(mute)} {has} no health check, and ran for {settle:g} s{more}"
 
 
 def _unseen(one: Update, why: str) -> tuple[Ill, ...]:

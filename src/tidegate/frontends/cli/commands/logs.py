@@ -48,7 +48,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 def _line(text: str) -> None:
     """Print a line without what Compose clears a terminal's line with, pipe or not."""
-    print(text.removeprefix("\x1b[2K"), flush=True)
+    if not outside.is_noise(text):
+        print(text.removeprefix("\x1b[2K"), flush=True)
 
 
 def _relevant(target: Target, report: Report) -> list[str]:

@@ -90,6 +90,8 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
 
 
 def _line(text: str) -> None:
+    if not text.strip() or outside.is_noise(text):
+        return
     try:
         sys.stderr.write(f"          | {text}\n")
         sys.stderr.flush()
