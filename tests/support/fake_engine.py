@@ -144,6 +144,9 @@ class FakeTarget:
     def hidden(self) -> str:
         return ""
 
+    def code_here(self) -> str:
+        return ""
+
     def python(self, service: str = "") -> str:
         return "python"
 
@@ -155,6 +158,9 @@ class FakeTarget:
 
     def configuration(self) -> str:
         return "{}"
+
+    def stranger(self) -> tuple[str, bool]:
+        return "", False
 
     def leftovers(self) -> list[str]:
         return []

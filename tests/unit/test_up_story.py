@@ -18,7 +18,7 @@ from tidegate.errors import (
     UpdateUndone,
     UsageProblem,
 )
-from tidegate.workflows.update import story
+from tidegate.workflows.update import story, updating
 from tidegate.workflows.update.pending import itself
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.state import State
@@ -129,6 +129,31 @@ def test_an_engine_that_restarts_is_waited_for(
     monkeypatch.setattr(story, "replace", away)
     assert up(one)["outcome"] == "done"
     assert target.away == 0
+
+
+@pytest.mark.parametrize(("stage", "code"), [("migrate", 3), ("verify", 9)])
+def test_an_engine_that_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, code: int
+) -> None:
+    """Nothing can be undone: it says what is known, and the next update finds what ran before."""
+    target = FakeTarget(tmp_path)
+    one = update(target)
+
+    def gone(*given: object) -> None:
+        target.away = 99
+        raise NotReady("the engine is away")
+
+    monkeypatch.setattr(updating, "PATIENCE", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(story, stage, gone)
+        with pytest.raises(TidegateError) as caught:
+            up(one)
+    assert caught.value.exit_code == code
+    assert ("No container was replaced." in caught.value.meaning) == (code == 3)
+    assert ("What ran before is written down." in caught.value.meaning) == (code == 9)
+    target.away = 0
+    assert up(update(target))["outcome"] == "done"
+    assert target.state()["running"] == {"web": target.state()["images"]["shop"]}
 
 
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:

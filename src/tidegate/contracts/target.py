@@ -140,6 +140,12 @@ class Target(Protocol):
     def containers(self) -> list[Container]:
         """Return the containers of the services, running or not; no one-off ones."""
 
+    def stranger(self) -> tuple[str, bool]:
+        """Return another project's folder whose containers bear this one's name; empty if none.
+
+        And whether somebody gave this one that name, so that it may be meant.
+        """
+
     def address(self, service: str, port: int) -> tuple[str, str]:
         """Return (host, port) where a port of the service's running container is reached from here.
 
@@ -160,6 +166,9 @@ class Target(Protocol):
 
     def hidden(self) -> str:
         """Return which mount lies over the code of the image and holds none; empty where none."""
+
+    def code_here(self) -> str:
+        """Return the host's folder whose code the backend runs; empty where it is its image's."""
 
     def python(self, service: str = "") -> str:
         """Return the Python that has the app's packages, of a service's image or the backend's."""

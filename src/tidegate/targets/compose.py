@@ -18,7 +18,7 @@ from tidegate.contracts.target import Asked, Told
 from tidegate.errors import UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import FOR_READING, Result, present, run
-from tidegate.targets import composefiles, composeservices
+from tidegate.targets import composefiles, composefolder, composeservices
 from tidegate.targets.composeargs import Words
 from tidegate.targets.composeengine import last_line
 from tidegate.targets.composeproject import ComposeProject
@@ -29,7 +29,6 @@ NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 ENV_LINE = re.compile(r'line (\d+): .* in variable name "(.*)"')
 _ENDLESS = re.compile(r"out of memory|cannot allocate memory|it took longer than")
-OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
 
@@ -271,26 +270,14 @@ def _from_yaml(
     if not done.ok:
         raise _wrong(words, done)
     config = dict(yaml.safe_load(done.out))
-    name = re.sub(r"[^a-z0-9_-]", "", _name_of(words, environ).lower())
+    # Version 1 says nowhere what it calls the project.
+    called = composefolder.said(words, environ) or composefolder.place(words).resolve().name
+    name = re.sub(r"[^a-z0-9_-]", "", called.lower())
     services = {
         key: {**raw, "image": raw.get("image", f"{name}_{key}"), "volumes": _long(raw)}
         for key, raw in (config.get("services") or {}).items()
     }
     return {**config, "name": name, "services": services}, _unset(done.err)
-
-
-def _name_of(words: Words, environ: Mapping[str, str]) -> str:
-    """Return what version 1 calls the project, which it says nowhere."""
-    said = words.project or environ.get("COMPOSE_PROJECT_NAME", "")
-    for name in words.env_files or (".env",):
-        try:
-            text = (words.root / name).read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
-            continue
-        found = OWN_NAME.search(text)
-        said = said or (found[1] if found else "")
-    folder = (words.root / words.files[0]).parent if words.files else words.root
-    return said or folder.resolve().name
 
 
 def _long(raw: Mapping[str, Any]) -> list[dict[str, Any]]:

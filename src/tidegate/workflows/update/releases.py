@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.contracts.target import Container, Target
 from tidegate.process import revision
-from tidegate.workflows.update.state import State
+from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.updating import Update
 
 MOST = 10
@@ -60,6 +60,36 @@ def running(target: Target, seen: Sequence[Container], stamp: str = "") -> Entry
     )
 
 
+def remembered(target: Target, seen: Sequence[Container], servers: bool = False) -> Release:
+    """Return what runs, to go back to; `servers` keeps the images of the app's servers, too."""
+    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+    running = [each for each in seen if each.state in ("running", "restarting", "paused")]
+    first: dict[str, Container] = {}
+    for each in running:
+        first.setdefault(each.service, each)
+    by_name = {service.name: service for service in target.services}
+    kept: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    images: dict[str, str] = {}
+    for name, each in first.items():
+        service = by_name.get(name)
+        if service is None:
+            continue
+        images[name] = each.image
+        if service.built or service.app or servers:
+            kept[name] = target.keeping(name, stamp)
+            if each.reference == service.image:
+                moved[service.image] = kept[name]
+    return Release(
+        stamp,
+        images,
+        {name: each.config for name, each in first.items()},
+        {name: sum(each.service == name for each in running) for name in first},
+        moved,
+        kept,
+    )
+
+
 def same(one: Entry, other: Entry) -> bool:
     """Whether both are the same images in the same configuration."""
     return (one.images, one.configs) == (other.images, other.configs)
@@ -74,7 +104,7 @@ def note(one: Update) -> None:
         return
     before = known[-1] if known else None
     ran = _own(one, one.before.images)  # the servers alone are no release
-    if ran and not (before and before.images == ran):
+    if ran and not (before and ran.items() <= before.images.items()):  # one may have crashed
         before = _as_before(one)
         known.append(before)
         path, digests = one.state.kept()
@@ -107,8 +137,14 @@ def of_run(
 
 def current(known: Sequence[Entry], target: Target, seen: Sequence[Container]) -> Entry | None:
     """Return the release that runs; None when what runs is none on record."""
-    now = running(target, seen)
-    return next((one for one in reversed(known) if one.images and one.images == now.images), None)
+    return of_images(known, running(target, seen).images)
+
+
+def of_images(known: Sequence[Entry], images: Mapping[str, str]) -> Entry | None:
+    """Return the newest release with these images; of one that crashed, some may be missing."""
+    same = [one for one in known if images and one.images == images]
+    part = [one for one in known if images and images.items() <= one.images.items()]
+    return (same or part or [None])[-1]
 
 
 def _as_before(one: Update) -> Entry:
