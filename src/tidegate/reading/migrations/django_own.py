@@ -37,14 +37,27 @@ def known(call: Call, own: dict[str, Own], scope: Scope) -> Call:
     if found is None:
         return call
     init, forwards = (_method(found.node, name) for name in ("__init__", "database_forwards"))
-    if forwards is not None and found.base.endswith("operations.base.Operation"):
-        code = Ref(f"{call.name}.database_forwards")
-        made = Call("django.db.migrations.RunPython", (code, Ref("noop")), {}, call.span)
-    elif init is not None:
+    if init is not None:
         made = _initialised(call, found.base, init, scope)
     else:
         made = call._replace(name=found.base)
+    if forwards is not None and not _hands_on(forwards):
+        code = Ref(f"{call.name}.database_forwards")
+        runs = Call("django.db.migrations.RunPython", (code, Ref("noop")), {}, call.span)
+        if found.base.endswith("operations.base.Operation"):
+            made = runs
+        else:
+            both = {"database_operations": [runs], "state_operations": [made]}
+            made = Call("django.db.migrations.SeparateDatabaseAndState", (), both, call.span)
     return Call("tidegate.maybe", (made,), {}, call.span)
+
+
+def _hands_on(forwards: ast.FunctionDef) -> bool:
+    """Whether the class lets the one that it derives from do the work."""
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == "database_forwards"
+        for node in ast.walk(forwards)
+    )
 
 
 def _method(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:

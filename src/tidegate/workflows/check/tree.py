@@ -10,6 +10,7 @@ from typing import Any
 
 from tidegate.errors import UsageProblem
 from tidegate.workflows.check import sources
+from tidegate.workflows.check.labels import labelled
 from tidegate.workflows.check.sources import Source
 
 
@@ -21,6 +22,7 @@ class Tree:
         self.texts: dict[str, str] = {}
         self.new: set[str] = set()
         self.memo: dict[str, Any] = {}  # what was worked out of the files as they are now
+        self.labels: dict[str, str] = {}  # of the apps in folders whose place misleads
         self._disk: list[Source] | None = None
 
     def sources(self) -> list[Source]:
@@ -34,7 +36,8 @@ class Tree:
             kin = beside[folder]
             file = os.path.join(self.root, path)
             made.append(kin._replace(name=name[:-3], path=path, file=file, size=-1, time=0))
-        return sorted([*self._disk, *made], key=lambda one: one.path)
+        every = [labelled(one, self.labels) for one in (*self._disk, *made)]
+        return sorted(every, key=lambda one: one.path)
 
     def source(self, path: str) -> Source:
         """Return one file."""
