@@ -84,8 +84,15 @@ def _remove_field(self: Replaying, call: Call, app: str, record: Record) -> Part
         gone: Change = DropTable(through.table) if through else Nothing("field", model.table, name)
         yield gone, subject
     else:
-        column = self.models.column(model, name, field).name if field else name
+        column = self.models.column(model, name, field).name if field else _kept(self, model, name)
         yield DropColumn(model.table, column, cascade=False), subject
+
+
+def _kept(self: Replaying, model: Model, name: str) -> str:
+    """Return the column, in the database still, of a field that the models don't have any more."""
+    found = self.schema.table(model.table)
+    names = found.columns if found is not None else {}
+    return f"{name}_id" if name not in names and f"{name}_id" in names else name
 
 
 def _rename_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:

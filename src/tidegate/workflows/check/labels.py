@@ -28,13 +28,16 @@ def labelled(source: Source, labels: dict[str, str]) -> Source:
 def misplaced(records: Iterable[tuple[Record, str]]) -> dict[str, str]:
     """Return folder -> label for the folders whose files name another label than they were given.
 
-    `records` are Django's, each with the label that it was given.
+    `records` are Django's, each with the label that it was given. What another folder is called
+    already stays that folder's.
     """
+    given: dict[str, str] = {}
     asked: dict[str, list[Record]] = {}
     right: set[str] = set()
     names: dict[str, set[str]] = {}
     for record, label in records:
         folder = folder_of(record)
+        given[folder] = label
         names.setdefault(folder, set()).add(record.id.partition(".")[2])
         if any(need.startswith(label + ".") for need in record.needs):
             right.add(folder)
@@ -48,6 +51,7 @@ def misplaced(records: Iterable[tuple[Record, str]]) -> dict[str, str]:
             for app, _, name in (need.partition(".") for need in record.needs)
             if name in names[folder] and name != record.id.partition(".")[2]
         )
-        if votes:
-            out[folder] = votes.most_common(1)[0][0]
+        label = votes.most_common(1)[0][0] if votes else ""
+        if label and label not in given.values():
+            out[folder] = label
     return out

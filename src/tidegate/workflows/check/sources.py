@@ -84,7 +84,8 @@ def _walk(root: str, folder: str, home: str, configured: list[Place]) -> Iterato
     if "env.py" in names and "script.py.mako" in everything:
         yield from _alembic(root, folder, _group(root, folder), True)
         return
-    if os.path.basename(folder).endswith("migrations") or any(map(NUMBERED.match, names)):
+    moved = any(map(NUMBERED.match, names)) and not any(one.name == "migrations" for one in folders)
+    if os.path.basename(folder).endswith("migrations") or moved:
         app = _label(os.path.dirname(folder))
         for one in files:
             if one.name[0] not in "_~" and one.name != "__init__.py":
