@@ -30,7 +30,7 @@ from tidegate.reading.migrations.django_fields import (
     is_many,
     same_in_database,
 )
-from tidegate.reading.migrations.django_state import name_of, together
+from tidegate.reading.migrations.django_state import Model, name_of, together
 from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Record
 

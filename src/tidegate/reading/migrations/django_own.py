@@ -11,7 +11,6 @@ from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
 from tidegate.reading.migrations.scopes import LIBRARIES, Scope
 from tidegate.reading.migrations.values import dotted, evaluate
 
-
 DEEP = 5  # classes between an operation and Django's
 
 

@@ -34,8 +34,8 @@ class Scope:
     says what a call gives where code is followed, and notes what it does.
     """
 
-    __slots__ = ("active", "classes", "depth", "follower", "functions", "left", "load", "made", "makes",
-                 "names", "outer")  # fmt: skip
+    __slots__ = ("active", "classes", "depth", "follower", "functions", "left", "load", "made",
+                 "makes", "names", "outer")  # fmt: skip
 
     def __init__(self, outer: Scope | None = None) -> None:
         self.names: dict[str, Any] = {}

@@ -85,7 +85,7 @@ def _folder(word: str, folder: str, root: str) -> str:
     """Return the folder of one word: a path, or `package:path`; "" where there is none."""
     package, colon, inside = word.partition(":")
     said = [word] if word else []
-    if colon and "/" not in package and not os.path.isabs(inside):
+    if colon and "/" not in package and not inside.startswith("/"):
         said.append(os.path.join(package.replace(".", "/"), inside))
     for base in (folder, root, os.path.join(root, "src")):
         for one in said:

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from tidegate.errors import UsageProblem
+from tidegate.reading.encodings import decoded
 from tidegate.reading.migrations.record import Record
 from tidegate.workflows.check.cache import Cache
 from tidegate.workflows.check.labels import folder_of, labelled, misplaced
@@ -47,7 +48,7 @@ def _each(
     out = []
     for source in every_one:
         if tree is not None and source.path in tree.texts:
-            fresh = _taken(root, source, tree.texts[source.path].encode(), taken)
+            fresh = _taken(root, source, tree.bytes(source.path), taken)
             if fresh[2] is not None:
                 out.append((fresh[2], (source, fresh[1])))
             continue
@@ -110,7 +111,7 @@ def _taken(root: str, source: Source, data: bytes, taken: dict[str, Any]) -> Kep
 
     digest = hashlib.sha256(data).hexdigest()
     key = (source.size, source.time, source.group)
-    text = data.decode("utf-8", "replace")
+    text, _ = decoded(data)
     record: Record | None
     modules = Modules(root, source.home, source.path, taken)
     if source.framework == "django":
