@@ -30,7 +30,7 @@ from tidegate.reading.migrations.django_fields import (
     is_many,
     same_in_database,
 )
-from tidegate.reading.migrations.django_state import name_of, together
+from tidegate.reading.migrations.django_state import Model, name_of, together
 from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Record
 
@@ -84,8 +84,15 @@ def _remove_field(self: Replaying, call: Call, app: str, record: Record) -> Part
         gone: Change = DropTable(through.table) if through else Nothing("field", model.table, name)
         yield gone, subject
     else:
-        column = self.models.column(model, name, field).name if field else name
+        column = self.models.column(model, name, field).name if field else _kept(self, model, name)
         yield DropColumn(model.table, column, cascade=False), subject
+
+
+def _kept(self: Replaying, model: Model, name: str) -> str:
+    """Return the column, in the database still, of a field that the models don't have any more."""
+    found = self.schema.table(model.table)
+    names = found.columns if found is not None else {}
+    return f"{name}_id" if name not in names and f"{name}_id" in names else name
 
 
 def _rename_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:
