@@ -193,17 +193,21 @@ def one_shot(project: ProjectFiles, service: Service) -> bool:
 
 
 def waits_for(project: ProjectFiles, service: Service, wanted: Service) -> bool:
-    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done."""
+    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done.
+
+    What it depends on at all is started first, which in turn waits for what that depends on.
+    """
     by_name = {one.name: one for one in project.siblings(service)}
-    todo, seen = [service], set()
+    todo, seen = [service], {service.name}
     while todo:
         one = todo.pop()
         for name, (condition, _) in one.depends_on.items():
-            if condition == "service_started" or name in seen or name not in by_name:
-                continue
-            seen.add(name)
-            todo.append(by_name[name])
-    return wanted.name in seen
+            if name == wanted.name and condition != "service_started":
+                return True
+            if name not in seen and name in by_name:
+                seen.add(name)
+                todo.append(by_name[name])
+    return False
 
 
 def container_path(project: ProjectFiles, service: Service, value: object) -> str:
