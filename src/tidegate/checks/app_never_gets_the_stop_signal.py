@@ -97,7 +97,10 @@ def _copes(start: Start, main: Act) -> bool:
         or "/init" in start.argv[:1]
     ):
         return True
-    texts = [use.parsed.text for use in start.scripts]
+    texts = [
+        use.parsed.text for use in start.scripts
+        if words.name_of(use.path) not in words.WAIT_FOR_IT
+    ]  # fmt: skip
     return (
         any("trap " in text for text in texts)
         or "&" in main.command.inside

@@ -45,6 +45,14 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             later = acts[index + 1 :]
             main = next((one for one in later if one.main or words.serves(one.words)), None)
             why = _ignored(project, act, main)
+            if not why and act.loose and main is not None and _ends_script(act):
+                yield Problem(
+                    act.loose,
+                    f"`{shown(main.words[:3])}` starts although {act.script} failed, which runs `{shown(act.words)}`.",
+                    "join the commands with &&, or put set -e above them",
+                    (act.place,),
+                )
+                break
             if why and main is not None:
                 yield Problem(
                     act.place,
@@ -57,12 +65,17 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 break
 
 
+def _ends_script(act: Act) -> bool:
+    """Whether a failure of the migration ends its script with a failure."""
+    return act.command.errexit or act.command.after_failure[:1] == ("exit",)
+
+
 def _ignored(project: ProjectFiles, act: Act, main: Act | None) -> str:
     one = act.command
     if not act.through_shell or {"until", "loop"} & set(one.inside):
         return ""
     if one.after_failure:
-        if one.after_failure[0] not in shell.QUIET:
+        if one.after_failure[0] not in shell.QUIET and not one.only_said:
             return ""
         if "condition" not in one.inside:
             return f"`|| {shown(one.after_failure)}` hides it"

@@ -39,7 +39,6 @@ GOOD = {
     ),
 }
 AT = "compose.yaml:5"
-_PLAIN = ("python", "debian", "ubuntu", "alpine", "node", "uv")  # they own no folder of an app
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -73,10 +72,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _made_here(image: Image, user: str) -> bool:
     """Whether nothing below this file can own the folder: an image that brings the user may."""
-    if image.base.partition("@")[0].rpartition("/")[2].partition(":")[0] in _PLAIN:
-        return True
     makes = rf"\b(useradd|adduser|groupadd|addgroup)\b[^&;|]*\b{re.escape(user)}\b"
-    return bool(re.search(makes, image.run_words()))
+    return image.plain or bool(re.search(makes, image.run_words()))
 
 
 def _handed_over(project: ProjectFiles, service: Service, volume: str) -> bool:

@@ -14,6 +14,7 @@ from tidegate.reading.project import shell
 class Act:
     """One command of the story. `script` is the project's file it stands in, if it is one.
 
+    `loose` is where something goes on although the script that holds this command failed.
     `main` says that it is the process that stays: nothing of the story comes after it.
     `handed` is where a script runs it as `"$@"`; its own words stand elsewhere.
     """
@@ -25,6 +26,7 @@ class Act:
     through_shell: str = ""
     locked: bool = False
     handed: Place | None = None
+    loose: Place | None = None
 
     @property
     def words(self) -> tuple[str, ...]:

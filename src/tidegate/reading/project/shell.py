@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.reading.project import calls
@@ -43,6 +43,9 @@ class Script:
 
     def _flat(self, commands: tuple[Command, ...], seen: tuple[str, ...]) -> Iterator[Command]:
         for one in commands:
+            told = self.functions.get(one.after_failure[0]) if one.after_failure else None
+            if told and all(each.name in QUIET for each in told):
+                one = replace(one, only_said=True)
             body = self.functions.get(one.bare.name)
             if body is None or one.bare.name in seen:
                 yield one

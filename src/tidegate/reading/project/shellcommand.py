@@ -14,10 +14,12 @@ class Command:
     `words` have their quotes taken off; expansions stay as they are written. `env` are the
     assignments before it. `inside` are the constructs around it, outermost first: `if`, `else`,
     `case`, `for`, `loop`, `until`, `function NAME`, `condition` (it is asked, not just run), `&`
-    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`.
+    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`;
+    `only_said` that this is a function which does no more than speak.
     `errexit` says whether a failure here ends the script; `then` is the operator behind it.
     `given` are the comparisons of variables with words under which it runs. `path` is the file that
-    it stands in, where that is a file that the script sources.
+    it stands in, where that is a file that the script sources. `closes` says that it is the last of
+    an `if` or `case` of which every branch replaces the shell.
     """
 
     words: tuple[str, ...]
@@ -25,6 +27,7 @@ class Command:
     env: tuple[tuple[str, str], ...] = ()
     inside: tuple[str, ...] = ()
     after_failure: tuple[str, ...] = ()
+    only_said: bool = False
     is_fallback: bool = False
     errexit: bool = False
     pipefail: bool = False
@@ -35,6 +38,7 @@ class Command:
     heredoc: str = ""
     given: tuple[branches.Given, ...] = ()
     path: str = ""
+    closes: bool = False
 
     @property
     def name(self) -> str:
