@@ -54,11 +54,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 )
                 break
             if why and main is not None:
+                place = act.caught or act.place
+                also = [one for one in (act.place, main.place) if one != place]
                 yield Problem(
-                    act.place,
+                    place,
                     f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
                     _remedy(act),
-                    (main.place,) if main.place != act.place else (),
+                    tuple(also),
                     _mend(project, act),
                     "warning" if act.command.after_failure else "",
                 )
@@ -120,11 +122,12 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
     if act.script and act.script != act.place.path:
         return ()  # the script runs what another file gives it
     if act.command.after_failure:
+        at = act.caught or act.place
         for tail in (" || true", " || :"):
-            found = edits.swap(act.place.path, text, act.place.line, tail, "")
+            found = edits.swap(at.path, project.read(at.path) or "", at.line, tail, "")
             if found:
                 return found
-        return _ending(project, act)
+        return _ending(project, act) if at == act.place else ()
     line = _line(project, act)
     if act.command.piped:
         return ()

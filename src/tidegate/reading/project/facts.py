@@ -216,8 +216,19 @@ def container_path(project: ProjectFiles, service: Service, value: object) -> st
     if not isinstance(value, str) or not value or image is None:
         return ""
     if value.startswith("/@/"):
-        return _from_source(project, image, value[3:].strip("/"))
+        path = value[3:].strip("/")
+        return _from_mount(project, service, path) or _from_source(project, image, path)
     return image.absolute(value)
+
+
+def _from_mount(project: ProjectFiles, service: Service, path: str) -> str:
+    """Return where a path lies below the project's own folder, if that is where the app starts."""
+    for mount in service.mounts:
+        top = mount.kind == "bind" and mount.source in (".", "") and mount.target not in ("", "/")
+        started = (act.words for act in project.start(service).acts)
+        if top and any(one.startswith(mount.target + "/") for words in started for one in words):
+            return f"{mount.target}/{path}"
+    return ""
 
 
 def _from_source(project: ProjectFiles, image: Image, path: str) -> str:

@@ -14,11 +14,13 @@ class Command:
     `words` have their quotes taken off; expansions stay as they are written. `env` are the
     assignments before it. `inside` are the constructs around it, outermost first: `if`, `else`,
     `case`, `for`, `loop`, `until`, `function NAME`, `condition` (it is asked, not just run), `&`
-    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`;
-    `only_said` that this is a function which does no more than speak.
+    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`,
+    `fallback` all the names that run there, and `only_said` that they do no more than speak.
+    `written` are the words with the runner in front (`uv run`), where `words` are without it.
     `errexit` says whether a failure here ends the script; `then` is the operator behind it.
     `given` are the comparisons of variables with words under which it runs. `path` is the file that
-    it stands in, where that is a file that the script sources. `closes` says that it is the last of
+    it stands in, where that is a file that the script sources. `called` is
+    the file and line of the function's call that looks at its failure. `closes` says it is the last of
     an `if` or `case` of which every branch replaces the shell.
     """
 
@@ -27,6 +29,7 @@ class Command:
     env: tuple[tuple[str, str], ...] = ()
     inside: tuple[str, ...] = ()
     after_failure: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = ()
     only_said: bool = False
     is_fallback: bool = False
     errexit: bool = False
@@ -36,8 +39,10 @@ class Command:
     start: int = 0
     end: int = 0
     heredoc: str = ""
+    written: tuple[str, ...] = ()
     given: tuple[branches.Given, ...] = ()
     path: str = ""
+    called: tuple[str, int] = ("", 0)
     closes: bool = False
 
     @property

@@ -113,11 +113,12 @@ class _Walk:
         mine = len(self.commands)
         outer = self.given
         if operator.type == "||" and right is not None:
-            words = _first_words(right)
+            words, names = _first_words(right), _names(right)
             for index in range(before, mine):
                 self.commands[index] = replace(
-                    self.commands[index], after_failure=words, errexit=False, then="||"
-                )
+                    self.commands[index], after_failure=words, errexit=False, then="||",
+                    fallback=names,
+                )  # fmt: skip
         elif operator.type == "&&":
             for index in range(before, mine):
                 # A failure of the left side of && does not end the script.
@@ -262,6 +263,13 @@ def _first_words(node: Any) -> tuple[str, ...]:
     walk = _Walk(False)
     walk.visit(node, ())
     return _leads_to(walk.commands) or (shellwords.text(node),)
+
+
+def _names(node: Any) -> tuple[str, ...]:
+    """Return the names of everything that runs below a node."""
+    walk = _Walk(False)
+    walk.visit(node, ())
+    return tuple(one.name for one in walk.commands)
 
 
 def _leads_to(commands: Sequence[Command]) -> tuple[str, ...]:

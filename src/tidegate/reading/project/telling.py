@@ -157,6 +157,8 @@ class Teller:
             script = one.path or own
             line = one.line if script else where.line + one.line - 1
             place = Place(one.path or where.path, line)
+            path, at = one.called
+            caught = Place(path or where.path, at if path or own else where.line + at - 1)
             self.moved(one, joined.text)
             expanded = _with_arguments(one.bare.words, arguments)
             passes = any(word in ("$@", "$*") for word in one.bare.words)
@@ -182,6 +184,8 @@ class Teller:
                     )
                 if mine is act and act.script and _goes_on(one) and not act.loose:
                     mine = replace(mine, loose=place)
+                if at and not mine.caught:
+                    mine = replace(mine, caught=caught)
                 yield replace(mine, locked=mine.locked or locked)
 
     def moved(self, one: shell.Command, text: str) -> None:
@@ -204,8 +208,9 @@ def _followed(text: str) -> bool:
 
 def _as_run(act: Act, one: shell.Command) -> shell.Command:
     """The words as they run, with everything else as the script says it."""
-    inner = act.command.words
-    return replace(one, words=("exec", *inner) if one.replaces else inner)
+    inner, whole = act.command.words, one.bare.words
+    written = whole if whole != inner and whole[-len(inner) :] == inner else ()
+    return replace(one, words=("exec", *inner) if one.replaces else inner, written=written)
 
 
 def _with_arguments(given: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:
