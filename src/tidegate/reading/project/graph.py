@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tidegate.reading.project import pycode
 
+_DJANGO = ("django.db.migrations", "django.db.migrations.migration")
 _NUMBERED = re.compile(r"\d{4}_.*\.py$")
 
 
@@ -42,13 +43,27 @@ def django(paths: Sequence[str], texts: Mapping[str, str]) -> dict[str, list[Mig
         text = texts.get(path, "")
         if "Migration" not in text:
             continue
+        tree = pycode.read(text, path).tree
+        if tree is not None and not _declares(tree):
+            continue  # such as a test of migrations, in a folder of that name
         app = posixpath.dirname(folder)
-        out.setdefault(app, []).append(_django_one(path, name[:-3], text))
+        out.setdefault(app, []).append(_django_one(path, name[:-3], text, tree))
     return out
 
 
-def _django_one(path: str, name: str, text: str) -> Migration:
-    tree = pycode.read(text, path).tree
+def _declares(tree: ast.Module) -> bool:
+    """Whether a file has what Django looks for in it: the name `Migration`."""
+    for node in tree.body:
+        names = [getattr(node, "name", "")]
+        names += [one.id for one in getattr(node, "targets", ()) if isinstance(one, ast.Name)]
+        if isinstance(node, ast.ImportFrom):
+            names += [one.asname or one.name for one in node.names]
+        if "Migration" in names and not (isinstance(node, ast.ImportFrom) and node.module in _DJANGO):
+            return True
+    return False
+
+
+def _django_one(path: str, name: str, text: str, tree: ast.Module | None) -> Migration:
     needs: list[str] = []
     replaces: list[str] = []
     line = 1
