@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tidegate.errors import UsageProblem
@@ -24,7 +24,11 @@ def models(project: AlembicProject, alias: str) -> list[Shape]:
     found = _metadata(project, alias)
     if found is None:
         raise UsageProblem("its env.py names no target_metadata", "", "")
-    each = found if isinstance(found, list | tuple) else [found]
+    return shapes(found if isinstance(found, list | tuple) else [found])
+
+
+def shapes(each: Sequence[Any]) -> list[Shape]:
+    """Return what SQLAlchemy reads and writes of the tables of each metadata."""
     return [_shape(table) for metadata in each for table in metadata.tables.values()]
 
 
