@@ -40,7 +40,7 @@ def lend(source: Here, environ: Mapping[str, str], report: Report) -> dict[str, 
         with waits_said(direct, report), held.counting() as facts:
             needs = {key: facts[key] for key in pgdump.NEEDS}
             errand = Errand(environ, report, "keep", source.connection.alias, hidden,
-                            **known, **seen, **needs)  # fmt: skip
+                            **{**known, **seen, **needs})  # fmt: skip
             errand.wait("dumped")
     errand.give("facts", facts)
     return errand.wait()

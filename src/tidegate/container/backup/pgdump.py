@@ -30,7 +30,7 @@ from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
 LOOK_EVERY = 0.5  # seconds between two looks at what several jobs have written
-SEEN = ("xid", "xmin", "open", "oid", "cluster")  # what the manifest keeps of a snapshot
+SEEN = ("xid", "xmin", "open", "oid", "cluster", "created")  # what the manifest keeps of a snapshot
 NEEDS = ("encoding", "roles")  # what a server needs for it to be restored there
 NOTHING = 1 << 20  # bytes free when a disk is as good as full
 GZIP, ZSTD = "1", "zstd:1"  # what --compress takes
@@ -102,8 +102,8 @@ class Snapshot:
     server: str
     name: str
     seen: Mapping[str, Any]
-    """Which database it is (a restore puts another one in its place), and which transactions it
-    sees: those before `xid`, but for the `open` ones."""
+    """Which database it is (a restore puts another one in its place), which transactions it sees
+    (those before `xid`, but for the `open` ones), and when that was by the server's clock."""
 
     @contextmanager
     def counting(self) -> Iterator[dict[str, Any]]:
@@ -158,13 +158,13 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
         session.query("SET idle_in_transaction_session_timeout = 0")
         cluster = pgidentity.cluster(session)  # before: a refusal would end the transaction
         session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((name, sees, oid),) = session.query(
-            "SELECT pg_export_snapshot(), pg_current_snapshot()::text, oid "
+        ((name, sees, oid, now),) = session.query(
+            f"SELECT pg_export_snapshot(), pg_current_snapshot()::text, oid, {pgfacts.NOW} "
             "FROM pg_database WHERE datname = current_database()"
         )
         first, xid, still = str(sees).split(":")
         seen = {"xid": xid, "xmin": first, "open": still, "oid": str(oid),
-                "cluster": cluster}  # fmt: skip
+                "cluster": cluster, "created": str(now)}  # fmt: skip
         yield Snapshot(session, version, str(name), seen)
     finally:
         session.close()

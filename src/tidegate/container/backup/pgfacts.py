@@ -76,6 +76,10 @@ _CAST = re.compile(
 )
 _LOOSE = str.maketrans("", "", "() \n\t")
 
+NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')"""
+"""The server's clock: the newest backup is the one that is brought back, and the clocks of the
+machines that make them may differ."""
+
 
 def begin(query: Query) -> dict[str, Any]:
     """Return where the sequences stand: they move on while the rest is read. And what a server

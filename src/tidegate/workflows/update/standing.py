@@ -153,6 +153,8 @@ def next_word(
     unreachable = [one for one in databases if one["state"] == "unreachable"]
     if unreachable:
         name = target.database or target.backend
+        if name in missing:
+            return f"tidegate up    ({name} not started)", False
         return f"tidegate logs {name}    ({unreachable[0]['alias']} can't be reached)", False
     if why:
         return mend or f"tidegate up    ({why.partition('; ')[0]})", False
