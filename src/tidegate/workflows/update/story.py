@@ -191,12 +191,16 @@ def replace(one: Update) -> None:
                 _one_after_the_other(one, service, old, count)
             else:
                 code = "" if one.dry else changed_code(service, old)
-                same = f"new container: {os.path.relpath(code, one.target.root)} has changed"
-                text = same if code else "new container" if old else "started"
-                one.tell.stage("replace", service.name, text)
+                one.tell.stage("replace", service.name, _why(one, code, old))
                 one.room(service.name)
                 command = one.target.replacing(service.name, count, anew=bool(code))
                 one.must(command, f"{service.name} can't be replaced")
+
+
+def _why(one: Update, code: str, old: Sequence[Container]) -> str:
+    if not code:
+        return "new container" if old else "started"
+    return f"new container: {code.removeprefix(f'{one.target.root}{os.sep}')} has changed"
 
 
 def _one_after_the_other(
