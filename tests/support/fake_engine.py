@@ -200,8 +200,9 @@ class FakeTarget:
         return [self._command("start", *services)]
 
     def replacing(
-        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
-    ) -> Command:
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True,
+        anew: bool = False,
+    ) -> Command:  # fmt: skip
         return self._command("replace", service)
 
     def stopping(self, containers: Sequence[str]) -> list[Command]:

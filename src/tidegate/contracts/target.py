@@ -36,6 +36,7 @@ class Service:
     once: bool = False
     code: str = ""  # the host's folder with manage.py or alembic.ini, when its image holds it
     app: bool = False  # whether its image is the app's, and no server that the app needs
+    mounted: tuple[str, ...] = ()  # the host's folders that its containers see
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +208,13 @@ class Target(Protocol):
         """Return the commands that start what does not run, and replace nothing that does."""
 
     def replacing(
-        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
-    ) -> Command:
-        """Return the command that brings one service to the present image and configuration."""
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True,
+        anew: bool = False,
+    ) -> Command:  # fmt: skip
+        """Return the command that brings one service to the present image and configuration.
+
+        With `anew` its containers are made once more although they are as they would be.
+        """
 
     def stopping(self, containers: Sequence[str]) -> list[Command]:
         """Return the commands that end and remove containers."""

@@ -29,6 +29,7 @@ NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 ENV_LINE = re.compile(r'line (\d+): .* in variable name "(.*)"')
 _ENDLESS = re.compile(r"out of memory|cannot allocate memory|it took longer than")
+NO_ENV_FILE = re.compile(r"env file (.+?) not found")
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
 
@@ -217,6 +218,8 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
          if (words.root / name).is_file() and not (words.root / ".env").is_file()), "",
     )  # fmt: skip
     advice = "correct the file; `" + words.config("--quiet").shown() + "` says the same"
+    if absent := NO_ENV_FILE.search(done.err):
+        return _without_env_file(Path(absent[1]), words.root)
     missing = REQUIRED.search(done.err)
     if missing:
         advice = f"give it a value: {missing[1]}=... in {words.root / '.env'}, or export it"
@@ -231,6 +234,21 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
         "Compose can't read the project's configuration",
         last_line(done.err) or done.why,
         advice,
+    )
+
+
+def _without_env_file(path: Path, root: Path) -> UsageProblem:
+    """Return what to do about a file that `env_file` of a service names."""
+    shown = os.path.relpath(path, root)
+    known = [f"{path.name}{end}" for end in (".example", ".sample", ".dist", ".template")]
+    example = next((name for name in [*known, "env.example", "example.env"]
+                    if (path.parent / name).is_file()), "")  # fmt: skip
+    return UsageProblem(
+        f"there is no {shown}, which env_file of a service names",
+        "Compose starts nothing without it.",
+        f"copy {os.path.join(os.path.dirname(shown), example)} to {shown} and fill it in"
+        if example
+        else f"write {shown}, one NAME=value a line, or take it out of env_file",
     )
 
 

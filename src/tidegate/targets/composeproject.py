@@ -71,12 +71,14 @@ class ComposeProject(ComposeLook):
         return [name for name in services if name in old]
 
     def replacing(
-        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
-    ) -> Command:
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True,
+        anew: bool = False,
+    ) -> Command:  # fmt: skip
         """Return the command that brings a service up to date."""
         declared = next((one.replicas for one in self.services if one.name == service), 1)
         scale = {service: replicas} if replicas != declared else {}
-        anew = recreate and not self.removes_first and bool(self.detached((service,)))
+        anew = anew or bool(self.detached((service,)))
+        anew = anew and recreate and not self.removes_first
         return self.words.up(
             (service,), recreate=recreate, scale=scale, configuration=configuration, anew=anew
         )

@@ -61,6 +61,7 @@ def _service(
         restart=str(raw.get("restart") or "no"),
         once=once,
         code=str(_code(raw) or ""),
+        mounted=tuple(one for one in _bound(raw) if Path(one).is_dir()),
     )
 
 
@@ -114,16 +115,20 @@ def _code(raw: Mapping[str, Any]) -> Path | None:
         places.append(build)
     elif isinstance(build, dict) and build.get("context"):
         places.append(str(build["context"]))
-    places += [
-        str(mount["source"])
-        for mount in raw.get("volumes") or []
-        if isinstance(mount, dict) and mount.get("type") == "bind" and mount.get("source")
-    ]
-    for place in places:
+    for place in [*places, *_bound(raw)]:
         found = code_folder(Path(place))
         if found:
             return found
     return None
+
+
+def _bound(raw: Mapping[str, Any]) -> list[str]:
+    """Return what of the host a service's containers see."""
+    return [
+        str(mount["source"])
+        for mount in raw.get("volumes") or []
+        if isinstance(mount, dict) and mount.get("type") == "bind" and mount.get("source")
+    ]
 
 
 def elsewhere(raw: Mapping[str, Any], source: Path) -> str:

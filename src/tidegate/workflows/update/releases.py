@@ -51,10 +51,13 @@ def running(target: Target, seen: Sequence[Container], stamp: str = "") -> Entry
     first: dict[str, Container] = {}
     for one in up:
         first.setdefault(one.service, one)
+    # What migrates may have an image of its own, and no container that runs.
+    migrator = next((one.image for one in target.services if one.name == target.migrator), "")
+    raised = {migrator: found} if (found := target.image_id(migrator)) else {}
     return Entry(
         stamp,
         {name: one.image for name, one in first.items()},
-        {own[name].image: one.image for name, one in first.items()},
+        {**raised, **{own[name].image: one.image for name, one in first.items()}},
         {name: one.config for name, one in first.items()},
         {name: sum(one.service == name for one in up) for name in first},
     )
@@ -128,7 +131,11 @@ def of_run(
     image = run["image"] or next(
         (one.image for one in seen if run["container"] and one.id.startswith(run["container"])), ""
     )
-    fits = [one for one in known if image in one.images.values() or image in one.references]
+    fits = [
+        one
+        for one in known
+        if image in {*one.images.values(), *one.references, *one.references.values()}
+    ]
     if not image or not fits:
         return None
     started = "".join(sign for sign in str(run["started"])[:19] if sign.isdigit())

@@ -139,7 +139,7 @@ def _run(one: Update, rolling: Rolling, goal: Entry) -> None:
     try:
         with one.stage("replace"):
             for reference, image in goal.references.items():
-                if one.target.image_id(reference) != image:
+                if one.target.image_id(reference) != image and one.target.image_id(image):
                     one.must(one.target.tagging(image, reference), f"{reference} can't be named")
             if one.static and one.target.backend in goal.images:
                 statics.back(one, path)

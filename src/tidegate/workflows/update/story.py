@@ -7,7 +7,6 @@ before the first change; so a later run can undo what a killed one left.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -16,7 +15,7 @@ from tidegate.contracts.target import Container, Service, find_service
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.words import counted
 from tidegate.workflows.update import insiding, releases, statics, strangers
-from tidegate.workflows.update.differing import differs, replicas
+from tidegate.workflows.update.differing import changed_code, differs, replicas
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide, without
 from tidegate.workflows.update.state import CUT_OFF
@@ -206,10 +205,17 @@ def replace(one: Update) -> None:
             if len([each for each in old if each.up]) > 1:
                 _one_after_the_other(one, service, old, count)
             else:
-                one.tell.stage("replace", service.name, "new container" if old else "started")
+                code = "" if one.dry else changed_code(service, old)
+                one.tell.stage("replace", service.name, _why(one, code, old))
                 one.room(service.name)
-                command = one.target.replacing(service.name, count)
+                command = one.target.replacing(service.name, count, anew=bool(code))
                 one.must(command, f"{service.name} can't be replaced")
+
+
+def _why(one: Update, code: str, old: Sequence[Container]) -> str:
+    if not code:
+        return "new container" if old else "started"
+    return f"new container: {code.removeprefix(f'{one.target.root}{os.sep}')} has changed"
 
 
 def _one_after_the_other(
