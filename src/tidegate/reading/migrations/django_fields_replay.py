@@ -35,6 +35,9 @@ from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Record
 
 
+AGAIN = "Django drops the old one and adds it again"
+
+
 def _add_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:
     model = model_of(self, call, app)
     name, field = name_of(arg(call, 1, "name")), arg(call, 2, "field")
@@ -192,8 +195,11 @@ def _altered(table: str, old: Call, new: Call, before: Column, after: Column, wh
     if after.reference is not None and after.reference.enforced and (not was or altered):
         key = Constraint("foreign-key", "", (after.name,), after.reference)
         sent += 1
-        why = "Django drops the old one and adds it again" if was else "the foreign key"
+        why = AGAIN if was else "the foreign key"
         yield AddConstraint(table, key, why), who
+    elif was and after.reference is not None and not after.reference.enforced:
+        sent += 1
+        yield DropConstraint(table, f"{table}_{after.name}_foreign-key", "foreign-key"), who
     if not sent:
         yield Nothing("field", table, after.name), who
 

@@ -201,7 +201,13 @@ def reverse(source: Source, one: Finding) -> Fixed | None:
     if call is None or called(call) not in ("RunPython", "RunSQL"):
         return None
     word = "reverse_code" if called(call) == "RunPython" else "reverse_sql"
-    edit = source.with_argument(call, f"{word}={source.of(call.func)}.noop")
+    given = next((one.value for one in call.keywords if one.arg == word), None)
+    given = call.args[1] if len(call.args) > 1 else given
+    noop = f"{source.of(call.func)}.noop"
+    if given is not None:  # it says None
+        edit = (source.start(given), source.end(given), noop)
+    else:
+        edit = source.with_argument(call, f"{word}={noop}")
     return Fixed(source.path, applied(source.text, [edit]), "nothing to undo, said so")
 
 

@@ -141,8 +141,8 @@ def _fixed(out: Fixing, one: Finding, database: str, unsafe: bool) -> Fixed | No
         return None
     try:
         for new in (made.text, *made.more.values(), *made.others.values()):
-            ast.parse(new)
-    except SyntaxError:
+            compile(new, "migration", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
         return None
     return made
 
