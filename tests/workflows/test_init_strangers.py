@@ -122,7 +122,9 @@ def test_a_package_that_flask_migrates(tmp_path: Path) -> None:
     workflow = "on: push\njobs:\n  test:\n    services:\n      db: {image: postgres:17}\n"
     made(tmp_path, {".github/workflows/ci.yml": workflow, ".env.example": "DEBUG=1\n"})
     done = tidegate(tmp_path, "init", "--yes")
-    assert (tmp_path / "compose.yaml").exists(), done.stdout  # the workflow of CI is no Compose file
+    assert (tmp_path / "compose.yaml").exists(), (
+        done.stdout
+    )  # the workflow of CI is no Compose file
     dockerfile = (tmp_path / "Dockerfile").read_text()
     assert 'CMD ["gunicorn", "board.wsgi:app"' in dockerfile
     assert "WORKDIR /app/board" not in dockerfile
@@ -143,7 +145,10 @@ def test_an_app_that_reads_a_variable_its_migrations_do_not(tmp_path: Path) -> N
 
 def test_settings_that_no_file_names(tmp_path: Path) -> None:
     """The package with wsgi.py is the one that is served, and the settings are asked for."""
-    tree = {"manage.py": "import django\n", "baby/wsgi.py": "application = get_wsgi_application()\n"}
+    tree = {
+        "manage.py": "import django\n",
+        "baby/wsgi.py": "application = get_wsgi_application()\n",
+    }
     done = tidegate(made(tmp_path, {**tree, "requirements.txt": "django\n"}), "init", "--yes")
     assert 'CMD ["gunicorn", "baby.wsgi"' in (tmp_path / "Dockerfile").read_text()
     assert "no file names the Django settings" in done.stdout

@@ -45,7 +45,9 @@ BAD = {
 GOOD = {**BAD, "compose.yaml": BAD["compose.yaml"].replace("D: two", "D: ${DB_PASSWORD}")}
 AT = "compose.yaml:5"
 _OF_ITS_OWN = ("postgres", "template0", "template1")
-_CREATES = re.compile(r"createdb|create_?database|create_db|createuser|CREATE (DATABASE|ROLE|USER)", re.I)
+_CREATES = re.compile(
+    r"createdb|create_?database|create_db|createuser|CREATE (DATABASE|ROLE|USER)", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,17 @@ def _of_url(user: str, password: str, host: str, rest: str, place: Place) -> Log
 
 def _of_settings(project: ProjectFiles, service: Service) -> Iterator[Login]:
     settings = project.settings_for(service)
-    if settings is None or settings.conditional("DATABASES") or not facts.loads_settings(project, service):
+    if (
+        settings is None
+        or settings.conditional("DATABASES")
+        or not facts.loads_settings(project, service)
+    ):
         return
     value = settings.value("DATABASES", facts.values(service, project))
     one = value.get("default") if isinstance(value, dict) else None
-    if not isinstance(one, dict) or not str(one.get("ENGINE", "")).endswith(("postgresql", "postgis")):
+    if not isinstance(one, dict) or not str(one.get("ENGINE", "")).endswith(
+        ("postgresql", "postgis")
+    ):
         return
     parts = [one.get(key) for key in ("HOST", "USER", "PASSWORD", "NAME")]
     host, user, password, name = (part if isinstance(part, str) else "" for part in parts)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from tidegate.reading.project import pycode
 
-
 # What an env.py does that has its URL from elsewhere.
 _OWN_URL = re.compile(
     r"set_main_option|set_section_option|environ|getenv|create_(async_)?engine"

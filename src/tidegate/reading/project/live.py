@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass
 
-
 _AROUND = re.compile(r"\s|(DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT)\b|\^+$")
 
 
