@@ -118,6 +118,9 @@ QUIET: dict[str, Tree] = {
     "a program of the project may install the probe's tool": {"Dockerfile": 'FROM ubuntu:24.04\nWORKDIR /app\nCOPY . .\nRUN /app/setup/install --production\nCMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + PROBED},
     "only an example of what lies over the Compose file": {"compose.yaml": "services:\n  cache:\n    image: redis:7\n    secrets: [shop__key]\n", "compose.override.yaml.example": "secrets:\n  shop__key: {environment: KEY}\n"},
     "a guard keeps the migration from the worker": GUARDED,
+    "a login that scripts of the server make": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://shop:one@db/shop\n" + DB + "    volumes: ['./init:/docker-entrypoint-initdb.d']\n"},
+    "a password that only the machine knows": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:${PASSWORD}@db/postgres\n" + DB},
+    "a database that the project makes": {"Dockerfile": SCRIPTED, "start.sh": "set -e\ncreatedb -h db -U postgres shop || :\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:shop@db/shop\n" + DB},
     "what a failure leads to speaks, and ends the script": {"Dockerfile": SCRIPTED, "start.sh": 'say() {\n  echo "$1"\n}\ngive_up() {\n  say "$1"\n  exit 1\n}\nif ! python manage.py migrate; then\n  say "gathering"\n  give_up "no"\nfi\nexec gunicorn site.wsgi\n', "compose.yaml": BUILT},
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.incidents.base import BUILT, COPIED, MANAGE, SCRIPTED, Tree
+from checks.incidents.base import BUILT, COPIED, DB, MANAGE, SCRIPTED, Tree
 from checks.test_check_examples import seen, written
 from checks.test_stays_quiet import GUARDED, NODE, SQUASH
 from tidegate.workflows.doctor import story
@@ -41,6 +41,10 @@ FLAGGED: dict[str, tuple[Tree, str, str]] = {
     "a function's failure that its caller speaks about": ({**GUARDED, "start.sh": GUARDED["start.sh"].replace("migrate_db\n", "migrate_db || say no\n"), "lib.sh": GUARDED["lib.sh"] + 'say() {\n  echo "$@"\n}\n'}, "failed-migration-is-ignored", "start.sh:3"),
     "a script that the Dockerfile holds": ({"Dockerfile": COPIED + "COPY --chmod=755 <<'EOF' /usr/local/bin/start\n#!/bin/bash\npython manage.py migrate\nexec gunicorn site.wsgi\nEOF\nCMD [\"start\"]\n".replace('["start"]', '["/usr/local/bin/start"]'), "compose.yaml": BUILT}, "failed-migration-is-ignored", "Dockerfile:6"),
     "a caller that goes on behind a strict script": ({"Dockerfile": COPIED, "prestart.sh": "set -e\nalembic upgrade head\n", "compose.yaml": BUILT + '    command: bash -c "bash prestart.sh; gunicorn site.wsgi"\n'}, "failed-migration-is-ignored", "compose.yaml:4"),
+    "a user that the server does not make": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://shop:shop@db/postgres\n" + DB}, "database-login-differs", "compose.yaml:5"),
+    "a database that the server does not make": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:shop@db/shop\n" + DB}, "database-login-differs", "compose.yaml:5"),
+    "a password of alembic.ini that the server was not made with": ({"Dockerfile": COPIED, "alembic.ini": "[alembic]\nscript_location = m\nsqlalchemy.url = postgresql://postgres:other@db/postgres\n", "m/env.py": "engine_from_config(config.get_section('alembic'))\n", "compose.yaml": BUILT + "    command: alembic upgrade head\n" + DB}, "database-login-differs", "alembic.ini:3"),
+    "a name of the settings that the server was not made with": ({**DJANGO, "site/settings.py": "import os\nDATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db', 'USER': 'postgres', 'PASSWORD': os.environ['PW'], 'NAME': 'postgres'}}\n", "Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment: {PW: other}\n" + DB}, "database-login-differs", "site/settings.py:2"),
     "every branch has replaced the shell": ({"Dockerfile": SCRIPTED, "start.sh": 'if [ "$#" -gt 0 ]; then\n  exec "$@"\nelse\n  exec gunicorn site.wsgi\nfi\npython manage.py migrate\n', "compose.yaml": BUILT}, "unreachable-after-exec", "start.sh:6"),
     "a wait that nobody hears": ({"Dockerfile": SCRIPTED, "wait-for-it.sh*": "#!/bin/bash\ntrap : INT\n", "start.sh": "./wait-for-it.sh db:5432 -t 20\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT}, "wait-runs-command-anyway", "start.sh:1"),
     "make goes on behind a dash": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT, "Makefile": "deploy:\n\t-docker compose run --rm web python manage.py migrate\n\tdocker compose up -d\n"}, "rollout-after-failed-migration", "Makefile:2"),
