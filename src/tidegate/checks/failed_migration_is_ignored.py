@@ -122,12 +122,12 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
     if act.script and act.script != act.place.path:
         return ()  # the script runs what another file gives it
     if act.command.after_failure:
-        at = act.caught or act.place
+        told = act.caught or act.place
         for tail in (" || true", " || :"):
-            found = edits.swap(at.path, project.read(at.path) or "", at.line, tail, "")
+            found = edits.swap(told.path, project.read(told.path) or "", told.line, tail, "")
             if found:
                 return found
-        return _ending(project, act) if at == act.place else ()
+        return _ending(project, act) if told == act.place else ()
     line = _line(project, act)
     if act.command.piped:
         return ()

@@ -68,9 +68,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
 
 def _files(project: ProjectFiles, service: Service) -> list[tuple[str, Place]]:
     """Return the SQLite files that a service has open for as long as it runs, each once."""
-    if not service.mounts or not (
-        facts.loads_settings(project, service) or not project.manage
-    ) or facts.one_shot(project, service):
+    if (
+        not service.mounts
+        or not (facts.loads_settings(project, service) or not project.manage)
+        or facts.one_shot(project, service)
+    ):
         return []
     return list(dict(sqlitefiles.named(project, service)).items())
 

@@ -1,4 +1,4 @@
-"""Branches of a script that a variable's value chooses: `if [ "$ROLE" = worker ]`, `case`, guards."""
+"""Branches of a script that a variable chooses: `if [ "$ROLE" = worker ]`, `case`, guards."""
 
 from __future__ import annotations
 
@@ -88,8 +88,10 @@ def _by_exec(branch: Any) -> bool:
     """Whether the last command of a branch is an exec of a program."""
     inner = ("elif_clause", "else_clause", "comment", "word")
     kids = [kid for kid in branch.children if kid.is_named and kid.type not in inner]
-    return bool(kids) and kids[-1].type == "command" and bool(
-        re.match(r"exec\s+[^-<>\s]", kids[-1].text.decode())
+    return (
+        bool(kids)
+        and kids[-1].type == "command"
+        and bool(re.match(r"exec\s+[^-<>\s]", kids[-1].text.decode()))
     )
 
 

@@ -40,8 +40,11 @@ def placed(call: Command, one: Command) -> Command:
         given=call.given + one.given,
         errexit=strict and not call.after_failure,
         after_failure=one.after_failure or call.after_failure,
-        called=one.called if one.after_failure or not call.after_failure
-        else call.called if call.called[1] else (call.path, call.line),
+        called=one.called
+        if one.after_failure or not call.after_failure
+        else call.called
+        if call.called[1]
+        else (call.path, call.line),
         only_said=one.only_said if one.after_failure else call.only_said,
         env=call.env + one.env,
     )

@@ -145,7 +145,11 @@ class Settings:
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.Call) and pycode.dotted(node.func).endswith("Env"):
                     for key in node.keywords:
-                        if key.arg and isinstance(key.value, ast.Tuple) and len(key.value.elts) == 2:
+                        if (
+                            key.arg
+                            and isinstance(key.value, ast.Tuple)
+                            and len(key.value.elts) == 2
+                        ):
                             kind, default = key.value.elts
                             out[key.arg] = (pycode.dotted(kind), pycode.literal(default))
         return out

@@ -266,6 +266,8 @@ def concurrent_migration(project: ProjectFiles) -> Place | None:
     """Return the first migration that works concurrently."""
     revisions = [one for each in project.alembics for one in project.revisions(each)]
     for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
+        if "concurrently" not in one.text.lower():
+            continue
         for number, line in enumerate(one.text.split("\n"), 1):
             if "concurrently" in line.lower() and not line.lstrip().startswith(
                 ("#", "from", "import")

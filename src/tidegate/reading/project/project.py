@@ -177,7 +177,7 @@ class ProjectFiles(CodeOfProject, ImagesOfProject, SettingsOfProject):
         return tuple(at_root or found)
 
     def _of_compose(self, path: str) -> bool:
-        """Whether a file with such a name is one for Compose: `ci.yml` and `dev.yml` may be others."""
+        """Whether a file of that name is one for Compose: `ci.yml` and `dev.yml` may be others."""
         named = "compose" in posixpath.basename(path)
         return named or bool(re.search(r"^services\s*:", self.read(path) or "", re.M))
 

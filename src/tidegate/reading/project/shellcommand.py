@@ -19,9 +19,9 @@ class Command:
     `written` are the words with the runner in front (`uv run`), where `words` are without it.
     `errexit` says whether a failure here ends the script; `then` is the operator behind it.
     `given` are the comparisons of variables with words under which it runs. `path` is the file that
-    it stands in, where that is a file that the script sources. `called` is
-    the file and line of the function's call that looks at its failure. `closes` says it is the last of
-    an `if` or `case` of which every branch replaces the shell.
+    it stands in, where that is a file that the script sources. `called` is the file and line of the
+    function's call that looks at its failure. `closes` says that it is the last of an `if` or
+    `case` of which every branch replaces the shell.
     """
 
     words: tuple[str, ...]

@@ -54,7 +54,10 @@ def _places(service: Service | None) -> dict[str, Place]:
 def _heredocs(image: Image | None) -> dict[str, tuple[Place, str]]:
     """Return the scripts that the Dockerfile itself holds, by their paths in the image."""
     return {
-        one.target: (Place(one.instruction.path, one.instruction.line + 1), one.instruction.heredocs[0])
+        one.target: (
+            Place(one.instruction.path, one.instruction.line + 1),
+            one.instruction.heredocs[0],
+        )
         for one in (image.copies if image is not None else ())
         if not one.source and len(one.instruction.heredocs) == 1 and not one.into
     }

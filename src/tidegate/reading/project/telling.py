@@ -75,6 +75,7 @@ class Teller:
         command_place: Place,
         depth: int,
     ) -> Iterator[Act]:
+        """Follow `sh -c TEXT` and `sh SCRIPT`."""
         options = "".join(
             one[1:] for one in rest[1:] if one.startswith("-") and not one.startswith("--")
         )
@@ -101,6 +102,7 @@ class Teller:
             yield Act(shell.Command(rest, place.line), place)
 
     def script(self, word: str) -> tuple[str, str, str] | None:
+        """Return the file that a word runs: its path, its text, its path in the container."""
         if "/" not in word and not word.endswith(".sh"):
             target = posixpath.join("/usr/local/bin", word)
             found = self.find(target) or self.find(posixpath.join("/usr/bin", word))
@@ -120,6 +122,7 @@ class Teller:
         self, found: tuple[str, str, str], rest: tuple[str, ...], place: Place,
         command: tuple[str, ...], command_place: Place, depth: int, by_shell: bool,
     ) -> Iterator[Act]:  # fmt: skip
+        """Follow a script of the project."""
         path, text, target = found
         first = text.split("\n", 1)[0]
         if first.startswith("#!") and "python" in first:
@@ -140,6 +143,7 @@ class Teller:
         self, parsed: shell.Script, where: Place, script: str, arguments: tuple[str, ...],
         command: tuple[str, ...], command_place: Place, depth: int, through: str,
     ) -> Iterator[Act]:  # fmt: skip
+        """Yield what the commands of a script run, those of what it sources among them."""
         self.shells += 1
         joined = self.reader.joined(parsed, self.caller[1])
         own = script
@@ -202,7 +206,7 @@ def _goes_on(one: shell.Command) -> bool:
 
 
 def _followed(text: str) -> bool:
-    """Whether a script that the Dockerfile holds is one for a shell, and takes no signals itself."""
+    """Whether a script that the Dockerfile holds is a shell's, and takes no signals itself."""
     return "trap " not in text and "python" not in text.split("\n", 1)[0]
 
 

@@ -38,7 +38,7 @@ class Variables:
         return found if found is None or default is None else found or default
 
     def _own_default(self, text: str, name: str) -> str | None:
-        """Return the default of `NAME=${NAME:-word}`, where that is all that a script does to it."""
+        """Return the default of `NAME=${NAME:-word}`, if that is all that a script does to it."""
         own = re.findall(rf"""^\s*(?:export )?{name}=["']?(.*?)["']?;?$""", text, re.M)
         found = re.fullmatch(rf"\$\{{{name}:?-([\w.:/-]*)\}}", own[0]) if len(own) == 1 else None
         alone = len(re.findall(rf"\b{name}:?=", text)) == 1

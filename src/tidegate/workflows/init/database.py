@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tidegate.reading.project.alembicfiles import Alembic
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.pycode import UNKNOWN
 
@@ -21,10 +20,6 @@ _VENDOR = {"postgres": "postgresql", "postgis": "postgresql", "mariadb": "mysql"
            "sqlite3": "sqlite", "spatialite": "sqlite"}  # fmt: skip
 _OF_DIALECT = {"mysqldb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 DATABASE = re.compile(r"(^|_)(DB|DATABASE|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|SQL|SQLALCHEMY)")
-# What an env.py does that has its URL from elsewhere than alembic.ini.
-_OWN_URL = re.compile(
-    r"set_main_option|set_section_option|environ|getenv|create_(async_)?engine|sqlalchemy\.url[\"']\s*\]\s*="
-)
 # Readers that take DATABASE_URL without its name being written.
 _READS_URL = re.compile(r"dj_database_url|\benv\.(db|db_url)\(|DatabaseURLValue")
 
@@ -104,16 +99,12 @@ def _in_text(text: str) -> tuple[str, str]:
     return next((one for one in found if one[0] != "sqlite"), found[0] if found else ("", ""))
 
 
-def _from_ini(one: Alembic) -> bool:
-    """Whether env.py takes the URL that alembic.ini holds, and no other."""
-    text = one.module.text if one.module is not None else ""
-    return bool(_SCHEME.search(one.url)) and "_from_config(" in text and not _OWN_URL.search(text)
-
-
 def _told(project: ProjectFiles, variables: Iterable[str]) -> bool:
     """Whether what connects reads a variable: for Django its settings alone can."""
     settings = project.settings
-    if not project.manage and any(_from_ini(one) for one in project.alembics):
+    if not project.manage and any(
+        one.takes_ini_url and _SCHEME.search(one.url) for one in project.alembics
+    ):
         return False  # whatever the app reads, its migrations go where alembic.ini says
     if not project.manage or settings is None:
         return any(DATABASE.search(one) for one in variables)

@@ -7,6 +7,7 @@ before the first change; so a later run can undo what a killed one left.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
