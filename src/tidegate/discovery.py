@@ -80,8 +80,9 @@ def reporter(format: str) -> Reporter:
 
 
 def database(connection: Connection, environ: Mapping[str, str]) -> Database:
-    """Return the database plugin that speaks to `connection`."""
-    for module in modules("databases"):
+    """Return the plugin that speaks to `connection`; its file is named after the vendor."""
+    if connection.vendor in names("databases"):
+        module: Any = importlib.import_module(f"tidegate.databases.{connection.vendor}")
         if getattr(module, "VENDOR", None) == connection.vendor:
             found: Database = module.database(connection, environ)
             return found

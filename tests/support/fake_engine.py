@@ -144,6 +144,9 @@ class FakeTarget:
     def hidden(self) -> str:
         return ""
 
+    def code_here(self) -> str:
+        return ""
+
     def python(self, service: str = "") -> str:
         return "python"
 
@@ -155,6 +158,9 @@ class FakeTarget:
 
     def configuration(self) -> str:
         return "{}"
+
+    def stranger(self) -> tuple[str, bool]:
+        return "", False
 
     def leftovers(self) -> list[str]:
         return []
@@ -194,8 +200,9 @@ class FakeTarget:
         return [self._command("start", *services)]
 
     def replacing(
-        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
-    ) -> Command:
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True,
+        anew: bool = False,
+    ) -> Command:  # fmt: skip
         return self._command("replace", service)
 
     def stopping(self, containers: Sequence[str]) -> list[Command]:

@@ -35,6 +35,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "level": [],
         "run": None,
         "half": [],
+        "partly": [],
         "held": "",
         "why": "",
         "remedy": "",
@@ -70,6 +71,7 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "edited": edited,
         "run": run,
         "half": half,
+        "partly": gate.partly(connection.alias),
         "held": held,
         "why": f"the ledger was not read, it is locked: {'; '.join(locked.values())}"
         if locked

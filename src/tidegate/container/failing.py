@@ -48,7 +48,7 @@ def failure(
         meaning.append(half(raising.connection.vendor, step, applying))
     if state == LOCK_REFUSED or patience.gave_up:
         return ElectionNotWon(
-            f"step {step} did not get its lock before the deadline",
+            f"step {step} did not get its lock{applying.place} before the deadline",
             "\n".join([*meaning, *blocking(patience)]),
             unblock(patience),
         )
@@ -59,7 +59,7 @@ def failure(
     elif there:
         meaning.append(MEANING)
     return StepFailed(
-        f"step {step} failed on database {raising.connection.alias}",
+        f"step {step} failed on database {raising.connection.alias}{applying.place}",
         "\n".join(meaning),
         after_failure(raising, there, step, other),
     )
@@ -148,6 +148,12 @@ def stands(raising: Raising, before: Verdict) -> str:
     except (Transient, Permanent) as error:
         return f"database: can't be asked where it stands: {error}"
     fresh = [step for step in before.pending if step in now.applied]
+    partly = raising.gate.partly(raising.connection.alias)
+    if partly:
+        return (
+            f"database: some schemas have what others lack: {', '.join(partly)}; the next run "
+            "goes on with the others"
+        )
     if not fresh:
         return "database: at the level where it was before; no step of this run is recorded"
     kept = ", ".join(fresh[-3:])

@@ -33,6 +33,7 @@ from tidegate.model.plan import digest
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
+from tidegate.model.tenancy import WHY_NOT_DOWN
 from tidegate.model.undoing import Undo
 from tidegate.model.words import counted
 
@@ -164,6 +165,8 @@ def _planned(one: Planning, session: Session) -> Plan:
     down = _down(undos, session)
     if half and not steps:
         down = Way("down", f"{', '.join(half)} is half applied, and whole steps are undone")
+    if one.connection.tenants:
+        down = Way("down", WHY_NOT_DOWN)
     backup = _by_backup(one, remaining, receipts.places_of(session))
     asked = {"to": one.to, "level": one.level, "way": one.way, "from": one.source}
     words = [f"--{key} {value}" for key, value in asked.items() if value]

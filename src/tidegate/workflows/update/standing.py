@@ -11,7 +11,7 @@ from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, TidegateError, UsageProblem
 from tidegate.model.words import counted
 from tidegate.process import run
-from tidegate.workflows.update import holding, insiding, releases
+from tidegate.workflows.update import holding, insiding, releases, strangers
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.state import CUT_OFF, State
 from tidegate.workflows.update.verify import look, settle
@@ -39,19 +39,22 @@ def status(target: Target, state: State) -> dict[str, Any]:
             why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
             mend = error.next if isinstance(error, UsageProblem) else ""
     advice, well = next_word(target, seen, databases, why, mend.partition("\n")[0])
+    known = releases.load(state)
+    lost = releases.emptied(known, databases)
+    if lost:
+        advice = f"tidegate restore BACKUP; or tidegate up, which begins anew    ({lost})"
     cut = state.unfinished()
     if cut and cut[0] in CUT_OFF:
         running = holding.running(target.shared)
         advice = (
             f"tidegate status, when the update has ended    (it is {running.holder})"
             if running
-            else f"tidegate up    (an update was cut off in its stage {cut[0]})"
+            else f"tidegate up    (an update was cut off {_where(cut[0])})"
         )
         well = False
-    known = releases.load(state)
-    lost = releases.emptied(known, databases)
-    if lost:
-        advice = f"tidegate restore BACKUP; or tidegate up, which begins anew    ({lost})"
+    elsewhere, is_named = target.stranger()
+    if elsewhere and not is_named:
+        advice, well = f"{strangers.OWN_NAME}    (this is {target.root})", False
     for database in databases:
         _name_release(database.get("run"), known, seen)
         if database.get("passing"):
@@ -65,10 +68,15 @@ def status(target: Target, state: State) -> dict[str, Any]:
         "release": {"stamp": current.stamp, "revision": current.revision} if current else None,
         "databases": databases,
         "services": [row for one in target.services for row in _rows(target, one, seen)],
+        "elsewhere": elsewhere,
         "why": why,
         "well": well,
         "next": advice,
     }
+
+
+def _where(stage: str) -> str:
+    return "while it went back" if stage == "undo" else f"in its stage {stage}"
 
 
 def history(target: Target, state: State, words: Sequence[str]) -> dict[str, Any]:
@@ -202,6 +210,7 @@ def image_of(target: Target, service: str) -> str:
 def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> None:
     """Make sure that a one-off container of `service` can start: its image, and what it needs."""
     target.reach()
+    strangers.refuse(target, tell)
     one = next(each for each in target.services if each.name == service)
     stale = _stale(target, one)
     if one.built and stale:

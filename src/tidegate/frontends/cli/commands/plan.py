@@ -41,6 +41,7 @@ from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import through
+from tidegate.frontends.cli.again import again
 from tidegate.model.finding import SEVERITIES, Findings
 
 FLAGS = {"--database": "database", "--against": "against", "--from": "start", "--since": "since",
@@ -82,7 +83,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         print(rendered(glob, found, _coloured(glob, environ)))
         if out:
             sys.stdout.flush()
-            report.stage("plan", "", written(out, found))
+            report.stage("plan", "", again(written(out, found), glob, argv))
         return 1 if fail_on != "never" and found.at_least(fail_on) else 0
 
     return guarded(report, work)
