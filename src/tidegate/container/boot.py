@@ -74,7 +74,7 @@ def prepare(one: Boot) -> Gate:
         raise_or_decide(one, gate, connection)
     tell_noticed(one, gate)
     static.collect(
-        gate.project, one.settings, one.report, one.deadline, one.signals, sealed_static(gate)
+        gate.project, one.settings, one.report, one.deadline, one.signals, gate.sealed_static
     )
     return gate
 
@@ -203,14 +203,6 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
         "The policy --when-behind fail forbids to start.",
         "apply the steps first: tidegate migrate",
     )
-
-
-def sealed_static(gate: Gate) -> tuple[str, str] | None:
-    """Return the seal's word on static files, where the seal is good."""
-    if gate.head is None or gate.why:
-        return None
-    root, digest = gate.head.all("static")[0]
-    return root, digest
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

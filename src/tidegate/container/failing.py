@@ -10,9 +10,11 @@ import re
 
 from tidegate.container.already_there import MEANING, after_failure, is_there, made_twice, maker
 from tidegate.container.doorway import Doorway
+from tidegate.container.parts import TABLE
 from tidegate.container.patience import Patience
 from tidegate.container.raising import Raising
 from tidegate.container.report import masked
+from tidegate.container.takingback import by_hand
 from tidegate.contracts.framework import Applying
 from tidegate.databases import pgclasses
 from tidegate.errors import ElectionNotWon, StepFailed, TidegateError
@@ -109,7 +111,20 @@ def half(vendor: str, step: str, applying: Applying) -> str:
            else "The next run begins the step anew: look before you start it")
         + (", and writes its rows again." if resumes and wrote and kept else ".")
         + left
+        + _by_hand(vendor, step, applying, resumes)
     )  # fmt: skip
+
+
+def _by_hand(vendor: str, step: str, applying: Applying, resumes: bool) -> str:
+    """Say how the changes go away again; until then the release before has to live with them."""
+    changes = [sql for sql, _ in applying.statements if pgclasses.changes_schema(sql)]
+    if vendor != "postgresql" or not changes:
+        return ""
+    taken = by_hand(step, changes, TABLE if resumes else "")
+    taken = by_hand(step, changes, TABLE if resumes else "")
+    back = f"To take the changes back instead: {taken};" if taken else (
+        "The ways back: tidegate rollback --plan")  # fmt: skip
+    return f"\nUntil then the release before works on a schema that is not its own. {back}"
 
 
 def _is_quiet(sql: str) -> bool:

@@ -59,6 +59,14 @@ class Gate:
         finally:
             self.loading += time.monotonic() - began
 
+    @property
+    def sealed_static(self) -> tuple[str, str] | None:
+        """The seal's word on static files, where the seal is good: their root and digest."""
+        if self.head is None or self.why:
+            return None
+        root, digest = self.head.all("static")[0]
+        return root, digest
+
     def database(self, connection: Connection) -> Database:
         """Return the database behind one connection."""
         return discovery.database(connection, self.environ)

@@ -43,7 +43,7 @@ def main(more: Mapping[str, Job] | None = None) -> int:
                 more[job["do"]](rehearsal, job)
             elif rehearsal is not None:
                 jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.warm,
-                        rehearsal.build,
+                        rehearsal.models, rehearsal.build,
                         rehearsal.fill, rehearsal.perform, rehearsal.online,
                         rehearsal.climb, rehearsal.loaded)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
