@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tidegate.container.backup.stores import StoreAway
 from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
@@ -111,6 +112,8 @@ def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
     """Do it; where the engine does not answer and nothing said that it must, name the other way."""
     try:
         return work()
+    except StoreAway:
+        raise
     except NotReady as error:
         if said:
             raise

@@ -39,6 +39,18 @@ class Entry:
         return f"{self.stamp} ({self.revision})" if self.revision else self.stamp
 
 
+def emptied(known: Sequence[Entry], databases: Sequence[Mapping[str, Any]]) -> str:
+    """Say which database has nothing in it, and had; empty where none is known to.
+
+    A volume may be lost, or the settings name another server: beginning anew looks like success.
+    """
+    for one in databases:
+        last = next((entry for entry in reversed(known) if one["alias"] in entry.level), None)
+        if one["state"] == "empty" and last and last.level[one["alias"]] not in ("", "zero"):
+            return f"{one['alias']} is empty, and was not when release {last.shown} ran"
+    return ""
+
+
 def load(state: State) -> list[Entry]:
     """Return the releases on record, oldest first."""
     return [Entry(**raw) for raw in state.releases()]

@@ -39,6 +39,10 @@ def status(target: Target, state: State) -> dict[str, Any]:
             why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
             mend = error.next if isinstance(error, UsageProblem) else ""
     advice, well = next_word(target, seen, databases, why, mend.partition("\n")[0])
+    known = releases.load(state)
+    lost = releases.emptied(known, databases)
+    if lost:
+        advice = f"tidegate restore BACKUP; or tidegate up, which begins anew    ({lost})"
     cut = state.unfinished()
     if cut and cut[0] in CUT_OFF:
         running = holding.running(target.shared)
@@ -51,7 +55,6 @@ def status(target: Target, state: State) -> dict[str, Any]:
     elsewhere, is_named = target.stranger()
     if elsewhere and not is_named:
         advice, well = f"{strangers.OWN_NAME}    (this is {target.root})", False
-    known = releases.load(state)
     for database in databases:
         _name_release(database.get("run"), known, seen)
         if database.get("passing"):
