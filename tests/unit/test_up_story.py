@@ -46,6 +46,15 @@ def test_the_order(tmp_path: Path) -> None:
     assert target.state()["running"] == {"web": "two"}
 
 
+def test_an_image_that_is_not_here(tmp_path: Path) -> None:
+    """Taken as it is, it has to be here: nothing is asked of it, and nothing is built for that."""
+    target = FakeTarget(tmp_path)
+    target.services = tuple(replace(one, image="shop:v7") for one in target.services)
+    with pytest.raises(UsageProblem, match="no image shop:v7 on this engine, and web"):
+        up(update(target, build=False))
+    assert set(verbs(target)) <= {"tag"}
+
+
 def test_an_unwell_release_is_undone(tmp_path: Path) -> None:
     """The old image has its name back and runs; the new one is called `failed`."""
     target = FakeTarget(tmp_path, sick=["two"])

@@ -235,8 +235,12 @@ class Target(Protocol):
     def once(
         self, service: str, words: Sequence[str], *, tty: bool = False, user: str = "",
         mounts: Mapping[str, str] | None = None, environ: Sequence[str] = (),
+        configuration: str = "",
     ) -> Command:  # fmt: skip
-        """Return the command that runs `words` in a one-off container of a service."""
+        """Return the command that runs `words` in a one-off container of a service.
+
+        `configuration` is a file that stands for the project's own, as for `replacing`.
+        """
 
     def within(self, service: str, words: Sequence[str], *, tty: bool = False,
                environ: Sequence[str] = ()) -> Command:  # fmt: skip

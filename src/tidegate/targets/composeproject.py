@@ -136,11 +136,12 @@ class ComposeProject(ComposeLook):
         user: str = "",
         mounts: Mapping[str, str] | None = None,
         environ: Sequence[str] = (),
+        configuration: str = "",
     ) -> Command:
         """Return the command for a one-off container; the image's entrypoint stays out of it."""
         return self.words.run(
             service, words[1:], entrypoint=words[0], tty=tty, user=user, mounts=mounts,
-            environ=environ, workdir=self._other_folder(service),
+            environ=environ, workdir=self._other_folder(service), configuration=configuration,
         )  # fmt: skip
 
     def within(

@@ -196,7 +196,8 @@ def guarded(report: Report, work: Callable[[], int], glob: Globals, argv: Sequen
     try:
         return work()
     except Stopped as stop:
-        report.stage("stop", "", f"signal {stop.signum}")
+        stands = f": {stop.stands}" if stop.stands else ""
+        report.stage("stop", "", f"signal {stop.signum}{stands}")
         return stop.exit_code
     except BrokenPipeError:
         raise  # `| head` has seen enough: __main__ ends for all verbs alike

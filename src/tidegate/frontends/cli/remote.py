@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
@@ -52,11 +51,6 @@ LINES = {"migrate": ("json", "jsonl"), "apply": ("json", "jsonl"),
          "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}  # fmt: skip
 
 
-def signs(root: Path) -> bool:
-    """Return whether a target may run the project."""
-    return discovery.target_signs(root)
-
-
 def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
@@ -87,7 +81,7 @@ def run(
             return rolling.run(glob, argv, target, report, found, environ)
         if verb == "apply":
             done = shipping.apply(target, report, words, found.get("--approve", ""),
-                                  _said(APPLY, found), environ)  # fmt: skip
+                                  _said(APPLY, found), environ, state)  # fmt: skip
             _tells(glob, report, done, [("apply", done)])
             return 0
         if verb == "adopt":

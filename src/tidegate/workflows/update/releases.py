@@ -151,7 +151,8 @@ def of_images(known: Sequence[Entry], images: Mapping[str, str]) -> Entry | None
     """Return the newest release with these images; of one that crashed, some may be missing."""
     same = [one for one in known if images and one.images == images]
     part = [one for one in known if images and images.items() <= one.images.items()]
-    return (same or part or [None])[-1]
+    fit = same or part
+    return fit[-1] if fit else None
 
 
 def _as_before(one: Update) -> Entry:

@@ -133,6 +133,9 @@ def next_word(
     active = [one for one in target.services if one.active]
     if not any(one.up for one in seen):
         return "tidegate up    (nothing runs)", False
+    told = _of_schema(databases)
+    if told:
+        return told, False
     there = {one.service for one in seen}
     # What another service waits for once may be gone: its work is done, or was undone with it.
     missing = [one.name for one in active if not one.once and one.name not in there]
@@ -150,6 +153,8 @@ def next_word(
     unreachable = [one for one in databases if one["state"] == "unreachable"]
     if unreachable:
         name = target.database or target.backend
+        if name in missing:
+            return f"tidegate up    ({name} not started)", False
         return f"tidegate logs {name}    ({unreachable[0]['alias']} can't be reached)", False
     if why:
         return mend or f"tidegate up    ({why.partition('; ')[0]})", False
@@ -167,6 +172,18 @@ def next_word(
         name, count = fresh[0].service, counted(fresh[0].restarts, "time")
         return f"tidegate logs {name}    ({name} crashed, {count} so far, and runs again)", True
     return "nothing to do", True
+
+
+def _of_schema(databases: Sequence[Mapping[str, Any]]) -> str:
+    """Return what to do about a schema that no start of a container brings further."""
+    for one in databases:
+        if one.get("half"):
+            return (f"correct it, then: tidegate up    ({one['half'][0]} is half applied; the ways "
+                    "back: tidegate rollback --plan)")  # fmt: skip
+        if one.get("held"):
+            return ("tidegate rollback    (runs the release before; to apply the steps all the "
+                    f"same: tidegate migrate; {one['held']})")  # fmt: skip
+    return ""
 
 
 def _is_young(one: Container) -> bool:

@@ -8,7 +8,7 @@ before the first change; so a later run can undo what a killed one left.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -131,7 +131,10 @@ def build(one: Update) -> None:
     for service in one.target.services:
         if service.built and service.name in wanted:
             by_image.setdefault(service.image, service.name)
-    if not by_image or not one.build:
+    if not one.build:
+        refuse_missing(one, by_image)
+        return
+    if not by_image:
         return
     with one.stage("build"):
         names = list(by_image.values())
@@ -140,6 +143,19 @@ def build(one: Update) -> None:
         one.must(one.target.building(names, one.pull), "the build failed", 3600, aloud=True)
     if not one.dry:
         one.tell.stage("build", "", "done", one.seconds["build"])
+
+
+def refuse_missing(one: Update, by_image: Mapping[str, str]) -> None:
+    """Refuse an image that is to be taken as it is, and is not here: Compose would build it."""
+    missing = [name for name in by_image if not one.target.image_id(name)]
+    if missing:
+        name = by_image[missing[0]]
+        raise UsageProblem(
+            f"there is no image {missing[0]} on this engine, and {name} is to run it",
+            "--no-build takes images as they are. Nothing was changed.",
+            f"see what is here: docker images {missing[0].rpartition(':')[0] or missing[0]}\n"
+            "correct the tag, or build it: tidegate up",
+        )
 
 
 def refuse_to_lose(one: Update) -> None:
