@@ -69,6 +69,8 @@ class Settings:
         if read is not None and read.required:
             declared = [one for one in self.reads if one.name == read.name and not one.required]
             read = declared[0] if declared else read
+        if read is not None and read.via == "env" and read.name in self._schemes:
+            return self._by_scheme(read, node, environ)
         if read is not None:
             return self._from_environ(read, node, environ)
         if isinstance(node, ast.Name) and node.id == "__file__":
@@ -94,6 +96,9 @@ class Settings:
             return self._binary(node, environ, depth)
         if isinstance(node, ast.Call):
             return self._call(node, environ, depth)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            value = self.evaluate(node.operand, environ, depth + 1)
+            return UNKNOWN if value is UNKNOWN else not value
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
             values = [self.evaluate(one, environ, depth + 1) for one in node.values]
             return next((one for one in values if one is UNKNOWN or one), values[-1])
@@ -129,6 +134,34 @@ class Settings:
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Name) and node.id == "__file__"
         }
+
+    @cached_property
+    def _schemes(self) -> dict[str, tuple[str, Any]]:
+        """What `environ.Env(DEBUG=(bool, False))` says of variables: their type and default."""
+        out: dict[str, tuple[str, Any]] = {}
+        for module in self.modules:
+            if "Env(" not in module.text or module.tree is None:
+                continue
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Call) and pycode.dotted(node.func).endswith("Env"):
+                    for key in node.keywords:
+                        if (
+                            key.arg
+                            and isinstance(key.value, ast.Tuple)
+                            and len(key.value.elts) == 2
+                        ):
+                            kind, default = key.value.elts
+                            out[key.arg] = (pycode.dotted(kind), pycode.literal(default))
+        return out
+
+    def _by_scheme(self, read: EnvRead, node: ast.expr, environ: Mapping[str, Any]) -> Any:
+        kind, default = self._schemes[read.name]
+        if read.name not in environ:
+            return self._from_environ(read, node, environ) if not read.required else default
+        value = self._from_environ(read, node, environ)
+        if kind == "bool" and isinstance(value, str):
+            return value.lower() in ("1", "true", "yes", "on", "y", "t", "ok")
+        return value if kind in ("bool", "str") else UNKNOWN
 
     def _from_environ(self, read: EnvRead, node: ast.expr, environ: Mapping[str, Any]) -> Any:
         called = pycode.dotted(node.func) if isinstance(node, ast.Call) else ""

@@ -193,17 +193,21 @@ def one_shot(project: ProjectFiles, service: Service) -> bool:
 
 
 def waits_for(project: ProjectFiles, service: Service, wanted: Service) -> bool:
-    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done."""
+    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done.
+
+    What it depends on at all is started first, which in turn waits for what that depends on.
+    """
     by_name = {one.name: one for one in project.siblings(service)}
-    todo, seen = [service], set()
+    todo, seen = [service], {service.name}
     while todo:
         one = todo.pop()
         for name, (condition, _) in one.depends_on.items():
-            if condition == "service_started" or name in seen or name not in by_name:
-                continue
-            seen.add(name)
-            todo.append(by_name[name])
-    return wanted.name in seen
+            if name == wanted.name and condition != "service_started":
+                return True
+            if name not in seen and name in by_name:
+                seen.add(name)
+                todo.append(by_name[name])
+    return False
 
 
 def container_path(project: ProjectFiles, service: Service, value: object) -> str:
@@ -212,8 +216,19 @@ def container_path(project: ProjectFiles, service: Service, value: object) -> st
     if not isinstance(value, str) or not value or image is None:
         return ""
     if value.startswith("/@/"):
-        return _from_source(project, image, value[3:].strip("/"))
+        path = value[3:].strip("/")
+        return _from_mount(project, service, path) or _from_source(project, image, path)
     return image.absolute(value)
+
+
+def _from_mount(project: ProjectFiles, service: Service, path: str) -> str:
+    """Return where a path lies below the project's own folder, if that is where the app starts."""
+    for mount in service.mounts:
+        top = mount.kind == "bind" and mount.source in (".", "") and mount.target not in ("", "/")
+        started = (act.words for act in project.start(service).acts)
+        if top and any(one.startswith(mount.target + "/") for words in started for one in words):
+            return f"{mount.target}/{path}"
+    return ""
 
 
 def _from_source(project: ProjectFiles, image: Image, path: str) -> str:
@@ -251,6 +266,8 @@ def concurrent_migration(project: ProjectFiles) -> Place | None:
     """Return the first migration that works concurrently."""
     revisions = [one for each in project.alembics for one in project.revisions(each)]
     for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
+        if "concurrently" not in one.text.lower():
+            continue
         for number, line in enumerate(one.text.split("\n"), 1):
             if "concurrently" in line.lower() and not line.lstrip().startswith(
                 ("#", "from", "import")
