@@ -2,10 +2,14 @@
 
 usage: python bench/backfill.py [--rows N,...] [--rounds N] [--ways WAY,...]
 
+A way is `update`, `backfill`, or `backfill@SECONDS` with another target for a batch.
+
 Four clients read and write one row at a time, 25 times a second each, while a column of a table of
 N rows (5,000,000) is filled: by one UPDATE, and by batches. Printed: rows a second, the worst
 client latency, how much the table grew (rows that hold more are larger by themselves), how much it
-is above the least that these rows take, and the bytes of write-ahead log a row.
+is above the least that these rows take, and the bytes of write-ahead log a row: by itself, and with
+the VACUUM that has to follow. `floor` is the worst latency of the same clients with nothing else at
+work on the server, just before.
 """
 
 from __future__ import annotations
@@ -62,13 +66,19 @@ def measure(url: str, rows: int, way: str) -> str:
         ]
         for one in threads:
             one.start()
+        time.sleep(3)
+        floor, worst[0] = worst[0], 0.0
         began = time.monotonic()
+        batches = 1
         if way == "update":
             session.execute("UPDATE item SET total = price * quantity WHERE total IS NULL")
         else:
             engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-            backfill(engine, "item", set="total = price * quantity", where="total IS NULL",
-                     progress=lambda state: None)  # fmt: skip
+            _, _, target = way.partition("@")
+            more = {"target": float(target)} if target else {}
+            done = backfill(engine, "item", set="total = price * quantity", where="total IS NULL",
+                            progress=lambda state: None, **more)  # fmt: skip
+            batches = done.batches
             engine.dispose()
         took = time.monotonic() - began
         over.set()
@@ -77,10 +87,13 @@ def measure(url: str, rows: int, way: str) -> str:
         after, wal_after = session.execute(size).fetchone() or (0, 0)
         left = session.execute("SELECT count(*) FROM item WHERE total IS NULL").fetchone()
         assert left == (0,)
+        session.execute("VACUUM item")
+        _, wal_vacuumed = session.execute(size).fetchone() or (0, 0)
         session.execute("VACUUM FULL item")
         least, _ = session.execute(size).fetchone() or (0, 0)
     return (f"{rows / took:10,.0f} {worst[0] * 1000:9.0f} {after / before:7.2f} "
-            f"{after / least:8.2f} {(wal_after - wal) / rows:10.0f}")  # fmt: skip
+            f"{after / least:8.2f} {(wal_after - wal) / rows:10.0f} "
+            f"{(wal_vacuumed - wal) / rows:11.0f} {floor * 1000:8.0f} {batches:8}")  # fmt: skip
 
 
 def main() -> None:
@@ -97,14 +110,14 @@ def main() -> None:
     server.sql("CREATE DATABASE bench")
     print(f"PostgreSQL {max(installed)}, 4 clients at 25/s each; load {os.getloadavg()[0]:.1f}")
     print(
-        f"{'way':10} {'rows':>11} {'rows/s':>10} {'worst ms':>9} {'growth':>7} {'to least':>8} "
-        f"{'WAL a row':>10}"
+        f"{'way':14} {'rows':>11} {'rows/s':>10} {'worst ms':>9} {'growth':>7} {'to least':>8} "
+        f"{'WAL a row':>10} {'with VACUUM':>11} {'floor ms':>8} {'batches':>8}"
     )
     try:
         for rows in map(int, given.rows.split(",")):
             for _ in range(given.rounds):
                 for way in given.ways.split(","):
-                    print(f"{way:10} {rows:11,} {measure(server.url(dbname='bench'), rows, way)}",
+                    print(f"{way:14} {rows:11,} {measure(server.url(dbname='bench'), rows, way)}",
                           flush=True)  # fmt: skip
     finally:
         server.stop("immediate")

@@ -10,6 +10,9 @@ own, at the settings that its documentation recommends), and by `tidegate plan -
 `tidegate apply`. Printed: the worst client latency, the seconds in which a client was stalled (its
 statement took over a second), failed client transactions, and how long after the reader's end it
 was done. For a statement that had to wait, tidegate's own goal is twice its lock budget: 100 ms.
+`waits` is what a look at pg_stat_activity, sixty times a second, saw the longest statements of
+clients wait for: for a lock, and behind whom, which is the migration's doing; and for anything
+else, `cpu` where the server waited for nothing.
 """
 
 from __future__ import annotations
@@ -108,7 +111,7 @@ class Load:
 
     def client(self, number: int) -> None:
         """Read and write one row at a time, at a steady rate."""
-        with psycopg.connect(self.url, autocommit=True) as session:
+        with psycopg.connect(self.url, autocommit=True, application_name="client") as session:
             due = time.monotonic() + number / RATE / CLIENTS
             key = number
             while not self.over.is_set():
@@ -142,6 +145,46 @@ class Load:
             self.over.set()
             for one in threads:
                 one.join()
+
+
+WAITING = """
+SELECT extract(epoch FROM clock_timestamp() - query_start)::float8 AS seconds,
+  coalesce(wait_event_type || ':' || wait_event, 'cpu'),
+  coalesce((SELECT left(b.query, 60) || ' [' || b.state || ']' FROM pg_stat_activity b
+    WHERE b.pid = (pg_blocking_pids(a.pid))[1]), '')
+FROM pg_stat_activity a WHERE application_name = 'client' AND state = 'active'
+  AND clock_timestamp() - query_start > interval '10 ms'
+"""
+
+
+class Sampler:
+    """Looks at what the clients' statements wait for."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.locks: tuple[float, str, str] = (0.0, "", "")
+        self.others: tuple[float, str, str] = (0.0, "", "")
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as session:
+            while not self.over.wait(1 / 60):
+                for one in session.execute(WAITING.encode()).fetchall():
+                    if one[1].startswith("Lock:"):
+                        self.locks = max(self.locks, one)
+                    else:
+                        self.others = max(self.others, one)
+
+    def end(self) -> str:
+        """Return what it saw: the longest wait for a lock, and the longest for anything else."""
+        self.over.set()
+        self.thread.join()
+        parts = []
+        for seconds, what, behind in (self.locks, self.others):
+            after = f" behind {' '.join(behind.split())}" if behind else ""
+            parts += [f"{seconds * 1000:.0f} ms {what}{after}"] if what else []
+        return "; ".join(parts) or "nothing over 10 ms"
 
 
 class Bench:
@@ -243,6 +286,8 @@ class Bench:
 
             timer = threading.Timer(self.seconds, end)
             timer.start()
+            sampler = Sampler(self.url)
+            sampler.thread.start()
             began = time.monotonic()
             try:
                 self.apply(way)
@@ -252,10 +297,13 @@ class Bench:
             done = time.monotonic()
             timer.join()
             time.sleep(0.5)
+            waits = sampler.end()
             reader.close()
         after = done - ended[0]
-        return (f"{load.worst * 1000:8.0f} {len(load.stalled):5} {load.failed:6} "
-                f"{done - began:8.1f} {after:+8.1f} {quiet * 1000:8.0f}  {why}")  # fmt: skip
+        return (
+            f"{load.worst * 1000:8.0f} {len(load.stalled):5} {load.failed:6} "
+            f"{done - began:8.1f} {after:+8.1f} {quiet * 1000:8.0f}  {waits} {why}"
+        )
 
 
 def main() -> None:
@@ -274,7 +322,7 @@ def main() -> None:
     print(f"PostgreSQL {max(installed)}, {given.rows:,} rows, {CLIENTS} clients at {RATE}/s, a "
           f"reader idle for {given.reader:g} s; load {os.getloadavg()[0]:.1f}")  # fmt: skip
     print(f"{'operation':16} {'way':9} {'worst ms':>8} {'stall':>5} {'failed':>6} {'seconds':>8} "
-          f"{'after':>8} {'quiet ms':>8}")  # fmt: skip
+          f"{'after':>8} {'quiet ms':>8}  waits")  # fmt: skip
     try:
         bench = Bench(folder, server, given.rows, given.reader)
         for name in given.only.split(","):

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine
 
 from support.gate import Database, Runner, eventually
 from support.projects import SmallProject
-from tidegate.backfill import BackfillRefused, backfill
+from tidegate.backfill import BackfillRefused, State, backfill
 
 ROWS = 5000
 
@@ -99,6 +101,42 @@ def test_a_killed_run_goes_on_where_it_was(filled: Database) -> None:
     done = backfill(create_engine(driver(filled)), "item", set="total = coalesce(total, 0) + 1")
     assert done.rows == ROWS
     assert filled.rows("SELECT count(*) FROM item WHERE total = 1") == [str(ROWS)]
+
+
+def test_it_waits_while_many_are_at_work(fresh: Callable[[str], Database]) -> None:
+    """With `max_active` no batch begins while more sessions are at work, and it says so."""
+    database = fresh("newest")
+    engine = create_engine(driver(database))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE item AS SELECT i AS id, 0 AS total "
+                                   "FROM generate_series(1, 300) i")  # fmt: skip
+    told: list[tuple[str, int]] = []
+    with psycopg.connect(database.url, autocommit=True) as busy, ThreadPoolExecutor() as pool:
+        others = [pool.submit(_sleeping, database.url) for _ in range(2)]
+        eventually(lambda: _sleepers(busy) == 2, 20, "both at work")
+
+        def hear(state: State) -> None:
+            told.append((state.waiting, state.batches))
+            if len(told) == 1:
+                busy.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                             "WHERE query = 'SELECT pg_sleep(60)'")  # fmt: skip
+
+        done = backfill(engine, "item", set="total = 1", max_active=1, progress=hear)
+        assert all(isinstance(one.exception(), psycopg.Error) for one in others)
+    engine.dispose()
+    assert told[0] == ("2 sessions are at work (max_active 1)", 0)
+    assert (done.rows, done.finished, done.waiting) == (300, True, "")
+
+
+def _sleeping(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("SELECT pg_sleep(60)")
+
+
+def _sleepers(session: psycopg.Connection[tuple[Any, ...]]) -> int:
+    found = session.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND "
+                            "query = 'SELECT pg_sleep(60)'").fetchone()  # fmt: skip
+    return int(found[0]) if found else 0
 
 
 def test_a_lock_in_the_way_is_waited_out(fresh: Callable[[str], Database]) -> None:

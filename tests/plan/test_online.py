@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,10 +77,19 @@ def schema(database: Database) -> list[str]:
     return pgschema.lines(run)
 
 
+def transactions(log: str) -> list[str]:
+    """Return what each transaction sent, of a log of all statements."""
+    sent = re.sub(r"^.*LOG:  (statement|execute [^:]*): ", "> ", log, flags=re.MULTILINE)
+    return re.findall(r"^> BEGIN;?$(.*?)^> (?:COMMIT|ROLLBACK);?$", sent, re.DOTALL | re.MULTILINE)
+
+
 def test_the_end_is_the_framework_s_own(
-    project: SmallProject, at_base: Any, plan: Any, apply: Any, tidegate: Runner
+    project: SmallProject, at_base: Any, plan: Any, apply: Any, tidegate: Runner, servers: Any
 ) -> None:
-    """Each kind gets its form, and schema and history are those of the framework's own command."""
+    """Each kind gets its form, and schema and history are those of the framework's own command.
+
+    No form's transaction reads more of the schema than what it has changed: everybody waits for it.
+    """
     base, steps = kinds.write(project.root, project.framework, FORMED)
     database, other = at_base(project, base), at_base(project, base)
     planned = plan(project, database.url, "--online")
@@ -92,8 +102,15 @@ def test_the_end_is_the_framework_s_own(
     assert not rules & {"index-without-concurrently", "not-null-scans", "unique-builds-index",
                         "foreign-key-validates", "check-validates"}  # fmt: skip
     name = planned.document["plan"]
+    database.rows("ALTER DATABASE " + database.name + " SET log_statement = 'all'")
+    log = servers("newest").log
+    before = log.stat().st_size
     done = apply(planned, project, database, "--approve", name)
     assert done.code == 0, done.said
+    parts = [one for one in transactions(log.read_bytes()[before:].decode())
+             if "ADD CONSTRAINT" in one or "SET NOT NULL" in one]  # fmt: skip
+    assert len(parts) >= 5
+    assert not [one for one in parts if "pg_get_functiondef" in one]
     assert "online: CREATE INDEX CONCURRENTLY" in done.err
     own_command(project, other, tidegate)
     assert schema(database) == schema(other)

@@ -151,11 +151,12 @@ class Doorway:
             result = self._once(session, lock_class, execute)
             self.parts.note(session.run, mark, "done")
             return result
+        before = self.parts.before(session.run, sql)
         while True:
             session.run("BEGIN")
             try:
                 result = self._once(session, lock_class, execute)
-                self.parts.note(session.run, mark, "done")
+                self.parts.note(session.run, mark, "done", before)
                 session.run("COMMIT")
                 return result
             except BaseException as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tidegate.container.ledger import literal
 from tidegate.contracts.database import Rows, TableMissing
-from tidegate.databases import pgschema
+from tidegate.databases import pgclasses, pgschema
 from tidegate.errors import PolicyRefused
 from tidegate.model.level import Verdict
 from tidegate.model.plan import digest
@@ -27,13 +27,15 @@ _MAKE = (
     "clock_timestamp(), PRIMARY KEY (step, part))"
 )
 Run = Callable[[str], Sequence[Sequence[object]]]
+Before = Sequence[tuple[int, str]]
 
 
 class Parts:
     """The journal of one database."""
 
-    def __init__(self, query: Callable[[str], Rows], way: str = "") -> None:
+    def __init__(self, query: Callable[[str], Rows], way: str = "", usable: bool = True) -> None:
         self._query = query
+        self._usable = usable  # not where one step is applied in several schemas
         self._way = way
         self._table = TABLE
         self._step = ""
@@ -45,6 +47,8 @@ class Parts:
     def begin(self, step: str) -> None:
         """A step that is not one transaction begins: read what an earlier run has done of it."""
         self._step, self._sent = f"{self._way}{step}", Counter()
+        if not self._usable:
+            return
         try:
             self._query(_MAKE)
             schema = self._query("SELECT quote_ident(current_schema())")[0][0]
@@ -87,9 +91,13 @@ class Parts:
         """What was in doubt has been looked at: the schema needs no comparison."""
         self._last = ""
 
-    def note(self, run: Run, mark: str, state: str) -> None:
+    def before(self, run: Run, sql: str) -> Before | None:
+        """Read the schema before a part, so that little of it has to be read under its locks."""
+        return pgschema.owned(run) if pgclasses.changes_tables_only(sql) else None
+
+    def note(self, run: Run, mark: str, state: str, before: Before | None = None) -> None:
         """Write a part down, in whatever transaction the session is in."""
-        schema = _schema(run)
+        schema = _schema(run) if before is None else _digest(pgschema.lines_after(run, before))
         run(
             f"INSERT INTO {self._table} (step, part, state, schema) VALUES ({literal(self._step)}, "
             f"'{mark}', '{state}', '{schema}') ON CONFLICT (step, part) DO UPDATE SET "
@@ -125,15 +133,25 @@ def all_half_done(run: Run) -> set[str]:
 
 
 def begun(run: Run, vendor: str, verdict: Verdict) -> list[str]:
-    """Return the steps that an earlier run has half applied, or half undone ("undo x")."""
+    """Return the steps that an earlier run has half applied, or half undone ("undo x").
+
+    Those of a newer code than ours are among them: it is our tables that they have changed.
+    """
     if vendor != "postgresql":
         return []
     found = all_half_done(run)
-    down = sorted(step for step in found if step.removeprefix(DOWN) in verdict.applied)
-    return [step for step in verdict.pending if step in found] + [
-        step for step in down if step.startswith(DOWN)
-    ]
+    pending = [step for step in verdict.pending if step in found]
+    applied = {*verdict.applied, *verdict.unknown}
+    newer = [step for step in sorted(found - set(pending))
+             if not step.startswith(DOWN) and step not in applied]  # fmt: skip
+    down = [step for step in sorted(found)
+            if step.startswith(DOWN) and step.removeprefix(DOWN) in applied]  # fmt: skip
+    return [*pending, *newer, *down]
 
 
 def _schema(run: Run) -> str:
-    return digest("\n".join(pgschema.lines(run)))
+    return _digest(pgschema.lines(run))
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return digest("\n".join(lines))

@@ -63,6 +63,20 @@ class IndexWork:
     table: str = ""
 
 
+_OF_TABLES = re.compile(r"ALTER\s+TABLE\b|(CREATE\s+(UNIQUE\s+)?|DROP\s+)INDEX\b")
+_NAMED_ELSEWHERE = re.compile(r"\b(RENAME|SCHEMA)\b")
+
+
+def changes_tables_only(sql: str) -> bool:
+    """Whether nothing is worded anew but what is of the tables that the text holds locks on.
+
+    Another name of a table or column stands in the foreign keys and views of others as well.
+    """
+    found = statements(sql)
+    return bool(found) and all(_OF_TABLES.match(one) and not _NAMED_ELSEWHERE.search(one)
+                               for one in found)  # fmt: skip
+
+
 def lock_class(sql: str) -> str:
     """Return the class of the strongest of the statements in `sql`."""
     found = [_of_one(one) for one in statements(sql)]

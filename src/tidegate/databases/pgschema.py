@@ -7,7 +7,7 @@ exception: printing it takes ACCESS SHARE on its tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 Run = Callable[[str], Sequence[Sequence[object]]]
 
@@ -34,10 +34,12 @@ _NOT_LEDGER = (
     "'tidegate_history', 'django_migrations', 'django_migrations_id_seq', 'alembic_version')"
 )
 
-# Each part yields (kind, name, definition). Columns are not numbered: taking a column away and
-# bringing it back puts it at the end, and no code that names its columns can tell.
+# Each part yields (owner, kind, name, definition); the owner is the relation that the object is of,
+# 0 for none. Columns are not numbered: taking a column away and bringing it back puts it at the
+# end, and no code that names its columns can tell.
 _PARTS = (
-    f"SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' "
+    "SELECT c.oid AS owner, "
+    f"CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' "
     f"END, {_TABLE}, CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) ELSE "
     "concat_ws(' ', CASE c.relpersistence WHEN 'u' THEN 'unlogged' END, "
     "CASE WHEN c.relrowsecurity THEN 'row security' END, "
@@ -46,7 +48,7 @@ _PARTS = (
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS} AND {_NOT_LEDGER} "
     f"AND {_own('c.oid', 'pg_class')}",
-    f"SELECT 'column', {_TABLE} || '.' || quote_ident(a.attname), "
+    f"SELECT a.attrelid AS owner, 'column', {_TABLE} || '.' || quote_ident(a.attname), "
     "concat_ws(' ', format_type(a.atttypid, a.atttypmod), "
     "CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || quote_ident(co.collname) END, "
     "CASE WHEN a.attnotnull THEN 'NOT NULL' END, "
@@ -59,30 +61,34 @@ _PARTS = (
     "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
     f"WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND {_USERS} "
     f"AND {_NOT_LEDGER} AND {_own('c.oid', 'pg_class')}",
-    f"SELECT 'constraint', {_TABLE} || '.' || quote_ident(k.conname), "
+    f"SELECT k.conrelid AS owner, 'constraint', {_TABLE} || '.' || quote_ident(k.conname), "
     "pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
     "JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE k.contype <> 'n' AND {_USERS} AND {_NOT_LEDGER}",
-    "SELECT 'index', quote_ident(n.nspname) || '.' || quote_ident(i.relname), "
+    "SELECT x.indrelid AS owner, 'index', quote_ident(n.nspname) || '.' || quote_ident(i.relname), "
     "concat_ws(' ', pg_get_indexdef(x.indexrelid), CASE WHEN NOT x.indisvalid THEN 'INVALID' END) "
     "FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
     "JOIN pg_class c ON c.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE {_USERS} AND {_NOT_LEDGER} AND {_own('c.oid', 'pg_class')}",
-    f"SELECT 'sequence', {_TABLE}, concat_ws(' ', format_type(s.seqtypid, NULL), "
+    "SELECT s.seqrelid AS owner, "
+    f"'sequence', {_TABLE}, concat_ws(' ', format_type(s.seqtypid, NULL), "
     "'start', s.seqstart, 'by', s.seqincrement, 'to', s.seqmax, "
     "CASE WHEN s.seqcycle THEN 'cycle' END) FROM pg_sequence s "
     "JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE {_USERS} AND {_NOT_LEDGER} AND {_own('c.oid', 'pg_class')}",
-    "SELECT 'trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || "
+    "SELECT g.tgrelid AS owner, "
+    "'trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || "
     "quote_ident(g.tgname), pg_get_triggerdef(g.oid) || CASE g.tgenabled WHEN 'O' THEN '' "
     "ELSE ' ' || g.tgenabled::text END FROM pg_trigger g "
     "JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE NOT g.tgisinternal AND {_USERS}",
-    "SELECT 'function', quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || "
+    "SELECT 0::oid AS owner, "
+    "'function', quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || "
     "pg_get_function_identity_arguments(p.oid) || ')', CASE WHEN p.prokind IN ('f', 'p') "
     "THEN pg_get_functiondef(p.oid) ELSE p.prokind::text END FROM pg_proc p "
     f"JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {_USERS} AND {_own('p.oid', 'pg_proc')}",
-    "SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END, "
+    "SELECT 0::oid AS owner, "
+    "CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END, "
     "quote_ident(n.nspname) || '.' || quote_ident(t.typname), CASE t.typtype WHEN 'e' THEN "
     "(SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) "
     "FROM pg_enum e WHERE e.enumtypid = t.oid) WHEN 'd' THEN concat_ws(' ', "
@@ -91,19 +97,21 @@ _PARTS = (
     "ORDER BY k.conname) FROM pg_constraint k WHERE k.contypid = t.oid)) "
     "ELSE t.typtype::text END FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
     f"WHERE t.typtype IN ('e', 'd', 'r') AND {_USERS} AND {_own('t.oid', 'pg_type')}",
-    "SELECT 'policy', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || "
+    "SELECT p.polrelid AS owner, "
+    "'policy', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || "
     "quote_ident(p.polname), concat_ws(' ', p.polcmd::text, pg_get_expr(p.polqual, p.polrelid), "
     "pg_get_expr(p.polwithcheck, p.polrelid)) FROM pg_policy p "
     "JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE {_USERS}",
-    "SELECT 'comment', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || "
+    "SELECT coalesce((SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = c.oid), c.oid) "
+    "AS owner, 'comment', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || "
     "coalesce('.' || quote_ident(a.attname), ''), o.description FROM pg_description o "
     "JOIN pg_class c ON c.oid = o.objoid AND o.classoid = 'pg_class'::regclass "
     "JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a "
     f"ON a.attrelid = c.oid AND a.attnum = o.objsubid AND a.attnum > 0 WHERE {_USERS}",
-    "SELECT 'schema', quote_ident(n.nspname), '' FROM pg_namespace n "
+    "SELECT 0::oid AS owner, 'schema', quote_ident(n.nspname), '' FROM pg_namespace n "
     f"WHERE {_USERS} AND {_own('n.oid', 'pg_namespace')}",
-    "SELECT 'extension', quote_ident(e.extname), '' FROM pg_extension e",
+    "SELECT 0::oid AS owner, 'extension', quote_ident(e.extname), '' FROM pg_extension e",
 )
 RELATIONS = (
     "SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, "
@@ -124,6 +132,13 @@ COLUMNS = (
     f"AND {_NOT_LEDGER}"
 )
 
+# Before PostgreSQL 14 a table that was never analysed has 0 rows like an empty one, and not -1.
+_LOOKED_AT = (
+    "(c.reltuples > 0 OR s.n_live_tup > 0 OR c.reltuples = 0 AND "
+    "(current_setting('server_version_num')::int >= 140000 OR coalesce(s.last_vacuum, "
+    "s.last_autovacuum, s.last_analyze, s.last_autoanalyze) IS NOT NULL))"
+)
+
 # relpages and reltuples are what VACUUM and ANALYZE last wrote: asking for the real size of a
 # relation would take a lock on it, and queue behind whoever holds it.
 SIZES = (
@@ -132,7 +147,7 @@ SIZES = (
     "c.relpages::bigint * current_setting('block_size')::bigint, "
     "coalesce((SELECT sum(i.relpages) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
     "WHERE x.indrelid = c.oid), 0)::bigint * current_setting('block_size')::bigint, "
-    "c.reltuples >= 0 OR s.n_live_tup > 0 "
+    f"{_LOOKED_AT} "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid "
     f"WHERE c.relkind IN ('r', 'm') AND {_USERS}"
@@ -147,20 +162,58 @@ _PARTITIONS = (
 )
 
 
-def lines(run: Run) -> list[str]:
-    """Return every object of the database as one line of text, sorted.
+_STRONG = (
+    "'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', "
+    "'AccessExclusiveLock'"
+)
+# Whoever changes a table or an index holds one of these locks on it up to the commit.
+TOUCHED = (
+    "SELECT DISTINCT coalesce(i.indrelid, l.relation)::bigint FROM pg_locks l "
+    "LEFT JOIN pg_index i ON i.indexrelid = l.relation WHERE l.locktype = 'relation' "
+    "AND l.pid = pg_backend_pid() AND l.relation >= 16384 "
+    f"AND l.mode IN ({_STRONG})"
+)
 
-    The names that PostgreSQL prints depend on the search path, which is empty for this statement:
-    a setting of the session's would stay in a pooler's session, for somebody else. In a transaction
-    it is put back afterwards.
+
+def lines(run: Run) -> list[str]:
+    """Return every object of the database as one line of text, sorted."""
+    return sorted(line for _, line in owned(run))
+
+
+def lines_after(run: Run, before: Sequence[tuple[int, str]]) -> list[str]:
+    """Return `lines` in the transaction of a change to tables, by reading these tables alone.
+
+    `before` is what `owned` said before the change. The change holds its locks meanwhile, and a
+    large schema takes long to read.
     """
+    touched = {int(str(row[0])) for row in run(TOUCHED)}
+    rest = [line for owner, line in before if owner not in touched]
+    return sorted([*rest, *(line for _, line in owned(run, touched))])
+
+
+def owned(run: Run, among: Collection[int] | None = None) -> list[tuple[int, str]]:
+    """Return every object as one line of text, with the oid of the relation that it belongs to.
+
+    Where `among` is given, of these relations alone. The names that PostgreSQL prints depend on the
+    search path, which is empty for this statement: a setting of the session's would stay in a
+    pooler's session, for somebody else. In a transaction it is put back afterwards.
+    """
+    which, parts = _BARE, list(_PARTS)
+    if among is not None:
+        if not among:
+            return []
+        which += f" AND one.owner IN ({', '.join(map(str, sorted(among)))})"
+        parts = [part for part in _PARTS if "SELECT 0::oid AS owner" not in part]
     before = str(run("SELECT current_setting('search_path')")[0][0]).replace("'", "''")
-    rows = run(" UNION ALL ".join(f"(SELECT * FROM ({part}) one WHERE {_BARE})" for part in _PARTS))
+    rows = run(" UNION ALL ".join(f"(SELECT * FROM ({part}) one WHERE {which})" for part in parts))
     run(f"SELECT set_config('search_path', '{before}', true)")
-    return sorted(
-        f"{kind} {name}: {' '.join(str(definition or '').split())}".rstrip(" :")
-        for kind, name, definition in rows
-    )
+    return [
+        (
+            int(str(owner)),
+            f"{kind} {name}: {' '.join(str(definition or '').split())}".rstrip(" :"),
+        )
+        for owner, kind, name, definition in rows
+    ]
 
 
 def sizes(run: Run) -> dict[str, dict[str, int]]:

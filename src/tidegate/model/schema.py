@@ -295,8 +295,21 @@ def _alter_type(schema: Schema, change: AlterType, step: str, operation: Operati
         schema.types.pop(change.name, None)
     elif change.what == "rename":
         schema.types[change.new] = schema.types.pop(change.name, ())
+        _retype(schema, change.name, change.new)
     elif change.what == "rename-value":
         schema.types[change.name] = tuple(change.new if v == change.value else v for v in values)
+
+
+def _retype(schema: Schema, old: str, new: str) -> None:
+    """Let the columns of a type follow its new name: the old one may be another type's soon."""
+    names = {old: new, f"{old}[]": f"{new}[]"}
+    for table in list(schema.tables.values()):
+        if any(one.type in names for one in table.columns.values()):
+            columns = {
+                key: one._replace(type=names.get(one.type, one.type))
+                for key, one in table.columns.items()
+            }
+            schema.put(table._replace(columns=columns))
 
 
 def _statement(schema: Schema, change: Statement, step: str, operation: Operation) -> None:

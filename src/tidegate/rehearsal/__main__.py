@@ -17,6 +17,7 @@ from typing import Any
 from tidegate import discovery
 from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
+from tidegate.model.tenancy import refuse_tenants
 from tidegate.rehearsal.rehearse import Rehearsal
 
 Job = Callable[[Rehearsal, dict[str, Any]], None]
@@ -42,7 +43,7 @@ def main(more: Mapping[str, Job] | None = None) -> int:
                 more[job["do"]](rehearsal, job)
             elif rehearsal is not None:
                 jobs = (rehearsal.target, rehearsal.copy, rehearsal.point, rehearsal.warm,
-                        rehearsal.build,
+                        rehearsal.models, rehearsal.build,
                         rehearsal.fill, rehearsal.perform, rehearsal.online,
                         rehearsal.climb, rehearsal.loaded)  # fmt: skip
                 {one.__name__: one for one in jobs}[job["do"]](job)
@@ -62,6 +63,11 @@ def _look(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Rehear
     project: Project = discovery.find_project(root, os.environ, job.get("framework", ""))
     rehearsal = Rehearsal(project, emit)
     for one in rehearsal.connections:
+        if job.get("database") in ("", one.alias):
+            refuse_tenants(
+                one, "a rehearsal applies them in one",
+                "tidegate check    (it reads the steps), and try them on a copy of the database",
+            )  # fmt: skip
         emit({"event": "connection", "alias": one.alias, "vendor": one.vendor, "host": one.host,
               "port": one.port, "user": one.user, "password": one.password.reveal(),
               "name": one.name, "options": one.options, "version_table": one.version_table,

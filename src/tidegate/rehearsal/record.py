@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+MANY = "ran many times: only its first runs were looked at closely"
+
 
 @dataclass(slots=True)
 class Record:
@@ -34,6 +36,12 @@ class Record:
     seen: str = "hook"
     blind: str = ""  # what could not be seen of it, and why
     error: str = ""
+
+    def counting(self) -> Record:
+        """Return an empty record of the same statement, for its many runs."""
+        return Record(self.step, self.sql, operation=self.operation, describe=self.describe,
+                      path=self.path, line=self.line, count=0,
+                      blind=MANY)  # fmt: skip
 
     def document(self) -> dict[str, Any]:
         """Return the event."""

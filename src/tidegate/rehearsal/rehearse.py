@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ from tidegate.rehearsal.looking import facts, past_pooler
 from tidegate.rehearsal.losses import Losses
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
-from tidegate.rehearsal.release import Release
+from tidegate.rehearsal.roundtrip import RoundTrip
 from tidegate.rehearsal.scratch import Scratch, copy_sqlite, keep_others_read_only
-from tidegate.rehearsal.session import AppSession, SideSession
+from tidegate.rehearsal.session import SideSession
+from tidegate.rehearsal.shapes import Shape
 from tidegate.rehearsal.trace import Tracer
+from tidegate.rehearsal.wayup import WayUp
 from tidegate.rehearsal.with_alembic import AlembicRehearsal
 from tidegate.rehearsal.with_django import DjangoRehearsal
 
@@ -52,13 +54,11 @@ class Rehearsal:
             raise TypeError(f"no rehearsal for {project.framework}")
         self.runs.prepare()
         self.connections: list[Connection] = project.connections()
-        self.release: Release | None = None
         self.vendor = ""
-        self._shapes: Sequence[Any] | None = None
+        self._shapes: Sequence[Shape] | None = None
         self._side: Any = None
         self._losses = Losses(None)
         self._half = False  # what the rehearsal began with is not where its steps begin
-        self._ours: Exception | None = None  # an error of our own, in the middle of a step
 
     def target(self, job: dict[str, Any]) -> None:
         """Read the target from here: where only the app's own network reaches it."""
@@ -99,6 +99,12 @@ class Rehearsal:
     def warm(self, job: dict[str, Any]) -> None:
         """Read off the code what the running release does, while the scratch is filled."""
         self._shapes = self.runs.shapes(self.connection, job["deployed"])
+
+    def models(self, job: dict[str, Any]) -> None:
+        """Tell the models of this code: it is the release that runs."""
+        if isinstance(self.runs, AlembicRehearsal):
+            shapes = [asdict(one) for one in self.runs.models(self.connection)]
+            self.emit({"event": "models", "shapes": shapes})
 
     def build(self, job: dict[str, Any]) -> None:
         """Bring the empty scratch database to the deployed level."""
@@ -160,18 +166,22 @@ class Rehearsal:
             self.emit({"event": "partitions", "of": pgschema.partitions(self._side.query)})
         self._losses = Losses(self._side.query if probe else None)
         self._losses.begin()
-        shapes = self._shapes
+        shapes: Sequence[Shape] | None = [Shape.of(**raw) for raw in job.get("models") or ()]
+        shapes = shapes or self._shapes
         if shapes is None:
             shapes = self.runs.shapes(connection, job["deployed"])
         self._half = bool(job.get("journal"))
         if self._half:
             tracer.left_out = LeftOut(job["journal"])
         self._deletions(job["pending"])
-        if not self._up(connection, tracer, shapes):
+        way = WayUp(self.runs, connection, self.emit, self._losses, self._side)
+        if (error := way.go(tracer, shapes)) is not None:
+            self._failed("up", way.applying, error)
             return
         top = self.schema("up")
         self._recorded("up")
-        self._round_trip(connection, job["pending"], (base, top))
+        RoundTrip(self.runs, connection, self.emit, self.schema, self._losses, self._failed,
+                  whole=not self._half).go(job["pending"], base, top)  # fmt: skip
 
     def online(self, job: dict[str, Any]) -> None:
         """Go up in the forms that were chosen, on a scratch database of its own."""
@@ -199,127 +209,11 @@ class Rehearsal:
                 return
         self.emit({"event": "load", **load.document()})
 
-    # Up
-
-    def _up(self, connection: Connection, tracer: Tracer, shapes: Sequence[Any]) -> bool:
-        """Apply all that is pending, traced; False where a step failed."""
-        self.runs.tracer = tracer
-        atomic: dict[str, bool] = {}
-
-        def on_start(step: str) -> None:
-            session = self.runs.session(connection)
-            if self.release is None and session.raw is not None:
-                side = self._beside(session)
-                self.release = Release(side, shapes)
-                self.emit({"event": "release", "statements": len(self.release.statements),
-                           "from": "models" if self.release.models else "schema"})  # fmt: skip
-            atomic[step] = applying.atomic
-            tracer.session = session if session.raw is not None else None
-            tracer.begin(step)
-
-        def on_done(step: str, seconds: float) -> None:
-            tracer.finish()
-            session = self.runs.session(connection)
-            broken = self._try_release(session, tracer)
-            self.emit({"event": "applied", "step": step, "seconds": round(seconds, 4),
-                       "atomic": atomic.get(step, True), "broken": broken,
-                       "lost": self._losses.since(session, self._losses.deployed)})  # fmt: skip
-
-        applying = Applying(on_start=self._guarded(on_start), on_done=self._guarded(on_done))
-        try:
-            self.runs.up(connection, applying)
-        except Exception as error:
-            if self._ours is not None:
-                raise self._ours from None
-            self._failed("up", applying, error)
-            return False
-        finally:
-            tracer.on = False
-            self.runs.tracer = None
-        return True
-
-    def _beside(self, session: AppSession) -> AppSession | SideSession:
-        """Return our own session, which finds tables where the app's finds them."""
-        if self._side is None:
-            return session
-        path = str(session.run("SELECT current_setting('search_path')")[0][0]).replace("'", "''")
-        self._side.query(f"SELECT set_config('search_path', '{path}', false)")
-        return SideSession(self._side)
-
-    def _guarded(self, call: Callable[..., None]) -> Callable[..., None]:
-        """Keep an error of our own apart from one of the step that it happens in."""
-
-        def guarded(*args: Any) -> None:
-            try:
-                call(*args)
-            except Exception as error:
-                self._ours = error
-                raise
-
-        return guarded
-
-    def _try_release(self, session: AppSession, tracer: Tracer) -> list[dict[str, str]]:
-        if self.release is None:
-            return []
-        return self.release.check(session, None if tracer.everything_touched else tracer.touched)
-
     def _deletions(self, pending: Sequence[str]) -> None:
         """Tell where the code of the steps deletes rows."""
         for step, functions in self.runs.code(pending).items():
             if places := deletions(functions):
                 self.emit({"event": "deletes", "step": step, "places": places})
-
-    # Down and up again
-
-    def _round_trip(
-        self,
-        connection: Connection,
-        pending: Sequence[str],
-        schemas: tuple[list[str], list[str]],
-    ) -> None:
-        """Go down as far as it goes, then up again; compare the schema at both ends."""
-        irreversible = self.runs.reversible(pending)
-        self.emit({"event": "irreversible", "steps": irreversible})
-        if folded := self.runs.folded(pending):
-            self.emit({"event": "folded", "steps": folded})
-            return
-        down: list[str] = []
-        for step in reversed(pending):
-            if step in irreversible:
-                break
-            down.append(step)
-        if not down:
-            return
-        if not self._downwards(connection, down):
-            return
-        bottom = self.schema("down")
-        if len(down) == len(pending) and not self._half:
-            self.emit({"event": "compared", "way": "down",
-                       "difference": pgschema.difference(schemas[0], bottom)})  # fmt: skip
-        quiet = Applying(on_start=lambda step: None, on_done=lambda step, seconds: None)
-        try:
-            self.runs.again(connection, down[::-1], quiet)
-        except Exception as error:
-            self._failed("again", quiet, error)
-            return
-        again = self.schema("again")
-        self.emit({"event": "compared", "way": "again",
-                   "difference": pgschema.difference(schemas[1], again)})  # fmt: skip
-
-    def _downwards(self, connection: Connection, down: list[str]) -> bool:
-        self._losses.begin()
-
-        def on_done(step: str, seconds: float) -> None:
-            self.emit({"event": "taken-back", "step": step, "seconds": round(seconds, 4),
-                       "lost": self._losses.since(self.runs.session(connection))})  # fmt: skip
-
-        applying = Applying(on_start=lambda step: None, on_done=on_done)
-        try:
-            self.runs.down(connection, down, applying)
-        except Exception as error:
-            self._failed("down", applying, error)
-            return False
-        return True
 
     def _failed(self, way: str, applying: Applying, error: Exception) -> None:
         """Tell what failed on which way, and the line of the step that it was at."""

@@ -8,6 +8,7 @@ weaker form that does work there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tidegate.databases import pgschema
 from tidegate.rehearsal.session import AppSession, SideSession
@@ -48,6 +49,7 @@ class Release:
         self.models = bool(shapes)
         shapes = shapes or [*(_reflected(key, found) for key, found in columns.items()),
                             *_views(session)]  # fmt: skip
+        self.unnamed = _unnamed(shapes, columns, _path(session))
         self.statements: list[Statement] = []
         session.aside(lambda: self._learn(shapes, columns))
 
@@ -58,9 +60,13 @@ class Release:
         for shape in shapes:
             schema = _schema_of(shape, columns, path)
             known = columns.get((schema, shape.table.rpartition('"."')[2]))
-            if (known is None and not shape.is_view) or shape.table in BOOKS:
+            if shape.table in BOOKS:
                 continue
+            if known is None:  # a view, perhaps: what can't be read at all falls out below
+                shape = replace(shape, is_view=True)
             named = {one.name: one for one in known or ()}
+            if known is not None:  # what the schema lacks fails already
+                shape = replace(shape, reads=tuple(one for one in shape.reads if one in named))
             every += [list(forms) for forms in statements(shape, named, vendor, schema)]
         good: dict[int, Statement] = {}
         for depth in range(max(map(len, every), default=0)):
@@ -145,6 +151,15 @@ def _schema_of(
     if shape.schema or '"."' in shape.table:  # Django's way to name a schema
         return shape.schema or shape.table.partition('"."')[0]
     return next((one for one in path if (one, shape.table) in columns), path[0] if path else "")
+
+
+def _unnamed(
+    shapes: Sequence[Shape], columns: dict[tuple[str, str], list[Column]], path: Sequence[str]
+) -> list[str]:
+    """Return the tables that no model names: nothing of theirs is tried."""
+    named = {(_schema_of(one, columns, path), one.table.rpartition('"."')[2]) for one in shapes}
+    return sorted(pgschema.shown(*key) if key[0] else key[1]
+                  for key in columns if key not in named and key[1] not in BOOKS)  # fmt: skip
 
 
 def _reflected(key: tuple[str, str], found: Sequence[Column]) -> Shape:

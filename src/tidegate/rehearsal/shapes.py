@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tidegate.databases import pgschema
 
@@ -23,6 +24,11 @@ class Shape:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     is_view: bool = False
+
+    @classmethod
+    def of(cls, reads: Sequence[str], writes: Sequence[str], **more: Any) -> Shape:
+        """Read it off an event."""
+        return cls(reads=tuple(reads), writes=tuple(writes), **more)
 
 
 @dataclass(frozen=True, slots=True)

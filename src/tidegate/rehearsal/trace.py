@@ -11,21 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tidegate.model.blocker import MODES
 from tidegate.model.sqlstate import sqlstate
 from tidegate.model.sqltext import split
+from tidegate.rehearsal.comparing import Comparing
 from tidegate.rehearsal.leftout import LeftOut
-from tidegate.rehearsal.pgprobe import KINDS, PostgresProbe, Relation, Seen, Snapshot
+from tidegate.rehearsal.pgprobe import PostgresProbe, Snapshot
 from tidegate.rehearsal.record import Record
 from tidegate.rehearsal.session import AppSession
-from tidegate.rehearsal.textual import (
-    acted_on,
-    reaches_far,
-    scans_for_ddl,
-    strength,
-    strongest,
-    validates,
-)
+from tidegate.rehearsal.textual import acted_on, reaches_far
+from tidegate.rehearsal.unseen import NOTED, Unseen
 
 CONTROL = re.compile(
     r"^\s*(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT|START|END|SHOW|SET(?!\s+CONSTRAINTS))\b", re.I
@@ -39,7 +33,6 @@ SECRET = re.compile(r"(\bPASSWORD\s+)'(?:[^']|'')*'", re.I)
 LEFT_OUT = "done by an earlier run: left out"
 SAME = 20  # times that one statement of one place is looked at closely; then it is only counted
 NOT_IN_A_TRANSACTION = ("25001", "2D000", "25P01")
-HELD_FROM = "ROW SHARE"  # weaker locks are held by every reader, and not worth a line
 
 
 class Where(Protocol):
@@ -63,6 +56,8 @@ class Tracer:
         self.probe = probe
         self.vendor = vendor
         self.books = re.compile(re.escape(books), re.I) if books else BOOKS
+        self._compared = Comparing(probe) if probe else None
+        self._past = Unseen(probe, self.books) if probe else None
         self.step = ""
         self.on = False
         self.where: Where = lambda sql: ("", "", "", 0)
@@ -105,31 +100,22 @@ class Tracer:
         if not self.on or self._is_between(sql):
             self._counted = None  # what a savepoint takes back has still been counted
             return execute()
-        operation, describe, path, line = self.where(sql)
-        sql = SECRET.sub(r"\1'***'", sql)
-        record = Record(self.step, sql, operation=operation, describe=describe, path=path,
-                        line=line)  # fmt: skip
-        if self.left_out is not None and self.left_out.is_done(session, sql):
+        record = self._record(sql, sql)
+        if self.left_out is not None and self.left_out.is_done(session, record.sql):
             record.blind = LEFT_OUT
             self.emit(record.document())
             return None
-        counted = self._counts.setdefault(
-            (sql, line),
-            Record(
-                self.step,
-                sql,
-                operation=operation,
-                describe=describe,
-                path=path,
-                line=line,
-                count=0,
-                blind="ran many times: only its first runs were looked at closely",
-            ),
-        )
+        counted = self._counts.setdefault((record.sql, record.line), record.counting())
         counted.count += 1
         if counted.count > SAME:
             return self._timed(counted, execute)
         return self._closely(session, record, execute)
+
+    def _record(self, sql: str, asked: str = "") -> Record:
+        """Return a record of what runs now; `asked` is what its operation is known by."""
+        operation, describe, path, line = self.where(asked)
+        return Record(self.step, SECRET.sub(r"\1'***'", sql), operation=operation,
+                      describe=describe, path=path, line=line)  # fmt: skip
 
     def _is_between(self, sql: str) -> bool:
         """Whether it is no work of the step's own: BEGIN, SET, the framework's own table."""
@@ -171,7 +157,8 @@ class Tracer:
         record.seconds = time.monotonic() - began
         after = self._look()
         if before is not None and after is not None:
-            self._compare(record, before, after)
+            assert self._compared is not None
+            self._compared.compare(record, before, after)
         self._last = after
         self._tell(record)
         return result
@@ -192,7 +179,7 @@ class Tracer:
         return result
 
     def _watched(self, session: AppSession, record: Record, execute: Callable[[], Any]) -> Any:
-        assert self.probe is not None
+        assert self.probe is not None and self._compared is not None
         before = self._look()
         if before is not None:
             self._unseen(before)
@@ -207,11 +194,11 @@ class Tracer:
             raise
         record.seconds = time.monotonic() - began
         for oid, mode in sorted(locks):
-            self._add_lock(record.locks, self.probe.relation(oid), mode)
+            self._compared.lock(record.locks, self.probe.relation(oid), mode)
         now = self.probe.nodes()
         for oid, old in nodes.items():
             if oid in self.probe.known and oid in now and now[oid][3] != old[3]:
-                record.rewrites.append(self._old(oid))
+                record.rewrites.append(self._compared.name(oid))
         after = self._look()
         if before is not None and after is not None:
             record.wal = after.wal - before.wal
@@ -271,120 +258,16 @@ class Tracer:
             now.counts = first.counts
         return now
 
-    def _compare(self, record: Record, before: Snapshot, after: Snapshot) -> None:
-        """Fill in what the statement took, rewrote, scanned and wrote."""
-        assert self.probe is not None
-        record.transaction = after.transaction
-        record.wal = max(0, after.wal - before.wal)
-        for oid, now in sorted(after.relations.items()):
-            was = before.relations.get(oid)
-            for mode in sorted(now.modes - (was.modes if was else frozenset())):
-                self._add_lock(record.locks, now, mode)
-            self._work_on(record, now, before)
-        for one in before.relations.values():
-            for mode in one.modes:
-                if strength(mode) >= list(MODES.values()).index(HELD_FROM):
-                    self._add_lock(record.held, one, mode)
-        record.held = strongest(record.held)
-        for seen in after.seen:
-            if seen.kind == "rewrite" and seen.relation in self.probe.known:
-                name = self._old(seen.relation)
-                record.rewrites += [name] if name not in record.rewrites else []
-
-    def _work_on(self, record: Record, now: Relation, before: Snapshot) -> None:
-        assert self.probe is not None
-        if now.oid not in self.probe.known:
-            return
-        name = self._old(now.oid)
-        # DROP takes the file away as well: a rewrite puts another in its place.
-        old = self.probe.node_before(now.oid, before)
-        if now.node and old and now.node != old:
-            record.rewrites.append(name)
-        scans, read, ins, upd, dele = (
-            a - b for a, b in zip(now.counts, before.counted(now.oid), strict=True)
-        )
-        table = self.probe.known[now.oid][2] in "rpm"
-        if scans > 0 and table and scans_for_ddl(record.sql):
-            record.scans.append(name)
-        if read > 0 and table:
-            record.read[name] = read
-        if table and (ins > 0 or upd > 0 or dele > 0):
-            record.written[name] = [max(0, ins), max(0, upd), max(0, dele)]
-        if not table and scans > 0 and now.table in self.probe.known and validates(record.sql):
-            record.scans.append(self._old(now.table))
-        record.scans = sorted(set(record.scans))
-
-    def _add_lock(self, out: list[dict[str, Any]], relation: Relation | None, mode: str) -> None:
-        assert self.probe is not None
-        if relation is None or relation.oid not in self.probe.known or mode not in MODES:
-            return
-        entry = {
-            "mode": MODES[mode],
-            "relation": relation.shown,
-            "kind": KINDS.get(relation.kind, relation.kind),
-            "was": self._old(relation.oid),
-        }
-        if entry not in out:
-            out.append(entry)
-
-    def _old(self, oid: int) -> str:
-        """Return the name that a relation had when the rehearsal began: the target's name."""
-        assert self.probe is not None
-        old = self.probe.relation(oid)
-        return old.shown if old else f"relation {oid}"
-
     def _unseen(self, now: Snapshot) -> None:
         """Tell what ran since the last look without passing a hook."""
-        assert self.probe is not None
-        told: dict[str, Record] = {}
-        for seen in now.seen:
-            if self.books.search(seen.query):
-                continue  # the framework's own table, made before its first step
-            record = told.setdefault(seen.query, self._hidden(seen))
-            if seen.kind == "rewrite" and seen.relation in self.probe.known:
-                record.rewrites.append(self._old(seen.relation))
-        for record in told.values():
+        assert self._past is not None
+        found = self._past.since(self._last, now, self._record)
+        for record in found:
             self.emit(record.document())
-        if told:
+            self.touched |= {lock["was"] for lock in record.locks}
+        if any(record.seen == NOTED for record in found):
             self.everything_touched = True
             self._last = None
-            return
-        last = self._last
-        if last is None or last.transaction != now.transaction:
-            return
-        for oid, one in now.relations.items():
-            if self.books.search(one.name):
-                continue
-            was = last.relations.get(oid)
-            grown = [
-                a - b for a, b in zip(one.counts, was.counts if was else (0,) * 5, strict=True)
-            ]
-            if oid in self.probe.known and any(number > 0 for number in grown[2:]):
-                record = Record(
-                    self.step, "(rows written past the framework: COPY or a raw cursor)",
-                    seen="counters", transaction=now.transaction,
-                    blind="the statement itself can't be seen")  # fmt: skip
-                record.written[self._old(oid)] = [max(0, n) for n in grown[2:]]
-                self._add_modes(record, one, was)
-                self.emit(record.document())
-
-    def _add_modes(self, record: Record, one: Relation, was: Relation | None) -> None:
-        for mode in sorted(one.modes - (was.modes if was else frozenset())):
-            self._add_lock(record.locks, one, mode)
-            self.touched.add(self._old(one.oid))
-
-    def _hidden(self, seen: Seen) -> Record:
-        assert self.probe is not None
-        operation, describe, path, line = self.where("")
-        sql = SECRET.sub(r"\1'***'", seen.query)
-        record = Record(self.step, sql, operation=operation, describe=describe, path=path,
-                        line=line, seen="event trigger",
-                        blind="ran past the framework; its time can't be seen")  # fmt: skip
-        held = self._last.relations if self._last else {}
-        for oid, mode in seen.locks:
-            if oid not in held or mode not in held[oid].modes:
-                self._add_lock(record.locks, self.probe.relation(oid), mode)
-        return record
 
 
 def _first_line(error: BaseException) -> str:

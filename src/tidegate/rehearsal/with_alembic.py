@@ -13,6 +13,7 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.alembic.environment import run_env, script_of
 from tidegate.frameworks.alembic.listening import session_of
 from tidegate.model.connection import Connection
+from tidegate.rehearsal.ormodels import models
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
 from tidegate.rehearsal.shapes import Shape
@@ -107,6 +108,10 @@ class AlembicRehearsal:
     def shapes(self, connection: Connection, deployed: Sequence[str]) -> list[Shape]:
         """Alembic keeps no models: the schema itself, before the first step, says them."""
         return []
+
+    def models(self, connection: Connection) -> list[Shape]:
+        """Return what this code's own models read and write."""
+        return models(self.project, connection.alias)
 
     @contextlib.contextmanager
     def _traced(self, connection: Connection) -> Iterator[None]:

@@ -14,6 +14,7 @@ from tidegate.rehearsal.rendering import Rendering
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
 from tidegate.rehearsal.shapes import Shape
+from tidegate.rehearsal.states import States, below
 from tidegate.rehearsal.trace import Tracer, frame_line
 
 
@@ -27,6 +28,8 @@ class DjangoRehearsal:
         self._deferred: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
         self._rendering = Rendering()
+        self._states = States()
+        self._bottom: Any = None  # the state that the way down has led to
         self._alias = "default"
 
     def prepare(self) -> None:
@@ -97,7 +100,9 @@ class DjangoRehearsal:
 
     def again(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Apply steps a second time, without what the command does around them."""
-        self._migrate(connection, steps, False, applying)
+        state, self._bottom = self._bottom, None
+        self._migrate(connection, steps, False, applying, state)
+        self._states.forget()
 
     def reversible(self, steps: Sequence[str]) -> dict[str, str]:
         """Return the steps that Django can't take back, with the operation that forbids it."""
@@ -137,11 +142,16 @@ class DjangoRehearsal:
 
     def down(self, connection: Connection, steps: Sequence[str], applying: Applying) -> None:
         """Take steps back, in the order given."""
-        self._migrate(connection, steps, True, applying)
+        self._bottom = self._migrate(connection, steps, True, applying)
 
     def _migrate(
-        self, connection: Connection, steps: Sequence[str], back: bool, applying: Applying
-    ) -> None:
+        self,
+        connection: Connection,
+        steps: Sequence[str],
+        back: bool,
+        applying: Applying,
+        state: Any = None,
+    ) -> Any:
         from django.db import connections
         from django.db.migrations.executor import MigrationExecutor
 
@@ -156,8 +166,8 @@ class DjangoRehearsal:
         nodes = executor.loader.graph.nodes
         plan = [(nodes[_key(step)], back) for step in steps if _key(step) in nodes]
         around = database.execute_wrapper(self._around(connection.vendor))
-        with self._rendering.sharing(), self._named(), around:
-            executor.migrate(None, plan=plan)
+        with self._rendering.sharing(), self._states.remembering(), self._named(), around:
+            return executor.migrate(None, plan=plan, state=state)
 
     def shapes(self, connection: Connection, deployed: Sequence[str]) -> list[Shape]:
         """Return what the deployed release's models read and write."""
@@ -204,7 +214,7 @@ class DjangoRehearsal:
         from django.db.migrations.operations.base import Operation
 
         wrapped: list[tuple[Any, str, Any]] = []
-        for cls in _below(Operation):
+        for cls in below(Operation):
             for name in ("database_forwards", "database_backwards"):
                 if name in cls.__dict__:
                     original = cls.__dict__[name]
@@ -271,12 +281,6 @@ def _made_at(frame: Any) -> tuple[str, int]:
             break
         frame = frame.f_back
     return path, frame.f_lineno
-
-
-def _below(cls: Any) -> Iterator[Any]:
-    yield cls
-    for one in cls.__subclasses__():
-        yield from _below(one)
 
 
 def _refusing(alias: str) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from tidegate.contracts.target import Asked, Told
 from tidegate.errors import UsageProblem
 from tidegate.model.command import Command
 from tidegate.process import FOR_READING, Result, present, run
-from tidegate.targets import composefiles, composeservices
+from tidegate.targets import composefiles, composefolder, composeservices
 from tidegate.targets.composeargs import Words
 from tidegate.targets.composeengine import last_line
 from tidegate.targets.composeproject import ComposeProject
@@ -29,7 +29,7 @@ NEW, OLD = ("docker", "compose"), ("docker-compose",)
 REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 ENV_LINE = re.compile(r'line (\d+): .* in variable name "(.*)"')
 _ENDLESS = re.compile(r"out of memory|cannot allocate memory|it took longer than")
-OWN_NAME = re.compile(r"""^COMPOSE_PROJECT_NAME=["']?([\w-]+)""", re.MULTILINE)
+NO_ENV_FILE = re.compile(r"env file (.+?) not found")
 UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 
 
@@ -218,6 +218,8 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
          if (words.root / name).is_file() and not (words.root / ".env").is_file()), "",
     )  # fmt: skip
     advice = "correct the file; `" + words.config("--quiet").shown() + "` says the same"
+    if absent := NO_ENV_FILE.search(done.err):
+        return _without_env_file(Path(absent[1]), words.root)
     missing = REQUIRED.search(done.err)
     if missing:
         advice = f"give it a value: {missing[1]}=... in {words.root / '.env'}, or export it"
@@ -232,6 +234,21 @@ def _wrong(words: Words, done: Result) -> UsageProblem:
         "Compose can't read the project's configuration",
         last_line(done.err) or done.why,
         advice,
+    )
+
+
+def _without_env_file(path: Path, root: Path) -> UsageProblem:
+    """Return what to do about a file that `env_file` of a service names."""
+    shown = os.path.relpath(path, root)
+    known = [f"{path.name}{end}" for end in (".example", ".sample", ".dist", ".template")]
+    example = next((name for name in [*known, "env.example", "example.env"]
+                    if (path.parent / name).is_file()), "")  # fmt: skip
+    return UsageProblem(
+        f"there is no {shown}, which env_file of a service names",
+        "Compose starts nothing without it.",
+        f"copy {os.path.join(os.path.dirname(shown), example)} to {shown} and fill it in"
+        if example
+        else f"write {shown}, one NAME=value a line, or take it out of env_file",
     )
 
 
@@ -271,26 +288,14 @@ def _from_yaml(
     if not done.ok:
         raise _wrong(words, done)
     config = dict(yaml.safe_load(done.out))
-    name = re.sub(r"[^a-z0-9_-]", "", _name_of(words, environ).lower())
+    # Version 1 says nowhere what it calls the project.
+    called = composefolder.said(words, environ) or composefolder.place(words).resolve().name
+    name = re.sub(r"[^a-z0-9_-]", "", called.lower())
     services = {
         key: {**raw, "image": raw.get("image", f"{name}_{key}"), "volumes": _long(raw)}
         for key, raw in (config.get("services") or {}).items()
     }
     return {**config, "name": name, "services": services}, _unset(done.err)
-
-
-def _name_of(words: Words, environ: Mapping[str, str]) -> str:
-    """Return what version 1 calls the project, which it says nowhere."""
-    said = words.project or environ.get("COMPOSE_PROJECT_NAME", "")
-    for name in words.env_files or (".env",):
-        try:
-            text = (words.root / name).read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
-            continue
-        found = OWN_NAME.search(text)
-        said = said or (found[1] if found else "")
-    folder = (words.root / words.files[0]).parent if words.files else words.root
-    return said or folder.resolve().name
 
 
 def _long(raw: Mapping[str, Any]) -> list[dict[str, Any]]:

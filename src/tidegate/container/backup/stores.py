@@ -69,7 +69,7 @@ class Bucket:
             for file in [*backup.manifest["files"], SUMS]:
                 put.append(f"{name}/{file}")
                 self._send(backup.path / file, put[-1], told)
-                self._compare(put[-1], digest_of(backup.path / file))
+                self.compare(put[-1], digest_of(backup.path / file))
             put.append(f"{name}/{MANIFEST}")
             self._send(backup.path / MANIFEST, put[-1], told)
         except BaseException:
@@ -86,7 +86,8 @@ class Bucket:
             self._client.upload_file(str(path), self.bucket, self.prefix + name, Config=config,
                                      Callback=told)  # fmt: skip
 
-    def _compare(self, name: str, digest: str) -> None:
+    def compare(self, name: str, digest: str) -> None:
+        """Read an object back. Raises Damaged where it is not what was sent."""
         whole = sha256()
         for chunk in self.chunks(name):
             whole.update(chunk)

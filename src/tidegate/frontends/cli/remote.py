@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import consenting, keeping, outside, rolling, shipping
+from tidegate.frontends.cli.again import again
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.plan.shipping import migrate as shipped
@@ -51,11 +51,6 @@ LINES = {"migrate": ("json", "jsonl"), "apply": ("json", "jsonl"),
          "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}  # fmt: skip
 
 
-def signs(root: Path) -> bool:
-    """Return whether a target may run the project."""
-    return discovery.target_signs(root)
-
-
 def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
@@ -76,15 +71,17 @@ def run(
         if verb in ("status", "history"):
             state.look(target, report)
         if verb == "status":
-            return _status(glob, standing.status(target, state), "--check" in found)
+            document = standing.status(target, state)
+            document["next"] = again(document["next"], glob, argv)
+            return _status(glob, document, "--check" in found)
         if verb == "history":
             result[0] = _history(glob, target, state, found, words)
             return 0
         if verb == "rollback":
-            return rolling.run(glob, target, report, found, environ)
+            return rolling.run(glob, argv, target, report, found, environ)
         if verb == "apply":
             done = shipping.apply(target, report, words, found.get("--approve", ""),
-                                  _said(APPLY, found), environ)  # fmt: skip
+                                  _said(APPLY, found), environ, state)  # fmt: skip
             _tells(glob, report, done, [("apply", done)])
             return 0
         if verb == "adopt":
@@ -106,7 +103,7 @@ def run(
 
     if glob.format == "json":
         report.form = "json"
-    code = outside.guarded(report, lambda: _pointing(verb, said, work))
+    code = outside.guarded(report, lambda: _pointing(verb, said, work), glob, argv)
     return code if code else result[0]
 
 
@@ -182,6 +179,8 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
 def _text(found: Mapping[str, Any]) -> str:
     name, framework = found["project"]["name"], found["project"]["framework"]
     lines = [f"{name}: {framework} project under Compose".replace("  ", " ")]
+    if found["elsewhere"]:
+        lines.append(f"its containers were started from {found['elsewhere']}")
     rows = [("service", "state", "health", "restarts", "image", "made")]
     rows += [
         (one["name"], one["state"], one["health"] or "-", str(one["restarts"]),

@@ -15,7 +15,7 @@ from tidegate.workflows.plan.impact import summary
 from tidegate.workflows.plan.judge import Case, shown_path
 from tidegate.workflows.plan.judge_steps import of_everything
 from tidegate.workflows.plan.outcome import Outcome
-from tidegate.workflows.plan.traced import StepTrace, name_losses
+from tidegate.workflows.plan.traced import Rehearsed, StepTrace, name_losses
 from tidegate.workflows.plan.verbs import takes_rows
 
 
@@ -68,8 +68,7 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
             "roundtrip": same,
             "why": why,
             "down_difference": rehearsed.differences.get("down", []),
-            "release": {"statements": rehearsed.release_statements,
-                        "from": rehearsed.release_from},
+            "release": _release(rehearsed),
             "not_restored": outcome.not_restored,
             "rows": rehearsed.filled,
             "not_filled": rehearsed.not_filled,
@@ -78,6 +77,19 @@ def _document(outcome: Outcome, case: Case, found: Sequence[Finding]) -> dict[st
         },
         "sizes": _sizes(outcome),
     }  # fmt: skip
+
+
+def _release(rehearsed: Rehearsed) -> dict[str, Any]:
+    """Return what was tried of the running release, and where that is from."""
+    touched = {lock["was"] for step in rehearsed.steps for one in step.statements
+               for lock in one["locks"] if lock["kind"] == "table"}  # fmt: skip
+    return {
+        "statements": rehearsed.release_statements,
+        "from": rehearsed.release_from,
+        "image": rehearsed.running.image,
+        "why": rehearsed.running.why,
+        "unnamed": [name for name in rehearsed.release_unnamed if name in touched],
+    }
 
 
 def _sizes(outcome: Outcome) -> dict[str, Any]:

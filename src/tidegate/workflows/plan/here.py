@@ -21,6 +21,7 @@ from tidegate.rehearsal.scratch import copy_sqlite
 from tidegate.workflows.plan import embedded, programs, scratch, target
 from tidegate.workflows.plan.project import Request
 from tidegate.workflows.plan.runner import REHEARSAL, Runner, aside, project_python, runner
+from tidegate.workflows.plan.running import Running
 
 Dumped = Future[str] | None
 
@@ -57,6 +58,9 @@ class Place(Protocol):
         extensions: Sequence[str],
     ) -> AbstractContextManager[tuple[scratch.Server | None, dict[str, str]]]:  # fmt: skip
         """Make the scratch database; for SQLite there is no server."""
+
+    def running(self, connection: Connection, login: dict[str, str]) -> Running:
+        """Ask the code of the release that runs for its models, where it can be had."""
 
 
 class Here:
@@ -100,6 +104,10 @@ class Here:
     ) -> AbstractContextManager[tuple[scratch.Server | None, dict[str, str]]]:
         """Make the scratch database."""
         return scratch_of(self.request, connection, found, extensions)
+
+    def running(self, connection: Connection, login: dict[str, str]) -> Running:
+        """Nothing on this machine says which code runs."""
+        return Running()
 
 
 def dumper(chosen: programs.Programs) -> Callable[[Sequence[str], Mapping[str, str]], Result]:

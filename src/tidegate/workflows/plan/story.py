@@ -17,7 +17,7 @@ from tidegate.workflows.plan.here import Dumped, Here, Place, made_by, target_of
 from tidegate.workflows.plan.levels import fill, level
 from tidegate.workflows.plan.outcome import Outcome
 from tidegate.workflows.plan.project import Clock, Project, Request, refuse_vendor
-from tidegate.workflows.plan.runner import Runner
+from tidegate.workflows.plan.runner import Runner, aside
 from tidegate.workflows.plan.traced import Rehearsed, traces
 
 Say = Callable[[str], None]
@@ -59,14 +59,20 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
                 target.settle(server, login["name"], found)
             outcome.engine = f"PostgreSQL {server.version}" if server else "SQLite"
             inside.ask("point", _unheard, alias=connection.alias, scratch=login)
+            asked = (
+                aside(lambda: at.running(connection, login)) if _keeps_no_models(project) else None
+            )
             fill(outcome, server, login, recorded_sql, inside, clock, dumped)
             if request.rows and server is not None:
                 inside.ask("fill", outcome.rehearsed.hear, rows=_number(request.rows))
                 clock.note("fill")
             journal = found.journal if found else {}
             outcome.rehearsed.half = [one.id for one in pending if one.id in journal]
+            if asked is not None:
+                outcome.rehearsed.running = asked.result()
             inside.ask("perform", outcome.rehearsed.hear, deployed=sorted(verdict.applied),
                        pending=[one.id for one in pending],
+                       models=outcome.rehearsed.running.shapes,
                        journal={id: journal[id] for id in outcome.rehearsed.half})  # fmt: skip
             clock.note("rehearsal")
             if request.online and server is not None:
@@ -146,6 +152,11 @@ def _point(
     inside.ask("look", _unheard, root=at.root, database=request.database,
                framework=request.framework)  # fmt: skip
     inside.ask("point", _unheard, alias=outcome.connection.alias, scratch=login)
+
+
+def _keeps_no_models(project: Project) -> bool:
+    """Whether the steps don't say what the deployed code's models were."""
+    return project.framework == "alembic"
 
 
 def _unheard(event: object) -> None:

@@ -91,16 +91,27 @@ def under_load(rehearsal: dict[str, Any]) -> str:
             f"{quiet * 1000:.0f} ms before the steps")  # fmt: skip
 
 
+def running_release(release: dict[str, Any]) -> str:
+    """Return what was tried of the running release, and where that is from."""
+    said = (f"running release: {release['statements']} statements tried after each step, "
+            f"from its {release['from']}")  # fmt: skip
+    if release["image"] and not release["why"]:
+        said += f" (those of {release['image']}, which runs)"
+    elif release["why"]:
+        said += f" ({release['why']})"
+    if release["unnamed"]:
+        said += f"; no model names {', '.join(release['unnamed'])}: nothing was tried there"
+    return said
+
+
 def _ending(plan: dict[str, Any]) -> list[str]:
     rehearsal = plan["rehearsal"]
     trip = {"same": "up, down and up again: the schema is the same each time",
             "differs": f"up, down and up again: {rehearsal['why']}",
             "skipped": f"the way down was not rehearsed: {rehearsal['why']}"}  # fmt: skip
     lines = [trip[rehearsal["roundtrip"]]]
-    release = rehearsal["release"]
-    if release["statements"]:
-        lines.append(f"running release: {release['statements']} statements tried after each step, "
-                     f"from its {release['from']}")  # fmt: skip
+    if rehearsal["release"]["statements"]:
+        lines.append(running_release(rehearsal["release"]))
     if rehearsal["load"]:
         lines.append(under_load(rehearsal))
     for one in plan["rewrites"]:

@@ -18,14 +18,15 @@ from tidegate.contracts.target import Teller
 from tidegate.errors import UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.readiness import Permanent, Transient
-from tidegate.process import Result, Talk
+from tidegate.process import Command, Result, Talk
 from tidegate.targets import archive
 from tidegate.workflows.plan import aside as asides
-from tidegate.workflows.plan import programs, target
+from tidegate.workflows.plan import programs, running, target
 from tidegate.workflows.plan import scratch as servers
 from tidegate.workflows.plan.here import Dumped, dumper, login
 from tidegate.workflows.plan.project import Request
 from tidegate.workflows.plan.runner import REHEARSAL, Event, Runner, aside
+from tidegate.workflows.plan.running import Running
 from tidegate.workflows.update import hostcode, standing
 
 PLACE = "/tidegate-rehearsal.pyz"
@@ -75,13 +76,23 @@ class There:
     @contextmanager
     def process(self, module: str = REHEARSAL) -> Iterator[Runner]:
         """Start the process."""
-        pyz = archive.cached(self.request.environ or os.environ)
-        command = self.services.once(
-            self.services.backend, (self.services.python(), "-c", START.format(PLACE, module)),
-            user=self._user, mounts={**self._mounts, PLACE: f"{pyz}:ro"}, environ=QUIET,
-        )  # fmt: skip
-        with Talk(command, apart=True) as talk:
+        with Talk(self._once(module, self._mounts, self._user), apart=True) as talk:
             yield Runner(talk, self._translated)
+
+    def _once(
+        self, module: str, mounts: Mapping[str, str], user: str, configuration: str = ""
+    ) -> Command:
+        pyz = archive.cached(self.request.environ or os.environ)
+        return self.services.once(
+            self.services.backend, (self.services.python(), "-c", START.format(PLACE, module)),
+            user=user, mounts={**mounts, PLACE: f"{pyz}:ro"}, environ=QUIET,
+            configuration=configuration,
+        )  # fmt: skip
+
+    def running(self, connection: Connection, login: dict[str, str]) -> Running:
+        """Ask the image that runs, without this folder's code over it, for its models."""
+        return running.ask(self.services, self.root, connection.alias, login,
+                           lambda file: self._once(REHEARSAL, {}, "", file))  # fmt: skip
 
     def _translated(self, event: Event) -> Event:
         """Name the files as they are called on this machine."""

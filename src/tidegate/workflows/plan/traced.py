@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.model.step import Step
+from tidegate.workflows.plan.running import Running
 from tidegate.workflows.plan.verbs import takes_rows, verbs
 
 Event = dict[str, Any]
@@ -111,6 +112,8 @@ class Rehearsed:
     failures: dict[str, Event] = field(default_factory=dict)  # by way: up, down, again
     release_statements: int = 0
     release_from: str = ""
+    release_unnamed: list[str] = field(default_factory=list)  # tables that no model names
+    running: Running = field(default_factory=Running)
     build_seconds: float = 0.0
     recorded: dict[str, list[list[str]]] = field(default_factory=dict)  # the framework's own rows
     filled: dict[str, int] = field(default_factory=dict)
@@ -161,6 +164,7 @@ class Rehearsed:
         elif kind == "release":
             self.release_statements = event["statements"]
             self.release_from = event["from"]
+            self.release_unnamed = event["unnamed"]
         elif kind == "filled":
             self.filled, self.not_filled = event["rows"], event["empty"]
         elif kind == "partitions":
