@@ -18,7 +18,7 @@ from tidegate.frontends.cli.again import again
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.plan.shipping import migrate as shipped
-from tidegate.workflows.update import standing
+from tidegate.workflows.update import alone, standing
 from tidegate.workflows.update.state import State
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
@@ -93,7 +93,7 @@ def run(
             return keeping.restore(glob, target, report, found, words, environ)
         if verb == "collectstatic":
             volume = ["--volume"] if "--volume" in found else []
-            standing.collectstatic(target, report, [*_said(COLLECT, found), *volume])
+            alone.collectstatic(target, report, [*_said(COLLECT, found), *volume])
             return 0
         asked = consenting.words(glob.root, found, environ)
         more = [*words, *asked, *_said(MIGRATE, found)]
@@ -171,7 +171,7 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
     words = _said(ADOPT, found)
     if "--plan" in found:
         words.append("--plan")
-    said = standing.adopt(target, report, words)
+    said = alone.adopt(target, report, words)
     if glob.format == "json":
         answer(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
     else:

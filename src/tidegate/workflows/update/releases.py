@@ -75,6 +75,12 @@ def running(target: Target, seen: Sequence[Container], stamp: str = "") -> Entry
     )
 
 
+def of_the_app(target: Target, seen: Sequence[Container]) -> list[Container]:
+    """Return the containers that are no server's."""
+    names = {one.name for one in target.services if one.app}
+    return [one for one in seen if one.service in names]
+
+
 def remembered(target: Target, seen: Sequence[Container], servers: bool = False) -> Release:
     """Return what runs, to go back to; `servers` keeps the images of the app's servers, too."""
     stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
