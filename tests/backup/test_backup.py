@@ -238,6 +238,36 @@ def test_a_killed_pg_dump_leaves_nothing(
     assert list((project.root / "backups").iterdir()) == []
 
 
+A_DAY_AHEAD = """
+import datetime
+
+class Ahead(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(days=1)
+
+datetime.datetime = Ahead
+"""
+
+
+def test_a_clock_that_is_ahead(
+    tidegate: Runner, make_project: MakeProject, fresh: Fresh, tmp_path: Path
+):
+    """A backup made by a machine whose clock is wrong is of the server's time, so that one made
+    later by another machine is the newer one."""
+    project, database = make_project("django", 1), fresh("newest")
+    migrate(tidegate, project, database)
+    (tmp_path / "sitecustomize.py").write_text(A_DAY_AHEAD)
+    done = tidegate("backup", cwd=project.root,
+                    env={**database.environ, "PYTHONPATH": str(tmp_path)})  # fmt: skip
+    assert done.code == 0, done.said
+    path = Path(done.out.splitlines()[-1])
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
+    assert f"-{tomorrow}T" in path.name, "its clock is ahead"
+    made = datetime.fromisoformat(json.loads((path / "manifest.json").read_text())["created"])
+    assert abs(datetime.now(UTC) - made) < timedelta(hours=2)
+
+
 def test_killed_at_any_point(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
     """tidegate is killed at ten random moments of a backup: what has the name of a backup is whole,
     and the next one clears away what was left."""
@@ -470,7 +500,8 @@ def test_nowhere_to_restore_it(tidegate: Runner, make_project: MakeProject, fres
 
 
 def test_migrations_wait_for_a_backup(tidegate: Runner, make_project: MakeProject, fresh: Fresh):
-    """While a backup is made nobody migrates; an app with nothing to migrate starts."""
+    """While a backup is made nobody migrates; an app with nothing to migrate starts. Whoever keeps
+    the backup from a table is named."""
     project, database = make_project("django", 1), fresh("newest")
     migrate(tidegate, project, database)
     lock = subprocess.Popen(
@@ -483,6 +514,7 @@ def test_migrations_wait_for_a_backup(tidegate: Runner, make_project: MakeProjec
         dumping = tidegate.start("backup", cwd=project.root, env=database.environ)
         asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tidegate backup'"
         eventually(lambda: database.rows(asked), what="the dump")
+        dumping.until("waits for ACCESS SHARE on made_1, 60 s at most. In the way: server process")
         idle = tidegate("boot", "--", *APP, cwd=project.root, env=database.environ)
         assert idle.code == 0, idle.said
         project.add("CREATE TABLE later (id integer)")

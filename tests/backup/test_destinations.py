@@ -7,9 +7,7 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from support import objectstore
-from support.gate import APP, Database, Ended, Runner, eventually
+from support.gate import APP, Database, Ended, Runner
 from support.postgres import free_port
 from support.projects import SmallProject
 
@@ -103,18 +100,6 @@ def test_several_jobs(shop: Callable[[str], Shop], tmp_path: Path):
     assert (done.code, f"data/{largest.name} is missing" in done.err) == (5, True), done.said
 
 
-@pytest.fixture(scope="module")
-def age_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """An age key: what it encrypts for, and the file with its secret."""
-    if not shutil.which("age-keygen"):
-        pytest.skip("age is not installed")
-    file = tmp_path_factory.mktemp("age") / "key"
-    subprocess.run(["age-keygen", "-o", file], check=True, capture_output=True)
-    public = re.search(r"public key: (age1\w+)", file.read_text())
-    assert public
-    return public[1], str(file)
-
-
 @pytest.mark.parametrize(("which", "jobs"), [("newest", "2"), ("sqlite", "1")])
 def test_encrypted_with_age(
     which: str, jobs: str, shop: Callable[[str], Shop], age_key: tuple[str, str], tmp_path: Path
@@ -190,39 +175,6 @@ def test_a_missing_tool_and_a_wrong_key(shop: Callable[[str], Shop], tmp_path: P
     assert not (one.project.root / "backups").exists()
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """OpenStack Swift with its S3 door and a bucket, as environment variables."""
-    pytest.importorskip("swift")
-    folder, port = Path(tmp_path_factory.mktemp("store")), free_port()
-    try:
-        probe = folder / "probe"
-        probe.touch()
-        os.setxattr(probe, "user.tidegate", b"1")
-    except OSError:
-        pytest.skip("Swift keeps its facts in extended attributes, and there are none here")
-    process = subprocess.Popen([sys.executable, objectstore.__file__, str(folder), str(port)],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    env = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
-           "AWS_ACCESS_KEY_ID": objectstore.KEY,
-           "AWS_SECRET_ACCESS_KEY": objectstore.SECRET}  # fmt: skip
-    try:
-        eventually(lambda: answers(port), 30, "the store")
-        client_of(env).create_bucket(Bucket="shop-backups")
-        yield env
-    finally:
-        process.kill()
-        process.wait()
-
-
-def answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
 def client_of(env: dict[str, str]) -> Any:
     from tidegate.container.backup import stores
 
@@ -275,12 +227,13 @@ CAN_NOT_READ = (
 
 
 def test_no_room_on_the_way(
-    shop: Callable[[str], Shop], store: dict[str, str], disk: Callable[[int], Path], tmp_path: Path
-):
+    shop: Callable[[str], Shop], store: dict[str, str], disk: Callable[[int], Path],
+    age_key: tuple[str, str], tmp_path: Path,
+):  # fmt: skip
     """A dump larger than the disk that it would pass through goes straight into the bucket, is
-    proved from there, and comes back from there; one that was cut there is refused, and one that
-    can't be proved is not left there."""
-    one, spool = shop("newest"), disk(4)
+    proved from there, and comes back from there; one that is encrypted is proved on its way. What
+    was cut there is refused, and what can't be proved is not left there."""
+    one, spool, (public, secret) = shop("newest"), disk(4), age_key
     one.database.rows(LARGE)
     where = f"s3://shop-backups/{one.database.name}"
     env = {**store, "TIDEGATE_BACKUP_SPOOL": str(spool)}
@@ -288,23 +241,31 @@ def test_no_room_on_the_way(
     assert (done.code, "straight from the dump" in done.err) == (0, True), done.said
     (receipt,) = json.loads(done.out)["backups"]
     assert receipt["bytes"] > 9 << 20, "in several parts"
-    before = keys(store, one.database.name)
     one.restore(receipt["path"], **env)
     assert one.database.rows("SELECT count(*) FROM large") == ["600"]
+    sealed = one.backup("--to", where, "--recipient", public, "--verify", "full", **env)
+    asked = one("backup", "--check", sealed, **env)
+    assert (asked.code, "--identity FILE" in asked.err) == (2, True), asked.said
+    one.restore(sealed, "--identity", secret, **env)
+    before = keys(store, one.database.name)
+    assert sum("/data" in key for key in before) == 2
+    assert sum(key.endswith(".age") for key in before) == 1
     assert one.database.server
     real = one.database.server.bindir
     (tmp_path / "pg_dump").symlink_to(real / "pg_dump")
     (tmp_path / "pg_restore").write_text(CAN_NOT_READ.format(real=real / "pg_restore"))
     (tmp_path / "pg_restore").chmod(0o755)
-    bad = one("backup", "--to", where, TIDEGATE_PG_BIN=str(tmp_path), **env)
-    assert (bad.code, "can't be read back" in bad.err) == (5, True), bad.said
+    for words in ((), ("--recipient", public)):
+        bad = one("backup", "--to", where, *words, TIDEGATE_PG_BIN=str(tmp_path), **env)
+        assert (bad.code, "can't be read back" in bad.err) == (5, True), bad.said
     assert keys(store, one.database.name) == before
-    (key,) = [name for name in before if "/data" in name]
     client = client_of(store)
-    data = client.get_object(Bucket="shop-backups", Key=key)["Body"].read()
-    client.put_object(Bucket="shop-backups", Key=key, Body=data[:-1000])
-    cut = one("backup", "--check", receipt["path"], **env)
-    assert (cut.code, "is not used" in cut.err) == (5, True), cut.said
+    for path in (receipt["path"], sealed):
+        (key,) = [name for name in before if f"{path.rpartition('/')[2]}/data" in name]
+        data = client.get_object(Bucket="shop-backups", Key=key)["Body"].read()
+        client.put_object(Bucket="shop-backups", Key=key, Body=data[:-1000])
+        cut = one("backup", "--check", path, "--identity", secret, **env)
+        assert (cut.code, "is not used" in cut.err) == (5, True), cut.said
     assert list(spool.iterdir()) == []
 
 

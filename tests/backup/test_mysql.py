@@ -56,6 +56,7 @@ class Shop:
         self, tidegate: Runner, project: SmallProject, server: MariaDB, *more: str
     ) -> None:
         self.run_it, self.project, self.server = tidegate, project, server
+        self.env: dict[str, str] = {}
         self.name = server.database()
         self.user = f"of_{self.name}"
         for pattern in (self.name, self.name.replace("_", r"\_") + r"\_%"):
@@ -79,7 +80,7 @@ class Shop:
 
     def __call__(self, *words: str, **env: str) -> Ended:
         done = self.run_it(*words, cwd=self.project.root, timeout=120,
-                           env={"DATABASE_URL": self.url, **env})  # fmt: skip
+                           env={"DATABASE_URL": self.url, **self.env, **env})  # fmt: skip
         assert PASSWORD not in done.out + done.err
         return done
 
@@ -88,7 +89,7 @@ class Shop:
         assert done.code == 0, done.said
         return Path(done.out.splitlines()[-1])
 
-    def restore(self, backup: Path, *words: str) -> Ended:
+    def restore(self, backup: Path | str, *words: str) -> Ended:
         """Bring it back with the word that is asked for."""
         asked = self("restore", str(backup), *words)
         assert asked.code == 6, asked.said
@@ -150,6 +151,24 @@ def test_there_and_back(shop: Callable[..., Shop]) -> None:
     assert [json.loads(each)["kind"] for each in lines] == ["backup", "restore"]
 
 
+def test_no_room_on_the_way(
+    shop: Callable[..., Shop], store: dict[str, str], disk: Callable[[int], Path],
+    age_key: tuple[str, str],
+) -> None:  # fmt: skip
+    """A dump that this machine has no room for goes straight into the bucket, proved on its way to
+    what encrypts it, and comes back from there."""
+    one, spool, (public, secret) = shop(), disk(4), age_key
+    one.env = {**store, "TIDEGATE_BACKUP_SPOOL": str(spool)}
+    done = one("backup", "--to", f"s3://shop-backups/{one.name}", "--recipient", public)
+    assert (done.code, "straight from the dump" in done.err) == (0, True), done.said
+    assert f"read back: {ROWS + 2} rows of 3 tables" in done.err
+    one.sql("DELETE FROM customer WHERE name = 'Mei'")
+    brought = one.restore(done.out.strip(), "--identity", secret)
+    assert brought.code == 0, brought.said
+    assert one.sql(COUNT) == [(ROWS,)]
+    assert list(spool.iterdir()) == []
+
+
 def test_code_that_may_not_be_made_again(shop: Callable[..., Shop], server: MariaDB) -> None:
     """A view of another account's, which this one may not make: the tables change places, what was
     written down of the view stays, and the file to run is named."""
@@ -172,9 +191,10 @@ def test_code_that_may_not_be_made_again(shop: Callable[..., Shop], server: Mari
 
 
 def test_a_django_project_and_another_name(
-    tidegate: Runner, make_project: MakeProject, server: MariaDB
+    tidegate: Runner, make_project: MakeProject, server: MariaDB, tmp_path: Path
 ) -> None:
-    """The level is read from Django's own table; --into makes a database that is not there."""
+    """The level is read from Django's own table; --into makes a database that is not there. All
+    that without zstd on the machine."""
     project = make_project("django")
     settings = project.root / "config" / "settings.py"
     own = ('elif os.environ["DATABASE_URL"].startswith("mysql"):\n    DATABASES = {"default": {'
@@ -185,6 +205,11 @@ def test_a_django_project_and_another_name(
     one = Shop(tidegate, project, server)
     one.sql("CREATE TABLE django_migrations (id int PRIMARY KEY, app text, name text)")
     one.sql("INSERT INTO django_migrations VALUES (1, 'shop', '0001_step')")
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for name in ("python3", "mariadb", "mariadb-dump"):
+        (bare / name).symlink_to(shutil.which(name) or "")
+    one.env = {"PATH": str(bare)}
     done = one("backup", MYSQL_NAME=one.name)
     assert done.code == 0, done.said
     path = done.out.splitlines()[-1]

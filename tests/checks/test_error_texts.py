@@ -28,6 +28,24 @@ SAID = (
     ("[INFO] SIGTERM ignored", "app-never-gets-the-stop-signal"),
     ("./entrypoint.sh: line 51: 18 Killed ./manage.py migrate --no-input", "container-out-of-memory"),
 )  # fmt: skip
+# As servers and systems of other languages print it, with what stands around it in a log.
+FOREIGN = (
+    ("\x1b[31mweb-2  |\x1b[0m 2026-11-22T10:11:12Z FEHLER:  Relation »shop_order« existiert bereits", "several-containers-migrate"),
+    ("ProgrammingError: FEHLER:  Relation »shop_order« existiert nicht\nLINE 1: SELECT 1", "worker-starts-before-schema"),
+    ("konnte Hostname »db« nicht in Adresse übersetzen: Der Name oder der Dienst ist nicht bekannt", "database-host-unknown"),
+    ("FATAL:  das Datenbanksystem startet gerade", "nothing-waits-for-database"),
+    ("pg_dump: Fehler: Abbruch wegen unpassender Serverversion", "dump-tool-older-than-server"),
+    ("web-1 | FATAL:  Passwort-Authentifizierung für Benutzer »shop« fehlgeschlagen", "volume-keeps-first-password"),
+    ("django.db.utils.ProgrammingError: la relation « shop_order » existe déjà", "several-containers-migrate"),
+    ("psycopg.errors.UndefinedTable: la relation « shop_order » n'existe pas", "worker-starts-before-schema"),
+    ("connexion au serveur sur « db », port 5432 a échoué : Connexion refusée", "nothing-waits-for-database"),
+    ("la valeur d'une clé dupliquée rompt la contrainte unique « pg_type_typname_nsp_index »", "several-containers-migrate"),
+    ("ERROR:  no existe la relación «shop_order»", "worker-starts-before-schema"),
+    ("connection to server at \"db\", port 5432 failed: Conexión rehusada", "nothing-waits-for-database"),
+    ("ConnectionRefusedError: [Errno 111] Connect call failed ('172.20.0.3', 5432)", "nothing-waits-for-database"),
+    ("env: can't execute 'bash': No such file or directory", "interpreter-missing"),
+    ("/app/start.sh: line 2: set: -\r: invalid option", "windows-line-endings"),
+)  # fmt: skip
 ELSEWHERE = (
     ("permission denied for schema public", "bind-source-missing"),
     ("PermissionError: [Errno 13] Permission denied: '/app/media/a.png'", "bind-source-missing"),
@@ -35,7 +53,7 @@ ELSEWHERE = (
 )
 
 
-@pytest.mark.parametrize(("text", "rule"), SAID)
+@pytest.mark.parametrize(("text", "rule"), (*SAID, *FOREIGN))
 def test_a_text_leads_to_its_check(text: str, rule: str) -> None:
     """The rule is among those that explain the text."""
     assert rule in [one.rule for one in errortext.explain(text, ())]

@@ -29,6 +29,14 @@ CELERY = {
 NODE = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = [{}]\n"
 SQUASH = NODE.format("") + '    replaces = [("shop", "0001_initial"), ("shop", "0002_price")]\n'
 
+# The worker's container has no RUN_MIGRATIONS: its default sends the function home.
+GUARDED = {
+    "Dockerfile": COPIED + 'ENTRYPOINT ["sh", "/app/start.sh"]\nCMD ["gunicorn", "site.wsgi"]\n',
+    "start.sh": 'set -e\n. /app/lib.sh\nmigrate_db\nexec "$@"\n',
+    "lib.sh": 'migrate_db() {\n  [ "${RUN_MIGRATIONS:-no}" = yes ] || return 0\n  python manage.py migrate\n}\n',
+    "compose.yaml": BUILT + "    environment: {RUN_MIGRATIONS: 'yes'}\n  worker:\n    build: .\n    command: python work.py\n",
+}  # fmt: skip
+
 QUIET: dict[str, Tree] = {
     "an app with a label of its own": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "home/apps.py": 'class HomeConfig(AppConfig):\n    name = "home"\n    label = "front_home"\n', "home/migrations/0001_initial.py": NODE.format(""), "home/migrations/0002_a.py": NODE.format('("front_home", "0001_initial")')},
     "a label that only the migrations say": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "home/migrations/0001_initial.py": NODE.format(""), "home/migrations/0002_a.py": NODE.format('("front", "0001_initial")'), "home/migrations/0003_b.py": NODE.format('("front", "0002_a")')},
@@ -103,6 +111,18 @@ QUIET: dict[str, Tree] = {
     "a backup image with versions of its own": {"compose.yaml": "services:\n  dump:\n    image: example/pg-backup:3.1\n" + DB},
     "a dump in the server's own container": {"backup.sh": "docker compose exec db pg_dump shop > dump.sql\n", "Dockerfile": "FROM python:3.12-slim-bookworm\nRUN apt-get update && apt-get install -y postgresql-client\nCOPY . /app\n" + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + DB},
     "a bounded wait for a lock": {"alembic.ini": "[alembic]\nscript_location = m\n", "m/env.py": 'c.execute("SET lock_timeout = 60000")\nc.execute("SELECT pg_advisory_lock(1)")\n'},
+    "tests of migrations in a folder of that name": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "tests/shop/migrations/test_0001_a.py": "from django.db import migrations\nfrom django.db.migrations import Migration\n\n\ndef test_one(): ...\n", "tests/shop/migrations/test_0002_b.py": "def test_two():\n    assert Migration\n"},
+    "a volume of a user that the base image brings": {"Dockerfile": 'FROM example/python-base:3.12\nUSER shop\nWORKDIR /src\nCOPY . .\nCMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: ['media:/var/media']\nvolumes: {media: {}}\n"},
+    "a front end's image that leaves the back end out": {**DJANGO, "site/settings.py": 'SECRET_KEY = "x"\n', "shop/migrations/0001_initial.py": NODE.format(""), "front/Dockerfile": "FROM node:24-alpine\nCOPY . .\nRUN npm run build\n", "front/Dockerfile.dockerignore": "shop/\n", "compose.yaml": BUILT + "  front:\n    build: {context: ., dockerfile: front/Dockerfile}\n"},
+    "a beat behind a worker that waits": {"Dockerfile": SCRIPTED, "start.sh": "set -e\n" + MIGRATE, "compose.yaml": BUILT + PROBED + "  worker:\n    build: .\n    entrypoint: [celery, -A, site, worker]\n    depends_on: {web: {condition: service_healthy}}\n  beat:\n    build: .\n    entrypoint: [celery, -A, site, beat]\n    depends_on: [worker]\n"},
+    "a program of the project may install the probe's tool": {"Dockerfile": 'FROM ubuntu:24.04\nWORKDIR /app\nCOPY . .\nRUN /app/setup/install --production\nCMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + PROBED},
+    "only an example of what lies over the Compose file": {"compose.yaml": "services:\n  cache:\n    image: redis:7\n    secrets: [shop__key]\n", "compose.override.yaml.example": "secrets:\n  shop__key: {environment: KEY}\n"},
+    "an autoscaler of another workload": {"k8s/web.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n        - {name: web, command: [sh, -c, 'python manage.py migrate; exec gunicorn shop.wsgi']}\n", "k8s/scale.yaml": "kind: HorizontalPodAutoscaler\nspec:\n  scaleTargetRef: {kind: Deployment, name: worker}\n  minReplicas: 2\n"},
+    "a guard keeps the migration from the worker": GUARDED,
+    "a login that scripts of the server make": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://shop:one@db/shop\n" + DB + "    volumes: ['./init:/docker-entrypoint-initdb.d']\n"},
+    "a password that only the machine knows": {"Dockerfile": DOCKERFILE, "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:${PASSWORD}@db/postgres\n" + DB},
+    "a database that the project makes": {"Dockerfile": SCRIPTED, "start.sh": "set -e\ncreatedb -h db -U postgres shop || :\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:shop@db/shop\n" + DB},
+    "what a failure leads to speaks, and ends the script": {"Dockerfile": SCRIPTED, "start.sh": 'say() {\n  echo "$1"\n}\ngive_up() {\n  say "$1"\n  exit 1\n}\nif ! python manage.py migrate; then\n  say "gathering"\n  give_up "no"\nfi\nexec gunicorn site.wsgi\n', "compose.yaml": BUILT},
 }  # fmt: skip
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.incidents.base import BUILT, COPIED, MANAGE, SCRIPTED, Tree
+from checks.incidents.base import BUILT, COPIED, DB, MANAGE, SCRIPTED, Tree
 from checks.test_check_examples import seen, written
-from checks.test_stays_quiet import NODE, SQUASH
+from checks.test_stays_quiet import GUARDED, NODE, SQUASH
 from tidegate.workflows.doctor import story
 
 DJANGO = {"manage.py": MANAGE, "site/settings.py": 'SECRET_KEY = "x"\n'}
@@ -25,6 +25,18 @@ SQUASHED = {
     "shop/migrations/0003_a.py": NODE.format('("shop", "0002_price")'),
     "shop/migrations/0003_b.py": NODE.format('("shop", "0002_price")'),
 }
+POD = "    spec:\n      containers:\n        - name: web\n          image: example/shop:1\n          command: [sh, -c, 'python manage.py migrate && exec gunicorn shop.wsgi']\n"
+APP = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n" + POD
+SCALER = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  scaleTargetRef: {kind: Deployment, name: web}\n  minReplicas: 2\n"
+PATCH = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 4}\n"
+OVERLAY = "resources: [../base]\nreplicas:\n  - {name: web, count: 3}\n"
+LISTED = (
+    "kind: List\nitems:\n- "
+    + APP.replace("spec:\n  template", "spec:\n  replicas: 2\n  template")
+    .rstrip()
+    .replace("\n", "\n  ")
+    + "\n"
+)
 VOLUME = "    volumes: ['media:/srv/media']\nvolumes: {media: {}}\n"
 
 FLAGGED: dict[str, tuple[Tree, str, str]] = {
@@ -37,6 +49,23 @@ FLAGGED: dict[str, tuple[Tree, str, str]] = {
     "a volume that nobody hands over": ({"Dockerfile": COPIED + 'RUN useradd app\nUSER app\nCMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + VOLUME}, "volume-owned-by-root", "compose.yaml:4"),
     "migrations by the script of Flask-Migrate, in a branch": ({"Dockerfile": SCRIPTED + 'CMD ["api"]\n', "start.sh": 'if [ "$1" = api ]; then\n  python manage.py db upgrade\n  exec gunicorn site.wsgi\nfi\nif [ "$1" = jobs ]; then\n  exec celery -A site worker\nfi\n', "compose.yaml": BUILT}, "failed-migration-is-ignored", "start.sh:2"),
     "migrations that gunicorn's container writes into the project": ({**DJANGO, "Dockerfile": COPIED, "compose.yaml": BUILT + "    command: sh -c 'python manage.py makemigrations && exec gunicorn site.wsgi'\n    volumes: ['.:/app']\n"}, "makemigrations-at-start", "compose.yaml:4"),
+    "a guard that lets both services migrate": ({**GUARDED, "compose.yaml": GUARDED["compose.yaml"] + "    environment: {RUN_MIGRATIONS: 'yes'}\n"}, "several-containers-migrate", "lib.sh:3"),
+    "a function's failure that its caller speaks about": ({**GUARDED, "start.sh": GUARDED["start.sh"].replace("migrate_db\n", "migrate_db || say no\n"), "lib.sh": GUARDED["lib.sh"] + 'say() {\n  echo "$@"\n}\n'}, "failed-migration-is-ignored", "start.sh:3"),
+    "a script that the Dockerfile holds": ({"Dockerfile": COPIED + "COPY --chmod=755 <<'EOF' /usr/local/bin/start\n#!/bin/bash\npython manage.py migrate\nexec gunicorn site.wsgi\nEOF\nCMD [\"start\"]\n".replace('["start"]', '["/usr/local/bin/start"]'), "compose.yaml": BUILT}, "failed-migration-is-ignored", "Dockerfile:6"),
+    "a caller that goes on behind a strict script": ({"Dockerfile": COPIED, "prestart.sh": "set -e\nalembic upgrade head\n", "compose.yaml": BUILT + '    command: bash -c "bash prestart.sh; gunicorn site.wsgi"\n'}, "failed-migration-is-ignored", "compose.yaml:4"),
+    "a user that the server does not make": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://shop:shop@db/postgres\n" + DB}, "database-login-differs", "compose.yaml:5"),
+    "a database that the server does not make": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:shop@db/shop\n" + DB}, "database-login-differs", "compose.yaml:5"),
+    "a password of alembic.ini that the server was not made with": ({"Dockerfile": COPIED, "alembic.ini": "[alembic]\nscript_location = m\nsqlalchemy.url = postgresql://postgres:other@db/postgres\n", "m/env.py": "engine_from_config(config.get_section('alembic'))\n", "compose.yaml": BUILT + "    command: alembic upgrade head\n" + DB}, "database-login-differs", "alembic.ini:3"),
+    "a name of the settings that the server was not made with": ({**DJANGO, "site/settings.py": "import os\nDATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db', 'USER': 'postgres', 'PASSWORD': os.environ['PW'], 'NAME': 'postgres'}}\n", "Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment: {PW: other}\n" + DB}, "database-login-differs", "site/settings.py:2"),
+    "pods of an autoscaler": ({"k8s/web.yaml": APP, "k8s/scale.yaml": SCALER}, "replicas-migrate-together", "k8s/web.yaml:10"),
+    "pods of an overlay": ({"k8s/base/web.yaml": APP, "k8s/prod/kustomization.yaml": OVERLAY}, "replicas-migrate-together", "k8s/base/web.yaml:10"),
+    "pods of a patch": ({"k8s/base/web.yaml": APP, "k8s/prod/scale.yaml": PATCH}, "replicas-migrate-together", "k8s/base/web.yaml:10"),
+    "pods of a list": ({"rendered.yaml": LISTED}, "replicas-migrate-together", "rendered.yaml:13"),
+    "every branch has replaced the shell": ({"Dockerfile": SCRIPTED, "start.sh": 'if [ "$#" -gt 0 ]; then\n  exec "$@"\nelse\n  exec gunicorn site.wsgi\nfi\npython manage.py migrate\n', "compose.yaml": BUILT}, "unreachable-after-exec", "start.sh:6"),
+    "a wait that nobody hears": ({"Dockerfile": SCRIPTED, "wait-for-it.sh*": "#!/bin/bash\ntrap : INT\n", "start.sh": "./wait-for-it.sh db:5432 -t 20\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT}, "wait-runs-command-anyway", "start.sh:1"),
+    "make goes on behind a dash": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT, "Makefile": "deploy:\n\t-docker compose run --rm web python manage.py migrate\n\tdocker compose up -d\n"}, "rollout-after-failed-migration", "Makefile:2"),
+    "a redirect to TLS wherever nobody debugs": ({**DJANGO, "site/settings.py": "import environ\n\nenv = environ.Env(DEBUG=(bool, False))\nDEBUG = env('DEBUG')\nSECURE_SSL_REDIRECT = not DEBUG\nALLOWED_HOSTS = ['*']\n", "Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + '    healthcheck:\n      test: python -c "import urllib.request as u; u.urlopen(\'http://localhost:8000/\')"\n'}, "probe-redirected-to-https", "compose.yaml:5"),
+    "two services on the file of a default": ({**DJANGO, "site/settings.py": "import environ\nfrom pathlib import Path\n\nBASE_DIR = Path(__file__).parent.parent\nenv = environ.Env()\nDATABASES = {'default': env.db('DATABASE_URL', default=f'sqlite:///{BASE_DIR}/data/a.db')}\n", "Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    volumes: &at ['data:/app/data']\n  worker:\n    build: .\n    command: celery -A site worker\n    volumes: *at\nvolumes: {data: {}}\n"}, "sqlite-shared-by-containers", "site/settings.py:6"),
 }  # fmt: skip
 
 

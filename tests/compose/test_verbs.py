@@ -251,6 +251,21 @@ def test_a_killed_plan_leaves_no_container(running: Stack) -> None:
     (running.folder / "shop/migrations/0010_code.py").unlink()
 
 
+def test_a_network_that_is_gone(running: Stack) -> None:
+    """A stopped container whose network was removed can't start again: it is made anew, with the
+    volumes that it has."""
+    running.compose("stop", "-t", "1")
+    docker("network", "rm", f"{running.name}_default")
+    done = exited(
+        running, ["run", "--one-off", "--", "manage.py", "check", "--database=default"], 0
+    )
+    assert "db: not running, and needed" in done.err
+    before = running.ids()
+    running.up("--no-build", "--settle", "0")
+    assert running.ids().isdisjoint(before)
+    assert running.served() == "release one"
+
+
 def _beside(stack: Stack) -> list[str]:
     """The scratch servers and one-off containers of the project."""
     labelled = f"label=com.docker.compose.project={stack.name}"

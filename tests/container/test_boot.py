@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -377,7 +378,8 @@ def test_failing_step_outside_a_transaction(
     tidegate: Runner, pair: SmallProject, postgresql: Database
 ):
     """A step that runs in no transaction stays half done: the message names what of it is there,
-    without its literals, and status and history say so until it is run again."""
+    without its literals, and the SQL that takes it back; status and history say so until then, also
+    with the code of the release before."""
     broken = "CREATE ROLE nobody PASSWRD 'LITERALSECRET'"
     bad = pair.add("CREATE TABLE half (id integer)", broken, atomic=False)
     done = boot(tidegate, pair, postgresql)
@@ -385,13 +387,21 @@ def test_failing_step_outside_a_transaction(
     assert f"{bad} does not run in one transaction, and is half applied" in done.err
     assert "1 change of the schema stays: CREATE TABLE half (id integer)" in done.err
     assert "LITERALSECRET" not in done.err
-    status = tidegate("status", cwd=pair.root, env=postgresql.environ)
-    assert f"  half       {bad}" in status.out
-    assert f"{bad} is half applied" in status.out.splitlines()[-1]
     history = tidegate("history", cwd=pair.root, env=postgresql.environ)
     assert f"half applied until it is run again: {bad}" in history.out
+    for _ in range(2):
+        status = tidegate("status", cwd=pair.root, env=postgresql.environ)
+        assert f"  half       {bad}" in status.out
+        assert f"{bad} is half applied" in status.out.splitlines()[-1]
+        pair.files[bad].unlink(missing_ok=True)
     assert postgresql.tables() == ["half", "made_1", "made_2"]
     assert postgresql.runs() == ["failed"]
+    taken = re.search(r"take the changes back instead: (.*;)$", done.err, re.M)
+    assert taken, done.said
+    postgresql.rows(f"{taken[1]} SELECT 1")
+    assert postgresql.tables() == ["made_1", "made_2"]
+    again = tidegate("status", cwd=pair.root, env=postgresql.environ)
+    assert "half" not in again.out
 
 
 def test_syntax_error_in_a_step(tidegate: Runner, pair: SmallProject, postgresql: Database):

@@ -143,6 +143,8 @@ def test_a_step_without_a_reverse(tidegate: Runner, shop: tuple[Shop, Database])
     assert run(tidegate, shop, "backup").code == 0  # of the night after; it changes nothing
     booted = run(tidegate, shop, "boot", "--", *APP)
     assert (booted.code, "the database was restored to before them" in booted.err) == (6, True)
+    advice = run(tidegate, shop, "status").out.splitlines()[-1]
+    assert advice.startswith("next: start the release before it"), advice
     if database.server:
         names = database.server.sql("SELECT datname FROM pg_database WHERE datname LIKE "
                                     f"'{database.name}_before%'").splitlines()  # fmt: skip
@@ -237,12 +239,14 @@ class Migration(migrations.Migration):
 def test_what_django_operations_lose_is_counted(
     tidegate: Runner, make_project: MakeProject, fresh: Fresh
 ):
-    """Tables and columns that go are named with their rows; a reversible index loses nothing."""
+    """Tables and columns that go are named with their rows; a reversible index loses nothing, and
+    neither does a column that comes back, but empty: that is said."""
     project, database = make_project("django", 0), fresh("newest")
     steps = project.root / "shop" / "migrations"
     create = ('migrations.CreateModel("Order", [("id", models.AutoField(primary_key=True)), '
               '("name", models.CharField(max_length=20))])')  # fmt: skip
     column = 'migrations.AddField("order", "total", models.IntegerField(null=True))'
+    gone = 'migrations.RemoveField("order", "total")'
     index = 'migrations.AddIndex("order", models.Index(fields=["name"], name="by_name"))'
     code = "migrations.RunPython(lambda apps, editor: None)"
     (steps / "0001_order.py").write_text(REAL.format(needs="[]", operations=create))
@@ -261,11 +265,14 @@ def test_what_django_operations_lose_is_counted(
         "shop.0001_order: table shop_order is dropped (2 rows)",
     ]
     needs = '[("shop", "0002_total")]'
-    (steps / "0003_index.py").write_text(REAL.format(needs=needs, operations=index))
+    (steps / "0003_index.py").write_text(REAL.format(needs=needs, operations=f"{index}, {gone}"))
     assert tidegate("migrate", cwd=project.root, env=database.environ).code == 0
-    assert plan()["ways"][0]["loses"] == []
+    way = plan()["ways"][0]
+    lacks = "shop.0003_index: RemoveField: Remove field total from order"
+    assert (way["loses"], way["lacks"]) == ([], [lacks])
     done = tidegate("rollback", cwd=project.root, env=database.environ)
     assert done.code == 0, done.said  # nothing is lost: no word is asked for
+    assert f"does not bring back what went when it was applied: {lacks}" in done.err
     assert database.rows("SELECT 1 FROM pg_indexes WHERE indexname = 'by_name'") == []
     needs = '[("shop", "0003_index")]'
     (steps / "0004_code.py").write_text(REAL.format(needs=needs, operations=code))

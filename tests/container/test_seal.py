@@ -392,6 +392,31 @@ def test_a_word_that_switches_the_engine(tidegate: Runner, switching):
         assert (again.code, imported(again)) == (0, []), again.said
 
 
+COMPANY = """
+import os
+
+ENGINE, NAME, USER = os.getenv("DB_ENGINE"), os.getenv("DB_NAME"), os.getenv("DB_USER")
+if ENGINE and NAME and USER:
+    DATABASES = {"default": {
+        "ENGINE": "django.db.backends." + ENGINE, "NAME": NAME, "USER": USER,
+        "PASSWORD": os.getenv("DB_PASSWORD"), "HOST": os.getenv("DB_HOST"),
+        "PORT": os.getenv("DB_PORT")}}
+else:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+"""
+
+
+def test_an_engine_that_needs_company(tidegate: Runner, switching):
+    """`if ENGINE and NAME and USER`: the login is known though none was set at build."""
+    project, env = switching
+    (project.root / "config" / "settings.py").write_text(SWITCHING.split("def ")[0] + COMPANY)
+    seal(tidegate, project)
+    given = {**env, "DB_ENGINE": "postgresql"}
+    assert boot(tidegate, project, given).code == 0
+    again = boot(tidegate, project, given, traced=True)
+    assert (again.code, imported(again)) == (0, []), again.said
+
+
 YES_OR_NO = """
 import os
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,11 @@ pytest.importorskip("django")
 pytest.importorskip("alembic")
 pytest.importorskip("pgparse")
 OFF = {"TIDEGATE_CACHE": "off"}
-_numbers = itertools.count(1)
+SCHEMAS = r"SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"
+LEFT = """SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'
+UNION ALL SELECT evtname FROM pg_event_trigger UNION ALL SELECT pubname FROM pg_publication
+UNION ALL SELECT relname FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'm', 'v', 'S')
+AND NOT pg_is_other_temp_schema(relnamespace)"""
 CASES = [
     pytest.param(rule, example, id=f"{rule.name}-{example.framework}-{number}")
     for rule in all_rules()
@@ -29,15 +32,24 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def database(servers: Callable[[str], Server]) -> Iterator[Callable[[], str]]:
-    """Return the URL of a new, empty database."""
+    """Return the URL of an empty database: one that all use, emptied again for each."""
+    import psycopg
+
     server = servers("newest")
+    server.sql("CREATE DATABASE examples STRATEGY file_copy")
+    url = str(server.url(dbname="examples"))
+    with psycopg.connect(url, autocommit=True) as connection:
 
-    def make() -> str:
-        name = f"example_{next(_numbers)}"
-        server.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
-        return str(server.url(dbname=name))
+        def make() -> str:
+            found = connection.execute(SCHEMAS).fetchall()
+            for (name,) in found:
+                connection.execute(f'DROP SCHEMA "{name}" CASCADE')  # type: ignore[call-overload]
+            connection.execute("CREATE SCHEMA public")
+            left = connection.execute(LEFT).fetchall()
+            assert not left, f"an example left {left} behind"
+            return url
 
-    yield make
+        yield make
 
 
 @pytest.mark.parametrize(("rule", "example"), CASES)

@@ -70,6 +70,12 @@ op.drop_column("orders", "source")""",
         3, after='op.add_column("orders", sa.Column("more", sa.Text()))\n# --- downgrade\n'
         'op.drop_column("orders", "more")',
     ),
+    "null of a foreign key": Case(
+        "foreign-key-validates", "django",
+        f"""migrations.AlterField("order", "payer", {PAYER.replace("null=True, ", "")})),""", 3,
+        before=f"""migrations.AddField("order", "payer", {PAYER})),
+migrations.RunSQL("UPDATE shop_order SET payer_id = customer_id", migrations.RunSQL.noop),""",
+    ),
     "foreign key": Case(
         "foreign-key-validates", "django",
         f'migrations.AlterField("order", "payer", {PAYER})),', 2,

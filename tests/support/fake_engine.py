@@ -26,9 +26,12 @@ START = {"images": {"shop": "one"}, "built": "two", "running": {"web": "one"}, "
 class FakeShared:
     """What everybody sees: marks are files in a folder, the records one more."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, tag: str = "records") -> None:
+        self.folder, self.tag = folder, tag
         folder.mkdir(exist_ok=True)
+
+    def of(self, tag: str) -> FakeShared:
+        return FakeShared(self.folder, tag)
 
     def seen(self) -> dict[str, Mapping[str, str]]:
         found = {}
@@ -53,15 +56,17 @@ class FakeShared:
         return self._does(code, *[str(self.folder / name) for name in names])
 
     def kept(self) -> str:
-        path = self.folder / "records"
+        path = self.folder / self.tag
         return str(path.stat().st_mtime_ns) if path.exists() else ""
 
     def keeping(self, file: str) -> Command:
         code = "import shutil; p = sys.argv[1] + '/'; shutil.copy(sys.argv[2], p + 'fresh'); "
-        return self._does(code + "os.replace(p + 'fresh', p + 'records')", file)
+        return self._does(code + "os.replace(p + 'fresh', p + sys.argv[3])", file,
+                          self.tag)  # fmt: skip
 
     def fetching(self, file: str) -> Command:
-        return self._does("import shutil; shutil.copy(sys.argv[1] + '/records', sys.argv[2])", file)
+        code = "import shutil; shutil.copy(sys.argv[1] + '/' + sys.argv[3], sys.argv[2])"
+        return self._does(code, file, self.tag)
 
     def dropping(self, former: str) -> Command:
         return self._does("pass")
@@ -139,6 +144,9 @@ class FakeTarget:
     def hidden(self) -> str:
         return ""
 
+    def code_here(self) -> str:
+        return ""
+
     def python(self, service: str = "") -> str:
         return "python"
 
@@ -150,6 +158,9 @@ class FakeTarget:
 
     def configuration(self) -> str:
         return "{}"
+
+    def stranger(self) -> tuple[str, bool]:
+        return "", False
 
     def leftovers(self) -> list[str]:
         return []
@@ -189,8 +200,9 @@ class FakeTarget:
         return [self._command("start", *services)]
 
     def replacing(
-        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
-    ) -> Command:
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True,
+        anew: bool = False,
+    ) -> Command:  # fmt: skip
         return self._command("replace", service)
 
     def stopping(self, containers: Sequence[str]) -> list[Command]:

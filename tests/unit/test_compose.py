@@ -30,9 +30,12 @@ def test_windows_paths_become_mounts() -> None:
 
 
 def test_powershell_reads_the_shown_line_as_the_words() -> None:
-    """Words with spaces, quotes or dollars stand in single quotes."""
+    """Words with spaces, quotes or dollars stand in single quotes; so does what it would divide."""
     words = ["docker", "compose", "-f", "C:\\a b\\c.yml", "run", "it's $HOME", "--x=1"]
     assert windows_line(words) == ("docker compose -f 'C:\\a b\\c.yml' run 'it''s $HOME' --x=1")
+    assert windows_line(["tidegate", "up", "--only", "web,db"]) == "tidegate up --only 'web,db'"
+    assert windows_line(["x", "-a.b", "--a.b", "@b"]) == "x '-a.b' --a.b '@b'"
+    assert windows_line(["C:\\Program Files\\x", "y"]) == "& 'C:\\Program Files\\x' y"
 
 
 def test_every_command_begins_alike() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tidegate.errors import (
     UpdateUndone,
     UsageProblem,
 )
-from tidegate.workflows.update import story
+from tidegate.workflows.update import releases, story, updating
 from tidegate.workflows.update.pending import itself
 from tidegate.workflows.update.standing import needs
 from tidegate.workflows.update.state import State
@@ -43,6 +44,15 @@ def test_the_order(tmp_path: Path) -> None:
     assert result["outcome"] == "done"
     assert verbs(target) == ["tag", "build", "status", "migrate", "replace"]
     assert target.state()["running"] == {"web": "two"}
+
+
+def test_an_image_that_is_not_here(tmp_path: Path) -> None:
+    """Taken as it is, it has to be here: nothing is asked of it, and nothing is built for that."""
+    target = FakeTarget(tmp_path)
+    target.services = tuple(replace(one, image="shop:v7") for one in target.services)
+    with pytest.raises(UsageProblem, match="no image shop:v7 on this engine, and web"):
+        up(update(target, build=False))
+    assert set(verbs(target)) <= {"tag"}
 
 
 def test_an_unwell_release_is_undone(tmp_path: Path) -> None:
@@ -131,6 +141,31 @@ def test_an_engine_that_restarts_is_waited_for(
     assert target.away == 0
 
 
+@pytest.mark.parametrize(("stage", "code"), [("migrate", 3), ("verify", 9)])
+def test_an_engine_that_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, code: int
+) -> None:
+    """Nothing can be undone: it says what is known, and the next update finds what ran before."""
+    target = FakeTarget(tmp_path)
+    one = update(target)
+
+    def gone(*given: object) -> None:
+        target.away = 99
+        raise NotReady("the engine is away")
+
+    monkeypatch.setattr(updating, "PATIENCE", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(story, stage, gone)
+        with pytest.raises(TidegateError) as caught:
+            up(one)
+    assert caught.value.exit_code == code
+    assert ("No container was replaced." in caught.value.meaning) == (code == 3)
+    assert ("What ran before is written down." in caught.value.meaning) == (code == 9)
+    target.away = 0
+    assert up(update(target))["outcome"] == "done"
+    assert target.state()["running"] == {"web": target.state()["images"]["shop"]}
+
+
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
     """Every command is shown, and the engine never sees one."""
     target = FakeTarget(tmp_path)
@@ -185,6 +220,27 @@ def test_a_program_that_can_not_recreate(tmp_path: Path) -> None:
     done = [verb for verb in verbs(target) if verb in ("remove", "replace")]
     assert done == ["remove", "replace", "remove", "replace"]
     assert target.state()["running"] == {"web": "one"}
+
+
+def test_a_release_of_which_something_crashed(tmp_path: Path) -> None:
+    """It is the same release still; when the next one and it are not well, the one before it is
+    named, and it is said beforehand what was not well."""
+    target = FakeTarget(tmp_path, ("web", "worker"))
+    for image in ("two", "three"):
+        target.file.write_text(json.dumps({**target.state(), "built": image}))
+        up(update(target))
+    first, second, third = releases.load(update(target).state)
+    running = dict(third.images)
+    del running["worker"]
+    assert releases.of_images([first, second, third], running) == third
+    assert releases.of_images([first, second, third], {"web": "other"}) is None
+    target.file.write_text(
+        json.dumps({**target.state(), "built": "four", "sick": ["three", "four"]})
+    )
+    with pytest.raises(UpdateNotUndone) as caught:
+        up(update(target))
+    assert caught.value.next.startswith(f"tidegate rollback --to {second.stamp} --plan")
+    assert len(releases.load(update(target).state)) == 3
 
 
 def test_servers_alone_are_no_release(tmp_path: Path) -> None:

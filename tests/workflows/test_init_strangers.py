@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from support.forked import tidegate_in
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import story
 from tidegate.workflows.init.detect import detect
 
-PLAIN = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 MANAGE = (
     'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\nimport django\n'
 )
@@ -35,10 +35,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.%s", "NAME": %s, "HOST": 
 
 
 def tidegate(root: Path, *argv: str, drop: bool = False) -> subprocess.CompletedProcess[str]:
-    command = [*(PLAIN if drop else []), sys.executable, "-m", "tidegate", "--project", str(root)]
-    return subprocess.run(
-        [*command, *argv], capture_output=True, text=True, timeout=60, check=False
-    )
+    return tidegate_in(root, *argv, as_anybody=drop)
 
 
 def made(root: Path, tree: dict[str, str]) -> Path:
@@ -110,6 +107,48 @@ def test_an_ini_that_names_localhost(tmp_path: Path) -> None:
     pasted = ENV.replace("connectable", "\n".join(lines[at : at + 2]) + "\nconnectable")
     (tmp_path / "migrations/env.py").write_text("import os\n" + pasted)
     assert ruled(tmp_path) == []
+
+
+def test_a_package_that_flask_migrates(tmp_path: Path) -> None:
+    """It is imported from the folder above it, and a server for WSGI runs what a function makes."""
+    package = {"__init__.py": "", "wsgi.py": "from board.run import make_app\n\napp = make_app()\n",
+               "run.py": "import flask\n\n\ndef make_app(config=None): ...\n",
+               "migrations/alembic.ini": "[alembic]\n", "migrations/env.py": ENV}  # fmt: skip
+    made(tmp_path, {f"board/{name}": text for name, text in package.items()})
+    (tmp_path / "requirements.txt").write_text("flask-migrate\nflask\npsycopg2\n")
+    workflow = "on: push\njobs:\n  test:\n    services:\n      db: {image: postgres:17}\n"
+    made(tmp_path, {".github/workflows/ci.yml": workflow, ".env.example": "DEBUG=1\n"})
+    done = tidegate(tmp_path, "init", "--yes")
+    assert (tmp_path / "compose.yaml").exists(), (
+        done.stdout
+    )  # the workflow of CI is no Compose file
+    dockerfile = (tmp_path / "Dockerfile").read_text()
+    assert 'CMD ["gunicorn", "board.wsgi:app"' in dockerfile
+    assert "WORKDIR /app/board" not in dockerfile
+    assert "add to  .env.example" in done.stdout
+    example = (tmp_path / ".env.example").read_text()
+    assert example.startswith("DEBUG=1\n")
+    assert "\nDB_PASSWORD=\n" in example
+    assert tidegate(tmp_path, "init", "--yes").stdout.count("add to") == 0
+
+
+def test_an_app_that_reads_a_variable_its_migrations_do_not(tmp_path: Path) -> None:
+    """init says which lines env.py needs, as alembic.ini holds the URL that it connects to."""
+    ini = alembic("postgresql+asyncpg://postgres:postgres@db:5432/shop")
+    made(tmp_path, {**ini, "shop/db.py": 'import os\nURL = os.environ["DATABASE_URL"]\n'})
+    (tmp_path / "requirements.txt").write_text("alembic\nasyncpg\n")
+    assert "alembic.ini:3 says by itself where" in tidegate(tmp_path, "init", "--yes").stdout
+
+
+def test_settings_that_no_file_names(tmp_path: Path) -> None:
+    """The package with wsgi.py is the one that is served, and the settings are asked for."""
+    tree = {
+        "manage.py": "import django\n",
+        "baby/wsgi.py": "application = get_wsgi_application()\n",
+    }
+    done = tidegate(made(tmp_path, {**tree, "requirements.txt": "django\n"}), "init", "--yes")
+    assert 'CMD ["gunicorn", "baby.wsgi"' in (tmp_path / "Dockerfile").read_text()
+    assert "no file names the Django settings" in done.stdout
 
 
 def test_sqlite_in_the_code_folder(tmp_path: Path) -> None:
@@ -254,7 +293,7 @@ def test_its_own_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["manage.py", "shop/settings.py", "shop"])
 def test_closed_files_are_named(path: str, tmp_path: Path) -> None:
     """init says which file it may not read, in place of telling the project from the rest."""
-    if PLAIN and not shutil.which("setpriv"):
+    if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("root reads everything")
     made(tmp_path, django())
     (tmp_path / path).chmod(0)
@@ -267,7 +306,7 @@ def test_closed_files_are_named(path: str, tmp_path: Path) -> None:
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     """It is the folder that is named, not the project, and what was written before it."""
-    if PLAIN and not shutil.which("setpriv"):
+    if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("root writes everywhere")
     made(tmp_path, django())
     tmp_path.chmod(0o555)

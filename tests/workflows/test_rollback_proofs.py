@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from support.fake_engine import FakeTarget
+from tidegate.container.report import Report
 from tidegate.workflows.update import proofs
 from tidegate.workflows.update.state import State
 
@@ -61,7 +63,27 @@ def test_an_edited_step_is_another(tmp_path: Path) -> None:
     assert proofs.of(state, [undone("a")], "one")[1] == ""
     edited = {"database": "default", "steps": [{"id": "a", "digest": "of another"}]}
     assert "no rehearsal" in proofs.of(state, [edited], "one")[1]
-    assert proofs.back(state, edited) == "not rehearsed from here"
+    assert proofs.back(state, edited) == "no rehearsal of it is on record"
     assert proofs.back(state, undone("a")).startswith("rehearsed: down and up again gave the same")
     proofs.remember(state, rehearsed("a", back=False))
     assert "it did not give the schema back" in proofs.back(state, undone("a"))
+
+
+def test_everybody_at_the_engine_knows(tmp_path: Path) -> None:
+    """What one account's rehearsal has proved counts for another's rollback, together with what
+    that one's have; not where another database was rehearsed on."""
+    target, tell = FakeTarget(tmp_path), Report("text", quiet=True)
+    anna, ben, carla = (
+        State("shop", tmp_path, {"XDG_STATE_HOME": str(tmp_path / name)})
+        for name in ("anna", "ben", "carla")
+    )
+    proofs.share(anna, rehearsed("a"), target, tell, "anna")
+    proofs.share(ben, rehearsed("b", broken=BROKEN), target, tell, "ben")
+    carla.look(target, tell)
+    (seen,), why = proofs.of(carla, [undone("a")], "one")
+    assert (why, "by anna" in proofs.shown(seen)) == ("", True)
+    assert "breaks on it" in proofs.of(carla, [undone("b")], "one")[1]
+    assert proofs.of(carla, [{**undone("a"), "target": "t"}], "one")[1] == ""
+    assert "no rehearsal" in proofs.of(carla, [{**undone("a"), "target": "other"}], "one")[1]
+    proofs.share(carla, rehearsed("a"), target, tell, "carla")
+    assert len(carla.proofs()) == 2, "the same plan once more is the same proof"

@@ -29,6 +29,7 @@ BAD = {
 }
 GOOD = {**BAD, "start.sh": BAD["start.sh"].replace("gunicorn", "exec gunicorn")}
 AT = "start.sh:3"
+_BUILT_IN = ("time", "command", "builtin")  # no programs that a shell could become
 _DEVELOPMENT = (
     "runserver",
     "runserver_plus",
@@ -50,7 +51,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 continue
             if _execs_by_itself(project.image(service), start, main):
                 continue
-            said = shown(main.words[:2])
+            said = _said(main)
             place = main.handed or main.place
             also = main.place if main.handed else start.entrypoint_place
             yield Problem(
@@ -60,6 +61,13 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 (also,) if also != place and start.entrypoint else (),
                 _mend(project, start, main),
             )
+
+
+def _said(main: Act) -> str:
+    """Return the first words of the command as they are written, with a runner in front."""
+    whole = main.command.written or main.words
+    whole = main.words if whole[0] in _BUILT_IN else whole
+    return shown(whole[: len(whole) - len(main.words) + 2])
 
 
 def _remedy(start: Start, main: Act, said: str) -> str:
@@ -97,7 +105,10 @@ def _copes(start: Start, main: Act) -> bool:
         or "/init" in start.argv[:1]
     ):
         return True
-    texts = [use.parsed.text for use in start.scripts]
+    texts = [
+        use.parsed.text for use in start.scripts
+        if words.name_of(use.path) not in words.WAIT_FOR_IT
+    ]  # fmt: skip
     return (
         any("trap " in text for text in texts)
         or "&" in main.command.inside
@@ -130,7 +141,9 @@ def _mend(project: ProjectFiles, start: Start, main: Act) -> tuple[Edit, ...]:
         return ()  # an exec would keep what stands behind it from running
     text = project.read(main.place.path) or ""
     line = text.split("\n")[main.place.line - 1] if main.place.line else ""
-    first = main.words[0]
+    first = (main.command.written or main.words)[0]
+    if first in _BUILT_IN:
+        return ()
     if "exec" in line or line.count(first) != 1:
         before = [one for one in (" && ", "; ") if f"{one}{first} " in line]
         if "exec" in line or len(before) != 1 or line.count(before[0] + first + " ") != 1:

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import edits
+from tidegate.reading.project import composefiles, edits, examples
 from tidegate.reading.project.composefiles import DEFAULT_NAMES, Stack
+from tidegate.reading.project.composeshape import Refusal
 from tidegate.reading.project.live import Live
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import masked
@@ -54,6 +55,31 @@ def _alone(project: ProjectFiles, stack: Stack) -> bool:
     return default or stack.files == project.asked
 
 
+def _refused(project: ProjectFiles, stack: Stack) -> tuple[list[Refusal], Problem | None]:
+    """Return what is refused, and apart what a file declares of which the project has an example."""
+    beside, alone = project.declared_beside(stack), _alone(project, stack)
+    found = list(stack.refused(beside, alone))
+    stem, _, end = stack.files[0].rpartition(".")
+    wanted = f"{stem}.override.{end}"
+    example = examples.beside(wanted, project.path_set) if len(stack.files) == 1 else ""
+    if not found or not example or stack.files[0].rpartition("/")[2] not in DEFAULT_NAMES:
+        return found, None
+    more = composefiles.names(example, project.read)
+    both = {key: beside.get(key, frozenset()) | {*more.get(key, ())} for key in {*beside, *more}}
+    kept = list(stack.refused(both, alone))
+    gone = [one for one in found if one not in kept]
+    if not gone:
+        return found, None
+    return kept, Problem(
+        Place(gone[0].path, gone[0].line),
+        f"{wanted} is not there, and {gone[0].path} needs what it declares.",
+        f"cp {example} {wanted}, and fill it in",
+        (Place(example, 1),),
+        severity="info",
+        printed=gone[0].said,
+    )
+
+
 def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     """Yield what the engine's own Compose refuses, where nothing of it is told by the files."""
     seen = any(one.severity != "warning" for one in look(project))
@@ -75,7 +101,10 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield what Compose refuses in each set of files."""
     for stack in project.stacks:
-        for one in stack.refused(project.declared_beside(stack), _alone(project, stack)):
+        found, copy = _refused(project, stack)
+        if copy is not None:
+            yield copy
+        for one in found:
             if one.unread or "template" in one.path.rpartition("/")[2]:
                 continue
             yield Problem(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project.live import Live
+from tidegate.reading.project.live import Live, verdict
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import masked, place_in
 
@@ -33,9 +33,8 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
         named = one.error or one.oom_killed or one.restarts >= 3 or foreign  # by other checks
         if not ended or one.one_off or named:
             continue
-        lines = [line for line in one.log.splitlines() if line.strip()] or ["it printed nothing"]
         yield Problem(
             place_in(project.services, one.service),
-            f"{one.service} ended with {one.exit_code}: {masked(lines[-1])[:200]}",
+            f"{one.service} ended with {one.exit_code}: {masked(verdict(one.log))[:200]}",
             f"docker compose logs {one.service} | tidegate doctor --error -",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project.live import Live
+from tidegate.reading.project.live import Live, verdict
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import masked, place_in
 
@@ -25,12 +25,9 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
     for one in live.containers:
         again = one.restarts >= 3 and (one.state != "running" or one.up_for < JUST)
         if one.state == "restarting" or again:
-            last = [line for line in one.log.splitlines() if line.strip()][-1:] or [
-                "it printed nothing"
-            ]
             ended = "" if one.state == "running" else f"ended with {one.exit_code} and "
             yield Problem(
                 place_in(project.services, one.service),
-                f"{one.service} {ended}was restarted {one.restarts} times: {masked(last[0])[:200]}",
+                f"{one.service} {ended}was restarted {one.restarts} times: {masked(verdict(one.log))[:200]}",
                 f"docker compose logs {one.service} | tidegate doctor --error -",
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project.live import Live
+from tidegate.reading.project.live import Live, verdict
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.service import masked, place_in
 
@@ -24,6 +24,6 @@ def look_live(project: ProjectFiles, live: Live) -> Iterable[Problem]:
         if one.health == "unhealthy":
             yield Problem(
                 place_in(project.services, one.service),
-                f"The health check of {one.service} fails: {masked(one.health_said)[:200] or 'it prints nothing'}",
+                f"The health check of {one.service} fails: {masked(verdict(one.health_said))[:200]}",
                 f"docker compose exec {one.service} COMMAND, with the probe's command",
             )

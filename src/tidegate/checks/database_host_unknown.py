@@ -30,7 +30,7 @@ BAD = {
   web:
     build: .
     environment:
-      DATABASE_URL: postgresql://shop:shop@database:5432/shop
+      DATABASE_URL: postgresql://postgres:shop@database:5432/postgres
   db:
     image: postgres:16
     environment:

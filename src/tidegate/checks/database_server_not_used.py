@@ -32,7 +32,7 @@ BAD = {
   web:
     build: .
     environment:
-      DATABASE_URL: postgresql://shop:shop@db/shop
+      DATABASE_URL: postgresql://postgres:shop@db/postgres
   db:
     image: postgres:16
     environment:

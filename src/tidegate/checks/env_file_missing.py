@@ -7,11 +7,11 @@ It is silent where the file may be absent (`required: false`), and, without an e
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
+from tidegate.reading.project import examples
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.reading.project.tree import Item
 
@@ -32,16 +32,6 @@ BAD = {
 }
 GOOD = {**BAD, ".env.prod": "DEBUG=0\n"}
 AT = "compose.yaml:4"
-_TAILS = (
-    ".example",
-    "-example",
-    ".sample",
-    "-sample",
-    ".template",
-    "-template",
-    ".dist",
-    ".default",
-)
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -50,7 +40,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     for service in project.services:
         first = service.stack is project.stacks[0]
         for path, item, required in service.env_file_paths:
-            example = _example(project, path)
+            example = examples.beside(path, project.path_set)
             if not required or path in project.path_set | seen or not _ours(project, path, item):
                 continue
             folder = (project.root / path).is_dir()
@@ -86,13 +76,3 @@ def _printed(project: ProjectFiles, path: str, folder: bool) -> str:
     if folder:
         return f"read {full}: is a directory"
     return f"env file {full} not found: stat {full}: no such file or directory"
-
-
-def _example(project: ProjectFiles, path: str) -> str:
-    """Return the file beside it that looks like its example; empty where there is none."""
-    folder, name = posixpath.split(path)
-    names = [name + tail for tail in _TAILS]
-    names += [f"{tail[1:]}{name}" for tail in _TAILS] + [f".{tail[1:]}{name}" for tail in _TAILS]
-    names += [f"{name.removeprefix('.')}{tail}" for tail in _TAILS]
-    found = (posixpath.join(folder, one) for one in names)
-    return next((one for one in found if one in project.path_set), "")

@@ -45,16 +45,31 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             later = acts[index + 1 :]
             main = next((one for one in later if one.main or words.serves(one.words)), None)
             why = _ignored(project, act, main)
-            if why and main is not None:
+            if not why and act.loose and main is not None and _ends_script(act):
                 yield Problem(
-                    act.place,
+                    act.loose,
+                    f"`{shown(main.words[:3])}` starts although {act.script} failed, which runs `{shown(act.words)}`.",
+                    "join the commands with &&, or put set -e above them",
+                    (act.place,),
+                )
+                break
+            if why and main is not None:
+                place = act.caught or act.place
+                also = [one for one in (act.place, main.place) if one != place]
+                yield Problem(
+                    place,
                     f"`{shown(main.words[:3])}` starts although `{shown(act.words)}` failed: {why}.",
                     _remedy(act),
-                    (main.place,) if main.place != act.place else (),
+                    tuple(also),
                     _mend(project, act),
                     "warning" if act.command.after_failure else "",
                 )
                 break
+
+
+def _ends_script(act: Act) -> bool:
+    """Whether a failure of the migration ends its script with a failure."""
+    return act.command.errexit or act.command.after_failure[:1] == ("exit",)
 
 
 def _ignored(project: ProjectFiles, act: Act, main: Act | None) -> str:
@@ -62,7 +77,7 @@ def _ignored(project: ProjectFiles, act: Act, main: Act | None) -> str:
     if not act.through_shell or {"until", "loop"} & set(one.inside):
         return ""
     if one.after_failure:
-        if one.after_failure[0] not in shell.QUIET:
+        if one.after_failure[0] not in shell.QUIET and not one.only_said:
             return ""
         if "condition" not in one.inside:
             return f"`|| {shown(one.after_failure)}` hides it"
@@ -107,11 +122,12 @@ def _mend(project: ProjectFiles, act: Act) -> tuple[Edit, ...]:
     if act.script and act.script != act.place.path:
         return ()  # the script runs what another file gives it
     if act.command.after_failure:
+        told = act.caught or act.place
         for tail in (" || true", " || :"):
-            found = edits.swap(act.place.path, text, act.place.line, tail, "")
+            found = edits.swap(told.path, project.read(told.path) or "", told.line, tail, "")
             if found:
                 return found
-        return _ending(project, act)
+        return _ending(project, act) if told == act.place else ()
     line = _line(project, act)
     if act.command.piped:
         return ()

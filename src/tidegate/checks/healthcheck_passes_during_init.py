@@ -47,6 +47,7 @@ GOOD = {
     "compose.yaml": BAD["compose.yaml"].replace("pg_isready -U", "pg_isready -h 127.0.0.1 -U"),
 }
 AT = "compose.yaml:9"
+_CONSOLES = ("pgadmin4", "adminer", "phpmyadmin", "cloudbeaver", "pgweb", "sqlpad")
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -56,6 +57,7 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         waiting = [
             one for one in project.siblings(service)
             if one.depends_on.get(service.name, ("", None))[0] == "service_healthy"
+            and one.repository not in _CONSOLES
         ]  # fmt: skip
         if health is None or not waiting or not _over_socket(service, health):
             continue

@@ -20,6 +20,7 @@ SEVERITY = "error"
 ERRORS = (
     r"exec \S+: no such file or directory",
     r"env: .?bash.?: No such file or directory",
+    r"env: can't execute '\w+': No such file",
     r"exec: \"bash\": executable file not found",
 )
 PRINTED = "exec /app/entrypoint.sh: no such file or directory"

@@ -20,6 +20,7 @@ from tidegate.reading.project.tree import Item
 SEVERITY = "warning"
 ERRORS = (
     r"Connection refused",
+    r"\[Errno 111\] Connect call failed",
     r"the database system is starting up",
     r"Is the server running on (that )?host",
     r"could not connect to server",

@@ -2,7 +2,7 @@
 
 Slim images have no curl and no wget; the probe ends with "executable file not found", the container is unhealthy for ever, and whoever waits for it never starts.
 Ask with Python, which is there, or install the program.
-It is silent where a RUN installs it, where the base has it, and for images that are not built here.
+It is silent where a RUN installs it or starts a program that may, where the base has it, and for images that are not built here.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ GOOD = {
     ),
 }
 AT = "compose.yaml:5"
+_INSTALLER = re.compile(r"\.(sh|bash)$|setup|install|provision|bootstrap")
 _URL = re.compile(r"https?://[^\s'\"|;&)]+")
 
 
@@ -77,6 +78,8 @@ def _has(image: Image, tool: str) -> bool | None:
         return True
     if any(re.search(rf"bin/{tool}$", copy.target) for copy in image.copies):
         return True
+    if any(_unseen(command) for run in image.runs for command in run.script.flat()):
+        return None
     name, _, tag = image.base.partition("@")[0].rpartition("/")[2].partition(":")
     if name not in ("python", "debian", "ubuntu", "alpine", "node", "pypy") or "$" in image.base:
         return None
@@ -85,6 +88,15 @@ def _has(image: Image, tool: str) -> bool | None:
     if name in ("debian", "ubuntu") or "slim" in tag:
         return False
     return True if tool != "nc" else None
+
+
+def _unseen(command: shell.Command) -> bool:
+    """Whether a RUN hands over to a program of the project or of a download, which may install."""
+    said = [one for one in command.bare.words if one not in ("sudo", *shell.SHELLS)]
+    program = said[0] if said else ""
+    name = program.rpartition("/")[2]
+    runs = program.startswith("./") or bool(_INSTALLER.search(name))
+    return "/" in program and runs and not name.endswith(".py")
 
 
 def _python(health: Health) -> str:

@@ -42,18 +42,21 @@ _STARTS = {
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield migrations of deployment scripts that are followed by a start in any case."""
     for path, name, commands in scripts.deployments(project):
-        if not path.endswith((".sh", ".bash")):
-            continue  # make and just end with the first command that fails
+        made = not path.endswith((".sh", ".bash"))
         for index, one in enumerate(commands):
             if not _passed_over(one) or not _migrates(project, one):
                 continue
+            if made and not one.after_failure:
+                continue  # make and just end with the first command that fails
             after = next((each for each in commands[index + 1 :] if _starts(each)), None)
             if after is None:
                 break
             yield Problem(
                 Place(path, one.line),
                 f"{name} starts the new release (`{' '.join(after.bare.words[:3])}`) although the migration failed.",
-                "put set -e at the top of the script, or || exit 1 behind the command",
+                "take away what hides the failure: the - before the command, or || true behind it"
+                if made
+                else "put set -e at the top of the script, or || exit 1 behind the command",
                 (Place(path, after.line, note="starts it"),),
                 _mend(project, path, one),
             )

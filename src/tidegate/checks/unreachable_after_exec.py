@@ -2,7 +2,7 @@
 
 `exec COMMAND` replaces the shell; there is no shell left for the next line.
 Often the second half of a script was appended, such as the migrations, and silently never runs.
-It is silent for `exec` in a branch, and for `exec` with redirections only.
+It is silent for `exec` in one branch of several, and for `exec` with redirections only.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             commands = use.parsed.commands
             for index, one in enumerate(commands):
                 rest = [after for after in commands[index + 1 :] if after.line > one.line]
+                closes = one.closes and len(one.inside) == 1  # each branch has its exec
                 if (
                     not one.replaces
-                    or not one.always
+                    or not (one.always or closes)
                     or one.then in ("||", "&&")
                     or one.is_fallback
                     or not rest

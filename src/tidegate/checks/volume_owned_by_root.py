@@ -2,7 +2,7 @@
 
 A new volume takes over the owner of the folder that the image has at its place; where the image has no such folder, it belongs to root, and the app cannot write its uploads or static files.
 Make the folder in the Dockerfile, with the right owner, before USER.
-It is silent where a RUN or COPY makes or owns the folder, and where the service runs as root.
+It is silent where a RUN or COPY makes or owns the folder, where the service runs as root, and for a user that a base image brings, which may bring the folder too.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
             continue  # what only serves files does not write them
         if user in ("", "root", "0") or "$" in user or service.text("user"):
             continue
+        if not _made_here(image, user):
+            continue
         for mount in service.mounts:
             if mount.kind != "volume" or mount.read_only or _owned(image, mount.target, user):
                 continue
@@ -66,6 +68,12 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 (replace(image.user_place, note=f"runs as {user}"),),
                 _mend(project, image, mount.target, user),
             )
+
+
+def _made_here(image: Image, user: str) -> bool:
+    """Whether nothing below this file can own the folder: an image that brings the user may."""
+    makes = rf"\b(useradd|adduser|groupadd|addgroup)\b[^&;|]*\b{re.escape(user)}\b"
+    return image.plain or bool(re.search(makes, image.run_words()))
 
 
 def _handed_over(project: ProjectFiles, service: Service, volume: str) -> bool:

@@ -2,6 +2,7 @@
 
 Without `--strict` it ends its wait after 15 seconds and starts the command as if all were well; the stack looks healthy and the database was never there.
 Give it `--strict` and a deadline that fits the first start, or use `tidegate wait`, which ends with 3 and says what did not answer.
+Without a command behind it, the same happens in a script that has no `set -e`.
 It is silent where the started command waits by itself.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import edits, words
+from tidegate.reading.project import edits, shell, words
 from tidegate.reading.project.acts import Act
 from tidegate.reading.project.edits import Edit
 from tidegate.reading.project.project import ProjectFiles
@@ -26,7 +27,6 @@ BAD = {
 }
 GOOD = {**BAD, "start.sh": BAD["start.sh"].replace("wait-for-it.sh ", "wait-for-it.sh --strict ")}
 AT = "start.sh:3"
-_NAMES = ("wait-for-it", "wait-for-it.sh", "wait_for_it.sh")
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -35,7 +35,11 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         acts = project.start(service).acts
         for index, act in enumerate(acts):
             name = words.name_of(act.words[0]) if act.words else ""
-            if name not in _NAMES or "--" not in act.words:
+            if name not in words.WAIT_FOR_IT:
+                continue
+            if "--" not in act.words:
+                if _passed_over(act) and any(one.main for one in acts[index + 1 :]):
+                    yield _unheard(act, name)
                 continue
             if {"-s", "--strict"} & set(act.words[: act.words.index("--")]):
                 continue
@@ -48,6 +52,23 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
                 (service.place,) if service.place.path != act.place.path else (),
                 _mend(project, act, name),
             )
+
+
+def _passed_over(act: Act) -> bool:
+    """Whether the shell goes on although the wait failed."""
+    one = act.command
+    asked = {"condition", "until", "loop"} & set(one.inside)
+    if one.after_failure:
+        return one.after_failure[0] in shell.QUIET
+    return bool(act.through_shell) and not (one.errexit or one.then == "&&" or asked)
+
+
+def _unheard(act: Act, name: str) -> Problem:
+    return Problem(
+        act.place,
+        f"{name} gives up at its deadline, and the next line runs whether the wait succeeded or not.",
+        "put set -e at the top of the script, or || exit 1 behind it;\nor use `tidegate wait`",
+    )
 
 
 def _waits_itself(act: Act) -> bool:

@@ -22,6 +22,8 @@ ERRORS = (
     r"exec \S+: no such file or directory",
     r"env: .*\\r.*: No such file",
     r"illegal option -\s*$",
+    r"\bset: -\s*:? ?invalid option",
+    r"\bset: pipefail\s*:? ?invalid option name",
     r"/bin/sh: \S+: not found",
     r"\$'\\r': command not found",
 )

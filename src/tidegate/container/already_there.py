@@ -12,7 +12,7 @@ from tidegate.model.step import Step
 
 EXISTS = ("42P07", "42701", "42710")  # duplicate table (or index), column, object
 EXISTS_SQLITE = re.compile(r"(table|index|view) \S+ already exists|duplicate column name")
-TABLE = re.compile(r"(?:relation|table) [\"'`]?([\w.]+)[\"'`]? already exists")
+TABLE = re.compile(r"(?<!of )(?:relation|table) [\"'`]?([\w.]+)[\"'`]? already exists")
 MEANING = (
     "What the step makes is there already: made by hand, by create_all, or by a step whose record "
     "was lost."

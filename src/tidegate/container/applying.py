@@ -165,7 +165,8 @@ def _refuse_rolled_back(raising: Raising, election: Election, verdict: Verdict) 
         raise PolicyRefused(
             f"{words.pending(len(verdict.pending))} in {alias}, and not applied by a start: {why}",
             "A start of the newer release would undo the rollback. Nothing was applied.",
-            "start the older image; to apply them all the same: tidegate migrate",
+            "start the older image (under Compose: tidegate rollback); to apply them all the same: "
+            "tidegate migrate",
         )
 
 

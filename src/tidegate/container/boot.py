@@ -72,8 +72,9 @@ def prepare(one: Boot) -> Gate:
     wait(one, gate)
     for connection in gate.connections:
         raise_or_decide(one, gate, connection)
+    tell_noticed(one, gate)
     static.collect(
-        gate.project, one.settings, one.report, one.deadline, one.signals, sealed_static(gate)
+        gate.project, one.settings, one.report, one.deadline, one.signals, gate.sealed_static
     )
     return gate
 
@@ -100,6 +101,15 @@ def wait(one: Boot, gate: Gate) -> None:
         warning = getattr(gate.database(connection), "warning", lambda: "")()
         if warning:
             one.report.warn(warning)
+    tell_noticed(one, gate)
+
+
+def tell_noticed(one: Boot, gate: Gate) -> None:
+    """Say what the project applied by itself while it was loaded; mostly it did not."""
+    if gate.project.noticed:
+        from tidegate.container import noticed
+
+        noticed.tell(one, gate)
 
 
 def services(one: Boot) -> list[Dependency]:
@@ -193,14 +203,6 @@ def _when_behind(one: Boot, raising: Raising, verdict: Verdict) -> Verdict:
         "The policy --when-behind fail forbids to start.",
         "apply the steps first: tidegate migrate",
     )
-
-
-def sealed_static(gate: Gate) -> tuple[str, str] | None:
-    """Return the seal's word on static files, where the seal is good."""
-    if gate.head is None or gate.why:
-        return None
-    root, digest = gate.head.all("static")[0]
-    return root, digest
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -23,8 +23,6 @@ from tidegate.model.connection import Connection
 from tidegate.model.level import Verdict, in_order
 from tidegate.model.step import Step
 
-UNSEEN = ("AlterField: ", "RunPython: ", "a call of ", "alter_column with another type")
-
 
 def look(root: str, said: str, environ: Mapping[str, str]) -> str:
     """Return how the pending steps are looked at: by the flag, else by the settings."""
@@ -77,7 +75,7 @@ def losses(
     """
     lines, unseen = [], []
     for one in gate.project.undoing(connection.alias, steps):
-        seen = [taken for taken in one.takes if not taken.startswith(UNSEEN)]
+        seen = one.gone
         lines += [f"{one.step}: {taken}" for taken in seen]
         if one.refused and not seen and not with_backup:
             lines.append(f"{one.step} can't be taken back: {one.refused}")

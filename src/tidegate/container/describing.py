@@ -35,6 +35,8 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "level": [],
         "run": None,
         "half": [],
+        "partly": [],
+        "held": "",
         "why": "",
         "remedy": "",
     }
@@ -45,8 +47,10 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
                 verdict = gate.level(connection, session)
             locked = holders(session.query) if connection.vendor == "postgresql" else {}
             if locked:  # nothing of the ledger can be read
-                edited, half, run = [], [], None
+                edited, half, run, held = [], [], None, ""
             else:
+                digests = {step.id: step.digest for step in steps if step.id in verdict.pending}
+                held = ledger.held_back(session.query, connection.alias, digests) if digests else ""
                 edited = ledger.edited(steps, ledger.recorded(session.query))
                 half = begun(session.query, connection.vendor, verdict)
                 run = history.last(session.query, connection.vendor, connection.alias)
@@ -67,6 +71,8 @@ def described(gate: Gate, connection: Connection) -> dict[str, Any]:
         "edited": edited,
         "run": run,
         "half": half,
+        "partly": gate.partly(connection.alias),
+        "held": held,
         "why": f"the ledger was not read, it is locked: {'; '.join(locked.values())}"
         if locked
         else "",
@@ -104,7 +110,11 @@ def _advice(one: Mapping[str, Any], framework: str) -> str:
         return f"tidegate wait    (it says what keeps {alias} away)"
     if one.get("half"):
         step = one["half"][0]
-        return f"correct it and run it again: tidegate migrate    ({step} is half applied)"
+        return (f"correct it and run it again: tidegate migrate    ({step} is half applied; the "
+                "ways back: tidegate rollback --plan)")  # fmt: skip
+    if one.get("held"):
+        return (f"start the release before it; to apply it all the same: tidegate migrate    "
+                f"({one['held']})")  # fmt: skip
     if framework == "alembic" and len(one["heads"]) > 1 and state != "ahead":
         return f"tidegate make --merge    ({alias} has {len(one['heads'])} heads)"
     if one.get("conflicts") and state != "current":

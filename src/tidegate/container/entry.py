@@ -47,7 +47,12 @@ class Globals:
     @property
     def root(self) -> str:
         """The project's folder, absolute."""
-        return os.path.abspath(self.project or os.environ.get("TIDEGATE_PROJECT", "") or ".")
+        try:
+            return os.path.abspath(self.project or os.environ.get("TIDEGATE_PROJECT", "") or ".")
+        except FileNotFoundError:  # another release was put in its place, say
+            text = "tidegate  error   the folder that this was started in is gone\n"
+            os.write(2, f"{text}{'':18}next: cd into the project's folder again\n".encode())
+            raise SystemExit(2) from None
 
 
 def split_globals(argv: list[str]) -> tuple[Globals, str, list[str]]:

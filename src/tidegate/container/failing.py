@@ -10,9 +10,11 @@ import re
 
 from tidegate.container.already_there import MEANING, after_failure, is_there, made_twice, maker
 from tidegate.container.doorway import Doorway
+from tidegate.container.parts import TABLE
 from tidegate.container.patience import Patience
 from tidegate.container.raising import Raising
 from tidegate.container.report import masked
+from tidegate.container.takingback import by_hand
 from tidegate.contracts.framework import Applying
 from tidegate.databases import pgclasses
 from tidegate.errors import ElectionNotWon, StepFailed, TidegateError
@@ -46,7 +48,7 @@ def failure(
         meaning.append(half(raising.connection.vendor, step, applying))
     if state == LOCK_REFUSED or patience.gave_up:
         return ElectionNotWon(
-            f"step {step} did not get its lock before the deadline",
+            f"step {step} did not get its lock{applying.place} before the deadline",
             "\n".join([*meaning, *blocking(patience)]),
             unblock(patience),
         )
@@ -57,7 +59,7 @@ def failure(
     elif there:
         meaning.append(MEANING)
     return StepFailed(
-        f"step {step} failed on database {raising.connection.alias}",
+        f"step {step} failed on database {raising.connection.alias}{applying.place}",
         "\n".join(meaning),
         after_failure(raising, there, step, other),
     )
@@ -109,7 +111,20 @@ def half(vendor: str, step: str, applying: Applying) -> str:
            else "The next run begins the step anew: look before you start it")
         + (", and writes its rows again." if resumes and wrote and kept else ".")
         + left
+        + _by_hand(vendor, step, applying, resumes)
     )  # fmt: skip
+
+
+def _by_hand(vendor: str, step: str, applying: Applying, resumes: bool) -> str:
+    """Say how the changes go away again; until then the release before has to live with them."""
+    changes = [sql for sql, _ in applying.statements if pgclasses.changes_schema(sql)]
+    if vendor != "postgresql" or not changes:
+        return ""
+    taken = by_hand(step, changes, TABLE if resumes else "")
+    taken = by_hand(step, changes, TABLE if resumes else "")
+    back = f"To take the changes back instead: {taken};" if taken else (
+        "The ways back: tidegate rollback --plan")  # fmt: skip
+    return f"\nUntil then the release before works on a schema that is not its own. {back}"
 
 
 def _is_quiet(sql: str) -> bool:
@@ -133,6 +148,12 @@ def stands(raising: Raising, before: Verdict) -> str:
     except (Transient, Permanent) as error:
         return f"database: can't be asked where it stands: {error}"
     fresh = [step for step in before.pending if step in now.applied]
+    partly = raising.gate.partly(raising.connection.alias)
+    if partly:
+        return (
+            f"database: some schemas have what others lack: {', '.join(partly)}; the next run "
+            "goes on with the others"
+        )
     if not fresh:
         return "database: at the level where it was before; no step of this run is recorded"
     kept = ", ".join(fresh[-3:])

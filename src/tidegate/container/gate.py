@@ -22,6 +22,7 @@ from tidegate.errors import RefusedForGood, UsageProblem
 from tidegate.model.connection import Connection, Secret
 from tidegate.model.level import Verdict, heads, judge
 from tidegate.model.step import Step
+from tidegate.model.tenancy import PARTLY
 
 
 @dataclass(slots=True)
@@ -58,6 +59,14 @@ class Gate:
         finally:
             self.loading += time.monotonic() - began
 
+    @property
+    def sealed_static(self) -> tuple[str, str] | None:
+        """The seal's word on static files, where the seal is good: their root and digest."""
+        if self.head is None or self.why:
+            return None
+        root, digest = self.head.all("static")[0]
+        return root, digest
+
     def database(self, connection: Connection) -> Database:
         """Return the database behind one connection."""
         return discovery.database(connection, self.environ)
@@ -89,6 +98,10 @@ class Gate:
     def recorded_rows(self, alias: str) -> list[tuple[str, ...]]:
         """Return the framework's own rows, as they were last read, sorted."""
         return sorted(self._seen[alias][0]) if alias in self._seen else []
+
+    def partly(self, alias: str) -> list[str]:
+        """Return the steps that only some schemas of a database have, where each tenant has one."""
+        return [".".join(row) for row in self.recorded_rows(alias) if PARTLY in row[-1]]
 
     def recorded_digest(self, alias: str) -> str:
         """Return a short name for the framework's own rows, as they were last read."""
@@ -221,7 +234,7 @@ def _sealed_connections(
             from tidegate.container.recipe import split_url
 
             fields = {**fields, **split_url(fields["url"])}
-        table, schema = head.parsed()["tables"][alias]
+        table, schema, *tenants = head.parsed()["tables"][alias]
         out.append(
             Connection(
                 alias=alias,
@@ -234,6 +247,7 @@ def _sealed_connections(
                 options={k[7:]: v for k, v in fields.items() if k[:7] == "option:"},
                 version_table=table,
                 version_schema=schema,
+                tenants="".join(tenants),
             )
         )
     return out, ""

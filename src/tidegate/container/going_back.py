@@ -57,6 +57,9 @@ def go_down(raising: Raising, planning: Planning, agreed: Plan, safe: bool = Fal
     lost: list[str] = []
     with elected(raising, lost) as election:
         now = same(planning, agreed)
+        if now.chosen and now.chosen.lacks:
+            raising.report.warn(f"{connection.alias}: going down does not bring back what went "
+                                f"when it was applied: {'; '.join(now.chosen.lacks)}")  # fmt: skip
         if safe:
             refuse_loss(now)  # somebody may have written since
         receipt = backed_up(raising, ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tidegate._version import __version__
@@ -90,6 +90,17 @@ class Record:
     state: str = "done"
     waits: Sequence[Mapping[str, object]] = ()
     """For which locks it waited; written beside those that it held."""
+
+    def after(self, before: Record | None) -> Record:
+        """Return what is known of a step that was applied before as well, in another schema."""
+        if before is None:
+            return self
+        return replace(
+            self,
+            seconds=before.seconds + self.seconds,
+            statements=[*before.statements, *self.statements],
+            locks=[*dict.fromkeys([*before.locks, *self.locks])],
+        )
 
 
 @dataclass(slots=True)

@@ -33,8 +33,9 @@ Before = Sequence[tuple[int, str]]
 class Parts:
     """The journal of one database."""
 
-    def __init__(self, query: Callable[[str], Rows], way: str = "") -> None:
+    def __init__(self, query: Callable[[str], Rows], way: str = "", usable: bool = True) -> None:
         self._query = query
+        self._usable = usable  # not where one step is applied in several schemas
         self._way = way
         self._table = TABLE
         self._step = ""
@@ -46,6 +47,8 @@ class Parts:
     def begin(self, step: str) -> None:
         """A step that is not one transaction begins: read what an earlier run has done of it."""
         self._step, self._sent = f"{self._way}{step}", Counter()
+        if not self._usable:
+            return
         try:
             self._query(_MAKE)
             schema = self._query("SELECT quote_ident(current_schema())")[0][0]
@@ -130,14 +133,20 @@ def all_half_done(run: Run) -> set[str]:
 
 
 def begun(run: Run, vendor: str, verdict: Verdict) -> list[str]:
-    """Return the steps that an earlier run has half applied, or half undone ("undo x")."""
+    """Return the steps that an earlier run has half applied, or half undone ("undo x").
+
+    Those of a newer code than ours are among them: it is our tables that they have changed.
+    """
     if vendor != "postgresql":
         return []
     found = all_half_done(run)
-    down = sorted(step for step in found if step.removeprefix(DOWN) in verdict.applied)
-    return [step for step in verdict.pending if step in found] + [
-        step for step in down if step.startswith(DOWN)
-    ]
+    pending = [step for step in verdict.pending if step in found]
+    applied = {*verdict.applied, *verdict.unknown}
+    newer = [step for step in sorted(found - set(pending))
+             if not step.startswith(DOWN) and step not in applied]  # fmt: skip
+    down = [step for step in sorted(found)
+            if step.startswith(DOWN) and step.removeprefix(DOWN) in applied]  # fmt: skip
+    return [*pending, *newer, *down]
 
 
 def _schema(run: Run) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.container.ledger import literal
@@ -46,6 +46,7 @@ class Plan:
     forms: Mapping[str, Mapping[str, list[list[str]]]]
     rewrites: tuple[Mapping[str, Any], ...]
     unproved: tuple[str, ...] = ()  # steps that failed in the rehearsal, or came after one
+    document: Mapping[str, Any] = field(default_factory=dict)  # all of it
 
 
 def read(path: str) -> Plan:
@@ -64,6 +65,7 @@ def read(path: str) -> Plan:
              for step in raw["steps"] if step.get("online")},
             tuple(raw.get("rewrites", ())),
             tuple(step["id"] for step in raw["steps"] if not step["applied"]),
+            raw,
         )  # fmt: skip
     except OSError as error:
         raise UsageProblem(f"{path} can't be read: {error.strerror}", "", AGAIN) from None

@@ -140,7 +140,9 @@ def _content(
     return rows, {
         "steps": {alias: [asdict(step) for step in some] for alias, some in steps.items()},
         "files": sealfile.digests(watched),
-        "tables": {one.alias: [one.version_table, one.version_schema] for one in connections},
+        "tables": {
+            one.alias: [one.version_table, one.version_schema, one.tenants] for one in connections
+        },
     }
 
 
@@ -263,6 +265,8 @@ def _digest_sql(project: Project, connection: object) -> str:
         name = "version_num::text"
     else:
         table, name = "django_migrations", "(app || '.' || name)"
+        if connection.tenants:  # type: ignore[attr-defined]
+            table = f"({project.recorded_sql(connection)}) AS level"  # type: ignore[arg-type]
     listed = f"string_agg({name}, ',' ORDER BY {name} COLLATE \"C\")"
     return f"SELECT count(*), md5(coalesce({listed}, '')) FROM {table}"
 

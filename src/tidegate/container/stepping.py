@@ -48,7 +48,7 @@ def written_down(
     gate, connection = raising.gate, raising.connection
     book = book_of(raising, election)
     records: dict[str, ledger.Record] = {}
-    parts = Parts(election.query)
+    parts = Parts(election.query, usable=not connection.tenants)
     if connection.vendor == "postgresql":
         parts.forget(before.applied)
     book.begin(
@@ -154,14 +154,15 @@ def _apply(
 
     def attempt() -> Applying:
         def on_start(step: str) -> None:
-            raising.report.stage("migrate", step, "applying", step=step)
+            raising.report.stage("migrate", step, f"applying{applying.place}", step=step)
 
         def on_done(step: str, took: float) -> None:
-            records[step] = ledger.Record(
+            record = ledger.Record(
                 known.get(step, Step(step)), took, said(applying, raising), applying.locks,
                 patience.retries.get(step, 0), waits=patience.waits.of(step),
             )  # fmt: skip
-            text = f"done ({len(records)} of {total})"
+            records[step] = record.after(records.get(step)) if applying.where else record
+            text = f"done{applying.place} ({len(records)} of {total})"
             raising.report.stage("migrate", step, text, took, step=step)
 
         applying = changing(raising, election, door, on_start, on_done)

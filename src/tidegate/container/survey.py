@@ -9,7 +9,7 @@ take both of a pair, so sets are tried that part any two, and a difference is a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidegate.container import modes
 from tidegate.container.asking import RETRIES, Answer, Ask
@@ -174,6 +174,22 @@ def _told(
         engines = modes.ENGINES if "ENGINE" in name or "BACKEND" in name else ()
         for word in dict.fromkeys([*words.get(name, ()), *engines, *own.get(name, ())]):
             out[name, word] = ask({**found.bare, name: word})
+        if engines and all(same(out[name, word], found.plain) for word in engines):
+            out.update(_in_company(ask, found, name, engines))
+    return out
+
+
+def _in_company(
+    ask: Ask, found: Survey, name: str, words: Sequence[str]
+) -> dict[tuple[str, str], Answer]:
+    """Ask with words that do something only beside others: `if ENGINE and NAME and USER`."""
+    others = {one: "1" for one in found.sound if one != name and form(one) == WORD}
+    beside = ask({**found.bare, **others})
+    out = {}
+    for word in words if not beside.error else ():
+        answer = ask({**found.bare, **others, name: word})
+        if not answer.error and _vendors(answer) != _vendors(beside):
+            out[name, word] = replace(answer, shape=found.plain.shape, static=found.plain.static)
     return out
 
 

@@ -25,13 +25,15 @@ from tidegate.container.backup.making import Policy
 from tidegate.container.gate import Gate
 from tidegate.container.ledgerlock import reading
 from tidegate.contracts.database import Session, TableMissing
-from tidegate.databases import pgidentity
+from tidegate.databases import pgidentity, pgschema
 from tidegate.errors import PolicyRefused
 from tidegate.model.connection import Connection
 from tidegate.model.level import heads, in_order
+from tidegate.model.plan import digest
 from tidegate.model.readiness import Permanent, Transient
 from tidegate.model.sqltext import without_values
 from tidegate.model.step import Step
+from tidegate.model.tenancy import WHY_NOT_DOWN
 from tidegate.model.undoing import Undo
 from tidegate.model.words import counted
 
@@ -40,7 +42,8 @@ from tidegate.model.words import counted
 class Way:
     """One way back: whether it can be gone, why not, and what is lost by it.
 
-    `harmless` when what goes holds nothing: tables without rows, columns without a value.
+    `lacks` is what it does not bring back. `harmless` when what goes holds nothing: tables without
+    rows, columns without a value.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Way:
     loses: tuple[str, ...] = ()
     backup: Backup | None = None
     harmless: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Plan:
     command: str = "tidegate rollback"
     half: tuple[str, ...] = ()
     """Steps that a failed run has begun and not ended: no reverse of a step takes them back."""
+    target: str = ""
+    """Which database of which server it is, as a plan of steps says it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""
@@ -72,6 +78,7 @@ class Plan:
         return {
             "plan": self.word,
             "database": self.alias,
+            "target": self.target,
             "goal": self.goal,
             "steps": [
                 {
@@ -88,6 +95,7 @@ class Plan:
                     "possible": not way.why_not,
                     "why": way.why_not,
                     "loses": list(way.loses),
+                    "lacks": list(way.lacks),
                     "harmless": way.harmless,
                     "backup": way.backup.shown if way.backup else None,
                 }
@@ -117,6 +125,7 @@ class Planning:
     source: str = ""  # the folder of backups that a person named
     level: str = ""  # the last steps of a level, with commas; "zero" is none at all
     cluster: str = ""  # which server it is, where that is told
+    target: str = ""  # which database of it, as a digest
     steps: list[Step] = field(default_factory=list)
 
 
@@ -135,6 +144,7 @@ def _planned(one: Planning, session: Session) -> Plan:
         session.query("SET statement_timeout = '20s'")  # counting what goes must end
         session.query("SET row_security = off")  # what one may not see is no empty table
         one.cluster = pgidentity.cluster(session)
+        one.target = digest(pgschema.identity(session.query))
     verdict = one.gate.level(one.connection, session)
     if verdict.unknown:
         raise PolicyRefused(
@@ -146,7 +156,7 @@ def _planned(one: Planning, session: Session) -> Plan:
     one.steps = one.gate.steps(one.connection.alias)
     applied = [step for step in in_order(one.steps) if step.id in verdict.applied]
     begun = parts.begun(session.query, one.connection.vendor, verdict)
-    half = tuple(step for step in begun if step in verdict.pending)
+    half = tuple(step for step in begun if not step.startswith(parts.DOWN))
     wanted, goal = goals.wanted(one, session, applied, half)
     undone = goals.with_dependents(applied, wanted)
     steps = tuple(step for step in reversed(applied) if step.id in undone)
@@ -155,13 +165,15 @@ def _planned(one: Planning, session: Session) -> Plan:
     down = _down(undos, session)
     if half and not steps:
         down = Way("down", f"{', '.join(half)} is half applied, and whole steps are undone")
+    if one.connection.tenants:
+        down = Way("down", WHY_NOT_DOWN)
     backup = _by_backup(one, remaining, receipts.places_of(session))
     asked = {"to": one.to, "level": one.level, "way": one.way, "from": one.source}
     words = [f"--{key} {value}" for key, value in asked.items() if value]
     command = " ".join(["tidegate rollback", *words])
     chosen = _choice(one.way, (down, backup))
     return Plan(one.connection.alias, goal, steps, remaining, undos, (down, backup), chosen,
-                command=command, half=half)  # fmt: skip
+                command=command, half=half, target=one.target)  # fmt: skip
 
 
 def _named(one: Planning, found: Plan) -> Plan:
@@ -191,7 +203,8 @@ def _down(undos: Sequence[Undo], session: Session) -> Way:
             lost.append(f"{one.step}: {what} is dropped ({_counted(count, column)})")
         lost += [f"{one.step}: may lose what can't be seen from here: {without_values(text)}"
                  for text in one.hidden]  # fmt: skip
-    return Way("down", "", tuple(lost), harmless=harmless)
+    lacks = tuple(f"{one.step}: {taken}" for one in undos for taken in one.gone)
+    return Way("down", "", tuple(lost), harmless=harmless, lacks=lacks)
 
 
 def _counted(count: int | None, column: str) -> str:

@@ -49,7 +49,11 @@ def _way(way: Mapping[str, Any], is_chosen: bool) -> list[str]:
     name = f"{way['way']} {way['backup']}" if way["backup"] else way["way"]
     if not way["possible"]:
         return [f"  way {name}: closed: {way['why']}"]
-    losing = "loses:" if way["loses"] else "loses nothing"
+    lacks = way.get("lacks") or []
+    losing = "loses:" if way["loses"] else f"loses nothing{' more' if lacks else ''}"
     seen = f"{way['rehearsed']}; " if way.get("rehearsed") else ""
     lines = [f"  way {name}: {'taken' if is_chosen else 'open'}, {seen}{losing}"]
-    return lines + [f"    {line}" for line in way["loses"]]
+    lines += [f"    {line}" for line in way["loses"]]
+    if lacks:
+        lines.append("    does not bring back what went when it was applied:")
+    return lines + [f"      {line}" for line in lacks]

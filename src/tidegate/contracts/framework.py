@@ -23,6 +23,16 @@ class StaticFiles:
     storage: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Steps that the project's own code applied while it was loaded: the rows before and after."""
+
+    alias: str
+    where: str
+    before: tuple[tuple[str, ...], ...]
+    after: tuple[tuple[str, ...], ...]
+
+
 CONNECT_LIMIT = 10  # seconds for a driver's login while steps are applied; some wait for ever
 
 Run = Callable[[str], Sequence[Sequence[object]]]
@@ -55,8 +65,9 @@ class Applying:
     `redirect` are login fields that replace the project's own (a way round a pooler); `door` is
     what every statement passes through, None where each is just sent.
     `statement` is the last SQL sent, `failing` the first that raised, `step` the one that runs,
-    `atomic` whether the database takes a failed step back by itself. `statements` are those of
-    the running step that ended well, with their seconds, and `locks` what they held (PostgreSQL).
+    `where` its schema where it runs in several, `atomic` whether the database takes a failed step
+    back by itself. `statements` are those of the running step that ended well, with their seconds,
+    and `locks` what they held (PostgreSQL).
     """
 
     on_start: Callable[[str], None]
@@ -65,6 +76,7 @@ class Applying:
     redirect: Mapping[str, str] = field(default_factory=dict)
     door: Door | None = None
     step: str = ""
+    where: str = ""
     statement: str = ""
     failing: str = ""
     atomic: bool = True
@@ -122,6 +134,11 @@ class Applying:
         self.failing = self.failing or sql
 
     @property
+    def place(self) -> str:
+        """The schema in words, where a step runs in several."""
+        return f" in schema {self.where}" if self.where else ""
+
+    @property
     def shown(self) -> str:
         """The statement of the user's that failed, or came last, on one line.
 
@@ -139,6 +156,7 @@ class Project(Protocol):
     framework: str
     root: Path
     ids_are_file_names: bool  # or an edit of a file can change which steps there are
+    noticed: list[Noticed]  # what its code applied by itself, while it was loaded
 
     def load(self) -> Any:
         """Import what is needed to apply steps; each later call costs nothing."""

@@ -12,8 +12,11 @@ class Shared(Protocol):
     """A project's marks and records on its engine.
 
     A mark is a name that says something; it is there or it is not, and making one that is there
-    already changes nothing. The records are one file.
+    already changes nothing. The records are one file; there may be several, each of a name.
     """
+
+    def of(self, tag: str) -> Shared:
+        """Return the same with the records of this name."""
 
     def seen(self) -> Mapping[str, Mapping[str, str]]:
         """Return the marks by name, with what each says; NotReady when that can't be told."""

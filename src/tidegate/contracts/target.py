@@ -36,6 +36,7 @@ class Service:
     once: bool = False
     code: str = ""  # the host's folder with manage.py or alembic.ini, when its image holds it
     app: bool = False  # whether its image is the app's, and no server that the app needs
+    mounted: tuple[str, ...] = ()  # the host's folders that its containers see
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,12 @@ class Target(Protocol):
     def containers(self) -> list[Container]:
         """Return the containers of the services, running or not; no one-off ones."""
 
+    def stranger(self) -> tuple[str, bool]:
+        """Return another project's folder whose containers bear this one's name; empty if none.
+
+        And whether somebody gave this one that name, so that it may be meant.
+        """
+
     def address(self, service: str, port: int) -> tuple[str, str]:
         """Return (host, port) where a port of the service's running container is reached from here.
 
@@ -160,6 +167,9 @@ class Target(Protocol):
 
     def hidden(self) -> str:
         """Return which mount lies over the code of the image and holds none; empty where none."""
+
+    def code_here(self) -> str:
+        """Return the host's folder whose code the backend runs; empty where it is its image's."""
 
     def python(self, service: str = "") -> str:
         """Return the Python that has the app's packages, of a service's image or the backend's."""
@@ -198,9 +208,13 @@ class Target(Protocol):
         """Return the commands that start what does not run, and replace nothing that does."""
 
     def replacing(
-        self, service: str, replicas: int, configuration: str = "", recreate: bool = True
-    ) -> Command:
-        """Return the command that brings one service to the present image and configuration."""
+        self, service: str, replicas: int, configuration: str = "", recreate: bool = True,
+        anew: bool = False,
+    ) -> Command:  # fmt: skip
+        """Return the command that brings one service to the present image and configuration.
+
+        With `anew` its containers are made once more although they are as they would be.
+        """
 
     def stopping(self, containers: Sequence[str]) -> list[Command]:
         """Return the commands that end and remove containers."""

@@ -132,6 +132,13 @@ COLUMNS = (
     f"AND {_NOT_LEDGER}"
 )
 
+# Before PostgreSQL 14 a table that was never analysed has 0 rows like an empty one, and not -1.
+_LOOKED_AT = (
+    "(c.reltuples > 0 OR s.n_live_tup > 0 OR c.reltuples = 0 AND "
+    "(current_setting('server_version_num')::int >= 140000 OR coalesce(s.last_vacuum, "
+    "s.last_autovacuum, s.last_analyze, s.last_autoanalyze) IS NOT NULL))"
+)
+
 # relpages and reltuples are what VACUUM and ANALYZE last wrote: asking for the real size of a
 # relation would take a lock on it, and queue behind whoever holds it.
 SIZES = (
@@ -140,7 +147,7 @@ SIZES = (
     "c.relpages::bigint * current_setting('block_size')::bigint, "
     "coalesce((SELECT sum(i.relpages) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
     "WHERE x.indrelid = c.oid), 0)::bigint * current_setting('block_size')::bigint, "
-    "c.reltuples >= 0 OR s.n_live_tup > 0 "
+    f"{_LOOKED_AT} "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid "
     f"WHERE c.relkind IN ('r', 'm') AND {_USERS}"

@@ -22,8 +22,7 @@ class Command:
 
     def shown(self) -> str:
         """Return the line that a person could type, secrets masked."""
-        quote = windows_line if os.name == "nt" else shlex.join
-        return redacted(quote(self.argv), self.secrets)
+        return redacted(line(self.argv), self.secrets)
 
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
@@ -31,7 +30,24 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
     return hide(text, secrets)
 
 
+def line(argv: Sequence[str]) -> str:
+    """Return the line that this machine's shell reads as `argv`."""
+    return windows_line(argv) if os.name == "nt" else shlex.join(argv)
+
+
+_PLAIN = re.compile(r"[\w./\\:=+%-]+")
+_CUT = re.compile(r"-[^-]\w*[.:]")  # PowerShell takes `-a.b` for a parameter and a value
+
+
 def windows_line(argv: Sequence[str]) -> str:
-    """Return the line that PowerShell reads as `argv`: single quotes keep everything as it is."""
-    plain = re.compile(r"[\w./\\:=,+%-]+").fullmatch
-    return " ".join(word if plain(word) else "'" + word.replace("'", "''") + "'" for word in argv)
+    """Return the line that PowerShell reads as `argv`: single quotes keep everything as it is.
+
+    A comma makes a list of what should be one word, and a quoted word alone is no command.
+    """
+    words = [
+        word
+        if _PLAIN.fullmatch(word) and not _CUT.match(word)
+        else "'" + word.replace("'", "''") + "'"
+        for word in argv
+    ]
+    return " ".join(["&", *words] if words and words[0].startswith("'") else words)

@@ -29,7 +29,8 @@ class Connection:
 
     `alias` is Django's alias or Alembic's ini section; `vendor` is `postgresql`, `sqlite` or the
     driver's own word for another; `name` the database, or SQLite's file; `options` go to the
-    driver (`sslmode`, `options`, …); `level` says where the framework keeps its rows.
+    driver (`sslmode`, `options`, …); `version_table` and `version_schema` say where Alembic keeps
+    its rows, and `tenants` is the table that lists tenants, where each has a schema of its own.
     """
 
     alias: str
@@ -43,6 +44,7 @@ class Connection:
     options: dict[str, Any] = field(default_factory=dict)
     version_table: str = "alembic_version"
     version_schema: str = ""
+    tenants: str = ""
 
     @property
     def shown(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+UNSEEN = ("AlterField: ", "RunPython: ", "a call of ", "alter_column with another type")
+
 
 @dataclass(frozen=True, slots=True)
 class Undo:
@@ -20,6 +22,11 @@ class Undo:
     hidden: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     """What applying the step takes away, or may: no reverse brings that back."""
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """What applying the step takes away for certain; of the rest that can't be told."""
+        return tuple(one for one in self.takes if not one.startswith(UNSEEN))
 
     @property
     def harmless(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from tidegate import discovery
 from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
+from tidegate.model.tenancy import refuse_tenants
 from tidegate.rehearsal import onlylooking
 from tidegate.rehearsal.rehearse import Rehearsal
 
@@ -69,6 +70,11 @@ def _look(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Rehear
             raise onlylooking.problem(error, project.root) from None
         raise
     for one in rehearsal.connections:
+        if job.get("database") in ("", one.alias):
+            refuse_tenants(
+                one, "a rehearsal applies them in one",
+                "tidegate check    (it reads the steps), and try them on a copy of the database",
+            )  # fmt: skip
         emit({"event": "connection", "alias": one.alias, "vendor": one.vendor, "host": one.host,
               "port": one.port, "user": one.user, "password": one.password.reveal(),
               "name": one.name, "options": one.options, "version_table": one.version_table,

@@ -38,7 +38,7 @@ def _lines(one: Finding, root: str, colour: bool) -> list[str]:
 @lru_cache(maxsize=64)
 def _source(root: str, path: str) -> Sequence[str]:
     try:
-        return Path(root, path).read_text("utf-8", "replace").splitlines()
+        return Path(root, path).read_text("utf-8-sig", "replace").splitlines()
     except OSError:
         return ()
 

@@ -69,11 +69,17 @@ class Words:
         recreate: bool = True,
         scale: Mapping[str, int] | None = None,
         configuration: str = "",
+        anew: bool = False,
     ) -> Command:
-        """Return the command that brings services to their present image and configuration."""
+        """Return the command that brings services to their present image and configuration.
+
+        `anew` makes containers that are as they should be once more, with the volumes they have.
+        """
         argv = [*self.begin(configuration=configuration), "up", "-d", "--no-deps", "--no-build"]
         if not recreate:
             argv.append("--no-recreate")
+        if anew:
+            argv.append("--force-recreate")
         for name, count in (scale or {}).items():
             argv += ["--scale", f"{name}={count}"]
         return self.command(*argv, *services)

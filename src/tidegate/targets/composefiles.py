@@ -42,7 +42,9 @@ class Files:
 
 def signs(root: Path) -> bool:
     """Return whether there is any Compose file about; costs a look at a few folders."""
-    return bool(_own(root) or _named(root) or any(_in_folders(root).values()) or _elsewhere(root))
+    return bool(
+        standard(root) or _named(root) or any(_in_folders(root).values()) or _elsewhere(root)
+    )
 
 
 def find(root: Path, asked: Asked, values: Values, environ: Mapping[str, str]) -> Files | None:
@@ -64,7 +66,7 @@ def find(root: Path, asked: Asked, values: Values, environ: Mapping[str, str]) -
         return _environment(root, asked.environment, values)
     if environ.get("COMPOSE_FILE"):
         return Files((), (environ["COMPOSE_FILE"],), "COMPOSE_FILE", guessed=False)
-    own = _own(root)
+    own = standard(root)
     if own:
         return Files((), own, "Compose's own names")
     return _one_of(root)
@@ -78,10 +80,10 @@ def _environment(root: Path, name: str, values: Values) -> Files:
         for path, label in found.items():
             if label == wanted:
                 folder = Path(path).parent
-                base = tuple(str((folder / one).as_posix()) for one in _own(root / folder)[:1])
+                base = tuple(str((folder / one).as_posix()) for one in standard(root / folder)[:1])
                 return Files((path,), (), f"named for {wanted}", base=base)
     if len(values.told) > (1 if "service" in values.told else 0):  # a table without files
-        own = _own(root)
+        own = standard(root)
         if own:
             return Files((), own, "Compose's own names")
     known = ", ".join(sorted(set(found.values()))) or "none"
@@ -124,7 +126,7 @@ def _several(found: Mapping[str, str]) -> Ambiguous:
     )
 
 
-def _own(folder: Path) -> tuple[str, ...]:
+def standard(folder: Path) -> tuple[str, ...]:
     """Return the file that Compose finds by itself, and the override that it lays over it."""
     for name in OWN:
         if os.path.isfile(folder / name):  # a folder that we may not enter has none
@@ -157,7 +159,7 @@ def _elsewhere(root: Path) -> dict[str, str]:
 
 
 def _in_folders(root: Path) -> dict[str, tuple[str, ...]]:
-    return {folder: _own(root / folder) for folder in FOLDERS if os.path.isdir(root / folder)}
+    return {folder: standard(root / folder) for folder in FOLDERS if os.path.isdir(root / folder)}
 
 
 def _declares_services(path: Path) -> bool:

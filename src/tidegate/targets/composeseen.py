@@ -33,6 +33,14 @@ def own_address(raw: Mapping[str, Any], port: int) -> tuple[str, str] | None:
     return None
 
 
+def waits_for(raw: Mapping[str, Any]) -> set[str]:
+    """Return the ids of the networks that a container which does not run would come back to."""
+    if raw["State"].get("Running"):
+        return set()
+    networks = (raw["NetworkSettings"].get("Networks") or {}).values()
+    return {str(one["NetworkID"]) for one in networks if one.get("NetworkID")}
+
+
 def container_of(raw: Mapping[str, Any]) -> Container:
     """Return one container as a value."""
     state, labels = raw["State"], labels_of(raw)

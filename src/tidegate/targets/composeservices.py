@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ def _service(
         restart=str(raw.get("restart") or "no"),
         once=once,
         code=str(_code(raw) or ""),
+        mounted=tuple(one for one in _bound(raw) if Path(one).is_dir()),
     )
 
 
@@ -114,16 +115,20 @@ def _code(raw: Mapping[str, Any]) -> Path | None:
         places.append(build)
     elif isinstance(build, dict) and build.get("context"):
         places.append(str(build["context"]))
-    places += [
-        str(mount["source"])
-        for mount in raw.get("volumes") or []
-        if isinstance(mount, dict) and mount.get("type") == "bind" and mount.get("source")
-    ]
-    for place in places:
+    for place in [*places, *_bound(raw)]:
         found = code_folder(Path(place))
         if found:
             return found
     return None
+
+
+def _bound(raw: Mapping[str, Any]) -> list[str]:
+    """Return what of the host a service's containers see."""
+    return [
+        str(mount["source"])
+        for mount in raw.get("volumes") or []
+        if isinstance(mount, dict) and mount.get("type") == "bind" and mount.get("source")
+    ]
 
 
 def elsewhere(raw: Mapping[str, Any], source: Path) -> str:
@@ -148,16 +153,27 @@ def elsewhere(raw: Mapping[str, Any], source: Path) -> str:
 
 def hiding(raw: Mapping[str, Any], workdir: str) -> str:
     """Return the bind mount that lies over a folder of the image with one that holds no code."""
-    for mount in raw.get("volumes") or []:
-        if not isinstance(mount, dict) or mount.get("type") != "bind":
-            continue
-        target = str(mount["target"]).rstrip("/")
-        if not f"{workdir}/".startswith(f"{target}/"):
-            continue
-        source = Path(str(mount.get("source")))
+    for source, target in _over(raw, workdir):
         if code_folder(source / workdir[len(target) :].lstrip("/")) is None:
             return f"{source}:{target}"
     return ""
+
+
+def lying_over(raw: Mapping[str, Any], workdir: str) -> str:
+    """Return the host's folder whose code runs in place of the image's."""
+    for source, target in _over(raw, workdir):
+        if code_folder(source / workdir[len(target) :].lstrip("/")) is not None:
+            return str(source)
+    return ""
+
+
+def _over(raw: Mapping[str, Any], folder: str) -> Iterator[tuple[Path, str]]:
+    """Return the bind mounts that lie over a folder of the image: the host's, and where."""
+    for mount in raw.get("volumes") or []:
+        if isinstance(mount, dict) and mount.get("type") == "bind":
+            target = str(mount["target"]).rstrip("/")
+            if f"{folder}/".startswith(f"{target}/"):
+                yield Path(str(mount.get("source"))), target
 
 
 def code_folder(folder: Path) -> Path | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.errors import NotReady
@@ -20,7 +20,7 @@ from tidegate.targets import composeengine, enginesocket
 from tidegate.targets.composeargs import Words
 
 KEPT = "tidegate/"
-RECORDS = "records"  # the tag of the image that holds them
+RECORDS = "records"  # the tag of the image that holds those of updates
 OF, SAYS = "tidegate.update", "tidegate.says"
 LARGEST = 50_000_000  # bytes of records that are read
 
@@ -32,6 +32,11 @@ class EngineShared:
     words: Words
     environ: Mapping[str, str]
     project: str
+    tag: str = RECORDS
+
+    def of(self, tag: str) -> EngineShared:
+        """Return the same with the records of this name."""
+        return replace(self, tag=tag)
 
     def seen(self) -> dict[str, Mapping[str, str]]:
         """Return the marks by name."""
@@ -69,7 +74,7 @@ class EngineShared:
 
     @property
     def _reference(self) -> str:
-        return f"{KEPT}{self.project.strip('-_')}:{RECORDS}"
+        return f"{KEPT}{self.project.strip('-_')}:{self.tag}"
 
     def kept(self) -> str:
         """Return the id of the image."""

@@ -22,6 +22,7 @@ KEEPERS = (
     ("Pipfile", "", ("pipenv", "--venv")),
     ("pdm.lock", "[tool.pdm", ("pdm", "info", "--python")),
 )
+PIP = ".venv\\Scripts\\pip" if os.name == "nt" else ".venv/bin/pip"
 # How the environment of a project is made that has none yet.
 MADE = (
     ("uv.lock", "", "uv sync"),
@@ -29,7 +30,7 @@ MADE = (
     ("Pipfile.lock", "", "pipenv sync"),
     ("Pipfile", "", "pipenv install"),
     ("pdm.lock", "[tool.pdm", "pdm install"),
-    ("requirements.txt", "", "python -m venv .venv && .venv/bin/pip install -r requirements.txt"),
+    ("requirements.txt", "", f"python -m venv .venv, then {PIP} install -r requirements.txt"),
 )
 PROBE = "import importlib.util as u, sys; sys.exit(not any(map(u.find_spec, sys.argv[1:])))"
 

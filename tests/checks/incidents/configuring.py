@@ -76,12 +76,12 @@ INCIDENTS = (
         {
             "Dockerfile": DOCKERFILE,
             "compose.yaml": BUILT
-            + "    environment:\n      DATABASE_URL: postgres://u:p@localhost:5432/app\n"
+            + "    environment:\n      DATABASE_URL: postgres://postgres:shop@localhost:5432/postgres\n"
             + DB,
         },
         {
             "compose.yaml": BUILT
-            + "    environment:\n      DATABASE_URL: postgres://u:p@db:5432/app\n"
+            + "    environment:\n      DATABASE_URL: postgres://postgres:shop@db:5432/postgres\n"
             + DB
         },
     ),

@@ -172,7 +172,7 @@ INCIDENTS = (
             "web.env": "DATABASE_URL=postgres://u:p@postgres/app\n",
             "compose.yaml": BUILT + "    env_file: web.env\n" + DB,
         },
-        {"web.env": "DATABASE_URL=postgres://u:p@db/app\n"},
+        {"web.env": "DATABASE_URL=postgres://postgres:shop@db/postgres\n"},
     ),
     Incident(
         "the migration runs before the database accepts",

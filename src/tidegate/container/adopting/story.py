@@ -20,6 +20,7 @@ from tidegate.errors import (
     UsageProblem,
 )
 from tidegate.model.level import Verdict, in_order
+from tidegate.model.tenancy import refuse_tenants
 from tidegate.model.words import counted
 
 MOST = 20  # lines of a difference that an error shows
@@ -76,6 +77,7 @@ def compare(raising: Raising, to: str, url: str) -> Adoption:
             "run it with the newer image",
         )
     wanted = _step(raising, to, verdict) if to else ""
+    refuse_tenants(connection, "adopting compares one", "python manage.py migrate_schemas --fake")
     if not verdict.pending:
         return Adoption(connection.alias, Match(), frozenset(), "")
     found = climbing.schema_of(gate, connection)

@@ -101,6 +101,11 @@ class Writer:
         self.count += len(chunk)
         self.tell(self.count)
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        return {"bytes": self.count, "sha256": self.digest.hexdigest()}
+
 
 @dataclass(slots=True)
 class Draft:
@@ -108,6 +113,8 @@ class Draft:
 
     folder: Path
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    """What of the manifest is known before the data are written."""
 
     @contextmanager
     def file(self, name: str, tell: Callable[[int], None]) -> Iterator[Writer]:
@@ -118,7 +125,7 @@ class Draft:
             yield writer
             opened.flush()
             os.fsync(opened.fileno())
-        self.files[name] = {"bytes": writer.count, "sha256": writer.digest.hexdigest()}
+        self.files[name] = writer.about
 
     def add_folder(self) -> None:
         """Take in the folder `data`, which another program has written."""

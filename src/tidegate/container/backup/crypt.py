@@ -10,16 +10,15 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from tidegate.container.backup import archive
-from tidegate.container.backup.archive import CHUNK, DATA, Backup, Damaged
+from tidegate.container.backup.archive import CHUNK, DATA, Backup, Damaged, Sink
+from tidegate.container.backup.filters import Broken, filtered, last
 from tidegate.errors import PolicyRefused, StepFailed, UsageProblem
 
 AGE = ("age", "rage")
@@ -59,7 +58,7 @@ def cipher_for(recipients: str, environ: Mapping[str, str]) -> Cipher | None:
                            capture_output=True, check=False)  # fmt: skip
     if tried.returncode:
         raise UsageProblem(
-            f"{tool} can't encrypt for {', '.join(names)}: {_last(tried.stderr)}",
+            f"{tool} can't encrypt for {', '.join(names)}: {last(tried.stderr)}",
             "The backup was not begun. Nothing was changed.",
             "give a public key (age1…, ssh-ed25519 …), or the fingerprint of a key that "
             "`gpg --list-keys` shows, in TIDEGATE_BACKUP_RECIPIENT or --recipient",
@@ -83,8 +82,11 @@ def encrypted(backup: Backup, cipher: Cipher, folder: Path, environ: Mapping[str
     plain = {key: backup.manifest[key] for key in ("form", "files")}
     name = f"{DATA}.tar" if backup.data.is_dir() else backup.data.name
     with archive.drafting(folder) as draft:
-        with draft.file(f"{name}.{cipher.tool}", lambda count: None) as out:
-            _through(cipher.argv(), lambda door: _feed(backup, door), out.write, environ)
+        with (
+            draft.file(f"{name}.{cipher.tool}", lambda count: None) as out,
+            filtered(cipher.argv(), out, environ) as door,
+        ):
+            _feed(backup, door)
         about = {"tool": cipher.tool, "recipients": list(cipher.recipients), "plain": plain}
         manifest = {**backup.manifest, "encrypted": about}
         made = draft.finish(folder / backup.path.name, manifest)
@@ -107,9 +109,12 @@ def decrypted(backup: Backup, folder: Path, environ: Mapping[str, str]) -> Itera
     with archive.drafting(folder) as draft:
         place = draft.folder / "data.part"
         fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as out:
-            _through(_opener(about["tool"], environ), lambda door: _copy(backup.data, door),
-                     out.write, environ, shown=backup.shown)  # fmt: skip
+        with (
+            os.fdopen(fd, "wb") as out,
+            opening(about["tool"], out, environ, backup.shown) as door,
+            open(backup.data, "rb") as source,
+        ):
+            shutil.copyfileobj(source, door, CHUNK)
         files = about["plain"]["files"]
         if about["plain"]["form"] == archive.FOLDER_FORM:
             _unpack(place, draft.folder)
@@ -138,16 +143,31 @@ def _compare(backup: Backup, folder: Path, files: Mapping[str, Mapping[str, Any]
     for name, wanted in files.items():
         path = folder / name
         if not path.is_file() or archive.digest_of(path) != wanted["sha256"]:
-            raise Damaged(
-                f"the backup {backup.shown} is not what was encrypted: {name}",
-                "It was decrypted, and is another one than was proved. It is not used.",
-                "use another backup",
-            )
+            raise another(backup, name)
 
 
-def _copy(path: Path, door: IO[bytes]) -> None:
-    with open(path, "rb") as source:
-        shutil.copyfileobj(source, door, CHUNK)
+def another(backup: Backup, name: str) -> Damaged:
+    """Return the error for what was decrypted, and is not what was proved."""
+    return Damaged(
+        f"the backup {backup.shown} is not what was encrypted: {name}",
+        "It was decrypted, and is another one than was proved. It is not used.",
+        "use another backup",
+    )
+
+
+@contextmanager
+def opening(tool: str, out: Sink, environ: Mapping[str, str], shown: str) -> Iterator[IO[bytes]]:
+    """Give the door of what decrypts into `out`."""
+    try:
+        with filtered(_opener(tool, environ), out, environ) as door:
+            yield door
+    except Broken as error:
+        raise StepFailed(
+            f"{error.program} can't decrypt {shown}: {error.said}",
+            "Nothing was changed.",
+            "name the key that it was encrypted for: --identity FILE for age, or the key in "
+            "gpg's key ring",
+        ) from None
 
 
 def _opener(tool: str, environ: Mapping[str, str]) -> list[str]:
@@ -166,63 +186,3 @@ def _opener(tool: str, environ: Mapping[str, str]) -> list[str]:
             "correct --identity, or TIDEGATE_BACKUP_IDENTITY",
         )  # fmt: skip
     return [program, "--decrypt", "--identity", identity]
-
-
-def _through(
-    argv: list[str],
-    feed: Callable[[IO[bytes]], None],
-    take: Callable[[bytes], object],
-    environ: Mapping[str, str],
-    shown: str = "",
-) -> None:
-    """Send what `feed` writes through a program, and take what comes out."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(argv, env=dict(environ), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=said)  # fmt: skip
-        assert process.stdin and process.stdout
-        failed: list[Exception] = []
-        feeding = threading.Thread(target=_feeding, args=(feed, process.stdin, failed), daemon=True)
-        feeding.start()
-        try:
-            while chunk := process.stdout.read(CHUNK):
-                take(chunk)
-            code = process.wait()
-            feeding.join()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        finally:
-            process.stdout.close()
-        said.seek(0)
-        text = _last(said.read())
-    if code and shown:
-        raise StepFailed(
-            f"{os.path.basename(argv[0])} can't decrypt {shown}: {text}",
-            "Nothing was changed.",
-            "name the key that it was encrypted for: --identity FILE for age, or the key in "
-            "gpg's key ring",
-        )
-    if code or failed:
-        raise StepFailed(
-            f"{os.path.basename(argv[0])} failed: {text or failed[0]}", "Nothing was kept of this "
-            "backup, and nothing was changed.", "see what it says",
-        )  # fmt: skip
-
-
-def _feeding(feed: Callable[[IO[bytes]], None], door: IO[bytes], failed: list[Exception]) -> None:
-    try:
-        feed(door)
-        door.close()
-    except Exception as error:  # the program's own word comes first; see the caller
-        failed.append(error)
-        try:
-            door.close()
-        except OSError:
-            pass
-
-
-def _last(said: bytes) -> str:
-    lines = [one.strip() for one in said.decode("utf-8", "replace").splitlines() if one.strip()]
-    useful = [one for one in lines if "report unexpected" not in one]
-    return (useful or ["it said nothing"])[0]

@@ -15,6 +15,7 @@ from tidegate.container.backup import errands, pgdump, restoring, sqlitecopy, sw
 from tidegate.container.backup.archive import Backup
 from tidegate.container.backup.errands import Errand
 from tidegate.container.backup.source import Here
+from tidegate.container.backup.waitsaid import waits_said
 from tidegate.container.report import Report
 from tidegate.databases.postgresql import PostgreSQL
 from tidegate.databases.sqlite import SQLite
@@ -36,9 +37,10 @@ def lend(source: Here, environ: Mapping[str, str], report: Report) -> dict[str, 
     with pgdump.snapshot(direct) as held:
         hidden = errands.written_out(direct.connection)
         seen = {"server": held.server, "snapshot": held.name, **held.seen}
-        with held.counting() as facts:
+        with waits_said(direct, report), held.counting() as facts:
+            needs = {key: facts[key] for key in pgdump.NEEDS}
             errand = Errand(environ, report, "keep", source.connection.alias, hidden,
-                            **known, **seen)  # fmt: skip
+                            **{**known, **seen, **needs})  # fmt: skip
             errand.wait("dumped")
     errand.give("facts", facts)
     return errand.wait()

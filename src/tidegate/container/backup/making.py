@@ -86,10 +86,10 @@ def keep(
     ratio = _ratio(connection, earlier)
     needed = int(size * ratio * (2 if cipher else 1)) + streaming.ROOM
     progress = Progress(report, alias, size, ratio, _raw_ratio(earlier))
-    streams = isinstance(bucket, stores.Bucket) and not cipher and connection.vendor == "postgresql"
+    streams = isinstance(bucket, stores.Bucket) and connection.vendor in streaming.VENDORS
     if streams and shutil.disk_usage(folder).free < needed:
         assert isinstance(bucket, stores.Bucket)
-        backup = _streamed(source, chosen, (bucket, progress), level, environ)
+        backup = _streamed(source, chosen, (bucket, progress), cipher, level, environ)
         receipt = _receipt(backup, chosen, began)
         report.stage("verify", alias, _proved(backup, chosen.verify), receipt=receipt)
     else:
@@ -105,8 +105,8 @@ def keep(
 
 
 def _streamed(
-    source: Source, chosen: Policy, to: tuple[stores.Bucket, Progress], level: Mapping[str, Any],
-    environ: Mapping[str, str],
+    source: Source, chosen: Policy, to: tuple[stores.Bucket, Progress],
+    cipher: crypt.Cipher | None, level: Mapping[str, Any], environ: Mapping[str, str],
 ) -> Backup:  # fmt: skip
     """Dump into the bucket: this machine has no room for it. The snapshot is held meanwhile."""
     bucket, tell = to
@@ -114,15 +114,21 @@ def _streamed(
     if chosen.jobs > 1:
         tell.report.warn("one job: what goes straight into a bucket is one stream")
 
-    def dump(draft: archive.Draft) -> dict[str, Any]:
-        return _dumped(source, draft, tell, 1, level)
-
-    def prove(backup: Backup) -> None:
-        text = f"{megabytes(backup.bytes)} in {backup.shown}, straight from the dump"
+    def dump(draft: streaming.Sent) -> dict[str, Any]:
+        draft.known["alias"] = alias
+        made = _dumped(source, draft, tell, 1, level)
+        size = megabytes(sum(int(one["bytes"]) for one in draft.files.values()))
+        text = f"{size} in {bucket.url}/{draft.name}, straight from the dump"
         tell.report.stage("backup", alias, text, time.monotonic() - began)
-        proving.prove_plain(backup, chosen.verify, chosen.scratch, environ)
+        return made
 
-    return streaming.keep(bucket, alias, tell.size, dump, prove)
+    vendor = source.connection.vendor
+    proofs = proving.proofs(chosen.verify, chosen.scratch, vendor, environ)
+    if not cipher:
+        return streaming.keep(bucket, alias, tell.size, dump, proofs)
+    made = streaming.keep_sealed(bucket, alias, tell.size, dump, proofs, cipher, environ)
+    tell.report.stage("encrypt", alias, f"for {', '.join(cipher.recipients)}")
+    return made
 
 
 def _kept(

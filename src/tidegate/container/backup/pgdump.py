@@ -1,8 +1,8 @@
 """PostgreSQL by its own pg_dump, in one snapshot in which the rows are counted too.
 
-With one job the archive is pg_dump's custom format; with zstd on the machine it is written
-uncompressed and goes through `zstd -1`, which is some three times as fast as pg_dump's own gzip
-and smaller. With several jobs it is the directory format, which several processes write.
+With one job the archive is pg_dump's custom format, with several the directory format, which
+several processes write. zstd packs it, some three times as fast as gzip and smaller: pg_dump's own
+where it was built with it, else the program, through which one job's archive goes uncompressed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tidegate.container.backup import pgfacts, tools
 from tidegate.container.backup.archive import CHUNK, DATA, Draft
 from tidegate.container.backup.pgrun import login, piped
 from tidegate.container.backup.progress import Progress
+from tidegate.container.backup.waitsaid import LOCK_WAIT, NAME, waits_said
 from tidegate.contracts.database import Session
 from tidegate.databases import pgidentity
 from tidegate.databases.postgresql import PostgreSQL
@@ -28,14 +29,15 @@ from tidegate.errors import PolicyRefused, RefusedForGood, StepFailed, TidegateE
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
-LOCK_WAIT = 60  # seconds for which a table may be locked by somebody else
 LOOK_EVERY = 0.5  # seconds between two looks at what several jobs have written
-SEEN = ("xid", "xmin", "open", "oid", "cluster")  # what the manifest keeps of a snapshot
+SEEN = ("xid", "xmin", "open", "oid", "cluster", "created")  # what the manifest keeps of a snapshot
+NEEDS = ("encoding", "roles")  # what a server needs for it to be restored there
 NOTHING = 1 << 20  # bytes free when a disk is as good as full
+GZIP, ZSTD = "1", "zstd:1"  # what --compress takes
 HAS_ZSTD = 16  # the major version whose pg_dump can pack with it, if it was built so
 END_OURS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-    "AND application_name = 'tidegate backup' AND pid <> pg_backend_pid()"
+    f"AND application_name = '{NAME}' AND pid <> pg_backend_pid()"
 )
 
 
@@ -46,7 +48,9 @@ def dump(
     with snapshot(database) as held:
         program = tools.fitting(environ, held.server, near=database.connection)
         jobs = 1 if program.prefix else jobs  # a folder in a container is not here
-        with held.counting() as facts:
+        with waits_said(database, tell.report), held.counting() as facts:
+            needs = {key: facts[key] for key in NEEDS}
+            draft.known |= {**about(program, held.server, jobs, 0), **needs}
             try:
                 raw = write(program, held.name, database.connection, draft, environ, tell, jobs)
             except BaseException:
@@ -98,8 +102,8 @@ class Snapshot:
     server: str
     name: str
     seen: Mapping[str, Any]
-    """Which database it is (a restore puts another one in its place), and which transactions it
-    sees: those before `xid`, but for the `open` ones."""
+    """Which database it is (a restore puts another one in its place), which transactions it sees
+    (those before `xid`, but for the `open` ones), and when that was by the server's clock."""
 
     @contextmanager
     def counting(self) -> Iterator[dict[str, Any]]:
@@ -145,7 +149,7 @@ def _uncounted(error: Exception) -> TidegateError:
 @contextmanager
 def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
     """Hold a snapshot that pg_dump can be given."""
-    session = database.session(10.0)
+    session = database.wire(10.0, f"{NAME}, counting")
     try:
         version = str(session.query("SHOW server_version")[0][0])
         _refuse_hidden(session, database.connection)
@@ -154,13 +158,13 @@ def snapshot(database: PostgreSQL) -> Iterator[Snapshot]:
         session.query("SET idle_in_transaction_session_timeout = 0")
         cluster = pgidentity.cluster(session)  # before: a refusal would end the transaction
         session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((name, sees, oid),) = session.query(
-            "SELECT pg_export_snapshot(), pg_current_snapshot()::text, oid "
+        ((name, sees, oid, now),) = session.query(
+            f"SELECT pg_export_snapshot(), pg_current_snapshot()::text, oid, {pgfacts.NOW} "
             "FROM pg_database WHERE datname = current_database()"
         )
         first, xid, still = str(sees).split(":")
         seen = {"xid": xid, "xmin": first, "open": still, "oid": str(oid),
-                "cluster": cluster}  # fmt: skip
+                "cluster": cluster, "created": str(now)}  # fmt: skip
         yield Snapshot(session, version, str(name), seen)
     finally:
         session.close()
@@ -187,9 +191,10 @@ def _stream(
     program: tools.Tools, words: list[str], env: Mapping[str, str], draft: Draft, tell: Progress
 ) -> int:
     """Write the custom format; return how much pg_dump wrote, 0 where that can't be seen."""
-    packer = tools.zstd(env)
-    level = f"--compress={0 if packer else 1}"
-    argv = program.argv("pg_dump", "--format=custom", level, *words)
+    packing = _packing(program, env)
+    packer = "" if packing == ZSTD else tools.zstd(env)
+    argv = program.argv("pg_dump", "--format=custom", f"--compress={0 if packer else packing}",
+                        *words)  # fmt: skip
     pack = [packer, "-1", "-T0", "-q", "-c"] if packer else []
 
     def started(pid: int) -> None:
@@ -252,14 +257,14 @@ def _folder(
 
 
 def _packing(program: tools.Tools, env: Mapping[str, str]) -> str:
-    """Return the packing for the directory format: zstd where this pg_dump was built with it.
+    """Return pg_dump's own packing: zstd where it was built with it.
 
     No option says how it was built; asked to pack with what it lacks, it names that and ends
     before it connects.
     """
     if program.major < HAS_ZSTD:
-        return "1"
-    argv = program.argv("pg_dump", "--compress=zstd:1", "--host=/nowhere", "--no-password", "x")
+        return GZIP
+    argv = program.argv("pg_dump", f"--compress={ZSTD}", "--host=/nowhere", "--no-password", "x")
     said = subprocess.run(argv, env=dict(env), capture_output=True, stdin=subprocess.DEVNULL,
                           check=False, timeout=20)  # fmt: skip
-    return "1" if b"zstd" in said.stderr.lower() else "zstd:1"
+    return GZIP if b"zstd" in said.stderr.lower() else ZSTD

@@ -76,25 +76,29 @@ _CAST = re.compile(
 )
 _LOOSE = str.maketrans("", "", "() \n\t")
 
+NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')"""
+"""The server's clock: the newest backup is the one that is brought back, and the clocks of the
+machines that make them may differ."""
+
 
 def begin(query: Query) -> dict[str, Any]:
-    """Return where the sequences stand: they move on while the rest is read."""
+    """Return where the sequences stand: they move on while the rest is read. And what a server
+    needs that shall take the database in."""
     query("SET search_path = pg_catalog")
     query("SET row_security = off")  # an error is better than the count of what one may see
-    return {"sequences": sequences(query)}
+    ((encoding,),) = query("SHOW server_encoding")
+    roles = [str(name) for (name,) in query(ROLES)]
+    return {"sequences": sequences(query), "encoding": str(encoding), "roles": roles}
 
 
 def gather(query: Query, form: int = FORM) -> dict[str, Any]:
     """Return row counts and the schema, as they are in the session's snapshot."""
     ((blobs,),) = query("SELECT count(*) FROM pg_largeobject_metadata")
-    ((encoding,),) = query("SHOW server_encoding")
     return {
         "tables": counts(query),
         "large_objects": int(str(blobs)),
         "schema_form": form,
         "schema": schema(query, form),
-        "encoding": str(encoding),
-        "roles": [str(name) for (name,) in query(ROLES)],
     }
 
 

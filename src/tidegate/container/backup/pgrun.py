@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
+from tidegate.container.backup.waitsaid import NAME
 from tidegate.container.report import masked
 from tidegate.errors import StepFailed
 from tidegate.model.connection import Connection
@@ -31,7 +32,7 @@ def login(connection: Connection, environ: Mapping[str, str]) -> dict[str, str]:
         "PGUSER": connection.user,
         "PGPASSWORD": connection.password.reveal(),
         "PGDATABASE": connection.name,
-        "PGAPPNAME": "tidegate backup",
+        "PGAPPNAME": NAME,
         "LC_ALL": "C",
     }
     for key, name in LIBPQ.items():

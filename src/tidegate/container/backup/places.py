@@ -60,7 +60,7 @@ def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[Backup]:
             and streaming.can(backup)
             and not streaming.fits(backup, folder)
         ):
-            yield streaming.readable(there, backup)
+            yield streaming.readable(there, backup, environ)
             return
         with archive.full_disk_said(folder, "TIDEGATE_BACKUP_SPOOL"):
             if there:

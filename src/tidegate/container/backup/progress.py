@@ -10,6 +10,7 @@ from tidegate.container.report import Report
 
 SAY_EVERY = 5.0  # seconds
 MOST = 0.99  # an estimate never says that it is done
+LEAST = 0.01  # of less nothing can be foretold: it may only wait for a lock
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Progress:
         self._at = now
         share = self._share(count)
         text, more = f"{megabytes(count)} {self.what}", {}
-        if share:
+        if share >= LEAST:
             left = (now - self._began) * (1 / share - 1)
             text += f", {share:.0%}, about {duration(left)} left"
             more = {"share": round(share, 3), "left": round(left, 1)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tidegate.container.backup import pgread, places, scratch, sqlitecopy
 from tidegate.container.backup.archive import Backup, Damaged
@@ -16,9 +16,18 @@ def prove(backup: Backup, level: str, url: str, environ: Mapping[str, str]) -> N
 
 def prove_plain(here: Backup, level: str, url: str, environ: Mapping[str, str]) -> None:
     """Raise Damaged unless a plain archive holds what the manifest says."""
-    read_back(here, environ)
-    if level == "full" and here.manifest["vendor"] != "sqlite":
-        _restored(here, url, environ)
+    for proof in proofs(level, url, str(here.manifest["vendor"]), environ):
+        proof(here)
+
+
+def proofs(
+    level: str, url: str, vendor: str, environ: Mapping[str, str]
+) -> list[Callable[[Backup], None]]:
+    """Return the proofs of one level; each reads the archive from its begin to its end."""
+    out: list[Callable[[Backup], None]] = [lambda here: read_back(here, environ)]
+    if level == "full" and vendor != "sqlite":
+        out.append(lambda here: _restored(here, url, environ))
+    return out
 
 
 def read_back(here: Backup, environ: Mapping[str, str]) -> None:

@@ -224,11 +224,27 @@ def _forget_subscriptions(made: PostgreSQL) -> None:
         pass  # the server says more when the database is dropped
 
 
-def is_there(target: PostgreSQL, environ: Mapping[str, str]) -> bool:
-    """Return whether the server has a database of the target's name."""
+def number_of(target: PostgreSQL, environ: Mapping[str, str]) -> str:
+    """Return the number of the database that has the target's name; empty where there is none."""
     with swapping.administering(target, environ) as admin:
         name = quote_literal(target.connection.name)
-        return bool(admin.query(f"SELECT 1 FROM pg_database WHERE datname = {name}"))
+        rows = admin.query(f"SELECT oid::text FROM pg_database WHERE datname = {name}")
+        return str(rows[0][0]) if rows else ""
+
+
+def is_empty(target: PostgreSQL) -> bool:
+    """Return whether there is nothing in it: it was made for what is to be restored."""
+    session = target.session(10.0)
+    try:
+        ((made,),) = session.query(
+            "SELECT (SELECT count(*) FROM pg_class WHERE oid >= 16384 AND relkind <> 'i' "
+            "AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_')) + "
+            "(SELECT count(*) FROM pg_largeobject_metadata) + "
+            "(SELECT count(*) FROM pg_proc WHERE oid >= 16384)"
+        )
+        return str(made) == "0"
+    finally:
+        session.close()
 
 
 def staying(target: PostgreSQL, environ: Mapping[str, str]) -> list[str]:

@@ -125,9 +125,9 @@ def _refuse_sessions(admin: Session, name: str) -> None:
 def _facts(database: PostgreSQL, full: bool) -> dict[str, Any]:
     session = database.session(10.0)
     try:
-        ((size, xid),) = session.query(
+        ((size, xid, now),) = session.query(
             "SELECT pg_database_size(current_database()), "
-            "pg_snapshot_xmax(pg_current_snapshot())::text"
+            f"pg_snapshot_xmax(pg_current_snapshot())::text, {pgfacts.NOW}"
         )
         session.query("SET search_path = pg_catalog")
         rows = pgfacts.counts(session.query) if full else {}
@@ -140,7 +140,7 @@ def _facts(database: PostgreSQL, full: bool) -> dict[str, Any]:
         "bare": sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest(),
         "tables": rows, "schema": schema, "bytes": int(str(size)),
         "xid": str(xid), "digest": sha256(text.encode()).hexdigest(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": str(now),
     }  # fmt: skip
 
 

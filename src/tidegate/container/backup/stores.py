@@ -38,6 +38,10 @@ MISSING = ("404", "NoSuchKey", "NotFound")
 Tell = Callable[[int], None]
 
 
+class StoreAway(NotReady):
+    """The storage does not answer: the engine and the database have nothing to do with it."""
+
+
 class Bucket:
     """One bucket and a prefix in it."""
 
@@ -69,7 +73,7 @@ class Bucket:
             for file in [*backup.manifest["files"], SUMS]:
                 put.append(f"{name}/{file}")
                 self._send(backup.path / file, put[-1], told)
-                self._compare(put[-1], digest_of(backup.path / file))
+                self.compare(put[-1], digest_of(backup.path / file))
             put.append(f"{name}/{MANIFEST}")
             self._send(backup.path / MANIFEST, put[-1], told)
         except BaseException:
@@ -86,7 +90,8 @@ class Bucket:
             self._client.upload_file(str(path), self.bucket, self.prefix + name, Config=config,
                                      Callback=told)  # fmt: skip
 
-    def _compare(self, name: str, digest: str) -> None:
+    def compare(self, name: str, digest: str) -> None:
+        """Read an object back. Raises Damaged where it is not what was sent."""
         whole = sha256()
         for chunk in self.chunks(name):
             whole.update(chunk)
@@ -201,7 +206,7 @@ class Bucket:
             ) from None  # fmt: skip
         except (errors.EndpointConnectionError, errors.ConnectTimeoutError,
                 errors.ReadTimeoutError, errors.ConnectionClosedError) as error:  # fmt: skip
-            raise NotReady(
+            raise StoreAway(
                 f"{self.endpoint or 'S3'} can't be reached: {error}",
                 f"{self.url} was to be {what}. Nothing was changed.",
                 "see whether it runs; AWS_ENDPOINT_URL_S3 names another than Amazon's",

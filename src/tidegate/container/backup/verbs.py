@@ -27,7 +27,7 @@ from tidegate.container.raising import Raising
 from tidegate.container.report import Report, masked
 from tidegate.contracts.database import Session
 from tidegate.databases.postgresql import PostgreSQL
-from tidegate.errors import TidegateError, UsageProblem
+from tidegate.errors import PolicyRefused, TidegateError, UsageProblem
 from tidegate.model.connection import Connection
 from tidegate.model.readiness import Permanent, Transient
 
@@ -100,7 +100,7 @@ def loses(backup: Backup, target: Connection, environ: Mapping[str, str]) -> lis
     rows = [since.UNKNOWN]
     if target.vendor == "postgresql":
         server = PostgreSQL(target, environ).direct()
-        if not restoring.is_there(server, environ):
+        if not restoring.number_of(server, environ) or restoring.is_empty(server):
             return []
         rows = since.written(backup, server, target.name)
         rows += restoring.staying(server, environ)
@@ -120,9 +120,27 @@ def refuse_hindered(target: Connection, environ: Mapping[str, str]) -> None:
         restoring.refuse_prepared(PostgreSQL(target, environ).direct(), environ)
 
 
-def word_for(backup: Backup, target: Connection) -> str:
-    """Return the name of this plan: this backup over this database."""
-    return approving.fingerprint("restore", archive.seal_of(backup), target.shown)
+def word_for(backup: Backup, target: Connection, environ: Mapping[str, str]) -> str:
+    """Return the name of this plan: this backup over this very database.
+
+    One that was restored since is another one, whose rows nobody has agreed to lose.
+    """
+    own = ""
+    if target.vendor == "postgresql":
+        own = restoring.number_of(PostgreSQL(target, environ).direct(), environ)
+    return approving.fingerprint("restore", archive.seal_of(backup), target.shown, own)
+
+
+def refuse_another(
+    word: str, backup: Backup, target: Connection, environ: Mapping[str, str]
+) -> None:
+    """Raise PolicyRefused where somebody has restored it since the word was given."""
+    if word_for(backup, target, environ) != word:
+        raise PolicyRefused(
+            f"{target.shown} was restored by somebody else meanwhile",
+            "It is another database than the one that was agreed on, and was not touched.",
+            "see who it was: tidegate history",
+        )
 
 
 def bring_back(
@@ -130,8 +148,9 @@ def bring_back(
 ) -> restoring.Restored:
     """Restore over the project's own database, with a new page in the restored ledger.
 
-    `check` raises, under the election, when what was agreed on is no more. The page is written
-    before the swap: a container that starts right after it must see that nothing is to be raised.
+    `check` raises, under the election and once more before the swap, when what was agreed on is no
+    more. The page is written before the swap: a container that starts right after it must see that
+    nothing is to be raised.
     """
     gate, connection = raising.gate, raising.connection
     page = _Page(raising, backup)
@@ -143,6 +162,7 @@ def bring_back(
             return done
 
         def before_swap(fresh: str, kept: str) -> None:
+            check()
             direct = PostgreSQL(connection, gate.environ).direct()
             made = PostgreSQL(replace(direct.connection, name=fresh), gate.environ)
             session = made.session(10.0)

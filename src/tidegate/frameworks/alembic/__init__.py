@@ -12,12 +12,13 @@ from configparser import ConfigParser, Error
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import Applying, Noticed, StaticFiles
 from tidegate.errors import UsageProblem
 from tidegate.frameworks.alembic.environment import (
     Asked,
     asking,
     from_login,
+    no_pool_left,
     refuse_other_table,
     refuse_several,
     run_env,
@@ -25,6 +26,8 @@ from tidegate.frameworks.alembic.environment import (
     version_table,
 )
 from tidegate.frameworks.alembic.listening import listening
+from tidegate.frameworks.alembic.noticing import noticing
+from tidegate.frameworks.alembic.tenants import refuse_schemas
 from tidegate.frameworks.alembic.undoing import undo_of
 from tidegate.model.connection import Connection
 from tidegate.model.folders import looked_in
@@ -88,6 +91,7 @@ class AlembicProject:
         self.root = root
         self.config_file = config_file
         self.flask = flask
+        self.noticed: list[Noticed] = []
         self._app: Any = None
 
     def identity(self) -> dict[str, str]:
@@ -171,7 +175,8 @@ class AlembicProject:
             cli: Any = importlib.import_module("flask.cli")
             if importlib.util.find_spec("dotenv") and cli.get_load_dotenv():
                 cli.load_dotenv()
-            self._app = cli.ScriptInfo(os.environ.get("FLASK_APP") or None).load_app()
+            with no_pool_left(), noticing(self.root, self.sections()[0], self.noticed):
+                self._app = cli.ScriptInfo(os.environ.get("FLASK_APP") or None).load_app()
         with self._app.app_context():
             yield self._app
 
@@ -203,6 +208,7 @@ class AlembicProject:
         """Return all revisions, oldest first."""
         with self.configured(alias) as config:
             script = script_of(config)
+            refuse_schemas(Path(script.dir, "env.py"))
             return [_step(revision) for revision in reversed(list(script.walk_revisions()))]
 
     def conflicts(self, steps: Sequence[Step]) -> dict[str, list[str]]:

@@ -121,6 +121,26 @@ def asking() -> Iterator[None]:
         event.remove(Engine, "do_connect", stop)
 
 
+@contextlib.contextmanager
+def no_pool_left() -> Iterator[None]:
+    """Close what engines keep open afterwards: env.py must connect anew to be asked where to."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    engines: set[Any] = set()
+
+    def connected(connection: Any, *more: Any) -> None:
+        engines.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", connected)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "engine_connect", connected)
+        for engine in engines:
+            engine.dispose()
+
+
 def from_login(
     alias: str, dialect: str, fields: Mapping[str, Any], table: str, schema: str
 ) -> Connection:

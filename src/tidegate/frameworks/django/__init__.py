@@ -7,20 +7,23 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tidegate.contracts.framework import Applying, StaticFiles
+from tidegate.contracts.framework import Applying, Noticed, StaticFiles
 from tidegate.errors import UsageProblem
+from tidegate.frameworks.django import tenants
+from tidegate.frameworks.django.noticing import noticing
 from tidegate.frameworks.django.ordering import conflicts, in_plan_order
 from tidegate.frameworks.django.running import (
     call,
     directed,
     listening,
-    progress_of,
     refuse_half_squash,
     refuse_unfound,
+    telling,
     wrapper,
 )
 from tidegate.frameworks.django.undoing import undo_of
@@ -85,6 +88,7 @@ class DjangoProject:
         self.root = root
         self.settings = settings
         self.said = said or "the project"  # where the settings module's name comes from
+        self.noticed: list[Noticed] = []
 
     def identity(self) -> dict[str, str]:
         """The settings module is what makes this configuration."""
@@ -115,8 +119,11 @@ class DjangoProject:
         """Set Django up: settings and applications."""
         settings = self.load_settings()
         import django
+        from django.apps import apps
 
-        django.setup()
+        if not apps.ready:
+            with noticing(self.root, self.noticed):
+                django.setup()
         return settings
 
     def connections(self) -> list[Connection]:
@@ -127,6 +134,9 @@ class DjangoProject:
         """
         settings = self.load_settings()
         found = [_connection(alias, raw) for alias, raw in settings.DATABASES.items() if raw]
+        if getattr(settings, "TENANT_MODEL", ""):
+            self.load()
+            found = [replace(c, tenants=tenants.table_of(c.alias, settings)) for c in found]
         main = [one for one in found if one.alias == "default"]
         others = [one for one in found if one.alias != "default"]
         if not others or not settings.DATABASE_ROUTERS:
@@ -210,7 +220,9 @@ class DjangoProject:
         )
 
     def recorded_sql(self, connection: Connection) -> str:
-        """Django records every applied migration."""
+        """Django records every applied migration, in each schema where each tenant has one."""
+        if connection.tenants:
+            return tenants.level_sql(connection.tenants)
         return "SELECT app, name FROM django_migrations"
 
     def recorded_ids(self, steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
@@ -226,9 +238,12 @@ class DjangoProject:
         command = load_command_class(app, "migrate") if isinstance(app, str) else app
         database = directed(connection, applying)
         refuse_half_squash(database)
-        command.migration_progress_callback = progress_of(command, database, applying)
-        with listening(database, applying), database.execute_wrapper(wrapper(applying)):
-            call(command, connection.alias, target, applying)
+        with (
+            listening(database, applying),
+            database.execute_wrapper(wrapper(applying)),
+            telling(applying),
+        ):
+            call(command, connection, target, applying)
 
     def undoing(self, alias: str, steps: Sequence[Step]) -> list[Undo]:
         """Read the operations of each migration backwards."""
@@ -317,7 +332,8 @@ class DjangoProject:
 
 def recorded_ids(steps: Sequence[Step], rows: Sequence[Sequence[str]]) -> frozenset[str]:
     """Join app and name to ids."""
-    return frozenset(f"{app}.{name}" for app, name in rows)
+    ids = [f"{app}.{name}" for app, name in rows]
+    return tenants.everywhere({step.id for step in steps}, ids)
 
 
 def _connection(alias: str, raw: Mapping[str, Any]) -> Connection:

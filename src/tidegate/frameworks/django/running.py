@@ -10,6 +10,7 @@ from typing import Any
 
 from tidegate.contracts.framework import CONNECT_LIMIT, Applying
 from tidegate.errors import RefusedForGood, UsageProblem
+from tidegate.frameworks.django import tenants
 from tidegate.model.connection import Connection
 from tidegate.model.sessions import AppSession, cutter
 
@@ -97,17 +98,38 @@ def refuse_half_squash(database: Any) -> None:
             )
 
 
-def progress_of(command: Any, database: Any, applying: Applying) -> Callable[..., None]:
-    """Listen to the executor as the command does, and let the command listen as well."""
-    original = command.migration_progress_callback
+@contextlib.contextmanager
+def telling(applying: Applying) -> Iterator[None]:
+    """Listen to the command's executor, and let the command listen as well.
 
+    A command of somebody else's may make several executors, one for each schema of a tenant's.
+    """
+    from django.db.migrations.executor import MigrationExecutor
+
+    begin = MigrationExecutor.__init__
+
+    def init(self: Any, connection: Any, progress_callback: Any = None) -> None:
+        if not applying.step:  # or it is a step's own affair
+            progress_callback = _progress(connection, progress_callback, applying)
+        begin(self, connection, progress_callback)
+
+    MigrationExecutor.__init__ = init
+    try:
+        yield
+    finally:
+        MigrationExecutor.__init__ = begin
+
+
+def _progress(database: Any, original: Any, applying: Applying) -> Callable[..., None]:
     def progress(action: str, migration: Any = None, fake: bool = False) -> None:
         if action in ("apply_start", "unapply_start"):
             atomic = bool(migration.atomic and database.features.can_rollback_ddl)
+            applying.where = tenants.schema_of(database)
             applying.start(f"{migration.app_label}.{migration.name}", atomic)
         elif action in ("apply_success", "unapply_success"):
             applying.finish()
-        original(action, migration, fake)
+        if original:
+            original(action, migration, fake)
 
     return progress
 
@@ -122,23 +144,33 @@ def wrapper(applying: Applying) -> Callable[..., Any]:
     return watch
 
 
-def call(command: Any, alias: str, target: str, applying: Applying) -> None:
+def call(command: Any, connection: Connection, target: str, applying: Applying) -> None:
     """Call the command; its refusals become errors of ours."""
+    with contextlib.ExitStack() as quietly:
+        if connection.tenants:  # django-tenants says much, and stdout belongs to results
+            quietly.enter_context(contextlib.redirect_stdout(StringIO()))
+        _call(command, connection, target, applying)
+
+
+def _call(command: Any, connection: Connection, target: str, applying: Applying) -> None:
     from django.core.management import call_command
     from django.core.management.base import CommandError
     from django.db import NotSupportedError
 
     args = target.split(".", 1) if target else []
-    quiet = StringIO()  # stdout belongs to results
+    more = {"executor": "standard"} if connection.tenants else {}
     try:
-        call_command(command, *args, database=alias, interactive=False, verbosity=1, stdout=quiet)
+        call_command(
+            command, *args, database=connection.alias, interactive=False, verbosity=1,
+            stdout=StringIO(), **more,
+        )  # fmt: skip
     except CommandError as error:
         raise UsageProblem(str(error), "Django's migrate refuses to begin.", "") from None
     except NotSupportedError as error:
         if applying.step:
             raise
         raise RefusedForGood(
-            f"Django refuses the server of {alias}: {error}",
+            f"Django refuses the server of {connection.alias}: {error}",
             "Each Django release works with certain versions of a server. Nothing was applied.",
             "upgrade the server, or keep the Django release that supports it",
         ) from None

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tidegate import discovery
 from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.container.signals import Signals
@@ -51,10 +52,10 @@ def _through_a_target(
     if not said and not (shutil.which("docker") or shutil.which("docker-compose")):
         return None, argv
     try:
+        if not said and not discovery.target_signs(Path(glob.root)):
+            return None, argv
         remote: Any = importlib.import_module("tidegate.frontends.cli.remote")
     except ModuleNotFoundError:
-        return None, argv
-    if not said and not remote.signs(Path(glob.root)):
         return None, argv
     return remote.run(verb, glob, argv, environ, said), argv
 

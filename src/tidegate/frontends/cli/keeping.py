@@ -33,7 +33,7 @@ from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
-from tidegate.errors import UsageProblem
+from tidegate.errors import ElectionNotWon, Stopped, UsageProblem
 from tidegate.frontends.cli import mysqling
 from tidegate.frontends.cli.serving import Asked, Serving
 from tidegate.model.connection import Connection
@@ -41,6 +41,11 @@ from tidegate.reading.project import ignore
 from tidegate.workflows.update import insiding, standing
 
 COPY = "data.sqlite3"
+STANDS = {
+    "backup": "nothing was kept of this backup, and nothing was changed",
+    "restore": "the old database stands, unless a line above says that it is the backup; then "
+    "that one is complete. See tidegate status, and start again",
+}
 Opener = Callable[[str], AbstractContextManager[Backup]]
 FLAGS = ("--to", "--verify", "--keep", "--days", "--jobs", "--recipient", "--scratch")
 SWITCHES = ("--snapshot", "--end-sessions")
@@ -80,11 +85,13 @@ class Lent:
         server = str(self.asked.event["server"])
         program = programs(self.target, self.environ, server, "pg_dump")
         jobs = 1 if program.prefix else jobs
+        event = self.asked.event
+        needs = {key: event[key] for key in pgdump.NEEDS if key in event}
+        draft.known |= {**pgdump.about(program, server, jobs, 0), **needs}
         raw = pgdump.write(program, str(self.asked.event["snapshot"]), self.connection, draft,
                            self.environ, tell, jobs)  # fmt: skip
         self.asked.say("dumped", {})
         about = pgdump.about(program, server, jobs, raw)
-        event = self.asked.event
         seen = {key: event[key] for key in pgdump.SEEN if key in event}
         return {**created, **about, **seen, **self.asked.wait("facts")}
 
@@ -261,6 +268,11 @@ def _run(
         return insiding.talk(
             command, report, lambda: insiding.end_leftovers(target, report), serving
         )
+    except Stopped as stop:
+        stop.stands = stop.stands or STANDS.get(words[0], "")
+        raise
+    except ElectionNotWon:  # the inside knows who was in the way
+        raise
     except Exception as error:
         raise serving.problem or error from None
 

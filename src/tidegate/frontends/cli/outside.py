@@ -22,6 +22,8 @@ from tidegate.container.report import Report, masked
 from tidegate.container.typos import meant
 from tidegate.contracts.target import Ambiguous, Asked, Target
 from tidegate.errors import Stopped, TidegateError, UsageProblem
+from tidegate.frontends.cli.again import completed
+from tidegate.model.command import line
 
 WATCHED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
@@ -130,7 +132,7 @@ def _no_backend(root: Path, found: Target) -> UsageProblem:
         "pyproject.toml"
     )
     if others:
-        both = " ".join(f"-f {name}" for name in [*named, others[0]])
+        both = line([word for name in [*named, others[0]] for word in ("-f", name)])
         meaning += f" They are those of {', '.join(named)}; there is {', '.join(others)} too."
         advice = (
             f"name the files together: tidegate {both} ...\n"
@@ -180,17 +182,27 @@ def guesses(target: Target, report: Report) -> None:
         report.stage("found", "", "; ".join(words))
 
 
-def guarded(report: Report, work: Callable[[], int]) -> int:
-    """Run `work`; turn what it raises into lines and the contract's exit code."""
+def is_noise(text: str) -> bool:
+    """Whether a line is Compose's own complaint that old files say their version, at each call."""
+    return "attribute `version` is obsolete" in text
+
+
+def guarded(report: Report, work: Callable[[], int], glob: Globals, argv: Sequence[str]) -> int:
+    """Run `work`; turn what it raises into lines and the contract's exit code.
+
+    `glob` and `argv` are what was typed: the commands that an error tells of name the same target.
+    """
     _watch()
     try:
         return work()
     except Stopped as stop:
-        report.stage("stop", "", f"signal {stop.signum}")
+        stands = f": {stop.stands}" if stop.stands else ""
+        report.stage("stop", "", f"signal {stop.signum}{stands}")
         return stop.exit_code
     except BrokenPipeError:
         raise  # `| head` has seen enough: __main__ ends for all verbs alike
     except TidegateError as error:
+        completed(error, glob, argv)
         report.error(error.lines(), error.exit_code)
         return error.exit_code
     except Exception as error:

@@ -22,6 +22,7 @@ from tidegate.workflows.plan.document import document, findings
 from tidegate.workflows.plan.project import Request
 from tidegate.workflows.plan.story import rehearse
 from tidegate.workflows.plan.text import story
+from tidegate.workflows.update.state import State
 
 TAKEN = ("--approve", "--fail-on", "--databases", "--look", "--framework", "--forms")
 
@@ -90,7 +91,8 @@ def _ship(
         path.write_text(json.dumps(document(found)), encoding="utf-8")
         try:
             if services is not None:
-                shipping.apply(services, report, [str(path)], given, words, environ)
+                state = State(services.name, Path(glob.root), environ)
+                shipping.apply(services, report, [str(path)], given, words, environ, state)
             else:
                 apply(glob, [str(path), *words], given, environ, report, signals, time.monotonic())
         except PolicyRefused as error:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate import discovery
+from tidegate.container.backup.stores import StoreAway
 from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import consenting, keeping, outside, rolling, shipping
+from tidegate.frontends.cli.again import again
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.plan.shipping import migrate as shipped
-from tidegate.workflows.update import standing
+from tidegate.workflows.update import alone, standing
 from tidegate.workflows.update.state import State
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
@@ -51,11 +52,6 @@ LINES = {"migrate": ("json", "jsonl"), "apply": ("json", "jsonl"),
          "collectstatic": ("json", "jsonl"), "backup": ("jsonl",)}  # fmt: skip
 
 
-def signs(root: Path) -> bool:
-    """Return whether a target may run the project."""
-    return discovery.target_signs(root)
-
-
 def run(
     verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str], said: bool
 ) -> int | None:
@@ -76,15 +72,17 @@ def run(
         if verb in ("status", "history"):
             state.look(target, report)
         if verb == "status":
-            return _status(glob, standing.status(target, state), "--check" in found)
+            document = standing.status(target, state)
+            document["next"] = again(document["next"], glob, argv)
+            return _status(glob, document, "--check" in found)
         if verb == "history":
             result[0] = _history(glob, target, state, found, words)
             return 0
         if verb == "rollback":
-            return rolling.run(glob, target, report, found, environ)
+            return rolling.run(glob, argv, target, report, found, environ)
         if verb == "apply":
             done = shipping.apply(target, report, words, found.get("--approve", ""),
-                                  _said(APPLY, found), environ)  # fmt: skip
+                                  _said(APPLY, found), environ, state)  # fmt: skip
             _tells(glob, report, done, [("apply", done)])
             return 0
         if verb == "adopt":
@@ -95,7 +93,7 @@ def run(
             return keeping.restore(glob, target, report, found, words, environ)
         if verb == "collectstatic":
             volume = ["--volume"] if "--volume" in found else []
-            standing.collectstatic(target, report, [*_said(COLLECT, found), *volume])
+            alone.collectstatic(target, report, [*_said(COLLECT, found), *volume])
             return 0
         asked = consenting.words(glob.root, found, environ)
         more = [*words, *asked, *_said(MIGRATE, found)]
@@ -106,7 +104,7 @@ def run(
 
     if glob.format == "json":
         report.form = "json"
-    code = outside.guarded(report, lambda: _pointing(verb, said, work))
+    code = outside.guarded(report, lambda: _pointing(verb, said, work), glob, argv)
     return code if code else result[0]
 
 
@@ -114,6 +112,8 @@ def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
     """Do it; where the engine does not answer and nothing said that it must, name the other way."""
     try:
         return work()
+    except StoreAway:
+        raise
     except NotReady as error:
         if said:
             raise
@@ -171,7 +171,7 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
     words = _said(ADOPT, found)
     if "--plan" in found:
         words.append("--plan")
-    said = standing.adopt(target, report, words)
+    said = alone.adopt(target, report, words)
     if glob.format == "json":
         answer(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
     else:
@@ -182,6 +182,8 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
 def _text(found: Mapping[str, Any]) -> str:
     name, framework = found["project"]["name"], found["project"]["framework"]
     lines = [f"{name}: {framework} project under Compose".replace("  ", " ")]
+    if found["elsewhere"]:
+        lines.append(f"its containers were started from {found['elsewhere']}")
     rows = [("service", "state", "health", "restarts", "image", "made")]
     rows += [
         (one["name"], one["state"], one["health"] or "-", str(one["restarts"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from tidegate.container.report import Report
 from tidegate.contracts.target import Target
 from tidegate.errors import PolicyRefused, TidegateError
 from tidegate.frontends.cli import keeping
+from tidegate.frontends.cli.again import again
 from tidegate.frontends.cli.outside import Option
 from tidegate.frontends.cli.serving import Serving
+from tidegate.model.command import line
 from tidegate.workflows.update import proofs, rolling
 from tidegate.workflows.update.rolled import Rolling, Wish
 from tidegate.workflows.update.state import State
@@ -28,22 +30,23 @@ OPTIONS = (
 
 
 def run(
-    glob: Globals, target: Target, report: Report, found: Mapping[str, str],
-    environ: Mapping[str, str],
+    glob: Globals, argv: Sequence[str], target: Target, report: Report,
+    found: Mapping[str, str], environ: Mapping[str, str],
 ) -> int:  # fmt: skip
     """Look, ask for the word where data would be lost, then go."""
     known = keeping.known(Path(glob.root), environ, found)
     with Serving(environ, keeping.bringing(keeping.opening(known, environ), target, environ)) as by:
         keeping.offer(by, list(known.values()))
         try:
-            return _run(glob, target, report, found, environ, by)
+            command = again(_command(found), glob, argv)
+            return _run(glob, target, report, found, environ, by, command)
         except TidegateError as error:
             raise by.problem or error from None
 
 
 def _run(
     glob: Globals, target: Target, report: Report, found: Mapping[str, str],
-    environ: Mapping[str, str], by: Serving,
+    environ: Mapping[str, str], by: Serving, command: str,
 ) -> int:  # fmt: skip
     state = State(target.name, Path(glob.root), environ)
     one = Update(target, state, report, line=lambda text: None, show=lambda text: None, share=by)
@@ -52,7 +55,6 @@ def _run(
         found.get("--databases", ""), "--safe" in found,
     )  # fmt: skip
     planned = rolling.look(one, wish)
-    command = _command(found)
     advice = _advice(planned, command)
     document = {**planned.as_dict(), "next": advice}
     if "--plan" in found or not (planned.steps or planned.changes):
@@ -68,9 +70,9 @@ def _run(
 
 
 def _command(found: Mapping[str, str]) -> str:
-    said = ("--to", "--way", "--from", "--databases", "--env", "--service")
+    said = ("--to", "--way", "--from", "--databases")
     words = [word for flag in said if flag in found for word in (flag, found[flag])]
-    return " ".join(["tidegate rollback", *words])
+    return line(["tidegate", "rollback", *words])
 
 
 def _losing(plan: Mapping[str, Any]) -> list[str]:

@@ -31,10 +31,12 @@ def declare(statement: ast.stmt, scope: Scope) -> None:
     elif isinstance(statement, ast.ImportFrom):
         module = "." * statement.level + (statement.module or "")
         for one in statement.names:
-            scope.names[one.asname or one.name] = Ref(f"{module}.{one.name}")
+            between = "" if module.endswith(".") else "."
+            scope.names[one.asname or one.name] = Ref(f"{module}{between}{one.name}")
     elif isinstance(statement, ast.FunctionDef):
         scope.functions[statement.name] = statement
     elif isinstance(statement, ast.ClassDef):
+        scope.classes[statement.name] = statement
         for inner in statement.body:
             if isinstance(inner, ast.FunctionDef):
                 scope.functions[f"{statement.name}.{inner.name}"] = inner

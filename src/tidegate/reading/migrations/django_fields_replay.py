@@ -30,9 +30,11 @@ from tidegate.reading.migrations.django_fields import (
     is_many,
     same_in_database,
 )
-from tidegate.reading.migrations.django_state import name_of, together
+from tidegate.reading.migrations.django_state import Model, name_of, together
 from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Record
+
+AGAIN = "Django drops the old one and adds it again"
 
 
 def _add_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:
@@ -84,8 +86,15 @@ def _remove_field(self: Replaying, call: Call, app: str, record: Record) -> Part
         gone: Change = DropTable(through.table) if through else Nothing("field", model.table, name)
         yield gone, subject
     else:
-        column = self.models.column(model, name, field).name if field else name
+        column = self.models.column(model, name, field).name if field else _kept(self, model, name)
         yield DropColumn(model.table, column, cascade=False), subject
+
+
+def _kept(self: Replaying, model: Model, name: str) -> str:
+    """Return the column, in the database still, of a field that the models don't have any more."""
+    found = self.schema.table(model.table)
+    names = found.columns if found is not None else {}
+    return f"{name}_id" if name not in names and f"{name}_id" in names else name
 
 
 def _rename_field(self: Replaying, call: Call, app: str, record: Record) -> Parts:
@@ -185,8 +194,11 @@ def _altered(table: str, old: Call, new: Call, before: Column, after: Column, wh
     if after.reference is not None and after.reference.enforced and (not was or altered):
         key = Constraint("foreign-key", "", (after.name,), after.reference)
         sent += 1
-        why = "Django drops the old one and adds it again" if was else "the foreign key"
+        why = AGAIN if was else "the foreign key"
         yield AddConstraint(table, key, why), who
+    elif was and after.reference is not None and not after.reference.enforced:
+        sent += 1
+        yield DropConstraint(table, f"{table}_{after.name}_foreign-key", "foreign-key"), who
     if not sent:
         yield Nothing("field", table, after.name), who
 

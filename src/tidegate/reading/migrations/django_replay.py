@@ -58,14 +58,14 @@ class DjangoReplay:
             yield from self._separate(call, app, record, transaction, flags)
             return
         if name == "RunSQL":
-            yield from self._run_sql(call, transaction, flags)
+            yield from self._run_sql(call, app, record, transaction, flags)
             return
         handler = _HANDLERS.get(name)
         said = base = name
         if handler is None:
             base = next((one for one in _BY_ENDING if name.endswith(one)), "")
             if base == "RunSQL":
-                yield from self._run_sql(call, transaction, {**flags}, own=True)
+                yield from self._run_sql(call, app, record, transaction, {**flags}, own=True)
                 return
             handler = _HANDLERS.get(base)
             flags = {**flags, "maybe": True}
@@ -123,7 +123,13 @@ class DjangoReplay:
         )
 
     def _run_sql(
-        self, call: Call, transaction: int, flags: dict[str, Any], own: bool = False
+        self,
+        call: Call,
+        app: str,
+        record: Record,
+        transaction: int,
+        flags: dict[str, Any],
+        own: bool = False,
     ) -> Iterator[Operation]:
         """`own`: of a class that is made elsewhere, which may set what is not said here."""
         value = settled(call.args[0] if call.args else call.kwargs.get("sql"), self.vendor)
@@ -142,10 +148,9 @@ class DjangoReplay:
         state = call.kwargs.get("state_operations")
         if isinstance(state, list | tuple) and not is_made(state):
             inner = {**flags, "state_only": True}
-            record = Record("django", "", "")
             for one in state:
                 if isinstance(one, Call):
-                    yield from self._one(one, "", record, transaction, **inner)
+                    yield from self._one(one, app, record, transaction, **inner)
 
     def with_owner(self, change: Change) -> Change:
         """Return a change of an index with the table that the index is on."""

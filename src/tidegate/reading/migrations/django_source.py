@@ -9,7 +9,7 @@ from tidegate.model.operation import Trait
 from tidegate.reading import newersyntax
 from tidegate.reading.migrations.callees import callee
 from tidegate.reading.migrations.declaring import module_scope
-from tidegate.reading.migrations.django_own import Own, code_name, known, own_operations
+from tidegate.reading.migrations.django_own import code_name, known
 from tidegate.reading.migrations.kinds import Call, Ref, Unknown, is_made
 from tidegate.reading.migrations.record import TEMPORARY, Record, suppressions
 from tidegate.reading.migrations.scopes import Load, Scope, span
@@ -35,8 +35,8 @@ def read(source: str, path: str, app: str, name: str, load: Load | None = None) 
         return None
     scope = module_scope(tree, load)
     body = _Body(scope)
-    body.own = own_operations(tree, scope)
     body.take(found[-1].body)
+    body.operations += _added_outside(tree)
     return Record(
         framework="django",
         id=own,
@@ -54,6 +54,22 @@ def read(source: str, path: str, app: str, name: str, load: Load | None = None) 
     )
 
 
+def _added_outside(tree: ast.Module) -> list[Call]:
+    """Return, as what can't be read, code beside the class that changes its operations."""
+    out = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            continue
+        for one in ast.walk(node):
+            if isinstance(one, ast.Attribute) and one.attr == "operations" and (
+                isinstance(one.value, ast.Name) and one.value.id == "Migration"
+            ):  # fmt: skip
+                why = "Migration.operations is changed outside of the class"
+                out.append(Call("tidegate.opaque", (why,), {}, span(node)))
+                break
+    return out
+
+
 def _title(node: ast.ClassDef) -> Any:
     return span(node)._replace(end_line=node.lineno, end_column=len(node.name) + 7)
 
@@ -64,7 +80,6 @@ class _Body:
     def __init__(self, scope: Scope) -> None:
         self.scope = Scope(scope)
         self.operations: list[Any] = []
-        self.own: dict[str, Own] = {}
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.scope.names.get(name, default)
@@ -98,7 +113,7 @@ class _Body:
         value = evaluate(node, self.scope)
         if isinstance(value, list | tuple) and not is_made(value):
             return [
-                known(one, self.own, self.scope)
+                known(one, self.scope)
                 if isinstance(one, Call)
                 else Call("tidegate.opaque", (_why(one),), {}, span(node))
                 for one in value

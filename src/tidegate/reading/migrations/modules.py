@@ -8,6 +8,7 @@ import os
 from typing import NamedTuple
 
 from tidegate.reading import newersyntax
+from tidegate.reading.encodings import decoded
 from tidegate.reading.migrations.declaring import module_scope
 from tidegate.reading.migrations.scopes import Scope
 from tidegate.reading.migrations.values import is_projects
@@ -91,7 +92,7 @@ def _taken(file: str) -> tuple[Scope, Read] | None:
             return None
         with open(file, "rb") as opened:
             data = opened.read()
-        tree = newersyntax.parse(data.decode("utf-8", "replace"))
+        tree = newersyntax.parse(decoded(data)[0])
     except (OSError, SyntaxError, ValueError):
         return None
     digest = hashlib.sha256(data).hexdigest()

@@ -34,12 +34,13 @@ class Scope:
     says what a call gives where code is followed, and notes what it does.
     """
 
-    __slots__ = ("active", "depth", "follower", "functions", "left", "load", "made", "makes",
-                 "names", "outer")  # fmt: skip
+    __slots__ = ("active", "classes", "depth", "follower", "functions", "left", "load", "made",
+                 "makes", "names", "outer")  # fmt: skip
 
     def __init__(self, outer: Scope | None = None) -> None:
         self.names: dict[str, Any] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
+        self.classes: dict[str, ast.ClassDef] = {}
         self.outer = outer
         self.depth: int = outer.depth if outer is not None else 0
         self.active: tuple[Any, ...] = outer.active if outer is not None else ()

@@ -33,7 +33,14 @@ def changes(sql: str) -> list[Change] | None:
     try:
         parsed = pgparse.parse(text)
     except pgparse.PGQueryError as error:
-        return [Opaque("SQL", f"PostgreSQL's grammar refuses it: {str(error).splitlines()[0]}")]
+        why = Opaque("SQL", f"PostgreSQL's grammar refuses it: {str(error).splitlines()[0]}")
+        older = NOT_NULL.sub(_as_check, text)
+        if older == text:
+            return [why]
+        try:
+            parsed = pgparse.parse(older)
+        except pgparse.PGQueryError:
+            return [why]
     out: list[Change] = []
     for one in parsed:
         statement = one.get("stmt") or {}
@@ -41,6 +48,20 @@ def changes(sql: str) -> list[Change] | None:
             handler = _HANDLERS.get(kind)
             out += list(handler(tree)) if handler else [Statement(_words(kind))]
     return out
+
+
+# PostgreSQL 18's; the grammar that reads it here is an older one, to which it is the same CHECK
+NOT_NULL = re.compile(
+    r"\bADD\s+(CONSTRAINT\s+(?:\w+|\"[^\"]+\")\s+)?NOT\s+NULL\s+(\w+|\"[^\"]+\")(\s+NOT\s+VALID)?",
+    re.IGNORECASE,
+)
+
+
+def _as_check(match: re.Match[str]) -> str:
+    name, column, later = match.groups(default="")
+    if not later:
+        return f"ALTER COLUMN {column} SET NOT NULL"
+    return f"ADD {name}CHECK ({column} IS NOT NULL) NOT VALID"
 
 
 def placeholders(sql: str) -> str:

@@ -14,6 +14,8 @@ from tidegate.reading.project import shell
 class Act:
     """One command of the story. `script` is the project's file it stands in, if it is one.
 
+    `loose` is where something goes on although the script that holds this command failed.
+    `caught` is where a function's caller looks at its failure.
     `main` says that it is the process that stays: nothing of the story comes after it.
     `handed` is where a script runs it as `"$@"`; its own words stand elsewhere.
     """
@@ -25,6 +27,8 @@ class Act:
     through_shell: str = ""
     locked: bool = False
     handed: Place | None = None
+    loose: Place | None = None
+    caught: Place | None = None
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from tidegate.reading.project import pycode
 
+# What an env.py does that has its URL from elsewhere.
+_OWN_URL = re.compile(
+    r"set_main_option|set_section_option|environ|getenv|create_(async_)?engine"
+    r"|sqlalchemy\.url[\"']\s*\]\s*="
+)
+
 
 @dataclass(frozen=True)
 class UrlCall:
@@ -36,6 +42,12 @@ class Alembic:
     env: str
     module: pycode.Module | None
     calls: tuple[UrlCall, ...]
+
+    @property
+    def takes_ini_url(self) -> bool:
+        """Whether env.py takes the URL that the ini holds, and no other."""
+        text = self.module.text if self.module is not None else ""
+        return "://" in self.url and "_from_config(" in text and not _OWN_URL.search(text)
 
 
 def load(ini: str, read: Callable[[str], str | None]) -> Alembic | None:

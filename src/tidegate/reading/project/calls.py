@@ -40,6 +40,12 @@ def placed(call: Command, one: Command) -> Command:
         given=call.given + one.given,
         errexit=strict and not call.after_failure,
         after_failure=one.after_failure or call.after_failure,
+        called=one.called
+        if one.after_failure or not call.after_failure
+        else call.called
+        if call.called[1]
+        else (call.path, call.line),
+        only_said=one.only_said if one.after_failure else call.only_said,
         env=call.env + one.env,
     )
 
@@ -68,3 +74,5 @@ def _given(given: Sequence[Given], arguments: Sequence[str]) -> Iterator[Given]:
         elif _ONE.match((list(arguments) + [""] * 10)[int(one.name) - 1]):
             there = _ONE.match(arguments[int(one.name) - 1])
             yield replace(one, name=there[1]) if there else one
+        else:
+            yield replace(one, name="")  # an argument of the function's own

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from tidegate.model.finding import Place
-from tidegate.reading.project import pycode, words
+from tidegate.reading.project import words
 from tidegate.reading.project.acts import Act
 from tidegate.reading.project.image import Image
 from tidegate.reading.project.project import ProjectFiles
@@ -193,17 +192,21 @@ def one_shot(project: ProjectFiles, service: Service) -> bool:
 
 
 def waits_for(project: ProjectFiles, service: Service, wanted: Service) -> bool:
-    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done."""
+    """Whether `depends_on` holds it, directly or over others, until `wanted` is healthy or done.
+
+    What it depends on at all is started first, which in turn waits for what that depends on.
+    """
     by_name = {one.name: one for one in project.siblings(service)}
-    todo, seen = [service], set()
+    todo, seen = [service], {service.name}
     while todo:
         one = todo.pop()
         for name, (condition, _) in one.depends_on.items():
-            if condition == "service_started" or name in seen or name not in by_name:
-                continue
-            seen.add(name)
-            todo.append(by_name[name])
-    return wanted.name in seen
+            if name == wanted.name and condition != "service_started":
+                return True
+            if name not in seen and name in by_name:
+                seen.add(name)
+                todo.append(by_name[name])
+    return False
 
 
 def container_path(project: ProjectFiles, service: Service, value: object) -> str:
@@ -212,8 +215,19 @@ def container_path(project: ProjectFiles, service: Service, value: object) -> st
     if not isinstance(value, str) or not value or image is None:
         return ""
     if value.startswith("/@/"):
-        return _from_source(project, image, value[3:].strip("/"))
+        path = value[3:].strip("/")
+        return _from_mount(project, service, path) or _from_source(project, image, path)
     return image.absolute(value)
+
+
+def _from_mount(project: ProjectFiles, service: Service, path: str) -> str:
+    """Return where a path lies below the project's own folder, if that is where the app starts."""
+    for mount in service.mounts:
+        top = mount.kind == "bind" and mount.source in (".", "") and mount.target not in ("", "/")
+        started = (act.words for act in project.start(service).acts)
+        if top and any(one.startswith(mount.target + "/") for words in started for one in words):
+            return f"{mount.target}/{path}"
+    return ""
 
 
 def _from_source(project: ProjectFiles, image: Image, path: str) -> str:
@@ -245,41 +259,3 @@ def major(tag: str) -> int:
 def named(service: Service) -> str:
     """Return how messages call a service."""
     return f"service {service.name}"
-
-
-def concurrent_migration(project: ProjectFiles) -> Place | None:
-    """Return the first migration that works concurrently."""
-    revisions = [one for each in project.alembics for one in project.revisions(each)]
-    for one in (*revisions, *(m for ms in project.app_migrations.values() for m in ms)):
-        for number, line in enumerate(one.text.split("\n"), 1):
-            if "concurrently" in line.lower() and not line.lstrip().startswith(
-                ("#", "from", "import")
-            ):
-                return Place(one.path, number, note="builds an index concurrently")
-    return None
-
-
-def about_migrations(module: pycode.Module) -> bool:
-    """Whether a file has to do with applying migrations; an app has locks of its own."""
-    name = module.path.rpartition("/")[2]
-    return (
-        name == "env.py"
-        or "migrat" in name
-        or bool(
-            re.search(
-                r"call_command\(.migrate|MigrationExecutor|command\.upgrade\(|alembic", module.text
-            )
-        )
-    )
-
-
-def python_lines(project: ProjectFiles, text: str) -> Iterator[Place]:
-    """Yield the places of the project's own Python that hold `text`."""
-    modules: list[pycode.Module] = [*project.python]
-    modules += [one.module for one in project.alembics if one.module is not None]
-    for module in {one.path: one for one in modules}.values():
-        if text not in module.text or not about_migrations(module):
-            continue
-        for number, line in enumerate(module.text.split("\n"), 1):
-            if text in line and not line.lstrip().startswith("#"):
-                yield Place(module.path, number)

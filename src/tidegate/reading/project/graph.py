@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 
 from tidegate.reading.project import pycode
 
+_DJANGO = ("django.db.migrations", "django.db.migrations.migration")
+_HEAD = re.compile(
+    r"^(?P<name>revision|down_revision|branch_labels|depends_on)[ \t]*(?::[^=\n]+)?=[ \t]*"
+    r"(?P<value>[^\n#]*?)[ \t]*(?:#[^\n]*)?$",
+    re.M,
+)
+_WORD = re.compile(r"""(["'])([\w.-]*)\1""")
+# The same names set in another way: under a condition, added to, or on a line with others.
+_SET = re.compile(r"^[ \t]+(?:down_)?revision\b[^\n(]*=|^(?:down_)?revision\s*\+=", re.M)
 _NUMBERED = re.compile(r"\d{4}_.*\.py$")
 
 
@@ -42,13 +51,29 @@ def django(paths: Sequence[str], texts: Mapping[str, str]) -> dict[str, list[Mig
         text = texts.get(path, "")
         if "Migration" not in text:
             continue
+        tree = pycode.read(text, path).tree
+        if tree is not None and not _declares(tree):
+            continue  # such as a test of migrations, in a folder of that name
         app = posixpath.dirname(folder)
-        out.setdefault(app, []).append(_django_one(path, name[:-3], text))
+        out.setdefault(app, []).append(_django_one(path, name[:-3], text, tree))
     return out
 
 
-def _django_one(path: str, name: str, text: str) -> Migration:
-    tree = pycode.read(text, path).tree
+def _declares(tree: ast.Module) -> bool:
+    """Whether a file has what Django looks for in it: the name `Migration`."""
+    for node in tree.body:
+        names = [getattr(node, "name", "")]
+        names += [one.id for one in getattr(node, "targets", ()) if isinstance(one, ast.Name)]
+        if isinstance(node, ast.ImportFrom):
+            names += [one.asname or one.name for one in node.names]
+        if "Migration" in names and not (
+            isinstance(node, ast.ImportFrom) and node.module in _DJANGO
+        ):
+            return True
+    return False
+
+
+def _django_one(path: str, name: str, text: str, tree: ast.Module | None) -> Migration:
     needs: list[str] = []
     replaces: list[str] = []
     line = 1
@@ -109,6 +134,10 @@ def alembic(paths: Sequence[str], texts: Mapping[str, str]) -> list[Migration]:
     """Return the revisions among `paths`."""
     out = []
     for path in paths:
+        plain = _plain(path, texts.get(path, ""))
+        if plain is not None:
+            out.append(plain)
+            continue
         module = pycode.read(texts.get(path, ""), path)
         if module.tree is None:
             out.append(Migration("", path, 1, text=module.text, readable=False))
@@ -127,6 +156,26 @@ def alembic(paths: Sequence[str], texts: Mapping[str, str]) -> list[Migration]:
             out.append(Migration(revision, path, names["down_revision"].line, tuple(needs), (),
                                  tuple(branches), module.text))  # fmt: skip
     return out
+
+
+def _plain(path: str, text: str) -> Migration | None:
+    """Return a revision as Alembic's template writes it, a line for each name: no parser needed."""
+    said: dict[str, object] = {}
+    line = 0
+    for found in _HEAD.finditer(text):
+        name, value = found["name"], found["value"]
+        if name in said:
+            return None
+        word = _WORD.fullmatch(value)
+        said[name] = word[2] if word else None if value == "None" else pycode.literal_of(value)
+        if said[name] is pycode.UNKNOWN:
+            return None
+        line = text.count("\n", 0, found.start()) + 1 if name == "down_revision" else line
+    revision = said.get("revision")
+    if not isinstance(revision, str) or "down_revision" not in said or _SET.search(text):
+        return None
+    needs = (*_many(said["down_revision"]), *_many(said.get("depends_on")))
+    return Migration(revision, path, line, needs, (), tuple(_many(said.get("branch_labels"))), text)
 
 
 def _many(value: object) -> list[str]:

@@ -15,6 +15,7 @@ from tidegate.reading.project.dockerfile import Dockerfile, Instruction, Stage
 from tidegate.reading.project.ignore import Ignore
 
 _NOTHING = Ignore(())
+_PLAIN = ("python", "debian", "ubuntu", "alpine", "node", "uv")
 _NOWHERE = Place("")
 
 
@@ -98,6 +99,11 @@ class Image:
     def path(self) -> str:
         """The Dockerfile's path."""
         return self.file.path
+
+    @property
+    def plain(self) -> bool:
+        """Whether it builds on an image that brings no app: no user, folder or variable of one."""
+        return self.base.partition("@")[0].rpartition("/")[2].partition(":")[0] in _PLAIN
 
     @property
     def own_runs(self) -> list[Run]:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+
+_AROUND = re.compile(r"\s|(DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT)\b|\^+$")
+
+
+def verdict(text: str) -> str:
+    """Return the line of a log that says what went wrong: the last that others do not explain."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if not _AROUND.match(line)]
+    return (said or lines or ["it printed nothing"])[-1].strip()
 
 
 @dataclass(frozen=True)

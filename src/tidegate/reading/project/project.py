@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -169,10 +170,16 @@ class ProjectFiles(CodeOfProject, ImagesOfProject, SettingsOfProject):
         found = [
             path for path in self.paths
             if path.count("/") <= 2 and composefiles.NAME.match(posixpath.basename(path))
+            and self._of_compose(path)
         ]  # fmt: skip
         at_root = [path for path in found if "/" not in path]
         at_root += [name for name in composefiles.DEFAULT_NAMES if (self.root / name).is_dir()]
         return tuple(at_root or found)
+
+    def _of_compose(self, path: str) -> bool:
+        """Whether a file of that name is one for Compose: `ci.yml` and `dev.yml` may be others."""
+        named = "compose" in posixpath.basename(path)
+        return named or bool(re.search(r"^services\s*:", self.read(path) or "", re.M))
 
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:

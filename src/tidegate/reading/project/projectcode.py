@@ -105,6 +105,10 @@ class CodeOfProject:
                 or "models.Model" in text
                 or "AbstractUser" in text
                 or "AbstractBaseUser" in text
+                or "flask_migrate" in text
+                or "alembic" in text
+                or "create_all" in text
+                or "call_command" in text
             ):
                 out.append(pycode.read(text, path))
         return tuple(out)

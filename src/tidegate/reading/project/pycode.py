@@ -198,6 +198,14 @@ def literal(node: ast.AST | None) -> Any:
         return UNKNOWN
 
 
+def literal_of(text: str) -> Any:
+    """Return the value of a literal's text; UNKNOWN for anything else."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return UNKNOWN
+
+
 def strings(node: ast.AST) -> list[ast.Constant]:
     """Return every text constant below a node."""
     return [

@@ -44,7 +44,11 @@ def targets(project: ProjectFiles) -> Iterator[tuple[str, str, list[shell.Comman
                 name, found = head[1], []
             elif name and line[:1] in ("\t", " ") and line.strip():
                 parsed = shell.parse(line.strip().lstrip("@-+")).flat()
-                found += [replace(one, line=number) for one in parsed]
+                ignored = ("true",) if "-" in line.strip()[:2] else ()  # make's own || true
+                found += [
+                    replace(one, line=number, after_failure=one.after_failure or ignored)
+                    for one in parsed
+                ]
         if found:
             yield path, name, found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.reading.project import calls
@@ -37,12 +37,19 @@ class Script:
         first = self.text.split("\n", 1)[0]
         return first if first.startswith("#!") else ""
 
+    def _speaks(self, name: str) -> bool:
+        """Whether a command, or a function of the script, does no more than speak."""
+        body = self.functions.get(name)
+        return all(one.name in QUIET for one in body) if body else name in QUIET
+
     def flat(self) -> list[Command]:
         """Return the commands with the calls of the script's own functions followed."""
         return list(self._flat(self.commands, ()))
 
     def _flat(self, commands: tuple[Command, ...], seen: tuple[str, ...]) -> Iterator[Command]:
         for one in commands:
+            if one.fallback and all(map(self._speaks, one.fallback)):
+                one = replace(one, only_said=True)
             body = self.functions.get(one.bare.name)
             if body is None or one.bare.name in seen:
                 yield one

@@ -14,10 +14,14 @@ class Command:
     `words` have their quotes taken off; expansions stay as they are written. `env` are the
     assignments before it. `inside` are the constructs around it, outermost first: `if`, `else`,
     `case`, `for`, `loop`, `until`, `function NAME`, `condition` (it is asked, not just run), `&`
-    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`.
+    (in the background), `(` (a subshell). `after_failure` is the command behind its `||`,
+    `fallback` all the names that run there, and `only_said` that they do no more than speak.
+    `written` are the words with the runner in front (`uv run`), where `words` are without it.
     `errexit` says whether a failure here ends the script; `then` is the operator behind it.
     `given` are the comparisons of variables with words under which it runs. `path` is the file that
-    it stands in, where that is a file that the script sources.
+    it stands in, where that is a file that the script sources. `called` is the file and line of the
+    function's call that looks at its failure. `closes` says that it is the last of an `if` or
+    `case` of which every branch replaces the shell.
     """
 
     words: tuple[str, ...]
@@ -25,6 +29,8 @@ class Command:
     env: tuple[tuple[str, str], ...] = ()
     inside: tuple[str, ...] = ()
     after_failure: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = ()
+    only_said: bool = False
     is_fallback: bool = False
     errexit: bool = False
     pipefail: bool = False
@@ -33,8 +39,11 @@ class Command:
     start: int = 0
     end: int = 0
     heredoc: str = ""
+    written: tuple[str, ...] = ()
     given: tuple[branches.Given, ...] = ()
     path: str = ""
+    called: tuple[str, int] = ("", 0)
+    closes: bool = False
 
     @property
     def name(self) -> str:

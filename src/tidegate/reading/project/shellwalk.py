@@ -31,13 +31,17 @@ class _Walk:
         self.given: tuple[branches.Given, ...] = ()
 
     def children(self, node: Any, inside: tuple[str, ...]) -> None:
-        kids = node.children
+        kids, outer = node.children, self.given
         for index, kid in enumerate(kids):
             behind = kids[index + 1].type if index + 1 < len(kids) else ""
             before = len(self.commands)
             self.visit(kid, (*inside, "&") if behind == "&" else inside)
             if behind in (";", "&") and len(self.commands) > before:
                 self.commands[-1] = replace(self.commands[-1], then=behind)
+            passing = _passing(kid)
+            if passing is not None:  # what stands below runs where the guard lets it
+                inside, self.given = (*inside, "if"), (*self.given, passing)
+        self.given = outer
 
     def visit(self, node: Any, inside: tuple[str, ...]) -> None:
         method = getattr(self, "on_" + node.type, None)
@@ -107,18 +111,26 @@ class _Walk:
         before = len(self.commands)
         self.visit(left, inside)
         mine = len(self.commands)
+        outer = self.given
         if operator.type == "||" and right is not None:
-            words = _first_words(right)
+            words, names = _first_words(right), _names(right)
             for index in range(before, mine):
                 self.commands[index] = replace(
-                    self.commands[index], after_failure=words, errexit=False, then="||"
-                )
+                    self.commands[index], after_failure=words, errexit=False, then="||",
+                    fallback=names,
+                )  # fmt: skip
         elif operator.type == "&&":
             for index in range(before, mine):
                 # A failure of the left side of && does not end the script.
                 self.commands[index] = replace(self.commands[index], errexit=False, then="&&")
         if right is not None:
+            if left.type == "test_command":  # [ "$RUN" = yes ] && python manage.py migrate
+                asked = branches.of(left)
+                either = operator.type == "&&"
+                self.given = (*outer, asked if either else branches.negated(asked))
+                inside = (*inside, "if")
             self.visit(right, inside)
+            self.given = outer
             if operator.type == "||":
                 for index in range(mine, len(self.commands)):
                     self.commands[index] = replace(self.commands[index], is_fallback=True)
@@ -157,23 +169,23 @@ class _Walk:
     def on_if_statement(self, node: Any, inside: tuple[str, ...]) -> None:
         outer, asking = self.given, True
         here = branches.compared(node)
-        passed = [here] if here is not None else []
+        passed = [here]
         for kid in node.children:
             if kid.type == "then":
                 asking = False
             elif kid.type in ("elif_clause", "else_clause"):
                 self.given = (*outer, *(branches.negated(one) for one in passed))
                 self.visit(kid, inside)
-                other = branches.compared(kid)
-                passed += [other] if other is not None else []
+                passed.append(branches.compared(kid))
             elif kid.type not in ("if", "elif", "fi", ";"):
-                self.given = outer if asking or here is None else (*outer, here)
+                self.given = outer if asking else (*outer, here)
                 before = len(self.commands)
                 self.visit(kid, (*inside, "condition" if asking else "if"))
                 if asking and len(self.commands) == before + 1:
                     words = _when_false(node, kid.type == "negated_command")
                     self.commands[before] = replace(self.commands[before], after_failure=words)
         self.given = outer
+        self.close(node)
 
     on_elif_clause = on_if_statement
 
@@ -202,10 +214,16 @@ class _Walk:
             if kid.type == "case_item":
                 here = branches.matched(node, kid)
                 negations = tuple(branches.negated(one) for one in passed)
-                self.given = (*outer, here) if here is not None else (*outer, *negations)
-                passed += [here] if here is not None else []
+                others = negations if branches.any_other(kid) else (*negations, here)
+                self.given = (*outer, *others) if here is branches.UNTOLD else (*outer, here)
+                passed.append(here)
                 self.children(kid, (*inside, "case"))
         self.given = outer
+        self.close(node)
+
+    def close(self, node: Any) -> None:
+        if self.commands and branches.replaced(node):
+            self.commands[-1] = replace(self.commands[-1], closes=True)
 
     def on_subshell(self, node: Any, inside: tuple[str, ...]) -> None:
         self.children(node, (*inside, "("))
@@ -214,11 +232,44 @@ class _Walk:
         self.children(node, (*inside, "condition"))
 
 
+def _passing(node: Any) -> branches.Given | None:
+    """Return what holds behind a guard that ends well: `[ "$RUN" = yes ] || return 0`.
+
+    None for anything else, also for one that ends with a failure: nothing goes on behind that.
+    """
+    if node.type == "list":
+        left, operator, *rest = node.children
+        if left.type != "test_command" or not rest or not _leaves(rest[-1]):
+            return None
+        asked = branches.of(left)
+        return asked if operator.type == "||" else branches.negated(asked)
+    if node.type != "if_statement" or any(
+        kid.type in ("elif_clause", "else_clause") for kid in node.children
+    ):
+        return None
+    body = node.children[[kid.type for kid in node.children].index("then") + 1 :]
+    last = next((kid for kid in reversed(body) if kid.is_named and kid.type != "comment"), None)
+    return branches.negated(branches.compared(node)) if last is not None and _leaves(last) else None
+
+
+def _leaves(node: Any) -> bool:
+    """Whether a command leaves the function or the script and calls that well."""
+    words = _first_words(node)
+    return words in (("return",), ("return", "0"), ("exit",), ("exit", "0"))
+
+
 def _first_words(node: Any) -> tuple[str, ...]:
     """Return what a failure leads to: the first command, or the one that ends the script."""
     walk = _Walk(False)
     walk.visit(node, ())
     return _leads_to(walk.commands) or (shellwords.text(node),)
+
+
+def _names(node: Any) -> tuple[str, ...]:
+    """Return the names of everything that runs below a node."""
+    walk = _Walk(False)
+    walk.visit(node, ())
+    return tuple(one.name for one in walk.commands)
 
 
 def _leads_to(commands: Sequence[Command]) -> tuple[str, ...]:

@@ -31,12 +31,19 @@ def in_settings(project: ProjectFiles, service: Service) -> list[tuple[str, Plac
         return []
     value = settings.value("DATABASES", facts.values(service, project))
     default = value.get("default") if isinstance(value, dict) else None
-    if not isinstance(default, dict) or not str(default.get("ENGINE", "")).endswith("sqlite3"):
-        return []
-    path = facts.container_path(project, service, default.get("NAME"))
+    path = facts.container_path(project, service, _file(default))
     outside = not path or ":memory:" in path or path.startswith(("/tmp/", "/dev/shm/"))
     where, line = settings.line("DATABASES")
     return [] if outside else [(path, Place(where, line))]
+
+
+def _file(default: object) -> object:
+    """Return the file of a database of the settings, given as a mapping or as a URL."""
+    if isinstance(default, str) and default.startswith("sqlite:///"):
+        return default.removeprefix("sqlite:///").split("?")[0]
+    if isinstance(default, dict) and str(default.get("ENGINE", "")).endswith("sqlite3"):
+        return default.get("NAME")
+    return None
 
 
 def _path(project: ProjectFiles, service: Service, given: Given) -> str:

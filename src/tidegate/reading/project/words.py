@@ -23,6 +23,7 @@ WAITERS = (
     "wait-for-postgres.sh", "wait_for_postgres", "wait", "holdup", "dbwait", "mysqladmin",
     "wait-port",
 )  # fmt: skip
+WAIT_FOR_IT = ("wait-for-it", "wait-for-it.sh", "wait_for_it.sh")
 _MANAGE = ("migrate", "migrate_schemas", "syncdb")
 _WRAPPERS = (
     "tini", "dumb-init", "gosu", "su-exec", "setpriv", "catatonit", "s6-setuidgid", "chroot",

@@ -42,10 +42,10 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
     }
     if any(isinstance(one.change, Opaque) for one in step.backward):
         return
-    freed: set[str] = set()  # types that got another name: one under the old name replaces it
+    freed: set[str] = set()  # types that go or get another name: one of that name replaces them
     for moment in step.real():
         change = moment.change
-        if isinstance(change, AlterType) and change.what == "rename":
+        if isinstance(change, AlterType) and change.what in ("rename", "drop"):
             freed.add(change.name)
         if isinstance(change, CreateType) and change.name in freed:
             continue

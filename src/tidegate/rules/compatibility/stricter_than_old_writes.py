@@ -41,9 +41,9 @@ def examine(moment: Moment) -> Iterator[Hazard]:
     """Yield what is wrong with the operation."""
     change = moment.change
     if isinstance(change, AddIndex):
-        if not change.made.unique or change.why != "the unique constraint":
+        if not change.made.unique or change.why not in ("", "the unique constraint"):
             return
-        name, columns = change.made.name, change.made.columns
+        name, columns = change.made.name or "the unique index", change.made.columns
     else:
         one = change.constraint
         if one.kind not in ("unique", "check", "exclude") or one.using_index or one.not_null_of:

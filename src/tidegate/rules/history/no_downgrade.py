@@ -73,8 +73,10 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
 def _stays(moment: Moment, gone: set[str]) -> bool:
     """Whether the schema is another one afterwards: a table that only helps, goes again."""
     change = moment.change
-    helps = isinstance(change, CreateTable) and change.table in gone
-    if isinstance(change, DropTable):
-        found = moment.table(change.table)
-        helps = found is not None and found.made_in == moment.step.id
-    return isinstance(change, SCHEMA) and not helps
+    if not isinstance(change, SCHEMA):
+        return False
+    found = moment.table(change.table)
+    made_here = isinstance(change, CreateTable) or (
+        found is not None and found.made_in == moment.step.id
+    )
+    return not (made_here and change.table in gone)

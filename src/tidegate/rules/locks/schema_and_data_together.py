@@ -1,8 +1,9 @@
 """A table is altered and its rows are written in one transaction.
 
 The ALTER TABLE holds ACCESS EXCLUSIVE until the transaction ends, so nobody reads or writes the
-table until every row has been written. With deferred constraints PostgreSQL may even refuse the
-ALTER TABLE after the writes: "pending trigger events".
+table until every row has been written. The other way round the written rows stay locked until the
+ALTER TABLE is done (a warning), and where a deferred constraint has yet to be checked, as Django's
+foreign keys are, PostgreSQL refuses it: "pending trigger events".
 
 Split it: the schema in one migration, the rows in the next, in batches.
 """
@@ -69,12 +70,12 @@ def examine_step(step: StepView) -> Iterator[Hazard]:
             continue
         if isinstance(change, ALTERS) and moment.is_old(change.table):
             if change.table in written.get(number, []):
-                yield _hazard(moment, change.table, "altered after its rows were written")
+                yield _after(moment, change.table)
                 return
             altered.setdefault(number, []).append(change.table)
         for table in _tables(moment):
             if table in altered.get(number, []):
-                yield _hazard(moment, table, "written while the ALTER TABLE above still holds it")
+                yield _while(moment, table)
                 return
             written.setdefault(number, []).append(table)
 
@@ -96,10 +97,21 @@ def _tables(moment: Moment) -> list[str]:
     ]
 
 
-def _hazard(moment: Moment, table: str, what: str) -> Hazard:
+def _while(moment: Moment, table: str) -> Hazard:
     return Hazard(
-        f"{table} is {what}, in one transaction: nobody reads or writes {table} until every row is "
-        "done",
+        f"{table} is written while the ALTER TABLE above still holds it, in one transaction: "
+        f"nobody reads or writes {table} until every row is done",
         "split it: the schema in one migration, the rows in the next one, in batches",
         span=moment.operation.span,
+    )
+
+
+def _after(moment: Moment, table: str) -> Hazard:
+    return Hazard(
+        f"{table} is altered after its rows were written, in one transaction: the written rows "
+        "stay locked until the ALTER TABLE is done, and PostgreSQL refuses it where a deferred "
+        'constraint has yet to be checked ("pending trigger events")',
+        "split it: the rows in one migration, in batches, the schema in the next one",
+        span=moment.operation.span,
+        severity="warning",
     )

@@ -113,6 +113,7 @@ class Chain:
         self.needed = {need for needs in self.needs.values() for need in needs}
         self.order = in_order(records, self.needs)
         self.records = {one.id: one for one in records}
+        self.initial = frozenset(one.id for one in records if one.initial)
 
     def graph(self) -> GraphView:
         """Return the graph for the rules."""
@@ -168,6 +169,9 @@ class Chain:
         return AlembicReplay(schema, self.vendor)
 
     def _bare(self, record: Record, fresh: frozenset[str]) -> StepView:
+        if record.initial:  # Django cuts an app's beginning in two where models point at each other
+            app = record.id.partition(".")[0] + "."
+            fresh |= {one for one in self.initial if one.startswith(app)}
         view = StepView(record.id, record.framework, record.path, self.vendor, self.version, fresh)
         view.atomic, view.initial, view.title = record.atomic, record.initial, record.title
         view.needs, view.replaces = self.needs.get(record.id, ()), record.replaces

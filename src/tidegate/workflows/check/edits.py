@@ -31,9 +31,16 @@ class Source:
 
     def offset(self, line: int, column: int) -> int:
         """Return the offset in the text of a line and a column in bytes, both as `ast` counts."""
-        lines = self.text.splitlines(keepends=True)
-        before = sum(len(one) for one in lines[: line - 1])
-        return before + len(lines[line - 1].encode()[:column].decode()) if lines else 0
+        lines = self.text.split("\n")  # as Python counts them: a form feed ends no line
+        if not self.text or line > len(lines):
+            return len(self.text)
+        before = sum(len(one) + 1 for one in lines[: line - 1])
+        return before + len(lines[line - 1].encode()[:column].decode())
+
+    def margin(self, node: ast.expr | ast.stmt) -> str:
+        """Return what a node's line is indented by."""
+        line = self.text.split("\n")[node.lineno - 1]
+        return line[: len(line) - len(line.lstrip())]
 
     def start(self, node: ast.expr | ast.stmt) -> int:
         """Return where a node begins."""
@@ -90,6 +97,22 @@ def applied(text: str, edits: list[tuple[int, int, str]]) -> str:
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
+
+
+def unknown(code: str, imports: list[str]) -> bool:
+    """Whether code uses a name that neither Python nor the imports know."""
+    import builtins
+
+    known = set(dir(builtins))
+    for line in imports:
+        for node in ast.walk(ast.parse(line)):
+            if isinstance(node, ast.alias):
+                known.add((node.asname or node.name).partition(".")[0])
+    tree = ast.parse(code)
+    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name)]
+    known |= {one.id for one in names if isinstance(one.ctx, ast.Store)}
+    known |= {one.arg for one in ast.walk(tree) if isinstance(one, ast.arg)}
+    return any(one.id not in known for one in names)
 
 
 def imports_for(source: Source, code: str) -> list[str]:

@@ -7,8 +7,10 @@ import os
 from typing import Any
 
 from tidegate.errors import UsageProblem
+from tidegate.reading.encodings import decoded
 from tidegate.reading.migrations.record import Record
 from tidegate.workflows.check.cache import Cache
+from tidegate.workflows.check.labels import folder_of, labelled, misplaced
 from tidegate.workflows.check.settings import CheckSettings
 from tidegate.workflows.check.sources import Source
 from tidegate.workflows.check.tree import Tree, every
@@ -21,13 +23,32 @@ EVERYBODY = 0o444
 
 def read_all(root: str, settings: CheckSettings, cache: Cache, tree: Tree | None = None) -> Found:
     """Return each migration's Record with its source and digest."""
-    out = []
     taken: dict[str, Any] = {}
-    for source in every(tree, root):
-        if any(_matches(source.path, pattern) for pattern in settings.exclude):
-            continue
+    labels = dict(cache.get("labels") or {})
+    every_one = [
+        labelled(one, labels)
+        for one in every(tree, root)
+        if not any(_matches(one.path, pattern) for pattern in settings.exclude)
+    ]
+    out = _each(root, every_one, cache, tree, taken)
+    other = misplaced((one, at[0].group) for one, at in out if one.framework == "django")
+    if tree is not None:
+        tree.labels = {**labels, **other}
+    if not other:
+        return out
+    cache.put("labels", {**labels, **other})
+    anew = [labelled(at[0], other) for _, at in out if folder_of(at[0]) in other]
+    kept = [one for one in out if folder_of(one[1][0]) not in other]
+    return sorted(kept + _each(root, anew, cache, tree, taken), key=lambda one: one[0].path)
+
+
+def _each(
+    root: str, every_one: list[Source], cache: Cache, tree: Tree | None, taken: dict[str, Any]
+) -> Found:
+    out = []
+    for source in every_one:
         if tree is not None and source.path in tree.texts:
-            fresh = _taken(root, source, tree.texts[source.path].encode(), taken)
+            fresh = _taken(root, source, tree.bytes(source.path), taken)
             if fresh[2] is not None:
                 out.append((fresh[2], (source, fresh[1])))
             continue
@@ -90,7 +111,7 @@ def _taken(root: str, source: Source, data: bytes, taken: dict[str, Any]) -> Kep
 
     digest = hashlib.sha256(data).hexdigest()
     key = (source.size, source.time, source.group)
-    text = data.decode("utf-8", "replace")
+    text, _ = decoded(data)
     record: Record | None
     modules = Modules(root, source.home, source.path, taken)
     if source.framework == "django":

@@ -68,7 +68,8 @@ def _in_block(source: Source, nodes: list[ast.stmt], what: str) -> Fixed | None:
     block = applied(source.text[line:end], inner)
     if _has_open_string(nodes):
         return None
-    moved = "\n".join("    " + text if text.strip() else text for text in block.split("\n"))
+    deeper = "\t" if indent[:1] == "\t" else "    "
+    moved = "\n".join(deeper + text if text.strip() else text for text in block.split("\n"))
     text = source.text[:line] + f"{indent}{BLOCK}\n{moved}" + source.text[end:]
     return Fixed(source.path, text, what)
 

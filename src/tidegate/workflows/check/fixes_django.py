@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from tidegate.model.finding import Finding
-from tidegate.workflows.check.edits import Fixed, Source, applied, imports_for
+from tidegate.workflows.check.edits import Fixed, Source, applied, imports_for, unknown
 
 POSTGRES = "django.contrib.postgres.operations"
 NAMES = {"AddIndex": "AddIndexConcurrently", "RemoveIndex": "RemoveIndexConcurrently"}
@@ -78,13 +78,17 @@ def _import(source: Source, name: str) -> list[Edit]:
     imports = [n for n in source.tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     for node in imports:
         if isinstance(node, ast.ImportFrom) and node.module == POSTGRES:
-            if any(one.name == name for one in node.names):
+            if any(one.name == name and one.asname is None for one in node.names):
                 return []
             last = node.names[-1]
             at = source.offset(last.end_lineno or 0, last.end_col_offset or 0)
             return [(at, at, f", {name}")]
-    at = source.start(imports[0]) if imports else 0
-    return [(at, at, f"from {POSTGRES} import {name}\n")]
+    line = f"from {POSTGRES} import {name}\n"
+    later = [one for one in imports if getattr(one, "module", "") != "__future__"]
+    if not later:
+        return [(at, at, "\n" + line) for at in [source.end(imports[-1])]] if imports else []
+    at = source.start(later[0])
+    return [(at, at, line)]
 
 
 def make_not_atomic(source: Source) -> list[Edit]:
@@ -96,11 +100,12 @@ def make_not_atomic(source: Source) -> list[Edit]:
     if migration is None:
         return []
     first = migration.body[0]
+    margin = source.margin(first)
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
         at = source.end(first)
-        return [(at, at, "\n\n    atomic = False")]
+        return [(at, at, f"\n\n{margin}atomic = False")]
     at = source.start(first)
-    return [(at, at, "atomic = False\n\n    ")]
+    return [(at, at, f"atomic = False\n\n{margin}")]
 
 
 def _moved(source: Source, call: ast.Call) -> Fixed | None:
@@ -141,6 +146,8 @@ def _following(
     head = [f"from {POSTGRES} import {', '.join(names)}", "from django.db import migrations"]
     head += [one for one in imports_for(source, code) if one not in head]
     head = _merged(head)
+    if unknown(code, head):
+        return None
     lines = [
         *head, "", "", "class Migration(migrations.Migration):",
         *(["    atomic = False", ""] if not atomic else []),
@@ -194,7 +201,13 @@ def reverse(source: Source, one: Finding) -> Fixed | None:
     if call is None or called(call) not in ("RunPython", "RunSQL"):
         return None
     word = "reverse_code" if called(call) == "RunPython" else "reverse_sql"
-    edit = source.with_argument(call, f"{word}={source.of(call.func)}.noop")
+    given = next((one.value for one in call.keywords if one.arg == word), None)
+    given = call.args[1] if len(call.args) > 1 else given
+    noop = f"{source.of(call.func)}.noop"
+    if given is not None:  # it says None
+        edit = (source.start(given), source.end(given), noop)
+    else:
+        edit = source.with_argument(call, f"{word}={noop}")
     return Fixed(source.path, applied(source.text, [edit]), "nothing to undo, said so")
 
 

@@ -23,7 +23,7 @@ from tidegate.workflows.check.review import Standing, review
 from tidegate.workflows.check.tree import Tree
 
 FIXERS = {"django": fixes_django.FIXERS, "alembic": fixes_alembic.FIXERS}
-ROUNDS = 1000  # each mends one finding and looks anew, since a fix moves what follows
+ROUNDS = 1000  # each mends a finding of every file and looks anew, since a fix moves what follows
 
 
 class Left(NamedTuple):
@@ -91,8 +91,14 @@ def _renumbered(out: Fixing) -> None:
 
 
 def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, unsafe: bool) -> bool:
-    """Mend the first finding that can be; return whether there was one."""
+    """Mend the first finding of each file that can be; return whether there was one.
+
+    A fix that adds a file, or changes another one, is the last of its round.
+    """
+    touched: set[str] = set()
     for one in found.findings:
+        if one.place.path in touched:
+            continue
         key = Left(one.rule, one.place.path, one.message, _line(out, one))
         if key in declined:
             continue
@@ -101,9 +107,12 @@ def _mended(out: Fixing, found: Findings, declined: set[Left], database: str, un
             out.said += [f"{path} is new: {made.what}" for path in made.more]
             out.said.append(f"{made.path}: {made.what}")
             out.said += [f"{path} comes after it" for path in made.others]
-            return True
+            touched.add(made.path)
+            if made.more or made.others:
+                return True
+            continue
         declined.add(key)
-    return False
+    return bool(touched)
 
 
 def _line(out: Fixing, one: Finding) -> str:
@@ -132,8 +141,8 @@ def _fixed(out: Fixing, one: Finding, database: str, unsafe: bool) -> Fixed | No
         return None
     try:
         for new in (made.text, *made.more.values(), *made.others.values()):
-            ast.parse(new)
-    except SyntaxError:
+            compile(new, "migration", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
         return None
     return made
 

@@ -64,8 +64,10 @@ def _differs(root: str, revision: str, path: str) -> bool:
     if not before.ok or not path.endswith(".py"):
         return True
     try:
-        now = Path(root, path).read_text("utf-8")
-        return ast.dump(ast.parse(before.out)) != ast.dump(ast.parse(now))
+        now = Path(root, path).read_text("utf-8", "replace")
+        texts = (before.out, now)
+        then, today = (ast.dump(ast.parse(one.removeprefix("\ufeff"))) for one in texts)
+        return then != today
     except (SyntaxError, ValueError, OSError):
         return True
 

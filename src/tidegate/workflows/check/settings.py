@@ -162,8 +162,21 @@ def require_rule(name: str, where: str, known: set[str] | None = None) -> None:
 
 def _look(root: Path) -> tuple[str, str]:
     """Return the database and the user model that the project's files tell."""
+    files = _files(root)
+    vendor, user = _among(files)
+    if vendor and (any(one.suffix == ".py" for one in files) or not _is_django(root)):
+        return vendor, user
+    return _among(_deeper(root))
+
+
+def _is_django(root: Path) -> bool:
+    """Whether there is a manage.py in the folder, or in one of its own."""
+    return (root / "manage.py").is_file() or next(root.glob("*/manage.py"), None) is not None
+
+
+def _among(files: list[Path]) -> tuple[str, str]:
     user, engines, signs = "", [], ""
-    for path in _files(root):
+    for path in files:
         try:
             text = path.read_text("utf-8", "replace")[:200_000]
         except OSError:
@@ -176,7 +189,7 @@ def _look(root: Path) -> tuple[str, str]:
     named = {"postgis": "postgresql", "sqlite3": "sqlite"}
     found = [named.get(one, one) for one in engines]
     installed = [vendor for vendor, sign in SIGNS if sign.search(signs)]
-    if set(found) == {"sqlite"} and installed[:1] != ["sqlite"]:
+    if set(found) == {"sqlite"} and installed and installed[:1] != ["sqlite"]:
         found = installed  # settings of tests, or a file for those who have no server
     for vendor in VENDORS:
         if vendor in found:
@@ -207,3 +220,12 @@ def _files(root: Path) -> list[Path]:
             elif entry.name == "alembic.ini" and folder != root:
                 out.append(Path(entry.path))
     return out[:40]
+
+
+def _deeper(root: Path) -> list[Path]:
+    """Return what `_files` does not see: settings one folder further down, and what lies by it."""
+    out = _files(root)
+    for first in sorted(one for one in root.iterdir() if one.name[0] != "."):
+        if first.is_dir() and os.access(first, os.R_OK | os.X_OK):
+            out += [one for one in _files(first) if one not in out]
+    return out[:200]

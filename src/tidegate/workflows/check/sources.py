@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tidegate.workflows.check.alembic_places import Place, places
+
 SKIPPED = {"node_modules", "__pycache__", "venv", "env", "site-packages", "build", "dist",
            "static", "staticfiles", "media", "locale", "templates", "fixtures"}  # fmt: skip
 LABEL = re.compile(r"""^\s+label\s*=\s*["'](\w+)["']""", re.MULTILINE)
@@ -30,8 +32,18 @@ class Source(NamedTuple):
 
 def find(root: str) -> list[Source]:
     """Return every file under `root` that is in a place for migrations."""
-    found = list(_walk(root, root, ""))
-    return sorted(found, key=lambda one: one.path)
+    configured: list[Place] = []
+    found = {one.path: one for one in _walk(root, root, "", configured)}
+    walked = {one.group for one in found.values() if one.framework == "alembic"}
+    for place in configured:
+        group = _group(root, place.environment)
+        for folder in (place.environment, *place.versions):
+            if folder == place.environment and group in walked:
+                continue
+            for one in _alembic(root, folder, group, folder == place.environment):
+                if one.path not in found or found[one.path].framework == "django":
+                    found[one.path] = one
+    return sorted(found.values(), key=lambda one: one.path)
 
 
 def is_project(root: str) -> bool:
@@ -44,10 +56,12 @@ def is_project(root: str) -> bool:
         package = os.path.basename(folder) == "migrations" and "__init__.py" in names
         if package or "manage.py" in names or {"env.py", "script.py.mako"} <= set(names):
             return True
+        if places(folder, set(names), root):
+            return True
     return False
 
 
-def _walk(root: str, folder: str, home: str) -> Iterator[Source]:
+def _walk(root: str, folder: str, home: str, configured: list[Place]) -> Iterator[Source]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -61,20 +75,23 @@ def _walk(root: str, folder: str, home: str) -> Iterator[Source]:
     ]
     files = [one for one in entries if one.name.endswith(".py") and one.is_file()]
     names = {one.name for one in files}
-    if "pyvenv.cfg" in {one.name for one in entries}:
+    everything = {one.name for one in entries}
+    if "pyvenv.cfg" in everything:
         return
+    configured += places(folder, everything, root)
     if "manage.py" in names:
         home = folder[len(root) :]
-    if "env.py" in names and any(one.name == "script.py.mako" for one in entries):
-        yield from _alembic(root, folder)
+    if "env.py" in names and "script.py.mako" in everything:
+        yield from _alembic(root, folder, _group(root, folder), True)
         return
-    if os.path.basename(folder).endswith("migrations") or any(map(NUMBERED.match, names)):
+    moved = any(map(NUMBERED.match, names)) and not any(one.name == "migrations" for one in folders)
+    if os.path.basename(folder).endswith("migrations") or moved:
         app = _label(os.path.dirname(folder))
         for one in files:
             if one.name[0] not in "_~" and one.name != "__init__.py":
                 yield _source("django", app, home, root, one)
     for one in folders:
-        yield from _walk(root, one.path, home)
+        yield from _walk(root, one.path, home, configured)
 
 
 def _label(folder: str) -> str:
@@ -87,11 +104,14 @@ def _label(folder: str) -> str:
     return match.group(1) if match else os.path.basename(folder)
 
 
-def _alembic(root: str, folder: str) -> Iterator[Source]:
-    group = os.path.relpath(folder, root).replace(os.sep, "/")
+def _group(root: str, folder: str) -> str:
+    return os.path.relpath(folder, root).replace(os.sep, "/")
+
+
+def _alembic(root: str, folder: str, group: str, is_environment: bool) -> Iterator[Source]:
     for base, folders, _ in os.walk(folder):
         folders[:] = sorted(one for one in folders if one != "__pycache__")
-        if base == folder:
+        if is_environment and base == folder:
             continue
         for one in sorted(os.scandir(base), key=lambda entry: entry.name):
             if one.name.endswith(".py") and one.is_file() and one.name != "__init__.py":

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.errors import UsageProblem
+from tidegate.reading.encodings import decoded
 from tidegate.workflows.check import sources
+from tidegate.workflows.check.labels import labelled
 from tidegate.workflows.check.sources import Source
 
 
@@ -21,6 +23,9 @@ class Tree:
         self.texts: dict[str, str] = {}
         self.new: set[str] = set()
         self.memo: dict[str, Any] = {}  # what was worked out of the files as they are now
+        self.labels: dict[str, str] = {}  # of the apps in folders whose place misleads
+        self._encodings: dict[str, str] = {}
+        self._windows: set[str] = set()  # files with Windows' line ends, and their folders
         self._disk: list[Source] | None = None
 
     def sources(self) -> list[Source]:
@@ -30,11 +35,12 @@ class Tree:
         beside = {one.path.rpartition("/")[0]: one for one in self._disk}
         made = []
         for path in self.new:
-            folder, _, name = path.rpartition("/")
+            folder, name = _folder(path), path.rpartition("/")[2]
             kin = beside[folder]
             file = os.path.join(self.root, path)
             made.append(kin._replace(name=name[:-3], path=path, file=file, size=-1, time=0))
-        return sorted([*self._disk, *made], key=lambda one: one.path)
+        every = [labelled(one, self.labels) for one in (*self._disk, *made)]
+        return sorted(every, key=lambda one: one.path)
 
     def source(self, path: str) -> Source:
         """Return one file."""
@@ -44,12 +50,26 @@ class Tree:
         """Return a file's text as it would be."""
         if path in self.texts:
             return self.texts[path]
-        return Path(self.root, path).read_bytes().decode("utf-8")
+        return self._on_disk(path)
+
+    def bytes(self, path: str) -> bytes:
+        """Return a changed or new file as it would be written: in the encoding that it has."""
+        text = self.texts[path]
+        if path in self._windows or (path in self.new and _folder(path) in self._windows):
+            text = text.replace("\n", "\r\n")
+        return text.encode(self._encodings.get(path, "utf-8"))
+
+    def _on_disk(self, path: str) -> str:
+        text, self._encodings[path] = decoded(Path(self.root, path).read_bytes())
+        if "\r\n" in text and text.count("\r\n") == text.count("\n"):
+            self._windows |= {path, _folder(path)}
+            text = text.replace("\r\n", "\n")
+        return text
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the Python files in a folder, without `.py`."""
         found = {one.stem for one in Path(self.root, folder).glob("*.py")}
-        found |= {Path(one).stem for one in self.new if one.rpartition("/")[0] == folder}
+        found |= {Path(one).stem for one in self.new if _folder(one) == folder}
         return sorted(found)
 
     def take(self, changed: Mapping[str, str], new: Mapping[str, str]) -> bool:
@@ -69,7 +89,7 @@ class Tree:
         out: list[str] = []
         for path in sorted(self.texts):
             fresh = path in self.new
-            old = "" if fresh else Path(self.root, path).read_bytes().decode("utf-8")
+            old = "" if fresh else self._on_disk(path)
             before = "/dev/null" if fresh else f"a/{path}"
             out += difflib.unified_diff(
                 old.splitlines(), self.texts[path].splitlines(), before, f"b/{path}", lineterm=""
@@ -80,11 +100,11 @@ class Tree:
         """Write every file, or none; return their paths. Raises UsageProblem."""
         done: dict[str, bytes | None] = {}
         try:
-            for path, text in sorted(self.texts.items()):
+            for path in sorted(self.texts):
                 file = Path(self.root, path)
                 before = None if path in self.new else file.read_bytes()
                 done[path] = before
-                file.write_bytes(text.encode())
+                file.write_bytes(self.bytes(path))
         except OSError as error:
             _put_back(self.root, done)
             raise UsageProblem(
@@ -96,6 +116,10 @@ class Tree:
             _put_back(self.root, done)
             raise
         return sorted(done)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _put_back(root: str, before: Mapping[str, bytes | None]) -> None:

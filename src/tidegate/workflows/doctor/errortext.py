@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.reading.project.project import ProjectFiles
-from tidegate.workflows.doctor import ranking
+from tidegate.workflows.doctor import languages, ranking
 from tidegate.workflows.doctor.story import Diagnosis, checks
 
 
@@ -43,7 +43,7 @@ def explain(
 
     `asked` says that the engine was asked what runs.
     """
-    text = ranking.plain(text)
+    text = languages.in_english(ranking.plain(text))
     here = {one.rule for one in found}
     places: dict[str, tuple[int, ...]] = {}
     out = []

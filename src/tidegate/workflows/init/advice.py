@@ -12,6 +12,11 @@ _ENGINES = {"postgresql": "django.db.backends.postgresql", "mysql": "django.db.b
 def notes(project: ProjectFiles, database: Database, listed: Packages, app: str) -> list[str]:
     """Return the notes, each with the lines to paste where there are some."""
     out = []
+    if project.manage and project.settings is None:
+        out.append(
+            "no file names the Django settings: give DJANGO_SETTINGS_MODULE to the image, "
+            "with ENV in the Dockerfile above `tidegate seal`"
+        )
     if not app:
         out.append("no app for a server was found: correct the command in the Dockerfile")
     if not database.told:

@@ -102,6 +102,10 @@ def _in_text(text: str) -> tuple[str, str]:
 def _told(project: ProjectFiles, variables: Iterable[str]) -> bool:
     """Whether what connects reads a variable: for Django its settings alone can."""
     settings = project.settings
+    if not project.manage and any(
+        one.takes_ini_url and _SCHEME.search(one.url) for one in project.alembics
+    ):
+        return False  # whatever the app reads, its migrations go where alembic.ini says
     if not project.manage or settings is None:
         return any(DATABASE.search(one) for one in variables)
     text = "\n".join(module.text for module in settings.modules)

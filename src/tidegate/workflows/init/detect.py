@@ -154,6 +154,8 @@ def _app(
         package = settings.module.split(".")[0] if settings is not None else _name(project)
         asgi = {"uvicorn", "daphne", "hypercorn", "channels"} & names
         wanted = "asgi" if asgi and "gunicorn" not in names else "wsgi"
+        if posixpath.join(folder, package, "wsgi.py") not in project.path_set:
+            package = _package(project, folder) or package
         there = posixpath.join(folder, package, f"{wanted}.py") in project.path_set
         return f"{package}.{wanted}" if there else f"{package}.wsgi", wanted == "asgi" and there
     files = [one for one in _modules(project, folder) if "test" not in one]
@@ -163,14 +165,29 @@ def _app(
             found = expression.search(project.read(path) or "")
             if found:
                 module = _module(path, folder, below).removesuffix(".__init__")
-                return f"{module}:{found[1]}", "flask" not in found[0].lower()
+                return f"{module}:{found[1]}", _asgi(found[0], names)
     for path in sorted(files, key=lambda one: (one.count("/"), one)):
         text = project.read(path) or ""
         made, kind = _FACTORY.search(text), _KIND.search(text)
         if made and kind:
             module = _module(path, folder, below).removesuffix(".__init__")
             return f"{module}:{made[1]}()", kind[1] != "Flask"
-    return "", "flask" not in names or "fastapi" in names
+    return "", _asgi("", names)
+
+
+def _asgi(made: str, names: frozenset[str]) -> bool:
+    """Whether an app speaks ASGI: by the words that make it, else by what the project installs."""
+    said = _KIND.search(made)
+    if said is not None or "flask" in made.lower():
+        return said is not None and said[1] != "Flask"
+    return "flask" not in names or "fastapi" in names
+
+
+def _package(project: ProjectFiles, folder: str) -> str:
+    """Return the package beside manage.py that has wsgi.py, where manage.py names no settings."""
+    found = [posixpath.dirname(one) for one in project.named("wsgi.py")]
+    beside = [one for one in found if one and posixpath.dirname(one) == folder]
+    return posixpath.basename(beside[0]) if len(beside) == 1 else ""
 
 
 def _modules(project: ProjectFiles, folder: str) -> list[str]:

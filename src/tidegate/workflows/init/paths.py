@@ -19,7 +19,10 @@ def of_code(project: ProjectFiles) -> str:
     found = posixpath.dirname(ini)
     # Flask-Migrate keeps alembic.ini beside env.py, below the code.
     beside = posixpath.join(found, "env.py") in project.path_set
-    return posixpath.dirname(found) if found and beside else found
+    folder = posixpath.dirname(found) if found and beside else found
+    while beside and folder and posixpath.join(folder, "__init__.py") in project.path_set:
+        folder = posixpath.dirname(folder)  # a package is imported from the folder above it
+    return folder
 
 
 def folder(project: ProjectFiles, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 
 from tidegate.workflows.init import paths
 from tidegate.workflows.init.detect import Found
@@ -223,12 +224,18 @@ def development(found: Found) -> str:
     return "\n".join(lines) + "\n"
 
 
-def variables(found: Found) -> str:
-    """Return .env.example: one line for each secret, and what may be changed."""
+def variables(found: Found, there: Collection[str] = ()) -> str:
+    """Return .env.example: one line for each secret, and what may be changed.
+
+    `there` are names that an example of the project has; the rest goes below them, if need be.
+    """
     text = " ".join(environment(found).values())
     secret = ["DB_PASSWORD"] if found.database != "sqlite" else []
     secret += [name for name in re.findall(r"\$\{(\w+):\?", text) if name != "DB_PASSWORD"]
-    lines = ["# Copy to .env and fill in. Single quotes keep a $ as it is.", ""]
+    secret = [name for name in secret if name not in there]
+    if there and not secret:
+        return ""
+    lines = [] if there else ["# Copy to .env and fill in. Single quotes keep a $ as it is.", ""]
     for name in dict.fromkeys(secret):
         if name == "DB_PASSWORD":
             lines.append(
@@ -237,6 +244,7 @@ def variables(found: Found) -> str:
         elif SECRET_KEY.search(name):
             lines.append('# python -c "import secrets; print(secrets.token_urlsafe(50))"')
         lines += [f"{name}=", ""]
-    for name in dict.fromkeys(re.findall(r"\$\{(\w+):-", text)):
-        lines.append(f"{name}=localhost")
-    return "\n".join([*lines, "PORT=8000", ""])
+    free = [name for name in re.findall(r"\$\{(\w+):-", text) if name not in there]
+    lines += [f"{name}=localhost" for name in dict.fromkeys(free)]
+    port = [] if "PORT" in there else ["PORT=8000"]
+    return "\n".join([*lines, *port]).rstrip() + "\n"

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from tidegate.errors import UsageProblem
+from tidegate.reading.project import dotenv
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import unread
 from tidegate.workflows.init import agents, around, ignores, image, kubernetes, own, stack, swarm
@@ -25,6 +26,7 @@ class File:
     added: bool = False
 
 
+EXAMPLE = ".env.example"
 SIGNS = ("manage.py", "alembic.ini", "pyproject.toml")
 TARGETS = ("compose", "swarm", "kubernetes")
 
@@ -47,7 +49,7 @@ def plan(
         ("Dockerfile", image.dockerfile(found), bool(project.dockerfiles)),
         ("compose.yaml", stack.compose(found), composed),
         ("compose.dev.yaml", stack.development(found), composed),
-        (".env.example", stack.variables(found), composed),
+        (EXAMPLE, stack.variables(found), composed),
         (".github/workflows/tidegate.yml", around.workflow(found), False),
         (".pre-commit-config.yaml", around.hook(found), False),
         *((path, text, False) for path, text in _elsewhere(found, targets)),
@@ -56,6 +58,8 @@ def plan(
     files = [
         File(path, text, _why_not(project, path, other)) for path, text, other in wanted if text
     ]
+    if EXAMPLE in project.path_set and not composed:
+        files = [_example(project, found) if one.path == EXAMPLE else one for one in files]
     words = [_agents(project, found)] if for_agents else []
     settings = _settings(project, found, not composed)
     return found, [*files, *words, *_ignored(project, found), settings]
@@ -92,6 +96,13 @@ def _fits(found: Found, targets: tuple[str, ...]) -> None:
 def _elsewhere(found: Found, targets: tuple[str, ...]) -> list[tuple[str, str]]:
     out = [(swarm.PATH, swarm.stack(found))] if "swarm" in targets else []
     return out + (kubernetes.files(found) if "kubernetes" in targets else [])
+
+
+def _example(project: ProjectFiles, found: Found) -> File:
+    """The project's own example, with what compose.yaml asks for and it lacks."""
+    there = dotenv.read(project.read(EXAMPLE) or "", environ={})
+    lacking = stack.variables(found, there)
+    return File(EXAMPLE, lacking, "" if lacking else "it is there already", added=True)
 
 
 def _agents(project: ProjectFiles, found: Found) -> File:

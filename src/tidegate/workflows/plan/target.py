@@ -123,7 +123,10 @@ def _undumped(said: str) -> str:
             "the target is newer than the PostgreSQL programs on this machine: install newer ones "
             f"(pip install -U 'tidegate[plan]', or the server's own client package), {words}"
         )
-    return f"give --against a role that may read every table (pg_read_all_data), {words}"
+    return (
+        "give --against a role that may read every table (pg_read_all_data, or before PostgreSQL "
+        f"14 SELECT on each), {words}"
+    )
 
 
 def settle(server: Server, database: str, found: Target | None) -> None:

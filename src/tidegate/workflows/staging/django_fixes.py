@@ -10,10 +10,12 @@ from tidegate.model.operation import (
     AddConstraint,
     AddIndex,
     AlterColumn,
+    Change,
     Code,
     Data,
     DropIndex,
 )
+from tidegate.reading.migrations.django_fields_replay import AGAIN
 from tidegate.workflows.check.edits import Fixed, Source
 from tidegate.workflows.check.fixes_django import NAMES, called
 from tidegate.workflows.staging import batches
@@ -47,7 +49,8 @@ def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     at = of_finding(ats, one, AlterColumn)
     change, call = at.change, call_of(source, at)
     assert isinstance(change, AlterColumn)
-    if change.type is not None or change.default is not None or beside(ats, at):
+    more = [one for one in beside(ats, at) if not _is_again(one, change)]
+    if change.type is not None or change.default is not None or more:
         raise Declined("more than NULL changes: give that a migration of its own")
     field = argument(call, 2, "field")
     table, column = quoted(change.table), quoted(change.column)
@@ -69,6 +72,15 @@ def not_null(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
     return divide(
         source, call, stages, "NOT NULL through a check, so that no lock waits for a scan"
     )
+
+
+def _is_again(change: Change, nulls: AlterColumn) -> bool:
+    """Whether a foreign key would be dropped and added only since its column changes otherwise."""
+    if not isinstance(change, AddConstraint) or change.why != AGAIN:
+        return False
+    was = nulls.before.reference if nulls.before is not None else None
+    now = change.constraint.reference
+    return was is not None and now is not None and was.table == now.table
 
 
 def _filled(source: Source, change: AlterColumn, field: ast.expr | None, at: At) -> list[Stage]:
@@ -106,6 +118,9 @@ def foreign_key(source: Source, one: Finding, ats: Sequence[At]) -> Fixed:
         f"REFERENCES {quoted(to.table)} ({quoted(to.columns[0])}) "
         "DEFERRABLE INITIALLY DEFERRED NOT VALID"
     )
+    nulls = next((one for one in beside(ats, at) if isinstance(one, AlterColumn)), None)
+    if nulls is not None and nulls.nullable is False and _is_again(change, nulls):
+        return not_null(source, one, ats)  # of which the foreign key hears nothing
     before = at.column(change.table, column)
     was_free = before is not None and before.reference is not None and not before.reference.enforced
     first = (

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from tidegate.contracts.target import Container, Service
 from tidegate.workflows.update.updating import Update
+
+MOST = 50_000  # files that are looked at below one folder: it may hold what users have sent
+SKIPPED = {"node_modules", "__pycache__", "venv", "env", "site-packages"}
 
 
 def differs(one: Update, service: Service, old: Sequence[Container], digest: str) -> bool:
@@ -24,7 +30,43 @@ def differs(one: Update, service: Service, old: Sequence[Container], digest: str
         and each.config == digest
         and (each.up or (each.state == "exited" and each.exit_code == 0 and service.once))
     ]
-    return len(fine) != replicas(one, service) or len(fine) != len(old)
+    if len(fine) != replicas(one, service) or len(fine) != len(old):
+        return True
+    return bool(changed_code(service, old))
+
+
+def changed_code(service: Service, old: Sequence[Container]) -> str:
+    """Return a file of code on the host that is newer than the process that has loaded it.
+
+    Image and configuration are the same then, and what runs is the code of before.
+    """
+    if not service.app or service.once:
+        return ""
+    for each in old:
+        try:
+            began = datetime.fromisoformat(re.sub(r"\.\d+", "", each.started)).timestamp()
+        except (TypeError, ValueError):
+            continue
+        for folder in service.mounted:
+            if found := _newer(folder, began + 1):
+                return found
+    return ""
+
+
+def _newer(folder: str, moment: float) -> str:
+    left = MOST
+    for top, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if not one.startswith(".") and one not in SKIPPED]
+        if (left := left - len(names)) < 0:
+            break
+        for name in names:
+            path = os.path.join(top, name)
+            try:
+                if name.endswith(".py") and os.stat(path).st_mtime > moment:
+                    return path
+            except OSError:
+                continue  # it has just gone
+    return ""
 
 
 def replicas(one: Update, service: Service) -> int:

@@ -44,6 +44,11 @@ KNOWN = (
         "container publishes it. Stop that one, or publish another port.",
     ),
     (
+        r"No such image",
+        "An image was removed while it was needed (docker rmi, docker image prune). The next "
+        "`tidegate up` builds it, or fetches it, again.",
+    ),
+    (
         r"exec format error|\r: (not found|No such file)|bad interpreter",
         "The script can't be executed: CRLF line ends, no #! line, or another processor's image.",
     ),

@@ -7,8 +7,8 @@ import re
 import time
 from typing import NoReturn
 
-from tidegate.errors import Stopped, TidegateError, UpdateNotUndone, UpdateUndone
-from tidegate.workflows.update import insiding, lowering, statics
+from tidegate.errors import NotReady, Stopped, TidegateError, UpdateNotUndone, UpdateUndone
+from tidegate.workflows.update import insiding, lowering, releases, statics
 from tidegate.workflows.update.updating import Update
 from tidegate.workflows.update.verify import Ill, settle
 
@@ -24,16 +24,28 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
     if one.dry:
         raise error
     one.state.refuse_lost()
-    one.seen()  # an engine that is just restarting is waited for
+    try:
+        one.seen()  # an engine that is just restarting is waited for
+        ended = _undone(one, error)
+    except NotReady as away:
+        ended = _left(one, error, away)
+    if ended is error:
+        raise error
+    raise ended from error
+
+
+def _undone(one: Update, error: BaseException) -> BaseException:
+    """Undo it; return what says how that ended, which may be the error itself."""
     if not one.replaced and not _was_cut_off(one):
         _names_back(one)
         if statics.changed(one) and one.before.images:
             statics.back(one, _previous_configuration(one))
         one.state.end()
-        raise _untouched(one, error)
+        return _untouched(one, error)
     if not _served(one):
         one.state.end()
-        raise _nothing_before(one, error)
+        return _nothing_before(one, error)
+    gone = _gone(one)
     one.tell.stage("undo", "", "going back to the release that ran before")
     with one.stage("undo"):
         _names_back(one)
@@ -41,23 +53,69 @@ def go_back(one: Update, error: BaseException) -> NoReturn:
         ill = () if failures else _well_again(one)
     if failures or ill:
         words = [f"{each.service} {each.what}" for each in ill] + failures
-        raise UpdateNotUndone(
+        return UpdateNotUndone(
             "the update failed, and the previous release could not be restored",
-            "\n".join([*_told(error), "going back failed too:", *words]),
-            "see tidegate status and tidegate logs; the previous images are kept as\n"
-            + "\n".join(one.before.kept.values()),
-        ) from error
+            "\n".join([*_told(error), "going back failed too:", *words, *_code(one)]),
+            _further(one) + "see tidegate status and tidegate logs; the previous images are kept "
+            "as\n" + "\n".join(one.before.kept.values()),
+        )
     one.state.end()
     one.tell.stage("undo", "", "the previous release runs again", one.seconds["undo"])
     schema = lowering.safely(one) if one.migrated else "The schema is as it was."
     one.tell.stage("undo", "", schema.splitlines()[0])
     if isinstance(error, TidegateError):
-        raise UpdateUndone(
+        return UpdateUndone(
             "the update failed; the previous release is running again",
-            "\n".join([*_told(error), schema]),
-            error.next,
-        ) from error
-    raise error
+            "\n".join([*_told(error), *gone, schema, *_code(one)]),
+            "run tidegate up again" if gone else error.next,
+        )
+    return error
+
+
+def _gone(one: Update) -> list[str]:
+    """Say what has ended without this update's doing: it is why the rest has failed."""
+    if one.replaced or one.collected:  # by this one, or by one that was cut off
+        return []
+    up_now = {each.service for each in one.seen() if each.up}
+    names = [name for name in one.before.images if name not in up_now]
+    said = f"Meanwhile somebody stopped {', '.join(names)}, or it ended by itself."
+    return [said] if names else []
+
+
+def _code(one: Update) -> list[str]:
+    """Say that code which lies on this machine has not gone back."""
+    folder = one.target.code_here()
+    return [f"{one.target.backend} runs the code in {folder}, which is as it is: only images and "
+            "configuration went back."] if folder else []  # fmt: skip
+
+
+def _further(one: Update) -> str:
+    """Name what to go back to where the release that ran before is not well, either."""
+    if one.target.code_here():
+        return "put the code back (git stash, git checkout), then run tidegate up again\n"
+    known = releases.load(one.state)
+    own = {name for name in one.before.images if name in one.before.kept}
+    images = {name: image for name, image in one.before.images.items() if name in own}
+    last = releases.of_images(known, images)
+    earlier = next((each for each in known if last and each.stamp == last.previous), None)
+    if earlier is None:
+        return ""
+    name = f"release {earlier.shown} ran before it"
+    return f"tidegate rollback --to {earlier.stamp} --plan    ({name})\n"
+
+
+def _left(one: Update, error: BaseException, away: NotReady) -> BaseException:
+    """The engine is away, so nothing can be undone now; what is written down stays for later."""
+    first = [] if isinstance(error, NotReady) else _told(error)
+    if one.replaced or one.collected:
+        return UpdateNotUndone(
+            "the update was cut off, and the engine does not answer: what runs is not known",
+            "\n".join([*first, away.what, *away.meaning.splitlines(),
+                       "What ran before is written down."]),
+            "start the engine, then run tidegate up again: it knows what to go back to",
+        )  # fmt: skip
+    lines = [*first, *away.meaning.splitlines(), "No container was replaced."]
+    return NotReady(away.what, "\n".join(lines), away.next)
 
 
 def _was_cut_off(one: Update) -> bool:
@@ -91,10 +149,15 @@ def _nothing_before(one: Update, error: BaseException) -> BaseException:
     if not isinstance(error, TidegateError):
         one.tell.stage("undo", "", "there was no release before this one; its containers stay")
         return error
+    known = releases.load(one.state)
+    what, advice = "the first start failed, and there is no previous release to go back to", ""
+    if known:
+        what = "the start failed, and no release ran before it to go back to"
+        advice = f"\nor start the last one that ran well: tidegate rollback --to {known[-1].stamp}"
     return UpdateNotUndone(
-        "the first start failed, and there is no previous release to go back to",
+        what,
         "\n".join([*_told(error), "The containers stay as they are, to be looked at."]),
-        "correct it, then run tidegate up again",
+        f"correct it, then run tidegate up again{advice}",
     )
 
 
@@ -176,20 +239,3 @@ def _told(error: BaseException) -> list[str]:
     if isinstance(error, TidegateError):
         return [error.what, *error.meaning.splitlines()]
     return [f"{type(error).__name__}: {error}"]
-
-
-def failed(one: Update, error: TidegateError) -> dict[str, object]:
-    """Return the JSON document of an update that failed; it asks the engine nothing more."""
-    outcome = {8: "undone", 9: "not undone"}.get(error.exit_code, "refused")
-    return {
-        "outcome": outcome,
-        "project": one.target.name,
-        "exit_code": error.exit_code,
-        "error": error.what,
-        "why": error.meaning.splitlines(),
-        "next": error.next,
-        "migrated": one.migrated,
-        "lowered": one.lowered,
-        "replaced": one.replaced,
-        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
-    }

@@ -138,7 +138,9 @@ def end_leftovers(target: Target, tell: Teller) -> None:
     """
     running = target.leftovers()
     if running:
-        tell.stage("stop", "", "ending the one-off container; its step is taken back or finished")
+        tell.stage(
+            "stop", "", "ending the one-off container; what it is at is taken back or finished"
+        )
         for command in target.stopping(running):
             run(command, 60, apart=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.contracts.target import Container, Target
 from tidegate.process import revision
-from tidegate.workflows.update.state import State
+from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.updating import Update
 
 MOST = 10
@@ -39,6 +39,18 @@ class Entry:
         return f"{self.stamp} ({self.revision})" if self.revision else self.stamp
 
 
+def emptied(known: Sequence[Entry], databases: Sequence[Mapping[str, Any]]) -> str:
+    """Say which database has nothing in it, and had; empty where none is known to.
+
+    A volume may be lost, or the settings name another server: beginning anew looks like success.
+    """
+    for one in databases:
+        last = next((entry for entry in reversed(known) if one["alias"] in entry.level), None)
+        if one["state"] == "empty" and last and last.level[one["alias"]] not in ("", "zero"):
+            return f"{one['alias']} is empty, and was not when release {last.shown} ran"
+    return ""
+
+
 def load(state: State) -> list[Entry]:
     """Return the releases on record, oldest first."""
     return [Entry(**raw) for raw in state.releases()]
@@ -51,12 +63,51 @@ def running(target: Target, seen: Sequence[Container], stamp: str = "") -> Entry
     first: dict[str, Container] = {}
     for one in up:
         first.setdefault(one.service, one)
+    # What migrates may have an image of its own, and no container that runs.
+    migrator = next((one.image for one in target.services if one.name == target.migrator), "")
+    raised = {migrator: found} if (found := target.image_id(migrator)) else {}
     return Entry(
         stamp,
         {name: one.image for name, one in first.items()},
-        {own[name].image: one.image for name, one in first.items()},
+        {**raised, **{own[name].image: one.image for name, one in first.items()}},
         {name: one.config for name, one in first.items()},
         {name: sum(one.service == name for one in up) for name in first},
+    )
+
+
+def of_the_app(target: Target, seen: Sequence[Container]) -> list[Container]:
+    """Return the containers that are no server's."""
+    names = {one.name for one in target.services if one.app}
+    return [one for one in seen if one.service in names]
+
+
+def remembered(target: Target, seen: Sequence[Container], servers: bool = False) -> Release:
+    """Return what runs, to go back to; `servers` keeps the images of the app's servers, too."""
+    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+    running = [each for each in seen if each.state in ("running", "restarting", "paused")]
+    first: dict[str, Container] = {}
+    for each in running:
+        first.setdefault(each.service, each)
+    by_name = {service.name: service for service in target.services}
+    kept: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    images: dict[str, str] = {}
+    for name, each in first.items():
+        service = by_name.get(name)
+        if service is None:
+            continue
+        images[name] = each.image
+        if service.built or service.app or servers:
+            kept[name] = target.keeping(name, stamp)
+            if each.reference == service.image:
+                moved[service.image] = kept[name]
+    return Release(
+        stamp,
+        images,
+        {name: each.config for name, each in first.items()},
+        {name: sum(each.service == name for each in running) for name in first},
+        moved,
+        kept,
     )
 
 
@@ -74,7 +125,7 @@ def note(one: Update) -> None:
         return
     before = known[-1] if known else None
     ran = _own(one, one.before.images)  # the servers alone are no release
-    if ran and not (before and before.images == ran):
+    if ran and not (before and ran.items() <= before.images.items()):  # one may have crashed
         before = _as_before(one)
         known.append(before)
         path, digests = one.state.kept()
@@ -98,7 +149,11 @@ def of_run(
     image = run["image"] or next(
         (one.image for one in seen if run["container"] and one.id.startswith(run["container"])), ""
     )
-    fits = [one for one in known if image in one.images.values() or image in one.references]
+    fits = [
+        one
+        for one in known
+        if image in {*one.images.values(), *one.references, *one.references.values()}
+    ]
     if not image or not fits:
         return None
     started = "".join(sign for sign in str(run["started"])[:19] if sign.isdigit())
@@ -107,8 +162,15 @@ def of_run(
 
 def current(known: Sequence[Entry], target: Target, seen: Sequence[Container]) -> Entry | None:
     """Return the release that runs; None when what runs is none on record."""
-    now = running(target, seen)
-    return next((one for one in reversed(known) if one.images and one.images == now.images), None)
+    return of_images(known, running(target, seen).images)
+
+
+def of_images(known: Sequence[Entry], images: Mapping[str, str]) -> Entry | None:
+    """Return the newest release with these images; of one that crashed, some may be missing."""
+    same = [one for one in known if images and one.images == images]
+    part = [one for one in known if images and images.items() <= one.images.items()]
+    fit = same or part
+    return fit[-1] if fit else None
 
 
 def _as_before(one: Update) -> Entry:

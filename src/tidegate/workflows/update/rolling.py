@@ -5,22 +5,25 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tidegate.contracts.target import Service
-from tidegate.errors import PolicyRefused, TidegateError, UpdateNotUndone, UsageProblem
+from tidegate.errors import TidegateError, UpdateNotUndone
 from tidegate.model.words import counted
 from tidegate.workflows.update import (
-    insiding,
+    destination,
     keptinside,
     lowering,
     proofs,
     releases,
     rolled,
     statics,
+    strangers,
 )
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.rolled import Rolling, Wish
@@ -31,24 +34,26 @@ from tidegate.workflows.update.updating import Update, settled, unwell
 def look(one: Update, wish: Wish) -> Rolling:
     """Find the release and what its schema needs; nothing is changed."""
     one.target.reach()
+    strangers.refuse(one.target, one.tell)
     one.state.look(one.target, one.tell)
     _provide(one)
     known = releases.load(one.state)
     now = releases.running(one.target, one.seen())
-    configuration, standing = _knowing(one)
+    configuration, standing = destination.knowing(one)
     one.static = str(standing.get("project", {}).get("static", ""))
+    _warn_of_code(one)
     keptinside.refuse_rolling(one, standing)
-    goal, why = _goal(one, wish, known, now, (configuration, standing))
+    goal, why = destination.goal(one, wish, known, now, (configuration, standing))
     rolling = Rolling(wish, goal, now, why, configuration=configuration)
-    words = _words(rolling, standing)
+    words = destination.words(rolling, standing)
     plans = tuple(_rehearsed(one, lowering.planned(one, some, configuration)) for some in words)
     rolling = replace(rolling, plans=plans, words=tuple(words))
     if goal is None and wish.to:
-        goal = _standing_at(known, plans)
+        goal = destination.standing_at(known, plans)
         why = "its schema is the one asked for" if goal else why
         rolling = replace(rolling, goal=goal, why=why)
     if rolling.goal:
-        _refuse_lost_images(one, rolling.goal)
+        destination.refuse_lost_images(one, rolling.goal)
         found, why = proofs.of(one.state, rolling.plans, rolling.goal.shown)
         rolling = replace(rolling, proofs=tuple(found), unproved=why)
     rolled.refuse_unproved(rolling)
@@ -66,6 +71,13 @@ def _rehearsed(one: Update, plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "ways": ways}
 
 
+def _warn_of_code(one: Update) -> None:
+    folder = one.target.code_here()
+    if folder:
+        one.tell.warn(f"{one.target.backend} runs the code in {folder}: a rollback changes images, "
+                      "configuration and schema, and leaves that to you")  # fmt: skip
+
+
 def _provide(one: Update) -> None:
     """Start the database where it does not run; nothing of the app is."""
     running = {each.service for each in one.seen() if each.up}
@@ -74,129 +86,6 @@ def _provide(one: Update) -> None:
         one.tell.stage("start", "", f"{', '.join(absent)}: not running, and needed")
         for command in one.target.starting(absent):
             one.must(command, f"{absent[0]} can't be started")
-
-
-def _knowing(one: Update) -> tuple[str, dict[str, Any]]:
-    """Return the configuration whose image knows all applied steps, and how it sees them.
-
-    After an update that failed it is the failed image; else the one that runs, or a newer one.
-    """
-    reference = lowering.image_of(one.target)
-    service = next((s.name for s in one.target.services if s.image == reference), "")
-    kept = [name for name in reversed(one.target.kept()) if f":{service}-" in name]
-    first: tuple[str, dict[str, Any]] | None = None
-    for image in dict.fromkeys(["", one.target.keeping(service, "failed"), *kept]):
-        if image and not one.target.image_id(image):
-            continue
-        configuration = lowering.with_image(one, image)
-        argv = ("--format", "json", "status")
-        found = insiding.status(one.target.inside(argv, configuration=configuration))
-        first = first or (configuration, found)
-        if not any(database["unknown"] for database in found["databases"]):
-            return configuration, found
-    assert first is not None
-    unknown = [step for database in first[1]["databases"] for step in database["unknown"]]
-    raise PolicyRefused(
-        f"no image here knows {', '.join(unknown[:5])}, which the database has",
-        "Only the code that has a step can undo it. Nothing was changed.",
-        "check out the newer code, then: tidegate up --dry-run, docker compose build",
-    )
-
-
-def _goal(
-    one: Update,
-    wish: Wish,
-    known: Sequence[Entry],
-    now: Entry,
-    seen: tuple[str, Mapping[str, Any]],
-) -> tuple[Entry | None, str]:
-    """Return the release to run, and why this one."""
-    configuration, standing = seen
-    if wish.to:
-        fits = [entry for entry in known if _is_named(entry, wish.to)]
-        return (fits[-1], "as asked for") if fits else (None, f"{wish.to} is no release on record")
-    if cut := one.state.wished().get("goal"):
-        entry = next((entry for entry in known if entry.stamp == cut), None)
-        if entry:
-            return entry, "a rollback to it was cut off"
-    current = next((entry for entry in reversed(known) if entry.images == now.images), None)
-    if current is None:
-        if known:
-            raise UsageProblem(
-                "what runs is no release on record",
-                "On record are: " + ", ".join(entry.shown for entry in known) + ".",
-                f"name the one to go back to: tidegate rollback --to {known[-1].stamp} --plan",
-            )
-        return None, "no release is on record: `tidegate up` writes them down"
-    if _is_above(one, current, standing, configuration):
-        return current, "it runs, and the schema stands higher than its own"
-    before = next((entry for entry in known if entry.stamp == current.previous), None)
-    if before is None or not before.images:
-        raise UsageProblem(
-            f"no release before {current.shown}, which runs, is on record",
-            "`tidegate up` writes each release down.",
-            "name a step that shall be the last: tidegate rollback --to STEP --plan",
-        )
-    return before, f"it ran before {current.shown}"
-
-
-def _is_named(entry: Entry, text: str) -> bool:
-    is_revision = len(text) > 6 and entry.revision and text.startswith(entry.revision)
-    return bool(entry.stamp == text or entry.revision == text or is_revision)
-
-
-def _is_above(one: Update, entry: Entry, standing: Mapping[str, Any], configuration: str) -> bool:
-    """Whether a database has steps that were not there when the release came to run."""
-    for database in standing["databases"]:
-        level = entry.level.get(database["alias"], "")
-        now = ",".join(database.get("level", ())) or "zero"
-        words = ("--databases", database["alias"], "--level", level)
-        if level and level != now and lowering.planned(one, words, configuration)["steps"]:
-            return True
-    return False
-
-
-def _words(rolling: Rolling, standing: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the inside's words for each database."""
-    wish = rolling.wish
-    way = "" if wish.way == "image" else wish.way
-    more = [word for flag, value in (("--way", way), ("--from", wish.source)) if value
-            for word in (flag, value)]  # fmt: skip
-    wanted = [name for name in wish.databases.split(",") if name]
-    aliases = wanted or [database["alias"] for database in standing["databases"]]
-    if rolling.goal is not None:
-        levels = rolling.goal.level
-        if not levels:
-            raise UsageProblem(
-                f"the level of release {rolling.goal.shown} is not on record", "",
-                "name the step that shall be the last: tidegate rollback --to STEP --plan",
-            )  # fmt: skip
-        return [("--databases", alias, "--level", levels[alias], *more)
-                for alias in aliases if alias in levels]  # fmt: skip
-    if len(aliases) > 1:
-        raise UsageProblem(
-            f"the project has {len(aliases)} databases", "One goes back at a time.",
-            f"name it: --databases {aliases[0]}",
-        )  # fmt: skip
-    to = ("--to", wish.to) if wish.to else ()
-    return [("--databases", aliases[0], *to, *more)]
-
-
-def _standing_at(known: Sequence[Entry], plans: Sequence[Mapping[str, Any]]) -> Entry | None:
-    """Return the newest release whose level is what remains."""
-    wanted = {plan["database"]: ",".join(plan["level"]) or "zero" for plan in plans}
-    fits = [one for one in known if all(one.level.get(a) == level for a, level in wanted.items())]
-    return fits[-1] if fits else None
-
-
-def _refuse_lost_images(one: Update, goal: Entry) -> None:
-    lost = [name for name, image in goal.images.items() if not one.target.image_id(image)]
-    if lost:
-        raise PolicyRefused(
-            f"the image of {lost[0]} in release {goal.shown} is no longer here",
-            "Images of the last releases are kept; the setting `keep` says of how many.",
-            "build it from its revision: git checkout, then tidegate up",
-        )
 
 
 def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any]:
@@ -212,6 +101,7 @@ def go(one: Update, rolling: Rolling, words: Mapping[str, str]) -> dict[str, Any
                 _lower(one, rolling, words)
             if rolling.goal:
                 _run(one, rolling, rolling.goal)
+                one.state.end()  # of an update that could not go back: this release runs now
         except TidegateError:
             raise
         except BaseException:
@@ -249,7 +139,7 @@ def _run(one: Update, rolling: Rolling, goal: Entry) -> None:
     try:
         with one.stage("replace"):
             for reference, image in goal.references.items():
-                if one.target.image_id(reference) != image:
+                if one.target.image_id(reference) != image and one.target.image_id(image):
                     one.must(one.target.tagging(image, reference), f"{reference} can't be named")
             if one.static and one.target.backend in goal.images:
                 statics.back(one, path)
@@ -321,5 +211,17 @@ def _remember(one: Update, goal: Entry, path: str) -> None:
     releases.record(one.state, known[: at + 1])
     kept = one.state.kept_of(goal.stamp)
     if kept:
-        with open(kept, encoding="utf-8") as file:
-            one.state.keep(file.read(), goal.configs)
+        text = Path(kept).read_text("utf-8")
+        one.state.keep(text, {**_of_servers(one, text), **goal.configs})
+
+
+def _of_servers(one: Update, configuration: str) -> dict[str, str]:
+    """Return the digests of what a configuration says as today's files do: of servers, mostly.
+
+    A release knows those of the app's own services alone, and an update goes back to a whole.
+    """
+    then, now = (json.loads(text).get("services", {})
+                 for text in (configuration, one.target.configuration()))  # fmt: skip
+    digests = one.target.digests()
+    return {name: digests[name] for name, raw in then.items()
+            if name in digests and raw == now.get(name)}  # fmt: skip

@@ -11,7 +11,7 @@ from tidegate.contracts.target import Container, Service, Target, Teller
 from tidegate.errors import NotReady, TidegateError, UsageProblem
 from tidegate.model.words import counted
 from tidegate.process import run
-from tidegate.workflows.update import holding, insiding, releases
+from tidegate.workflows.update import holding, insiding, releases, strangers
 from tidegate.workflows.update.releases import Entry
 from tidegate.workflows.update.state import CUT_OFF, State
 from tidegate.workflows.update.verify import look, settle
@@ -39,16 +39,22 @@ def status(target: Target, state: State) -> dict[str, Any]:
             why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
             mend = error.next if isinstance(error, UsageProblem) else ""
     advice, well = next_word(target, seen, databases, why, mend.partition("\n")[0])
+    known = releases.load(state)
+    lost = releases.emptied(known, databases)
+    if lost:
+        advice = f"tidegate restore BACKUP; or tidegate up, which begins anew    ({lost})"
     cut = state.unfinished()
     if cut and cut[0] in CUT_OFF:
         running = holding.running(target.shared)
         advice = (
             f"tidegate status, when the update has ended    (it is {running.holder})"
             if running
-            else f"tidegate up    (an update was cut off in its stage {cut[0]})"
+            else f"tidegate up    (an update was cut off {_where(cut[0])})"
         )
         well = False
-    known = releases.load(state)
+    elsewhere, is_named = target.stranger()
+    if elsewhere and not is_named:
+        advice, well = f"{strangers.OWN_NAME}    (this is {target.root})", False
     for database in databases:
         _name_release(database.get("run"), known, seen)
         if database.get("passing"):
@@ -62,10 +68,15 @@ def status(target: Target, state: State) -> dict[str, Any]:
         "release": {"stamp": current.stamp, "revision": current.revision} if current else None,
         "databases": databases,
         "services": [row for one in target.services for row in _rows(target, one, seen)],
+        "elsewhere": elsewhere,
         "why": why,
         "well": well,
         "next": advice,
     }
+
+
+def _where(stage: str) -> str:
+    return "while it went back" if stage == "undo" else f"in its stage {stage}"
 
 
 def history(target: Target, state: State, words: Sequence[str]) -> dict[str, Any]:
@@ -125,6 +136,9 @@ def next_word(
     active = [one for one in target.services if one.active]
     if not any(one.up for one in seen):
         return "tidegate up    (nothing runs)", False
+    told = _of_schema(databases)
+    if told:
+        return told, False
     there = {one.service for one in seen}
     # What another service waits for once may be gone: its work is done, or was undone with it.
     missing = [one.name for one in active if not one.once and one.name not in there]
@@ -142,6 +156,8 @@ def next_word(
     unreachable = [one for one in databases if one["state"] == "unreachable"]
     if unreachable:
         name = target.database or target.backend
+        if name in missing:
+            return f"tidegate up    ({name} not started)", False
         return f"tidegate logs {name}    ({unreachable[0]['alias']} can't be reached)", False
     if why:
         return mend or f"tidegate up    ({why.partition('; ')[0]})", False
@@ -159,6 +175,18 @@ def next_word(
         name, count = fresh[0].service, counted(fresh[0].restarts, "time")
         return f"tidegate logs {name}    ({name} crashed, {count} so far, and runs again)", True
     return "nothing to do", True
+
+
+def _of_schema(databases: Sequence[Mapping[str, Any]]) -> str:
+    """Return what to do about a schema that no start of a container brings further."""
+    for one in databases:
+        if one.get("half"):
+            return (f"correct it, then: tidegate up    ({one['half'][0]} is half applied; the ways "
+                    "back: tidegate rollback --plan)")  # fmt: skip
+        if one.get("held"):
+            return ("tidegate rollback    (runs the release before; to apply the steps all the "
+                    f"same: tidegate migrate; {one['held']})")  # fmt: skip
+    return ""
 
 
 def _is_young(one: Container) -> bool:
@@ -182,6 +210,7 @@ def image_of(target: Target, service: str) -> str:
 def prepared(target: Target, service: str, tell: Teller, line: Any = None) -> None:
     """Make sure that a one-off container of `service` can start: its image, and what it needs."""
     target.reach()
+    strangers.refuse(target, tell)
     one = next(each for each in target.services if each.name == service)
     stale = _stale(target, one)
     if one.built and stale:
@@ -237,51 +266,3 @@ def needs(target: Target, service: str) -> list[Service]:
             found.add(name)
             waiting += by_name[name].needs
     return [one for one in target.services if one.name in found and not one.app and not one.once]
-
-
-def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Adopt in a one-off container; return what was found, as the inside says it."""
-    prepared(target, target.migrator, tell)
-    tell.stage("adopt", "", f"in a one-off container of the service {target.migrator}")
-    said = insiding.work(
-        target.inside(("--format", "jsonl", "adopt", *words)),
-        target.number("migrate_timeout"),
-        tell,
-        lambda: insiding.end_leftovers(target, tell),
-    )
-    return [one for one in said if one["stage"] == insiding.RESULT]
-
-
-def migrate(
-    target: Target, tell: Teller, words: Sequence[str], mounts: Mapping[str, str] | None = None
-) -> list[Mapping[str, Any]]:
-    """Apply the pending steps in a one-off container; no service is restarted.
-
-    Return what it did, as the inside says it.
-    """
-    return _alone(target, tell, "migrate", target.migrator, words, mounts)
-
-
-def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
-    """Collect in a one-off container of the backend, which has its volumes."""
-    _alone(target, tell, "collectstatic", target.backend, words)
-
-
-def _alone(
-    target: Target,
-    tell: Teller,
-    verb: str,
-    service: str,
-    words: Sequence[str],
-    mounts: Mapping[str, str] | None = None,
-) -> list[Mapping[str, Any]]:
-    prepared(target, service, tell)
-    tell.stage(verb, "", f"in a one-off container of the service {service}")
-    with insiding.knowing(target):
-        said = insiding.work(
-            target.inside(("--format", "jsonl", verb, *words), service, mounts=mounts or {}),
-            target.number("migrate_timeout"),
-            tell,
-            lambda: insiding.end_leftovers(target, tell),
-        )
-    return [one for one in said if one["stage"] == insiding.RESULT]

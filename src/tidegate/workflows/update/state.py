@@ -95,6 +95,7 @@ class State:
     def look(self, target: Target, tell: Teller) -> None:
         """Take over what another account or machine has written down; nothing is held."""
         records.bring(self.folder, target.shared, tell)
+        records.bring(self.folder, target.shared, tell, records.PROOFS)
 
     def begin(self, release: Release) -> None:
         """Write down what an update that begins now has to go back to."""
@@ -148,6 +149,13 @@ class State:
         """Write down what rehearsals have proved."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(self.folder / "proofs.json", {"proofs": list(proofs)})
+
+    @contextmanager
+    def proving(self, target: Target, tell: Teller) -> Iterator[None]:
+        """Begin with what is proved on the engine, and have it there what is proved meanwhile."""
+        records.bring(self.folder, target.shared, tell, records.PROOFS)
+        yield
+        records.send(self.folder, target.shared, tell, records.PROOFS)
 
     def keep_of(self, stamp: str, configuration: str) -> None:
         """Keep the configuration of one release; an empty one is forgotten."""

@@ -7,21 +7,21 @@ before the first change; so a later run can undo what a killed one left.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tidegate.contracts.target import Container, Service, Target, find_service
+from tidegate.contracts.target import Container, Service, find_service
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.words import counted
-from tidegate.workflows.update import insiding, releases, statics
-from tidegate.workflows.update.differing import differs, replicas
+from tidegate.workflows.update import documents, insiding, releases, statics, strangers
+from tidegate.workflows.update.differing import changed_code, differs, replicas
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide, without
-from tidegate.workflows.update.state import CUT_OFF, Release
+from tidegate.workflows.update.state import CUT_OFF
 from tidegate.workflows.update.updating import Update, settled, unwell
-from tidegate.workflows.update.verify import Ill, answers
+from tidegate.workflows.update.verify import Ill, answers, look
 
 
 def up(one: Update) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def preflight(one: Update) -> None:
     with one.stage("check"):
         for warning in one.target.check():
             one.tell.warn(warning)
+        strangers.refuse(one.target, one.tell)
         for name in one.only:
             find_service(one.target.services, name, next="correct --only")
         if not one.only:
@@ -83,44 +84,25 @@ def remember(one: Update) -> None:
             f"before it ({cut[1].stamp}) is the one to go back to",
         )  # fmt: skip
         return
-    one.before = release_of(one.target, seen, one.pull)
+    one.before = releases.remembered(one.target, seen, one.pull)
+    own = releases.of_the_app(one.target, seen)
+    _warn_of_ill(one, own)
     for service, image in one.before.images.items():
         if service in one.before.kept:
             one.must(one.target.tagging(image, one.before.kept[service]), "an image got no name")
     if not one.dry:
         one.state.begin(one.before)
     text = ", ".join(f"{name} {image[7:19]}" for name, image in one.before.images.items())
-    one.tell.stage("found", "", f"running: {text}" if text else "nothing runs: a first start")
+    nothing = "nothing runs" if own else "nothing runs: a first start"
+    one.tell.stage("found", "", f"running: {text}" if text else nothing)
 
 
-def release_of(target: Target, seen: Sequence[Container], servers: bool = False) -> Release:
-    """Return what runs, as a value; `servers` keeps the images of the app's servers, too."""
-    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
-    running = [each for each in seen if each.state in ("running", "restarting", "paused")]
-    first: dict[str, Container] = {}
-    for each in running:
-        first.setdefault(each.service, each)
-    by_name = {service.name: service for service in target.services}
-    kept: dict[str, str] = {}
-    moved: dict[str, str] = {}
-    images: dict[str, str] = {}
-    for name, each in first.items():
-        service = by_name.get(name)
-        if service is None:
-            continue
-        images[name] = each.image
-        if service.built or service.app or servers:
-            kept[name] = target.keeping(name, stamp)
-            if each.reference == service.image:
-                moved[service.image] = kept[name]
-    return Release(
-        stamp,
-        images,
-        {name: each.config for name, each in first.items()},
-        {name: sum(each.service == name for each in running) for name in first},
-        moved,
-        kept,
-    )
+def _warn_of_ill(one: Update, own: Sequence[Container]) -> None:
+    """Say what of a running app was not well before: going back brings it no further."""
+    there = {each.service for each in own}
+    if any(each.up for each in own):
+        for ill in look([s for s in one.services if s.name in there], own, one.restarts).ill:
+            one.tell.warn(f"before this update {ill.service} {ill.what}")
 
 
 def fetch(one: Update) -> None:
@@ -144,7 +126,10 @@ def build(one: Update) -> None:
     for service in one.target.services:
         if service.built and service.name in wanted:
             by_image.setdefault(service.image, service.name)
-    if not by_image or not one.build:
+    if not one.build:
+        refuse_missing(one, by_image)
+        return
+    if not by_image:
         return
     with one.stage("build"):
         names = list(by_image.values())
@@ -153,6 +138,19 @@ def build(one: Update) -> None:
         one.must(one.target.building(names, one.pull), "the build failed", 3600, aloud=True)
     if not one.dry:
         one.tell.stage("build", "", "done", one.seconds["build"])
+
+
+def refuse_missing(one: Update, by_image: Mapping[str, str]) -> None:
+    """Refuse an image that is to be taken as it is, and is not here: Compose would build it."""
+    missing = [name for name in by_image if not one.target.image_id(name)]
+    if missing:
+        name = by_image[missing[0]]
+        raise UsageProblem(
+            f"there is no image {missing[0]} on this engine, and {name} is to run it",
+            "--no-build takes images as they are. Nothing was changed.",
+            f"see what is here: docker images {missing[0].rpartition(':')[0] or missing[0]}\n"
+            "correct the tag, or build it: tidegate up",
+        )
 
 
 def refuse_to_lose(one: Update) -> None:
@@ -203,10 +201,17 @@ def replace(one: Update) -> None:
             if len([each for each in old if each.up]) > 1:
                 _one_after_the_other(one, service, old, count)
             else:
-                one.tell.stage("replace", service.name, "new container" if old else "started")
+                code = "" if one.dry else changed_code(service, old)
+                one.tell.stage("replace", service.name, _why(one, code, old))
                 one.room(service.name)
-                command = one.target.replacing(service.name, count)
+                command = one.target.replacing(service.name, count, anew=bool(code))
                 one.must(command, f"{service.name} can't be replaced")
+
+
+def _why(one: Update, code: str, old: Sequence[Container]) -> str:
+    if not code:
+        return "new container" if old else "started"
+    return f"new container: {code.removeprefix(f'{one.target.root}{os.sep}')} has changed"
 
 
 def _one_after_the_other(
@@ -247,11 +252,21 @@ def verify(one: Update) -> None:
             raise unwell(
                 one, _unseen(one, f"{one.verify_url} {why}"), "the new release is not well"
             )
-    one.tell.stage("verify", "", _well(len(one.services)), one.seconds["verify"])
+    one.tell.stage("verify", "", _well(one), one.seconds["verify"])
 
 
-def _well(number: int) -> str:
-    return f"{counted(number, 'service')} {'is' if number == 1 else 'are'} well"
+def _well(one: Update) -> str:
+    """Say what is well, and of which services nothing but their running says so."""
+    number, settle = len(one.services), one.target.number("settle")
+    asked = {each.service for each in one.seen() if each.health}
+    mute = [each.name for each in one.services
+            if each.app and not each.once and each.name not in asked]  # fmt: skip
+    text = f"{counted(number, 'service')} {'is' if number == 1 else 'are'} well"
+    if not mute:
+        return text
+    has = "has" if len(mute) == 1 else "have"
+    more = "" if one.verify_url else " (--verify URL asks more)"
+    return f"{text}; {', '.join(mute)} {has} no health check, and ran for {settle:g} s{more}"
 
 
 def _unseen(one: Update, why: str) -> tuple[Ill, ...]:
@@ -269,7 +284,7 @@ def keep(one: Update) -> dict[str, Any]:
         old = _superseded(one.target.kept(), int(one.target.number("keep")))
         if old:
             one.do(one.target.untagging(old))
-    return document(one, "dry-run" if one.dry else "done")
+    return documents.done(one, "dry-run" if one.dry else "done")
 
 
 def _superseded(kept: Sequence[str], most: int) -> list[str]:
@@ -277,20 +292,3 @@ def _superseded(kept: Sequence[str], most: int) -> list[str]:
     stamps = sorted({stamp for name in kept if (stamp := name.rpartition("-")[2]).isdigit()})
     gone = set(stamps[: max(0, len(stamps) - most)])
     return [name for name in kept if name.rpartition("-")[2] in gone]
-
-
-def document(one: Update, outcome: str) -> dict[str, Any]:
-    """Return the result as the JSON document."""
-    found = [] if one.dry else one.seen()
-    return {
-        "outcome": outcome,
-        "project": one.target.name,
-        "migrated": one.migrated,
-        "replaced": one.replaced,
-        "services": [
-            {"name": each.service, "state": each.state, "health": each.health,
-             "image": each.image, "restarts": each.restarts}
-            for each in found
-        ],
-        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
-    }  # fmt: skip

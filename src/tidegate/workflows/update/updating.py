@@ -14,7 +14,7 @@ from tidegate.process import Result, run
 from tidegate.workflows.update import insiding
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.state import Release, State
-from tidegate.workflows.update.verify import Ill, settle
+from tidegate.workflows.update.verify import UNHEALTHY, Ill, settle
 
 WARNS = "level=warning"  # Compose's own, of every file that says a version
 PATIENCE = 90.0  # seconds in which an engine that restarts has to be back
@@ -131,4 +131,6 @@ def unwell(one: Update, ill: Sequence[Ill], what: str) -> UpdateUndone:
     if said:
         lines += [f"its log ends with:  ({ill[0].service})", *[f"| {x}" for x in said.splitlines()]]
     lines += explained(said)
+    if any(each.what.startswith(UNHEALTHY) for each in ill):
+        lines.append("Its health check gave up. Where a start takes longer, say so: start_period.")
     return UpdateUndone(what, "\n".join(lines), "correct it, then run tidegate up again")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tidegate.contracts.target import Container, Service
 
 PAUSE = 0.4
+UNHEALTHY = "is unhealthy"
 SLOW_START = 60.0  # seconds in which a server that calls itself unhealthy may still come
 
 
@@ -81,7 +82,7 @@ def _judge(service: Service, one: Container, restarts: int) -> tuple[str, str]:
     if one.state != "running":
         return "", f"is {one.state}{': ' + one.error if one.error else ''}"
     if one.health == "unhealthy":
-        return f"is unhealthy{': ' + _short(one.error) if one.error else ''}", ""
+        return f"{UNHEALTHY}{': ' + _short(one.error) if one.error else ''}", ""
     if service.once:
         return "", "has not ended yet"
     return "", "is not healthy yet" if one.health == "starting" else ""

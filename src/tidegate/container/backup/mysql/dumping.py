@@ -7,18 +7,18 @@ and not in the database: in the same moment by construction.
 from __future__ import annotations
 
 import gzip
-import os
 import re
-import subprocess
-import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import IO, Any, Protocol
+from typing import IO, Any, cast
 
-from tidegate.container.backup import archive, tools
-from tidegate.container.backup.archive import Backup, Damaged, Draft
+from tidegate.container.backup import tools
+from tidegate.container.backup.archive import CHUNK, Backup, Damaged, Draft, Sink
+from tidegate.container.backup.feeding import fed
+from tidegate.container.backup.filters import filtered
 from tidegate.container.backup.mysql import VENDOR, facts
 from tidegate.container.backup.mysql.client import BIGGEST, Client, Failed
 from tidegate.container.backup.pgrun import piped
@@ -27,18 +27,10 @@ from tidegate.errors import StepFailed
 
 WORDS = ("--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob",
          "--no-tablespaces", "--add-drop-trigger", BIGGEST)  # fmt: skip
-SAY_EVERY = 8 << 20  # bytes between two words to the progress
 _NAME = rb"`((?:[^`]|``)+)`"
 _INSERT = re.compile(rb"INSERT (?:IGNORE )?INTO " + _NAME + rb".*? VALUES")
 _CREATE = re.compile(rb"CREATE TABLE " + _NAME + rb" \(")
 _STRING = re.compile(rb"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'", re.DOTALL)
-
-
-class Sink(Protocol):
-    """What the text of a dump is written to."""
-
-    def write(self, data: bytes, /) -> object:
-        """Write some of it."""
 
 
 @dataclass(slots=True)
@@ -88,11 +80,16 @@ def dump(client: Client, server: str, draft: Draft, tell: Progress) -> dict[str,
     filled = facts.filled(client, facts.tables(client))
     tell.raw_ratio = 1.0
     counter = Counter()
+    about = {"vendor": VENDOR, "server": server, "tool": client.programs.shown, "jobs": 1}
+    draft.known |= about
     packer = tools.zstd(client.environ)
     name = "data.sql.zst" if packer else "data.sql.gz"
     argv = client.dump_argv(*WORDS, client.connection.name)
     try:
-        with piped(argv, [], client.env) as stream, packed(draft, name, packer) as out:
+        with (
+            piped(argv, [], client.env) as stream,
+            packed(draft, name, packer, tell, client.environ) as out,
+        ):
             size = _pass(stream, out, counter, tell)
     except StepFailed as error:
         raise _advised(error) from None
@@ -104,7 +101,6 @@ def dump(client: Client, server: str, draft: Draft, tell: Progress) -> dict[str,
             "start again when no migration runs",
         )
     _refuse_lacking(client, counter, filled)
-    about = {"vendor": VENDOR, "server": server, "tool": client.programs.shown, "jobs": 1}
     return {**about, "dump_bytes": size, **before, "tables": dict(sorted(counter.rows.items()))}
 
 
@@ -119,14 +115,12 @@ def _advised(error: StepFailed) -> StepFailed:
 
 
 def _pass(stream: IO[bytes], out: Sink, counter: Counter, tell: Progress) -> int:
-    size = told = 0
+    size = 0
     for line in stream:
         counter(line)
         out.write(line)
         size += len(line)
-        if size - told > SAY_EVERY:
-            told = tell.seen = size
-            tell(size)
+        tell.seen = size
     return size
 
 
@@ -144,66 +138,40 @@ def _refuse_lacking(client: Client, counter: Counter, filled: set[str]) -> None:
 
 
 @contextmanager
-def packed(draft: Draft, name: str, packer: str) -> Iterator[Sink]:
-    """Give what packs into a file of the draft, and take the file's digest at the end."""
-    path = draft.folder / name
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "r+b") as file:
+def packed(
+    draft: Draft, name: str, packer: str, tell: Progress, environ: Mapping[str, str]
+) -> Iterator[Sink]:
+    """Give what packs into a file of the draft."""
+    with draft.file(name, tell) as out:
         if packer:
-            with _zstd(packer, file) as out:
-                yield out
+            with filtered([packer, "-1", "-T0", "-q", "-c"], out, environ) as door:
+                yield door
         else:
-            with gzip.GzipFile("", "wb", 1, file, 0) as zipped:
+            with gzip.GzipFile("", "wb", 1, cast(IO[bytes], out), 0) as zipped:
                 yield zipped
-        file.flush()
-        os.fsync(file.fileno())
-    size = path.stat().st_size
-    draft.files[name] = {"bytes": size, "sha256": archive.digest_of(path)}
-
-
-@contextmanager
-def _zstd(packer: str, file: IO[bytes]) -> Iterator[Sink]:
-    with tempfile.TemporaryFile() as said:
-        argv = [packer, "-1", "-T0", "-q", "-c"]
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=file, stderr=said)
-        assert process.stdin
-        try:
-            yield process.stdin
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # what it says, below, is why
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            code = process.wait()
-        if code:
-            said.seek(0)
-            text = said.read().decode("utf-8", "replace").strip()
-            raise _unpacked_error(text)
-
-
-def _unpacked_error(text: str) -> BaseException:
-    import errno
-
-    if "No space" in text:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return StepFailed(f"zstd failed: {text}", "", "see what it says")
 
 
 @contextmanager
 def plain(backup: Backup, environ: Mapping[str, str]) -> Iterator[IO[bytes]]:
-    """Give the text of a dump."""
-    if backup.data.suffix == ".gz":
-        with gzip.open(backup.data, "rb") as unzipped:
-            yield unzipped  # type: ignore[misc]
-        return
-    packer = tools.zstd(environ)
-    if not packer:
-        raise StepFailed(f"{backup.data.name} is packed with zstd, and there is no zstd here", "",
-                         "install zstd")  # fmt: skip
-    with piped([packer, "-d", "-q", "-c", str(backup.data)], [], environ) as stream:
-        yield stream
+    """Give the text of a dump, as a pipe that a program can read, too."""
+    opened = backup.opened() if backup.opened else open(backup.data, "rb")  # noqa: SIM115
+    with opened as source:
+        if backup.data.suffix == ".gz":
+            with fed(lambda out: _unzip(source, out)) as unzipped:
+                yield unzipped
+            return
+        packer = tools.zstd(environ)
+        if not packer:
+            raise StepFailed(f"{backup.data.name} is packed with zstd, and there is no zstd here",
+                             "", "install zstd")  # fmt: skip
+        with piped([packer, "-d", "-q", "-c"], [], environ, source=source) as stream:
+            yield stream
+
+
+def _unzip(source: IO[bytes], out: Sink) -> None:
+    with gzip.GzipFile(fileobj=source, mode="rb") as unzipped:
+        while chunk := unzipped.read(CHUNK):
+            out.write(chunk)
 
 
 def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
@@ -213,9 +181,9 @@ def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
         with plain(backup, environ) as stream:
             for line in stream:
                 counter(line)
-    except (StepFailed, OSError, EOFError) as error:
+    except (StepFailed, OSError, EOFError, zlib.error) as error:
         raise Damaged(
-            f"the backup {backup.path} can't be read back: {error}",
+            f"the backup {backup.shown} can't be read back: {error}",
             "It ends or breaks before its end; it is not used.", "use another backup",
         ) from None  # fmt: skip
     wanted = backup.manifest["tables"]
@@ -223,7 +191,7 @@ def read_back(backup: Backup, environ: Mapping[str, str]) -> None:
                for name, count in wanted.items() if counter.rows.get(name) != count]  # fmt: skip
     if lacking or not counter.complete:
         raise Damaged(
-            f"the backup {backup.path} does not hold all that was in the database",
+            f"the backup {backup.shown} does not hold all that was in the database",
             "\n".join(lacking[:5]) or "The dump ends too early.",
             "make another one",
         )

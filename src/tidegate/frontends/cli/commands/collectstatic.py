@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.container import mounts, static
-from tidegate.container.boot import Boot, sealed_static
+from tidegate.container.boot import Boot
 from tidegate.container.entry import Globals
 from tidegate.container.gate import Gate, open_gate
 from tidegate.container.report import Report
@@ -50,7 +50,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             return 0
         try:
             static.collect(
-                gate.project, settings, report, one.deadline, signals, sealed_static(gate)
+                gate.project, settings, report, one.deadline, signals, gate.sealed_static
             )
         except static.Unwritable as error:
             if "volume" not in own:
@@ -65,7 +65,7 @@ def _why_not(gate: Gate, settings: Mapping[str, str], volume: bool) -> str:
     """Return why nothing is collected, or an empty string."""
     if settings["collectstatic"] == "never":
         return "not collected: COLLECTSTATIC_ON_START=false switches it off"
-    root = static.root_of(gate.project, sealed_static(gate))
+    root = static.root_of(gate.project, gate.sealed_static)
     if not root:
         return "not collected: the project collects nothing (no STATIC_ROOT)"
     if volume and not mounts.shared(root, str(gate.project.root)):

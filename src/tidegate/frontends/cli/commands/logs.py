@@ -43,12 +43,13 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         )
         return done.code or 0
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _line(text: str) -> None:
     """Print a line without what Compose clears a terminal's line with, pipe or not."""
-    print(text.removeprefix("\x1b[2K"), flush=True)
+    if not outside.is_noise(text):
+        print(text.removeprefix("\x1b[2K"), flush=True)
 
 
 def _relevant(target: Target, report: Report) -> list[str]:

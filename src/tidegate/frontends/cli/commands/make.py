@@ -50,6 +50,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tidegate import discovery
@@ -58,7 +59,7 @@ from tidegate.container.report import Report
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import answers, outside, scaffolding, watching
 from tidegate.frontends.cli.outside import Option
-from tidegate.model.finding import Findings
+from tidegate.model.finding import Findings, Place
 from tidegate.workflows.make import Making, Wanted, here, make, review, through
 
 FORMATS = ("text", "json")
@@ -101,14 +102,15 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             )
         one = _making(glob, found, environ, report)
         created, sql = make(one, wanted)
-        findings = None if wanted.empty else review(one.folder, created)
+        reviewed = None if wanted.empty else review(one.folder, created)
+        findings = _from(Path(glob.root), reviewed) if reviewed else None
         _show(glob, Path(glob.root), created, sql, findings)
         if wanted.empty and glob.format == "text":
             names = " ".join(_relative(path, Path(glob.root)) for path in created)
             print(f"next: write what it does, then tidegate check {names}")
         return 0  # the file is made; whether it may be shipped is what `check` says
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _refuse_answers(wanted: Wanted) -> None:
@@ -161,6 +163,22 @@ def _show(
         print("\n".join(f"  {line}" for line in sql))
     if findings and findings.findings:
         print(discovery.reporter("text").render(findings, colour=False))
+
+
+def _from(root: Path, found: Findings) -> Findings:
+    """Return findings whose paths begin where the command was typed, and not at the code."""
+    try:
+        below = Path(found.root).resolve().relative_to(root.resolve())
+    except ValueError:
+        return found
+
+    def moved(place: Place) -> Place:
+        return replace(place, path=(below / place.path).as_posix())
+
+    return replace(found, root=str(root), findings=tuple(
+        replace(one, place=moved(one.place), also=tuple(map(moved, one.also)))
+        for one in found.findings
+    ))  # fmt: skip
 
 
 def _relative(path: Path, root: Path) -> str:

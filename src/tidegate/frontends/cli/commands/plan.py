@@ -35,11 +35,13 @@ from typing import Any
 
 from tidegate import discovery
 from tidegate.container.entry import Globals
+from tidegate.container.origin import who
 from tidegate.container.report import Report
 from tidegate.container.running import guarded
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import through
+from tidegate.frontends.cli.again import again
 from tidegate.model.finding import SEVERITIES, Findings
 from tidegate.model.words import counted
 
@@ -56,7 +58,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         from tidegate.workflows.plan.document import findings
         from tidegate.workflows.plan.project import Request
         from tidegate.workflows.plan.story import rehearse
-        from tidegate.workflows.update.proofs import remember
+        from tidegate.workflows.update.proofs import share
         from tidegate.workflows.update.state import State
 
         words = [word for word in argv if word != "--online"]
@@ -75,13 +77,14 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         at = through.place(request, services, report) if services else None
         found = findings(rehearse(request, lambda text: report.stage("plan", "", text), at))
         if services:
-            remember(State(services.name, Path(glob.root), environ), found.extra)
+            state = State(services.name, Path(glob.root), environ)
+            share(state, found.extra, services, report, who(environ))
         if out:
             _write(out, found)
         print(rendered(glob, found, _coloured(glob, environ)))
         if out:
             sys.stdout.flush()
-            report.stage("plan", "", written(out, found))
+            report.stage("plan", "", again(written(out, found), glob, argv))
         return 1 if fail_on != "never" and found.at_least(fail_on) else 0
 
     return guarded(report, work)

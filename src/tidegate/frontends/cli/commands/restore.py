@@ -125,7 +125,7 @@ def _await(one: Boot, gate: Gate, target: Connection, command: str) -> None:
 
 def _is_there(target: Connection, environ: Mapping[str, str]) -> bool:
     try:
-        return restoring.is_there(PostgreSQL(target, environ).direct(), environ)
+        return bool(restoring.number_of(PostgreSQL(target, environ).direct(), environ))
     except (Transient, Permanent, TidegateError):
         return True  # whatever is wrong, it is not that
 
@@ -142,13 +142,17 @@ def _elsewhere(
     theirs = mysql.is_mysql(target)
     lost = (mysql.loses(backup, target, environ, one.deadline, report) if theirs else
             verbs.loses(backup, target, environ))  # fmt: skip
+    word = verbs.word_for(backup, target, environ)
     if lost:
         verbs.refuse_hindered(target, environ)
-        word = verbs.word_for(backup, target)
         approving.need_word(own.get("approve", ""), word, lost, command, environ)
     if theirs:
         return mysql.bring_back(backup, target, environ, one.deadline, report)
-    return restoring.restore(backup, target, environ, report)
+
+    def before_swap(fresh: str, kept: str) -> None:
+        verbs.refuse_another(word, backup, target, environ)
+
+    return restoring.restore(backup, target, environ, report, before_swap)
 
 
 def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restoring.Restored:
@@ -171,16 +175,36 @@ def _here(named: Backup | str, approved: str, command: str, one: Boot) -> restor
         if found[0].vendor != "sqlite":  # a file that is damaged is why it is brought back
             _await(one, gate, found[0], command)
         lost = verbs.loses(backup, found[0], one.environ)
+    word = verbs.word_for(backup, found[0], one.environ)
     if lost:
         verbs.refuse_hindered(found[0], one.environ)
-        word = verbs.word_for(backup, found[0])
-        if (
-            errands.VARIABLE in one.environ
-        ):  # whoever typed it there gives the word, or is asked for it
+        if errands.VARIABLE in one.environ:  # whoever typed it there gives the word
             Errand(one.environ, one.report, "word", str(alias), word=word, lost=lost).wait()
         else:
             approving.need_word(approved, word, lost, command, one.environ)
     if theirs:
         return mysql.bring_back(backup, found[0], one.environ, one.deadline, one.report)
     raising = Raising(gate, found[0], one.settings, one.deadline, one.report, one.signals)
-    return verbs.bring_back(raising, backup)
+
+    def check() -> None:
+        verbs.refuse_another(word, backup, found[0], one.environ)
+
+    done = verbs.bring_back(raising, backup, check)
+    _advise(raising)
+    return done
+
+
+def _advise(raising: Raising) -> None:
+    """Say where the code that runs stands now."""
+    verdict, alias = raising.gate.standing(raising.connection), raising.connection.alias
+    if verdict.pending:
+        raising.report.warn(
+            f"{alias}: {', '.join(verdict.pending[-3:])} of the code here is not in what was "
+            "restored, and no start applies it. Start the release before it (tidegate rollback, "
+            "where tidegate up has released it); or apply it again: tidegate migrate"
+        )
+    elif verdict.unknown:
+        raising.report.warn(
+            f"{alias}: what was restored has {', '.join(verdict.unknown[-3:])}, which the code "
+            "here does not know: start the release that does"
+        )

@@ -19,7 +19,7 @@ from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.outside import Option
 from tidegate.process import attached
-from tidegate.workflows.update import standing
+from tidegate.workflows.update import standing, strangers
 
 FORMATS = ("text",)
 OPTIONS = (*outside.TARGET, Option("--one-off"))
@@ -49,10 +49,11 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         running = any(one.service == service and one.up for one in target.containers())
         if running and "--one-off" not in found:
+            strangers.refuse(target, report)
             report.stage("run", service, "in the running container")
             return attached(target.within(service, words, tty=tty)).code or 0
         standing.prepared(target, service, report)
         report.stage("run", service, "in a one-off container")
         return attached(target.once(service, words, tty=tty)).code or 0
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)

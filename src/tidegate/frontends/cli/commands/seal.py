@@ -20,6 +20,7 @@ from tidegate.container.report import Report
 from tidegate.container.running import guarded, settings_for
 from tidegate.container.signals import Signals
 from tidegate.errors import UsageProblem
+from tidegate.model.words import counted
 
 FORMATS = ("text", "json")
 
@@ -50,7 +51,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
         if glob.format == "json":
             answer(seal.as_json(sealed))
             return 0
-        counts = ", ".join(f"{alias}: {n} steps" for alias, n in sealed.steps.items())
+        counts = ", ".join(f"{alias}: {counted(n, 'step')}" for alias, n in sealed.steps.items())
         report.stage("seal", sealed.framework, f"{counts}; written to {sealed.path}")
         if not sealed.fast:
             report.warn(f"boot will load the settings at each start: {sealed.why}")

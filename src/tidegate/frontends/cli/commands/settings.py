@@ -43,7 +43,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         print(_json(told) if glob.format == "json" else _text(told))
         return 0
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _own(root: str, environ: Mapping[str, str]) -> list[Told]:

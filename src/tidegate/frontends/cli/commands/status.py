@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate.container.boot import sealed_static
 from tidegate.container.describing import advice, described
 from tidegate.container.entry import Globals
 from tidegate.container.envfile import with_file
@@ -66,7 +65,7 @@ def run(glob: Globals, argv: list[str], began: float, given: Mapping[str, str]) 
 def _static_root(gate: Gate) -> str:
     """Return where static files are collected to; a project that can't say collects nothing."""
     try:
-        return root_of(gate.project, sealed_static(gate))
+        return root_of(gate.project, gate.sealed_static)
     except Exception:  # whatever the project's own settings raise: it is no question of status
         return ""
 
@@ -79,7 +78,7 @@ def _text(found: Mapping[str, Any]) -> str:
         lines.append(f"  {one['state']}{counts if one['state'] != 'unreachable' else ''}")
         if one["why"]:
             lines.append(f"  why        {one['why']}")
-        for key in ("pending", "half", "unknown", "edited", "missing"):
+        for key in ("pending", "partly", "half", "unknown", "edited", "missing"):
             lines += [f"  {key:<10} {step}" for step in one.get(key, ())]
         lines += [f"  {'not joined':<10} {', '.join(ends)}" for ends in one.get("conflicts", ())]
         heads = one["heads"]

@@ -20,7 +20,7 @@ from tidegate.errors import NotReady, UsageProblem
 from tidegate.frontends.cli import outside
 from tidegate.process import Command, attached
 from tidegate.process import run as run_command
-from tidegate.workflows.update import standing
+from tidegate.workflows.update import standing, strangers
 
 FORMATS = ("text",)
 PREFIX = "DJANGO_SUPERUSER_"
@@ -60,13 +60,14 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         target.reach()
         tty = tty and bool(missing)
         if any(one.service == target.backend and one.up for one in target.containers()):
+            strangers.refuse(target, report)
             command = target.within(target.backend, words, tty=tty, environ=given)
         else:
             standing.prepared(target, target.backend, report)
             command = target.once(target.backend, words, tty=tty, environ=given)
         return _unattended(command) if not missing else attached(command).code or 0
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _unattended(command: Command) -> int:

@@ -29,8 +29,9 @@ from tidegate.container.entry import Globals
 from tidegate.container.report import Report
 from tidegate.errors import TidegateError
 from tidegate.frontends.cli import outside
+from tidegate.frontends.cli.again import completed
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.update.goback import failed
+from tidegate.workflows.update.documents import failed
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.story import up
 from tidegate.workflows.update.updating import Update
@@ -74,6 +75,7 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
         try:
             result = up(one)
         except TidegateError as error:
+            completed(error, glob, argv)
             if glob.format == "json":
                 print(json.dumps(failed(one, error), indent=2))
             raise
@@ -84,10 +86,12 @@ def run(glob: Globals, argv: list[str], began: float, environ: Mapping[str, str]
             report.stage("up", target.name, f"the new release runs ({took})")
         return 0
 
-    return outside.guarded(report, work)
+    return outside.guarded(report, work, glob, argv)
 
 
 def _line(text: str) -> None:
+    if not text.strip() or outside.is_noise(text):
+        return
     try:
         sys.stderr.write(f"          | {text}\n")
         sys.stderr.flush()
