@@ -7,12 +7,14 @@ import os
 import pty
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tidegate as package
 from support.gate import Database, Ended, Runner, eventually
 from support.projects import SmallProject
 
@@ -226,3 +228,20 @@ def test_a_plan_without_its_database_is_not_applied(
     done = apply(planned, harmless, database.url)
     assert done.code == 6
     assert "made without its database" in done.err
+
+
+def test_apply_by_a_python_without_the_framework(
+    make_project: Callable[..., SmallProject], fresh: Any, tmp_path: Path
+) -> None:
+    """A tidegate that was installed by itself goes on in the project's own Python."""
+    database, project = fresh("sqlite"), make_project("alembic")
+    venv.create(tmp_path / "bare", with_pip=False)
+    folder = tmp_path / "only"
+    folder.mkdir()
+    (folder / "tidegate").symlink_to(Path(package.__file__).parent)
+    env = {**database.environ, "PYTHONPATH": str(folder), "VIRTUAL_ENV": sys.prefix,
+           "TIDEGATE_LOCAL": "1", "XDG_CACHE_HOME": str(tmp_path / "cache"),
+           "PATH": os.environ["PATH"]}  # fmt: skip
+    done = subprocess.run([tmp_path / "bare/bin/python", "-m", "tidegate", "status"], env=env,
+                          cwd=project.root, capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert "pending" in done.stdout, done.stderr

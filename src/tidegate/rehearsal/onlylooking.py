@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.errors import UsageProblem
+from tidegate.frameworks.alembic.environment import under_way
 
 READ_ONLY = "-c default_transaction_read_only=on"
 SAYS_SO = ("read-only transaction", "readonly database")  # PostgreSQL and SQLite
@@ -57,6 +58,8 @@ def of_sqlalchemy() -> Callable[[], None]:
     from sqlalchemy.engine import Engine
 
     def asked(dialect: Any, record: Any, args: Any, fields: Any) -> None:
+        if under_way:
+            return
         if dialect.driver == "asyncpg":
             fields["server_settings"] = {**(fields.get("server_settings") or {}),
                                          "default_transaction_read_only": "on"}  # fmt: skip

@@ -104,6 +104,9 @@ def version_table(env: Path) -> tuple[str, str]:
     return found["version_table"], found["version_table_schema"]
 
 
+under_way: list[Any] = []  # while a login is asked for, nobody else may change it
+
+
 @contextlib.contextmanager
 def asking() -> Iterator[None]:
     """Stop any SQLAlchemy engine at the moment it would connect."""
@@ -114,10 +117,12 @@ def asking() -> Iterator[None]:
         database = args[0] if args else ""
         raise Asked(f"{dialect.name}+{dialect.driver}", {"database": database, **fields})
 
-    event.listen(Engine, "do_connect", stop, insert=True)  # before anybody changes the login
+    event.listen(Engine, "do_connect", stop)
+    under_way.append(stop)
     try:
         yield
     finally:
+        under_way.remove(stop)
         event.remove(Engine, "do_connect", stop)
 
 

@@ -6,7 +6,10 @@ The inside ships without the outside: that is looked for by name, and missed wit
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from tidegate.errors import UsageProblem
 
 LOCAL = "--local"
 EXPLICIT = ("--env", "--service")
+BECOMES = ("apply", "history", "migrate", "rollback", "status")
 
 
 def handed_over(
@@ -33,6 +37,15 @@ def handed_over(
     """
     if any(word.partition("=")[0] in stays for word in argv):
         return None, argv
+    code, left = _through_a_target(verb, glob, argv, environ)
+    if code is None and verb in BECOMES:
+        _become_the_projects_python(glob.root, environ)
+    return code, left
+
+
+def _through_a_target(
+    verb: str, glob: Globals, argv: list[str], environ: Mapping[str, str]
+) -> tuple[int | None, list[str]]:
     if LOCAL in argv or environ.get("TIDEGATE_LOCAL") in ("1", "true", "yes"):
         return None, [word for word in argv if word != LOCAL]
     said = bool(glob.files) or any(word.partition("=")[0] in EXPLICIT for word in argv)
@@ -45,6 +58,23 @@ def handed_over(
     except ModuleNotFoundError:
         return None, argv
     return remote.run(verb, glob, argv, environ, said), argv
+
+
+def _become_the_projects_python(root: str, environ: Mapping[str, str]) -> None:
+    """Where this Python has no framework (uvx, pipx), go on in the project's own, as `plan` does.
+
+    There the one file of the inside runs the same words.
+    """
+    if os.name != "posix" or any(importlib.util.find_spec(one) for one in ("django", "alembic")):
+        return
+    try:
+        own: Any = importlib.import_module("tidegate.workflows.ownpython")
+        archive: Any = importlib.import_module("tidegate.targets.archive")
+        python = own.own_python(Path(root), environ)
+    except (ModuleNotFoundError, UsageProblem):
+        return  # what comes next says what is missing
+    if python != sys.executable:
+        os.execve(python, [python, str(archive.cached(environ)), *sys.argv[1:]], dict(environ))
 
 
 def rehearsed(
