@@ -51,6 +51,7 @@ def test_branches_of_alembic_that_commute(project: Project) -> None:
     assert "the schema is the same in both orders" in done.err
     assert "_merge_aaaa_and_bbbb.py\n" in done.out  # with a name, and no SQL of one branch
     assert "ALTER" not in done.out
+    assert "there is nothing to join" in one.tidegate("make", "--merge", code=1).err
     branch(one, "cccc", "op.execute('ALTER TABLE orders ALTER size SET DEFAULT 2')")
     before = one.files()
     done = one.tidegate("make", "--merge", code=6)

@@ -159,3 +159,14 @@ op.drop_table("helper")""",
         downgrade="pass",
     )
     assert said(project.check()) == []
+
+
+def test_what_is_dropped_so_that_it_can_be_made(tmp_path: Path) -> None:
+    """IF EXISTS before a table that no step had made is a guard; of one that is there it is not."""
+    project = Alembic(tmp_path)
+    drop = 'op.execute("DROP TABLE IF EXISTS graph CASCADE")\n'
+    make = 'op.create_table("graph", sa.Column("id", sa.Integer(), primary_key=True))'
+    project.add("a1", drop + make, downgrade='op.drop_table("graph")')
+    assert said(project.check()) == []
+    project.add("a2", drop + make, "a1", downgrade='op.drop_table("graph")')
+    assert said(project.check()) == ["dropped-with-cascade", "table-dropped"]

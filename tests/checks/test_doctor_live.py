@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.reading.project.live import Container, Live, Volume
+from tidegate.reading.project.live import Container, Live, Volume, verdict
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.doctor import engine, story
 
@@ -390,3 +390,16 @@ def test_an_image_for_another_processor(image: str, named: bool, tmp_path: Path)
     assert [(each.rule, each.problem.place.line) for each in found] == (
         [("image-for-another-processor", 3) if named else ("container-ended", 2)]
     )
+
+
+def test_the_line_of_a_log_that_says_what_went_wrong() -> None:
+    """It is the last one that is no hint, no place in a file, and no line of a traceback."""
+    refused = 'connection to server at "db", port 5432 failed: Connection refused'
+    hint = "\tIs the server running on that host and accepting TCP/IP connections?"
+    assert verdict(f"starting\n{refused}\n{hint}\n") == refused
+    assert (
+        verdict("ERROR:  no relation\nLINE 1: SELECT\n        ^\nDETAIL:  x\n")
+        == "ERROR:  no relation"
+    )
+    assert verdict("Traceback (most recent call last):\n  File\nOSError: full\n") == "OSError: full"
+    assert verdict(" \n") == "it printed nothing"

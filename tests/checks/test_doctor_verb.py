@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from checks.test_check_examples import FILE_CHECKS, written
+from support.forked import tidegate_in
 
 BAD = FILE_CHECKS["database-host-unknown"].BAD
 
@@ -19,10 +20,7 @@ BAD = FILE_CHECKS["database-host-unknown"].BAD
 def doctor(
     root: Path, *argv: str, before: tuple[str, ...] = (), stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tidegate", "--project", str(root), *before, "doctor", *argv]
-    return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=120, check=False
-    )
+    return tidegate_in(root, *before, "doctor", *argv, stdin=stdin)
 
 
 @pytest.fixture
@@ -137,7 +135,7 @@ def test_fix_asks_first(bad: Path) -> None:
     """Without a terminal and without --yes the diff is shown and nothing is written."""
     done = doctor(bad, "--fix")
     assert done.returncode == 1
-    assert "+      DATABASE_URL: postgresql://shop:***@db:5432/shop" in done.stderr
+    assert "+      DATABASE_URL: postgresql://postgres:***@db:5432/postgres" in done.stderr
     assert "nothing was written" in done.stderr
     assert (bad / "compose.yaml").read_text() == BAD["compose.yaml"]
 

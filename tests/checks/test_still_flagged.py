@@ -25,6 +25,18 @@ SQUASHED = {
     "shop/migrations/0003_a.py": NODE.format('("shop", "0002_price")'),
     "shop/migrations/0003_b.py": NODE.format('("shop", "0002_price")'),
 }
+POD = "    spec:\n      containers:\n        - name: web\n          image: example/shop:1\n          command: [sh, -c, 'python manage.py migrate && exec gunicorn shop.wsgi']\n"
+APP = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n" + POD
+SCALER = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  scaleTargetRef: {kind: Deployment, name: web}\n  minReplicas: 2\n"
+PATCH = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 4}\n"
+OVERLAY = "resources: [../base]\nreplicas:\n  - {name: web, count: 3}\n"
+LISTED = (
+    "kind: List\nitems:\n- "
+    + APP.replace("spec:\n  template", "spec:\n  replicas: 2\n  template")
+    .rstrip()
+    .replace("\n", "\n  ")
+    + "\n"
+)
 VOLUME = "    volumes: ['media:/srv/media']\nvolumes: {media: {}}\n"
 
 FLAGGED: dict[str, tuple[Tree, str, str]] = {
@@ -45,6 +57,10 @@ FLAGGED: dict[str, tuple[Tree, str, str]] = {
     "a database that the server does not make": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment:\n      DATABASE_URL: postgres://postgres:shop@db/shop\n" + DB}, "database-login-differs", "compose.yaml:5"),
     "a password of alembic.ini that the server was not made with": ({"Dockerfile": COPIED, "alembic.ini": "[alembic]\nscript_location = m\nsqlalchemy.url = postgresql://postgres:other@db/postgres\n", "m/env.py": "engine_from_config(config.get_section('alembic'))\n", "compose.yaml": BUILT + "    command: alembic upgrade head\n" + DB}, "database-login-differs", "alembic.ini:3"),
     "a name of the settings that the server was not made with": ({**DJANGO, "site/settings.py": "import os\nDATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db', 'USER': 'postgres', 'PASSWORD': os.environ['PW'], 'NAME': 'postgres'}}\n", "Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT + "    environment: {PW: other}\n" + DB}, "database-login-differs", "site/settings.py:2"),
+    "pods of an autoscaler": ({"k8s/web.yaml": APP, "k8s/scale.yaml": SCALER}, "replicas-migrate-together", "k8s/web.yaml:10"),
+    "pods of an overlay": ({"k8s/base/web.yaml": APP, "k8s/prod/kustomization.yaml": OVERLAY}, "replicas-migrate-together", "k8s/base/web.yaml:10"),
+    "pods of a patch": ({"k8s/base/web.yaml": APP, "k8s/prod/scale.yaml": PATCH}, "replicas-migrate-together", "k8s/base/web.yaml:10"),
+    "pods of a list": ({"rendered.yaml": LISTED}, "replicas-migrate-together", "rendered.yaml:13"),
     "every branch has replaced the shell": ({"Dockerfile": SCRIPTED, "start.sh": 'if [ "$#" -gt 0 ]; then\n  exec "$@"\nelse\n  exec gunicorn site.wsgi\nfi\npython manage.py migrate\n', "compose.yaml": BUILT}, "unreachable-after-exec", "start.sh:6"),
     "a wait that nobody hears": ({"Dockerfile": SCRIPTED, "wait-for-it.sh*": "#!/bin/bash\ntrap : INT\n", "start.sh": "./wait-for-it.sh db:5432 -t 20\nexec gunicorn site.wsgi\n", "compose.yaml": BUILT}, "wait-runs-command-anyway", "start.sh:1"),
     "make goes on behind a dash": ({"Dockerfile": COPIED + 'CMD ["gunicorn", "site.wsgi"]\n', "compose.yaml": BUILT, "Makefile": "deploy:\n\t-docker compose run --rm web python manage.py migrate\n\tdocker compose up -d\n"}, "rollout-after-failed-migration", "Makefile:2"),

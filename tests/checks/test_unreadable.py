@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ import pytest
 
 from checks.incidents.base import BUILT, DB, DOCKERFILE, MANAGE
 from checks.test_check_examples import seen, written
+from support.forked import tidegate_in
 
 # root may read everything: without these two rights it is a user like any other.
-PLAIN = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 DJANGO = {
     "manage.py": MANAGE,
     "site/settings.py": 'SECRET_KEY = "x"\n',
@@ -25,13 +24,12 @@ DJANGO = {
 }
 
 pytestmark = pytest.mark.skipif(
-    bool(PLAIN) and not shutil.which("setpriv"), reason="root reads everything"
+    os.geteuid() == 0 and sys.platform != "linux", reason="root reads everything"
 )
 
 
 def tidegate(root: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    command = [*PLAIN, sys.executable, "-m", "tidegate", "--project", str(root), *argv]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return tidegate_in(root, *argv, as_anybody=True)
 
 
 @pytest.fixture

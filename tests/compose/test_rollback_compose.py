@@ -40,8 +40,8 @@ def test_releases_go_back(stack: Make) -> None:
     of its time; what loses rows needs the word. --to takes a release, or a step: then the release
     of that level. A release that a rehearsal has seen work on the newer schema runs there without
     a word, its rows as they are, and the next rollback lowers the schema. From the oldest there is
-    no way back, and an update goes forward again. `zero` is before all steps: no release has that
-    level, so what runs stays."""
+    no way back, and an update goes forward again; images of older releases lose their names. `zero`
+    is before all steps: no release has that level, so what runs stays."""
     one = stack().django(extra="    environment: {MODE: old}\n")
     one.up("--settle", "0")
     one.release("two").migration("0002_email", COLUMN)
@@ -87,6 +87,8 @@ def test_releases_go_back(stack: Make) -> None:
     assert "no release before" in exited(one, ["rollback"], 2).err
     one.release("four").up("--settle", "0")
     assert (one.served(), len(one.applied())) == ("release four", 3)
+    kept = docker("image", "ls", "--format", "{{.Tag}}", f"tidegate/{one.name}").split()
+    assert len({tag.rpartition("-")[2] for tag in kept if tag != "records"}) == 2, kept
     assert "blog is no app" in exited(one, ["rollback", "--to", "blog.zero"], 2).err
     exited(one, str(plan(one, "--to", "shop.zero")["next"]).split()[1:], 0)
     assert (one.served(), one.applied()) == ("release four", [])

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from support.gate import Runner
 from support.postgres import Server
 from support.projects import SmallProject
 from tidegate.workflows.plan.impact import impacts
 
 Make = Callable[..., SmallProject]
+MIGRATES_ITSELF = """\
+from django.apps import AppConfig
+from django.core.management import call_command
+
+
+class Shop(AppConfig):
+    name = "shop"
+
+    def ready(self):
+        call_command("migrate", verbosity=0)
+"""
 
 
 def test_the_search_path_of_the_app_s_role(
@@ -55,6 +68,22 @@ def test_a_role_that_may_not_read_all(
     (left_out,) = found.found("scratch-incomplete")
     assert "peeper may not read public.closed" in left_out["message"]
     assert servers("newest").sql("SELECT count(*) FROM pg_roles WHERE rolname = 'peeper'") == "0"
+
+
+@pytest.mark.parametrize("which", ["newest", "sqlite"])
+def test_an_app_that_writes_while_it_is_loaded(
+    which: str, make_project: Make, fresh: Any, plan: Any
+) -> None:
+    """An app that migrates itself when it is loaded can't: it is refused, with the line, and the
+    target stays as it is."""
+    project, database = make_project("django"), fresh(which)
+    (project.root / "shop" / "apps.py").write_text(MIGRATES_ITSELF)
+    found = plan(project, database.url)
+    assert found.ended.code == 2, found.ended.said
+    assert f"while it is loaded ({project.root}/shop/apps.py, line 9)" in found.ended.err
+    there = ("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'" if which == "newest"
+             else "SELECT count(*) FROM sqlite_master")  # fmt: skip
+    assert database.rows(there) == ["0"]
 
 
 def test_a_half_applied_step(

@@ -198,12 +198,14 @@ class Runner:
 
 
 def eventually(true: Callable[[], object], timeout: float = 15, what: str = "it") -> None:
-    """Wait until ``true()``."""
+    """Wait until ``true()``; the longer it takes, the less often it is asked."""
     deadline = time.monotonic() + timeout
+    pause = 0.02
     while not true():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {timeout} s")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
 
 
 def clean_signals() -> dict[str, str]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from tidegate.targets.composeservices import hiding
 from tidegate.workflows.update.explain import explained
 from tidegate.workflows.update.insiding import _raised
 from tidegate.workflows.update.pending import refuse_unreachable
+from tidegate.workflows.update.releases import Entry, emptied
 from tidegate.workflows.update.standing import next_word, status
 from tidegate.workflows.update.state import Release, State
 from tidegate.workflows.update.story import _superseded
@@ -234,6 +236,43 @@ def test_what_does_not_run_is_not_well(tmp_path: Path, container: Container, say
     others = [Container(name, name, name, "one", "running") for name in ("web", "db")]
     seen = [container, *[each for each in others if each.service != container.service]]
     assert next_word(target, seen, [], "") == (says, False)
+
+
+@pytest.mark.parametrize(
+    ("database", "gone", "says"),
+    [
+        (
+            {"state": "current", "half": ["a.2"]},
+            "",
+            "correct it, then: tidegate up    (a.2 is ",
+        ),
+        ({"state": "behind", "held": "it was restored"}, "", "tidegate rollback    (runs the rel"),
+        ({"state": "unreachable"}, "db", "tidegate up    (db not started)"),
+        ({"state": "unreachable"}, "", "tidegate logs db    (default can't be reached)"),
+        ({"state": "behind"}, "", "tidegate up, or tidegate migrate"),
+    ],
+)
+def test_what_a_schema_needs(
+    tmp_path: Path, database: dict[str, Any], gone: str, says: str
+) -> None:
+    """What no start of a container mends is told before what one does."""
+    target = FakeTarget(tmp_path)
+    target.services = (*target.services, Service("db", "postgres", restart="always"))
+    target.database = "db"
+    seen = [Container(n, n, n, "one", "running") for n in ("web", "db") if n != gone]
+    found = [{"alias": "default", **database}]
+    assert next_word(target, seen, found, "")[0].startswith(says)
+
+
+def test_a_database_that_lost_all_it_had() -> None:
+    """One that is empty, and was not when the last release ran, is no new one."""
+    known = [Entry("1", level={"default": "a.1"}), Entry("2", level={"other": "b.1"})]
+    assert emptied(known, [{"alias": "default", "state": "empty"}]).startswith(
+        "default is empty, and was not when release 1 ran"
+    )
+    for alias, state in (("default", "behind"), ("third", "empty")):
+        assert emptied(known, [{"alias": alias, "state": state}]) == ""
+    assert emptied([Entry("1", level={"a": "zero"})], [{"alias": "a", "state": "empty"}]) == ""
 
 
 def test_an_update_that_was_cut_off_is_seen(tmp_path: Path) -> None:

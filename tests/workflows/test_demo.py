@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.errors import Stopped
+from tidegate.workflows.demo.stage import stopped_by_signals
 from tidegate.workflows.demo.watching import Ended, Event, table, told
 
 SRC = Path(__file__).parents[2] / "src"
@@ -62,8 +64,19 @@ def test_it_shows_what_it_says_and_leaves_nothing_behind(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path, number: int) -> None:
+def test_each_signal_stops_it_once(number: int) -> None:
+    """Each is told by its number; the next one breaks nothing that is being cleaned up."""
+    with pytest.raises(Stopped) as caught, stopped_by_signals():
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            os.kill(os.getpid(), number)
+    assert caught.value.exit_code == 128 + number
+
+
+def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path) -> None:
     """Ctrl-C while one migrates ends the server and the processes; the exit code says which."""
+    number = signal.SIGINT
     child = subprocess.Popen(
         DEMO, env=_environ(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

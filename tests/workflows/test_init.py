@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from support.forked import tidegate_in
 from support.stacks import forget_images
 from tidegate.reading.project import dockerfile
 from tidegate.reading.project.project import ProjectFiles
@@ -34,8 +35,7 @@ WRITTEN = ["Dockerfile", ".dockerignore", "compose.yaml", "compose.dev.yaml", ".
 
 
 def init(root: Path, *argv: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tidegate", "--project", str(root), *before, "init", *argv]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return tidegate_in(root, *before, "init", *argv)
 
 
 def bare(name: str, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.forked import tidegate_in
 from tidegate.reading.project.project import ProjectFiles
 from tidegate.workflows.init import image
 from tidegate.workflows.init.detect import Found, detect
@@ -110,8 +111,7 @@ def test_a_project_on_mysql_is_refused_in_words(tmp_path: Path) -> None:
     found(tmp_path, "flask pymysql", shop__web=FLASK)
     (tmp_path / "requirements.txt").write_text("flask\npymysql\n")
     before = sorted(tmp_path.rglob("*"))
-    command = [sys.executable, "-m", "tidegate", "--project", str(tmp_path), "init", "--yes"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = tidegate_in(tmp_path, "init", "--yes")
     assert done.returncode == 2
     assert "MySQL (pymysql), which tidegate boot can't raise yet" in done.stderr
     assert sorted(tmp_path.rglob("*")) == before

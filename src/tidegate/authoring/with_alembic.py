@@ -32,6 +32,8 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
     with project.configured(alias) as config, forgiving() as unformatted:
         try:
             if answers.merge:
+                if len(_heads(config)) < 2:  # Alembic would write a revision that joins nothing
+                    return outcome
                 made = command.merge(config, "heads", answers.message or _joined(config))
             elif answers.empty:
                 made = command.revision(config, answers.message)
@@ -46,9 +48,13 @@ def make(project: AlembicProject, answers: Answers, root: Path) -> Outcome:
 
 def _joined(config: Any) -> str:
     """Return what a merge is called that nobody gave a name: without one its file has none."""
+    return f"merge {' and '.join(_heads(config))}"
+
+
+def _heads(config: Any) -> list[str]:
     from alembic.script import ScriptDirectory
 
-    return f"merge {' and '.join(sorted(ScriptDirectory.from_config(config).get_heads()))}"
+    return sorted(ScriptDirectory.from_config(config).get_heads())
 
 
 def _compared(config: Any, answers: Answers, root: Path) -> tuple[Any, Outcome]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
 from tidegate.model.finding import Place
-from tidegate.reading.project import facts, pycode
+from tidegate.reading.project import migratingcode, pycode
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
@@ -45,9 +45,9 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield locks that are held in a transaction, in a project that builds indexes concurrently."""
     modules: list[pycode.Module] = [*project.python]
     modules += [one.module for one in project.alembics if one.module is not None]
-    index = facts.concurrent_migration(project)
+    index = migratingcode.concurrent_migration(project)
     for module in {one.path: one for one in modules}.values() if index else ():
-        if "advisory" not in module.text or not facts.about_migrations(module):
+        if "advisory" not in module.text or not migratingcode.about_migrations(module):
             continue
         for number, line in enumerate(module.text.split("\n"), 1):
             in_transaction = (

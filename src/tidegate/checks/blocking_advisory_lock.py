@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import facts
+from tidegate.reading.project import migratingcode
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "warning"
@@ -42,8 +42,8 @@ AT = "migrations/env.py:2"
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield the calls of pg_advisory_lock in a project that builds indexes concurrently."""
-    index = facts.concurrent_migration(project)
-    for place in facts.python_lines(project, "pg_advisory_lock(") if index else ():
+    index = migratingcode.concurrent_migration(project)
+    for place in migratingcode.python_lines(project, "pg_advisory_lock(") if index else ():
         yield Problem(
             place,
             "A process that waits in pg_advisory_lock blocks every CREATE INDEX CONCURRENTLY, which waits for it in turn.",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contracts.check import Problem
-from tidegate.reading.project import facts
+from tidegate.reading.project import migratingcode
 from tidegate.reading.project.project import ProjectFiles
 
 SEVERITY = "info"
@@ -39,9 +39,9 @@ _BOUND = re.compile(
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
     """Yield waits for an advisory lock that nothing bounds, on either side."""
-    if facts.concurrent_migration(project):
+    if migratingcode.concurrent_migration(project):
         return  # the same line has a worse fault there, whose mend takes this one with it
-    for place in facts.python_lines(project, "pg_advisory_lock("):
+    for place in migratingcode.python_lines(project, "pg_advisory_lock("):
         if not _BOUND.search(project.read(place.path) or ""):
             yield Problem(
                 place,

@@ -1,6 +1,6 @@
 """The migration runs after the pods are ready, and the pods wait for the migration.
 
-A Helm hook of the kind `post-install` or `post-upgrade` starts when the release's resources are there; with `--wait` that means when the pods are ready, and these pods wait for the schema first.
+A Helm hook of the kind `post-install` or `post-upgrade`, or `PostSync` of Argo CD, starts when the release's resources are there; with `--wait` that means when the pods are ready, and these pods wait for the schema first.
 Both wait for each other until the timeout; an init container waits so, or a loop before the app.
 Make it a `pre-upgrade` hook, or migrate in the pods with `tidegate boot`.
 """
@@ -59,6 +59,11 @@ GOOD = {
     )
 }
 AT = "k8s/all.yaml:6"
+# The annotation, how a hook behind the start begins, and what to write instead.
+_HOOKS = (
+    ("helm.sh/hook", "post-", "pre-install,pre-upgrade"),
+    ("argocd.argoproj.io/hook", "PostSync", "PreSync"),
+)
 
 
 def look(project: ProjectFiles) -> Iterable[Problem]:
@@ -67,16 +72,16 @@ def look(project: ProjectFiles) -> Iterable[Problem]:
         (one, pod) for one in project.workloads for pod in one.pods if _waits_for_schema(pod)
     ]
     for job in project.workloads:
-        hook = job.annotation("helm.sh/hook")
-        found = job.item.get("metadata", "annotations", "helm.sh/hook")
-        migrates = any(pod.migrates() for pod in job.pods)
-        if not hook.startswith("post-") or found is None or not migrates or not waiting:
+        hooks = [(one, before) for name, after, before in _HOOKS
+                 if (one := job.item.get("metadata", "annotations", name)) and one.text.startswith(after)]  # fmt: skip
+        if not hooks or not waiting or not any(pod.migrates() for pod in job.pods):
             continue
+        found, before = hooks[0]
         other, pod = waiting[0]
         yield Problem(
             found.place,
             f"The Job {job.name} migrates after the pods are ready, and {other.name} waits for it in {pod.name}.",
-            "make it pre-install,pre-upgrade, or migrate in the pods with `tidegate boot -- COMMAND`",
+            f"make it {before}, or migrate in the pods with `tidegate boot -- COMMAND`",
             (pod.place,),
         )
 

@@ -18,6 +18,7 @@ from tidegate.model.finding import Place
 from tidegate.model.operation import (
     Column,
     Constraint,
+    CreateTable,
     DropColumn,
     DropTable,
     Operation,
@@ -128,10 +129,13 @@ class Moment:
         """Whether the running release may have the table: it was not made under review.
 
         A squashed migration runs only where nothing of what it replaces has run: on new databases.
+        What no step has made, and this one drops IF EXISTS before it makes it, was never there.
         """
         if self.step.squashed:
             return False
         found = self.table(name)
+        if found is None and "IF EXISTS" in self.operation.sql.upper():
+            return not self.step.makes(name)
         return found is None or not self.step.is_fresh(found.made_in)
 
     def is_old_column(self, table: str, column: str) -> bool:
@@ -311,6 +315,13 @@ class StepView:
     def is_fresh(self, step: str) -> bool:
         """Whether a step belongs to the release under review."""
         return bool(step) and (step == self.id or step in self.fresh)
+
+    def makes(self, table: str) -> bool:
+        """Whether the step creates the table."""
+        return any(
+            isinstance(one.change, CreateTable) and one.change.table == table
+            for one in self.moments
+        )
 
     def real(self) -> Iterator[Moment]:
         """Yield the operations of which the database hears."""

@@ -18,6 +18,7 @@ from tidegate import discovery
 from tidegate.contracts.framework import Project
 from tidegate.errors import TidegateError
 from tidegate.model.tenancy import refuse_tenants
+from tidegate.rehearsal import onlylooking
 from tidegate.rehearsal.rehearse import Rehearsal
 
 Job = Callable[[Rehearsal, dict[str, Any]], None]
@@ -60,8 +61,14 @@ def main(more: Mapping[str, Job] | None = None) -> int:
 def _look(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Rehearsal:
     """Find the project; tell its databases and its steps."""
     root = Path(job["root"])
+    onlylooking.keep_read_only()
     project: Project = discovery.find_project(root, os.environ, job.get("framework", ""))
-    rehearsal = Rehearsal(project, emit)
+    try:
+        rehearsal = Rehearsal(project, emit)
+    except Exception as error:
+        if onlylooking.was_refused(error):
+            raise onlylooking.problem(error, project.root) from None
+        raise
     for one in rehearsal.connections:
         if job.get("database") in ("", one.alias):
             refuse_tenants(

@@ -28,7 +28,7 @@ from tidegate.rehearsal.losses import Losses
 from tidegate.rehearsal.onlinedoor import OnlineDoor
 from tidegate.rehearsal.pgprobe import PostgresProbe
 from tidegate.rehearsal.roundtrip import RoundTrip
-from tidegate.rehearsal.scratch import Scratch, copy_sqlite, keep_others_read_only
+from tidegate.rehearsal.scratch import Scratch, copy_sqlite
 from tidegate.rehearsal.session import SideSession
 from tidegate.rehearsal.shapes import Shape
 from tidegate.rehearsal.trace import Tracer
@@ -92,7 +92,6 @@ class Rehearsal:
         self.vendor = self.scratch.vendor
         self.connection = next(one for one in self.connections if one.alias == job["alias"])
         if self.vendor == "postgresql":
-            keep_others_read_only()
             self._side = self.scratch.connect()
         self.runs.redirect(self.connection, self.scratch)
 

@@ -3,6 +3,9 @@
 What a statement needs is learned at the deployed level first: one that fails there for a reason
 of its own (a CHECK that the made-up values don't meet) proves nothing later, and is replaced by a
 weaker form that does work there.
+
+A statement that a step breaks is told with that step, and mended as its author would: a column that
+is gone is left out, one that has to be given is given. What a later step does to it is told again.
 """
 
 from __future__ import annotations
@@ -44,21 +47,29 @@ class Release:
 
     def __init__(self, session: AppSession | SideSession, shapes: Sequence[Shape]) -> None:
         self._session: AppSession | SideSession = session
-        self._broken: set[Statement] = set()
+        self._path = _path(session)
         columns = columns_of(session)
         self.models = bool(shapes)
         shapes = shapes or [*(_reflected(key, found) for key, found in columns.items()),
                             *_views(session)]  # fmt: skip
-        self.unnamed = _unnamed(shapes, columns, _path(session))
+        self.unnamed = _unnamed(shapes, columns, self._path)
+        self._shapes = {one.model: one for one in shapes}
+        self._sent = {one.model: frozenset(one.writes) for one in shapes}
         self.statements: list[Statement] = []
-        session.aside(lambda: self._learn(shapes, columns))
 
-    def _learn(self, shapes: Sequence[Shape], columns: dict[tuple[str, str], list[Column]]) -> None:
-        """Keep the first form of each statement that works at the deployed level."""
+        def learn() -> None:
+            self.statements = self._working(shapes, columns)
+
+        session.aside(learn)
+
+    def _working(
+        self, shapes: Sequence[Shape], columns: dict[tuple[str, str], list[Column]]
+    ) -> list[Statement]:
+        """Return the first form of each statement that works on the schema as it is now."""
         every: list[list[Statement]] = []
-        vendor, path = self._session.vendor, _path(self._session)
+        vendor = self._session.vendor
         for shape in shapes:
-            schema = _schema_of(shape, columns, path)
+            schema = _schema_of(shape, columns, self._path)
             known = columns.get((schema, shape.table.rpartition('"."')[2]))
             if shape.table in BOOKS:
                 continue
@@ -77,7 +88,7 @@ class Release:
             ]
             failed = self._tried([one for _, one in left])
             good.update({n: one for place, (n, one) in enumerate(left) if place not in failed})
-        self.statements = [good[number] for number in sorted(good)]
+        return [good[number] for number in sorted(good)]
 
     def _tried(self, statements: Sequence[Statement]) -> dict[int, str]:
         """Run each and take it back; return the errors by place."""
@@ -106,26 +117,44 @@ class Release:
         return ""
 
     def check(self, session: AppSession, touched: set[str] | None) -> list[dict[str, str]]:
-        """Run the statements on the tables touched (None: all); return those that fail now.
-
-        One that failed after an earlier step isn't told again.
-        """
+        """Run the statements on the tables touched (None: all); return those that fail now."""
         self._session = session
-        found: list[dict[str, str]] = []
+        found: dict[tuple[str, str], dict[str, str]] = {}
 
         def work() -> None:
-            asked = [one for one in self.statements if one not in self._broken
-                     and (touched is None or one.table in touched)]  # fmt: skip
-            for place, error in sorted(self._tried(asked).items()):
-                one = asked[place]
-                told = any(b.table == one.table and b.word == one.word for b in self._broken)
-                self._broken.add(one)
-                if not told:
-                    found.append({"model": one.model, "table": one.table, "word": one.word,
-                                  "sql": one.sql, "error": error})  # fmt: skip
+            asked = [one for one in self.statements if touched is None or one.table in touched]
+            broken = [(asked[place], error) for place, error in sorted(self._tried(asked).items())]
+            ours = self._mend({one for one, _ in broken}) if broken else set()
+            for one, error in broken:
+                if one.model not in ours:
+                    found.setdefault((one.table, one.word), {
+                        "model": one.model, "table": one.table, "word": one.word, "sql": one.sql,
+                        "error": error})  # fmt: skip
 
         session.aside(work)
-        return found
+        return list(found.values())
+
+    def _mend(self, broken: set[Statement]) -> set[str]:
+        """Put what works on the schema as it is now in the place of statements that don't.
+
+        Return the models that only lack what an earlier mending has given them.
+        """
+        columns, ours = columns_of(self._session), set()
+        kinds = {(one.model, one.word) for one in broken}
+        models = sorted({one.model for one in broken})
+        for model in models:
+            shape = self._shapes[model]
+            key = (_schema_of(shape, columns, self._path), shape.table.rpartition('"."')[2])
+            if key not in columns:
+                continue
+            there = {one.name for one in columns[key]}
+            if any(one not in there for one in shape.writes if one not in self._sent[model]):
+                ours.add(model)
+            self._shapes[model] = _mended(shape, columns[key])
+        now = self._working([self._shapes[model] for model in models], columns)
+        kept = [one for one in self.statements if (one.model, one.word) not in kinds]
+        self.statements = [*kept, *(one for one in now if (one.model, one.word) in kinds)]
+        return ours
 
 
 def _quoted(text: str) -> str:
@@ -160,6 +189,18 @@ def _unnamed(
     named = {(_schema_of(one, columns, path), one.table.rpartition('"."')[2]) for one in shapes}
     return sorted(pgschema.shown(*key) if key[0] else key[1]
                   for key in columns if key not in named and key[1] not in BOOKS)  # fmt: skip
+
+
+def _mended(shape: Shape, columns: Sequence[Column]) -> Shape:
+    """Return what a release reads and writes whose author has seen the columns as they are now."""
+    there = {one.name: one for one in columns}
+    asked = [one.name for one in columns
+             if not (one.nullable or one.filled or one.name in shape.writes)]  # fmt: skip
+    return replace(
+        shape,
+        reads=tuple(one for one in shape.reads if one in there),
+        writes=(*(one for one in shape.writes if one in there), *asked),
+    )
 
 
 def _reflected(key: tuple[str, str], found: Sequence[Column]) -> Shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ OF_THE_SERVER = {"sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "ssl",
                  "passfile", "host", "hostaddr", "port", "user", "password", "dbname", "pool",
                  "target_session_attrs", "channel_binding", "gssencmode", "assume_role",
                  "krbsrvname", "requirepeer", "direct_tls", "load_balance_hosts"}  # fmt: skip
-READ_ONLY = "-c default_transaction_read_only=on"
 
 
 class ReachedAway(Exception):
@@ -45,11 +43,6 @@ class Scratch:
         )
         params.application_name = "tidegate rehearsal"
         return pglogin.connect(params, 10.0)
-
-
-def keep_others_read_only() -> None:
-    """Make every other libpq connection of this process read-only, by the server's own setting."""
-    os.environ["PGOPTIONS"] = READ_ONLY
 
 
 def options_for_scratch(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tidegate.frameworks.alembic import AlembicProject
 from tidegate.frameworks.alembic.environment import run_env, script_of
 from tidegate.frameworks.alembic.listening import session_of
 from tidegate.model.connection import Connection
+from tidegate.rehearsal.onlylooking import of_sqlalchemy
 from tidegate.rehearsal.ormodels import models
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
@@ -32,15 +33,19 @@ class AlembicRehearsal:
         self._paths: dict[str, str] = {}
         self._raw: Any = None
         self._alias = ""
+        self._looked: Callable[[], None] = lambda: None
 
     def prepare(self) -> None:
-        """Nothing is imported yet that would have to be watched."""
+        """Before any code of the project's runs: what it reaches is read-only."""
+        with contextlib.suppress(ImportError):  # that there is none is said when it is loaded
+            self._looked = of_sqlalchemy()
 
     def redirect(self, connection: Connection, scratch: Scratch) -> None:
         """Send every SQLAlchemy engine that reaches for the database to the scratch one."""
         from sqlalchemy import event
         from sqlalchemy.engine import Engine
 
+        self._looked()
         event.listen(Engine, "do_connect", _director(connection, scratch))
         self._alias = connection.alias
         self._paths = {one.id: one.path for one in self.project.steps(connection.alias)}

@@ -10,6 +10,7 @@ from typing import Any
 from tidegate.contracts.framework import Applying
 from tidegate.frameworks.django import DjangoProject
 from tidegate.model.connection import Connection
+from tidegate.rehearsal.onlylooking import of_django
 from tidegate.rehearsal.rendering import Rendering
 from tidegate.rehearsal.scratch import Scratch, away, options_for_scratch
 from tidegate.rehearsal.session import AppSession
@@ -31,9 +32,12 @@ class DjangoRehearsal:
         self._states = States()
         self._bottom: Any = None  # the state that the way down has led to
         self._alias = "default"
+        self._looked: Callable[[], None] = lambda: None
 
     def prepare(self) -> None:
         """Before any migration is imported: remember the line that makes each operation."""
+        self.project.load_settings()
+        self._looked = of_django()
         self.project.load()
         from django.db.migrations.operations.base import Operation
 
@@ -52,6 +56,7 @@ class DjangoRehearsal:
         from django.db import connections
 
         self._alias = connection.alias
+        self._looked()
         for alias in connections:
             one = connections[alias]
             one.close()

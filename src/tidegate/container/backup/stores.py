@@ -38,6 +38,10 @@ MISSING = ("404", "NoSuchKey", "NotFound")
 Tell = Callable[[int], None]
 
 
+class StoreAway(NotReady):
+    """The storage does not answer: the engine and the database have nothing to do with it."""
+
+
 class Bucket:
     """One bucket and a prefix in it."""
 
@@ -202,7 +206,7 @@ class Bucket:
             ) from None  # fmt: skip
         except (errors.EndpointConnectionError, errors.ConnectTimeoutError,
                 errors.ReadTimeoutError, errors.ConnectionClosedError) as error:  # fmt: skip
-            raise NotReady(
+            raise StoreAway(
                 f"{self.endpoint or 'S3'} can't be reached: {error}",
                 f"{self.url} was to be {what}. Nothing was changed.",
                 "see whether it runs; AWS_ENDPOINT_URL_S3 names another than Amazon's",

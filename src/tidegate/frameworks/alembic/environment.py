@@ -114,7 +114,7 @@ def asking() -> Iterator[None]:
         database = args[0] if args else ""
         raise Asked(f"{dialect.name}+{dialect.driver}", {"database": database, **fields})
 
-    event.listen(Engine, "do_connect", stop)
+    event.listen(Engine, "do_connect", stop, insert=True)  # before anybody changes the login
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tidegate.container.backup.stores import StoreAway
 from tidegate.container.entry import Globals
 from tidegate.container.outlet import answer
 from tidegate.container.report import Report
@@ -17,7 +18,7 @@ from tidegate.frontends.cli.again import again
 from tidegate.frontends.cli.commands import history
 from tidegate.frontends.cli.outside import Option
 from tidegate.workflows.plan.shipping import migrate as shipped
-from tidegate.workflows.update import standing
+from tidegate.workflows.update import alone, standing
 from tidegate.workflows.update.state import State
 
 MIGRATE = ("--timeout", "--lock-timeout", "--databases", "--framework", "--backup", "--wait-for")
@@ -92,7 +93,7 @@ def run(
             return keeping.restore(glob, target, report, found, words, environ)
         if verb == "collectstatic":
             volume = ["--volume"] if "--volume" in found else []
-            standing.collectstatic(target, report, [*_said(COLLECT, found), *volume])
+            alone.collectstatic(target, report, [*_said(COLLECT, found), *volume])
             return 0
         asked = consenting.words(glob.root, found, environ)
         more = [*words, *asked, *_said(MIGRATE, found)]
@@ -111,6 +112,8 @@ def _pointing(verb: str, said: bool, work: Callable[[], int]) -> int:
     """Do it; where the engine does not answer and nothing said that it must, name the other way."""
     try:
         return work()
+    except StoreAway:
+        raise
     except NotReady as error:
         if said:
             raise
@@ -168,7 +171,7 @@ def _adopt(glob: Globals, target: Target, report: Report, found: Mapping[str, st
     words = _said(ADOPT, found)
     if "--plan" in found:
         words.append("--plan")
-    said = standing.adopt(target, report, words)
+    said = alone.adopt(target, report, words)
     if glob.format == "json":
         answer(json.dumps({"adoptions": [one["adoption"] for one in said]}, indent=2))
     else:

@@ -34,7 +34,6 @@ from tidegate.reading.migrations.django_state import Model, name_of, together
 from tidegate.reading.migrations.kinds import Call, Ref
 from tidegate.reading.migrations.record import Record
 
-
 AGAIN = "Django drops the old one and adds it again"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tidegate.model.finding import Place
 from tidegate.reading.project import shell, tree, words
@@ -66,10 +66,13 @@ class Workload:
     name: str
     item: Item
     pods: tuple[Pod, ...]
+    scaled: tuple[int, Item] | None = None  # by an autoscaler or an overlay
 
     @property
     def replicas(self) -> tuple[int, Item | None]:
         """How many pods it asks for, and where."""
+        if self.scaled is not None:
+            return self.scaled
         found = self.item.get("spec", "replicas")
         return (int(found.text), found) if found is not None and found.text.isdigit() else (1, None)
 
@@ -81,20 +84,72 @@ class Workload:
 
 def load(paths: Iterable[str], read: Callable[[str], str | None]) -> list[Workload]:
     """Return the workloads among YAML files; templates that are not rendered are passed over."""
-    out = []
+    out: list[Workload] = []
+    scales: list[tuple[str, str, int, Item]] = []
     for path in paths:
         text = read(path) or ""
-        if "kind:" not in text or "{{" in text or not any(kind in text for kind in KINDS):
+        overlay = path.rpartition("/")[2].startswith("kustomization.")
+        about = overlay or ("kind:" in text and any(kind in text for kind in KINDS))
+        if not about or "{{" in text:
             continue
         try:
             documents = tree.parse(text, path)
         except NotYaml:
             continue
-        for one in documents:
+        for one in _flat(documents):
             kind = one.get("kind")
-            if kind is not None and kind.text in KINDS:
-                out.append(_workload(kind.text, one))
-    return out
+            if overlay or (kind is not None and kind.text == "HorizontalPodAutoscaler"):
+                scales += _scales(one)
+            elif kind is not None and kind.text in KINDS:
+                found = _workload(kind.text, one)
+                out += [found] if found.pods else []
+                scales += [] if found.pods else _patch(found)
+    return [_scaled(one, scales, out) for one in out]
+
+
+def _flat(documents: Iterable[Item]) -> Iterator[Item]:
+    """Yield the documents, those in a List too."""
+    for one in documents:
+        kind, inner = one.get("kind"), one.get("items")
+        if kind is not None and kind.text == "List" and inner is not None:
+            yield from inner.items
+        else:
+            yield one
+
+
+def _scales(one: Item) -> Iterator[tuple[str, str, int, Item]]:
+    """Yield how many pods an autoscaler or a kustomization wants of a workload: kind and name."""
+    target, least = one.get("spec", "scaleTargetRef"), one.get("spec", "minReplicas")
+    if target is not None and least is not None and least.text.isdigit():
+        kind, name = target.get("kind"), target.get("name")
+        if kind is not None and name is not None:
+            yield kind.text, name.text, int(least.text), least
+    wanted = one.get("replicas")
+    for each in wanted.items if wanted is not None else ():
+        name, count = each.get("name"), each.get("count")
+        if name is not None and count is not None and count.text.isdigit():
+            yield "", name.text, int(count.text), count
+
+
+def _patch(one: Workload) -> list[tuple[str, str, int, Item]]:
+    """Return what a manifest without containers changes: it lies over another one."""
+    count, item = one.replicas
+    return [(one.kind, one.name, count, item)] if item is not None else []
+
+
+def _scaled(
+    one: Workload, scales: Sequence[tuple[str, str, int, Item]], all_of_them: Sequence[Workload]
+) -> Workload:
+    """Return a workload with the most pods that anything wants of it, if its name is its alone."""
+    same = [each for each in all_of_them if (each.kind, each.name) == (one.kind, one.name)]
+    wanted = [
+        (count, item) for kind, name, count, item in scales
+        if name == one.name and kind in ("", one.kind)
+    ]  # fmt: skip
+    if len(same) != 1 or not wanted:
+        return one
+    most = max(wanted, key=lambda each: each[0])
+    return replace(one, scaled=most) if most[0] > one.replicas[0] else one
 
 
 def _workload(kind: str, one: Item) -> Workload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from math import ceil
@@ -34,6 +35,7 @@ class Bar:
 def timeline(plan: dict[str, Any]) -> str:
     """Return the section, or nothing where no table that is there already is locked."""
     cells, bands = _cells(plan)
+    bands = _told_apart(bands)
     bars = _bars(cells)
     tables = list(dict.fromkeys(bar.table for bar in bars))
     if not tables:
@@ -118,6 +120,13 @@ def _band(step: str, first: int, last: int, cell: int, height: int, slanted: boo
         f'<text class="soft" {at}>{escape(_short(step))}'
         f"<title>{escape(step)}</title></text>"
     )
+
+
+def _told_apart(bands: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Give the app to names that several steps have: `0001_initial` says nothing."""
+    counted = Counter(_short(name) for name, _, _ in bands)
+    return [(name.replace(".", " ", 1) if counted[_short(name)] > 1 else name, first, last)
+            for name, first, last in bands]  # fmt: skip
 
 
 def _label(number: int, table: str, width: int) -> str:

@@ -161,8 +161,11 @@ def summary(statement: Event, work: Iterable[Impact]) -> str:
         word = {"rewrite": "rewrites", "index": "reads for an index", "scan": "scans",
                 "foreign key": "checks"}[one.work]  # fmt: skip
         who = f"; {one.blocks} wait {one.lasting}" if one.blocks else ""
+        taken = {lock["mode"] for lock in statement["locks"] if lock["was"] == one.table}
+        before = "" if one.mode in taken or not one.mode else (
+            ", which its transaction holds from before")  # fmt: skip
         parts.append(f"{word} {one.table}, {one.size}, under {one.mode or 'no lock of its own'}"
-                     f"{who}")  # fmt: skip
+                     f"{before}{who}")  # fmt: skip
     if not parts:
         for table, (inserted, updated, deleted) in statement["written"].items():
             words = zip(

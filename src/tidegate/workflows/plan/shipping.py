@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.contracts.target import Target, Teller
 from tidegate.workflows.plan.there import laid_over
-from tidegate.workflows.update import insiding, standing
+from tidegate.workflows.update import alone, insiding, standing
 
 PLACE = "/tidegate-plan.json"
 
@@ -40,11 +40,11 @@ def migrate(
 ) -> Sequence[Mapping[str, Any]]:
     """Apply the pending steps; `forms` is a plan of this machine, else one of the image's."""
     if not forms:
-        return standing.migrate(target, tell, words)
+        return alone.migrate(target, tell, words)
     if not Path(forms).is_file():
-        return standing.migrate(target, tell, [*words, "--forms", forms])
+        return alone.migrate(target, tell, [*words, "--forms", forms])
     with lent(forms) as plan:
-        return standing.migrate(target, tell, [*words, "--forms", PLACE], plan)
+        return alone.migrate(target, tell, [*words, "--forms", PLACE], plan)
 
 
 @contextmanager

@@ -33,7 +33,8 @@ def _step(step: dict[str, Any]) -> list[str]:
     if step["applied"]:
         marks.append(_back(step))
     lines = [f"{step['id']}  ({', '.join(marks)})"]
-    shown = [one for one in step["statements"] if one["impact"] or one["locks"]]
+    shown = [one for one in step["statements"] if one["impact"] or strong(one["locks"])
+             or (one["locks"] and not _reads(one))]  # fmt: skip
     for one in shown:
         sql = " ".join(one["sql"].split())
         line = f":{one['line']}" if one["line"] else ""
@@ -59,6 +60,10 @@ def _step(step: dict[str, Any]) -> list[str]:
     if step["lost_down"] and step["reversible"]:
         lines.append(f"  taking it back drops {', '.join(step['lost_down'])}")
     return lines
+
+
+def _reads(statement: dict[str, Any]) -> bool:
+    return bool(statement["sql"].lstrip()[:6].upper() == "SELECT")
 
 
 def _back(step: dict[str, Any]) -> str:

@@ -239,20 +239,3 @@ def _told(error: BaseException) -> list[str]:
     if isinstance(error, TidegateError):
         return [error.what, *error.meaning.splitlines()]
     return [f"{type(error).__name__}: {error}"]
-
-
-def failed(one: Update, error: TidegateError) -> dict[str, object]:
-    """Return the JSON document of an update that failed; it asks the engine nothing more."""
-    outcome = {8: "undone", 9: "not undone"}.get(error.exit_code, "refused")
-    return {
-        "outcome": outcome,
-        "project": one.target.name,
-        "exit_code": error.exit_code,
-        "error": error.what,
-        "why": error.meaning.splitlines(),
-        "next": error.next,
-        "migrated": one.migrated,
-        "lowered": one.lowered,
-        "replaced": one.replaced,
-        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
-    }

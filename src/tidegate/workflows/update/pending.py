@@ -11,7 +11,7 @@ from typing import Any
 from tidegate.contracts.target import Service
 from tidegate.errors import NotReady, PolicyRefused
 from tidegate.model.words import counted
-from tidegate.workflows.update import insiding
+from tidegate.workflows.update import insiding, releases
 from tidegate.workflows.update.differing import differs
 from tidegate.workflows.update.keptinside import refused
 from tidegate.workflows.update.standing import needs
@@ -72,6 +72,11 @@ def ask(one: Update) -> list[str]:
             _wait_for_databases(one)
             found = insiding.status(command)
     one.static = str(found.get("project", {}).get("static", ""))
+    lost = releases.emptied(releases.load(one.state), found["databases"])
+    if lost:
+        one.tell.warn(
+            f"{lost}: this begins anew. Where its data were lost: tidegate restore BACKUP"
+        )
     pending: list[str] = []
     for database in found["databases"]:
         refuse_unreachable(database)

@@ -39,6 +39,18 @@ class Entry:
         return f"{self.stamp} ({self.revision})" if self.revision else self.stamp
 
 
+def emptied(known: Sequence[Entry], databases: Sequence[Mapping[str, Any]]) -> str:
+    """Say which database has nothing in it, and had; empty where none is known to.
+
+    A volume may be lost, or the settings name another server: beginning anew looks like success.
+    """
+    for one in databases:
+        last = next((entry for entry in reversed(known) if one["alias"] in entry.level), None)
+        if one["state"] == "empty" and last and last.level[one["alias"]] not in ("", "zero"):
+            return f"{one['alias']} is empty, and was not when release {last.shown} ran"
+    return ""
+
+
 def load(state: State) -> list[Entry]:
     """Return the releases on record, oldest first."""
     return [Entry(**raw) for raw in state.releases()]
@@ -61,6 +73,12 @@ def running(target: Target, seen: Sequence[Container], stamp: str = "") -> Entry
         {name: one.config for name, one in first.items()},
         {name: sum(one.service == name for one in up) for name in first},
     )
+
+
+def of_the_app(target: Target, seen: Sequence[Container]) -> list[Container]:
+    """Return the containers that are no server's."""
+    names = {one.name for one in target.services if one.app}
+    return [one for one in seen if one.service in names]
 
 
 def remembered(target: Target, seen: Sequence[Container], servers: bool = False) -> Release:

@@ -39,6 +39,10 @@ def status(target: Target, state: State) -> dict[str, Any]:
             why = "; ".join([error.what, *error.meaning.splitlines()[:1]])
             mend = error.next if isinstance(error, UsageProblem) else ""
     advice, well = next_word(target, seen, databases, why, mend.partition("\n")[0])
+    known = releases.load(state)
+    lost = releases.emptied(known, databases)
+    if lost:
+        advice = f"tidegate restore BACKUP; or tidegate up, which begins anew    ({lost})"
     cut = state.unfinished()
     if cut and cut[0] in CUT_OFF:
         running = holding.running(target.shared)
@@ -51,7 +55,6 @@ def status(target: Target, state: State) -> dict[str, Any]:
     elsewhere, is_named = target.stranger()
     if elsewhere and not is_named:
         advice, well = f"{strangers.OWN_NAME}    (this is {target.root})", False
-    known = releases.load(state)
     for database in databases:
         _name_release(database.get("run"), known, seen)
         if database.get("passing"):
@@ -263,51 +266,3 @@ def needs(target: Target, service: str) -> list[Service]:
             found.add(name)
             waiting += by_name[name].needs
     return [one for one in target.services if one.name in found and not one.app and not one.once]
-
-
-def adopt(target: Target, tell: Teller, words: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Adopt in a one-off container; return what was found, as the inside says it."""
-    prepared(target, target.migrator, tell)
-    tell.stage("adopt", "", f"in a one-off container of the service {target.migrator}")
-    said = insiding.work(
-        target.inside(("--format", "jsonl", "adopt", *words)),
-        target.number("migrate_timeout"),
-        tell,
-        lambda: insiding.end_leftovers(target, tell),
-    )
-    return [one for one in said if one["stage"] == insiding.RESULT]
-
-
-def migrate(
-    target: Target, tell: Teller, words: Sequence[str], mounts: Mapping[str, str] | None = None
-) -> list[Mapping[str, Any]]:
-    """Apply the pending steps in a one-off container; no service is restarted.
-
-    Return what it did, as the inside says it.
-    """
-    return _alone(target, tell, "migrate", target.migrator, words, mounts)
-
-
-def collectstatic(target: Target, tell: Teller, words: Sequence[str]) -> None:
-    """Collect in a one-off container of the backend, which has its volumes."""
-    _alone(target, tell, "collectstatic", target.backend, words)
-
-
-def _alone(
-    target: Target,
-    tell: Teller,
-    verb: str,
-    service: str,
-    words: Sequence[str],
-    mounts: Mapping[str, str] | None = None,
-) -> list[Mapping[str, Any]]:
-    prepared(target, service, tell)
-    tell.stage(verb, "", f"in a one-off container of the service {service}")
-    with insiding.knowing(target):
-        said = insiding.work(
-            target.inside(("--format", "jsonl", verb, *words), service, mounts=mounts or {}),
-            target.number("migrate_timeout"),
-            tell,
-            lambda: insiding.end_leftovers(target, tell),
-        )
-    return [one for one in said if one["stage"] == insiding.RESULT]

@@ -8,14 +8,14 @@ before the first change; so a later run can undo what a killed one left.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from tidegate.contracts.target import Container, Service, find_service
 from tidegate.errors import NotReady, UsageProblem
 from tidegate.model.words import counted
-from tidegate.workflows.update import insiding, releases, statics, strangers
+from tidegate.workflows.update import documents, insiding, releases, statics, strangers
 from tidegate.workflows.update.differing import changed_code, differs, replicas
 from tidegate.workflows.update.goback import go_back
 from tidegate.workflows.update.pending import ask, provide, without
@@ -85,25 +85,20 @@ def remember(one: Update) -> None:
         )  # fmt: skip
         return
     one.before = releases.remembered(one.target, seen, one.pull)
-    _warn_of_ill(one, seen)
+    own = releases.of_the_app(one.target, seen)
+    _warn_of_ill(one, own)
     for service, image in one.before.images.items():
         if service in one.before.kept:
             one.must(one.target.tagging(image, one.before.kept[service]), "an image got no name")
     if not one.dry:
         one.state.begin(one.before)
     text = ", ".join(f"{name} {image[7:19]}" for name, image in one.before.images.items())
-    nothing = "nothing runs" + ": a first start" * (not any(map(_is_of_the_app(one), seen)))
+    nothing = "nothing runs" if own else "nothing runs: a first start"
     one.tell.stage("found", "", f"running: {text}" if text else nothing)
 
 
-def _is_of_the_app(one: Update) -> Callable[[Container], bool]:
-    names = {each.name for each in one.target.services if each.app}
-    return lambda container: container.service in names
-
-
-def _warn_of_ill(one: Update, seen: Sequence[Container]) -> None:
+def _warn_of_ill(one: Update, own: Sequence[Container]) -> None:
     """Say what of a running app was not well before: going back brings it no further."""
-    own = [each for each in seen if _is_of_the_app(one)(each)]
     there = {each.service for each in own}
     if any(each.up for each in own):
         for ill in look([s for s in one.services if s.name in there], own, one.restarts).ill:
@@ -289,7 +284,7 @@ def keep(one: Update) -> dict[str, Any]:
         old = _superseded(one.target.kept(), int(one.target.number("keep")))
         if old:
             one.do(one.target.untagging(old))
-    return document(one, "dry-run" if one.dry else "done")
+    return documents.done(one, "dry-run" if one.dry else "done")
 
 
 def _superseded(kept: Sequence[str], most: int) -> list[str]:
@@ -297,20 +292,3 @@ def _superseded(kept: Sequence[str], most: int) -> list[str]:
     stamps = sorted({stamp for name in kept if (stamp := name.rpartition("-")[2]).isdigit()})
     gone = set(stamps[: max(0, len(stamps) - most)])
     return [name for name in kept if name.rpartition("-")[2] in gone]
-
-
-def document(one: Update, outcome: str) -> dict[str, Any]:
-    """Return the result as the JSON document."""
-    found = [] if one.dry else one.seen()
-    return {
-        "outcome": outcome,
-        "project": one.target.name,
-        "migrated": one.migrated,
-        "replaced": one.replaced,
-        "services": [
-            {"name": each.service, "state": each.state, "health": each.health,
-             "image": each.image, "restarts": each.restarts}
-            for each in found
-        ],
-        "seconds": {name: round(took, 2) for name, took in one.seconds.items()},
-    }  # fmt: skip

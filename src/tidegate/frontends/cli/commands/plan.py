@@ -43,6 +43,7 @@ from tidegate.errors import UsageProblem
 from tidegate.frontends.cli import through
 from tidegate.frontends.cli.again import again
 from tidegate.model.finding import SEVERITIES, Findings
+from tidegate.model.words import counted
 
 FLAGS = {"--database": "database", "--against": "against", "--from": "start", "--since": "since",
          "--scratch": "server", "--python": "python", "--framework": "framework",
@@ -130,6 +131,10 @@ def written(path: str, found: Findings) -> str:
     if not plan["basis"].get("target"):
         return f"{path} is written; it can't be applied: plan it with --against for that"
     word = f" --approve {plan['plan']}" if plan["needs_approval"] else ""
+    errors = sum(one.severity == "error" for one in found.findings)
+    if errors:
+        return (f"{path} is written; {counted(errors, 'error')} above should be mended first; to "
+                f"apply it all the same: tidegate apply {path}{word}")  # fmt: skip
     return f"{path} is written; next: tidegate apply {path}{word}"
 
 

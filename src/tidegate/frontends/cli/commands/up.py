@@ -31,7 +31,7 @@ from tidegate.errors import TidegateError
 from tidegate.frontends.cli import outside
 from tidegate.frontends.cli.again import completed
 from tidegate.frontends.cli.outside import Option
-from tidegate.workflows.update.goback import failed
+from tidegate.workflows.update.documents import failed
 from tidegate.workflows.update.state import State
 from tidegate.workflows.update.story import up
 from tidegate.workflows.update.updating import Update
