@@ -86,8 +86,10 @@ def fill(
         return
     kept = _kept(outcome)
     if server is not None and kept is not None and kept.exists():
+        # pg_dump 17 and newer sets what an older server, as this scratch may be, does not know.
+        sql = kept.read_text("utf-8").replace("SET transaction_timeout = 0;\n", "")
         done = server.client("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", place["name"],
-                             stdin=kept.read_text("utf-8"))  # fmt: skip
+                             stdin=sql)  # fmt: skip
         if done.ok:
             clock.note("restore")
             return
