@@ -88,7 +88,7 @@ def test_releases_go_back(stack: Make) -> None:
     one.release("four").up("--settle", "0")
     assert (one.served(), len(one.applied())) == ("release four", 3)
     kept = docker("image", "ls", "--format", "{{.Tag}}", f"tidegate/{one.name}").split()
-    assert len({tag.rpartition("-")[2] for tag in kept if tag != "records"}) == 2, kept
+    assert len({tag for tag in kept if tag.startswith("web-2")}) == 2, kept
     assert "blog is no app" in exited(one, ["rollback", "--to", "blog.zero"], 2).err
     exited(one, str(plan(one, "--to", "shop.zero")["next"]).split()[1:], 0)
     assert (one.served(), one.applied()) == ("release four", [])
