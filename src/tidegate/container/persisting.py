@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.container.doorway import Doorway
+from tidegate.container.lasting import said_while_it_lasts
 from tidegate.container.patience import Patience
 from tidegate.container.raising import Raising, is_gone, patiently
 from tidegate.contracts.database import OVERTAKEN, Election
@@ -46,7 +47,10 @@ def persist(
     while True:
         applying = work.attempt()
         try:
-            with patience.watching():
+            with (
+                patience.watching(),
+                said_while_it_lasts(raising.report, patience.stage, applying),
+            ):
                 work.run(applying)
             return
         except (Stopped, TidegateError):
