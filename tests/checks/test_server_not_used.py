@@ -59,7 +59,7 @@ def test_a_dependency_tells_of_the_server_too(tmp_path: Path) -> None:
 
 QUIET = {
     "a server of somebody else": {"compose": COMPOSE.replace(
-        "    environment:\n      DATABASE_URL: postgresql://shop:shop@db/shop\n", "", 1)},
+        "    environment:\n      DATABASE_URL: postgresql://postgres:shop@db/postgres\n", "", 1)},
     "a condition decides": {"settings": SETTINGS + "import os\nif os.environ.get('DB_HOST'):\n    DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}\n"},
     "it is changed later": {"settings": SETTINGS + "import os\nDATABASES['default']['ENGINE'] = os.environ['X']\n"},
     "a local file may say otherwise": {"settings": SETTINGS + "from .local_settings import *\n"},

@@ -67,4 +67,6 @@ def _concerns(check: Any, project: ProjectFiles) -> bool:
         return bool(project.alembics)
     if "manage.py" in named and "alembic.ini" not in named:
         return bool(project.manage)
+    if named and all(one.endswith(".py") for one in named):
+        return bool(project.python)
     return True
