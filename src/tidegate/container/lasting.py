@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
+from tidegate.container.beside import beside
 from tidegate.container.report import Report, masked
 from tidegate.contracts.framework import Applying
 from tidegate.model.sqltext import outline
@@ -18,17 +18,11 @@ FIRST = 10.0  # seconds after which a step says so; then when it has run twice a
 TICK = 0.5
 
 
-@contextmanager
-def said_while_it_lasts(report: Report, stage: str, applying: Applying) -> Iterator[None]:
+def said_while_it_lasts(
+    report: Report, stage: str, applying: Applying
+) -> AbstractContextManager[None]:
     """Tell of the step that runs, as long as this lasts."""
-    over = threading.Event()
-    thread = threading.Thread(target=_tell, args=(report, stage, applying, over), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(5)
+    return beside(lambda over: _tell(report, stage, applying, over))
 
 
 def _tell(report: Report, stage: str, applying: Applying, over: threading.Event) -> None:

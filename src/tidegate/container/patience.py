@@ -11,8 +11,9 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
+from tidegate.container.beside import beside
 from tidegate.container.raising import Raising
 from tidegate.contracts.database import Election
 from tidegate.databases import pgclasses
@@ -131,17 +132,9 @@ class Patience:
             blockers=[one.document() for one in blockers],
         )  # fmt: skip
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Look at what is sent, as long as this lasts."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(over,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join(5)
+        return beside(self._watch)
 
     def _watch(self, over: threading.Event) -> None:
         looked: tuple[str, float, float] | None = None
