@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from tidegate.container.beside import beside
 from tidegate.container.report import Report
 from tidegate.contracts.database import Session
 from tidegate.databases import pgblockers
@@ -31,15 +32,14 @@ class Watch:
 
     def __init__(self, database: PostgreSQL, report: Report) -> None:
         self._database, self._report = database, report
-        self._over = threading.Event()
         self._seen: Sequence[Blocker] = ()
         self._since = self._told = 0.0
 
-    def run(self) -> None:
+    def run(self, over: threading.Event) -> None:
         """Look until it is over; what can't be looked at is not told."""
         session: Session | None = None
         try:
-            while not self._over.wait(LOOK_EVERY):
+            while not over.wait(LOOK_EVERY):
                 session = session or self._database.session(10.0)
                 self._look(session)
         except (Transient, Permanent):
@@ -70,10 +70,6 @@ class Watch:
         alias = self._database.connection.alias
         self._report.stage("backup", alias, text, blockers=documents)
 
-    def end(self) -> None:
-        """Look no more."""
-        self._over.set()
-
     def refusal(self) -> ElectionNotWon | None:
         """Return the error for a wait that was too long, where that is what ended the dump."""
         if not self._seen or time.monotonic() - self._since < LOCK_WAIT - 3 * LOOK_EVERY:
@@ -96,12 +92,8 @@ def _who(found: Sequence[Blocker]) -> str:
 def waits_said(database: PostgreSQL, report: Report) -> Iterator[None]:
     """Say while this lasts who keeps a backup waiting; also where it is given up for that."""
     watch = Watch(database, report)
-    thread = threading.Thread(target=watch.run, daemon=True)
-    thread.start()
-    try:
-        yield
-    except StepFailed as error:
-        raise watch.refusal() or error from None
-    finally:
-        watch.end()
-        thread.join(5)
+    with beside(watch.run):
+        try:
+            yield
+        except StepFailed as error:
+            raise watch.refusal() or error from None

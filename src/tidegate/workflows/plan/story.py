@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 from tidegate.databases import pgschema
 from tidegate.errors import UsageProblem
@@ -21,6 +22,7 @@ from tidegate.workflows.plan.runner import Runner, aside
 from tidegate.workflows.plan.traced import Rehearsed, traces
 
 Say = Callable[[str], None]
+Anew = Callable[[], AbstractContextManager[Runner]]  # one more scratch database, filled alike
 __all__ = ["Outcome", "Request", "rehearse"]
 
 
@@ -75,12 +77,14 @@ def rehearse(request: Request, say: Say, place: Place | None = None) -> Outcome:
                        models=outcome.rehearsed.running.shapes,
                        journal={id: journal[id] for id in outcome.rehearsed.half})  # fmt: skip
             clock.note("rehearsal")
-            if request.online and server is not None:
-                _prove_online(request, at, outcome, server, login, recorded_sql, dumped)
-                clock.note("online")
-            if request.rows and server is not None:
-                _under_load(request, at, outcome, server, login, recorded_sql, dumped)
-                clock.note("load")
+            if server is not None:
+                anew = partial(_anew, request, at, outcome, server, login, recorded_sql, dumped)
+                if request.online:
+                    _prove_online(outcome, server, login["name"], anew)
+                    clock.note("online")
+                if request.rows:
+                    _under_load(outcome, request.rows, anew)
+                    clock.note("load")
     return outcome
 
 
@@ -102,45 +106,29 @@ def _anew(
         yield inside
 
 
-def _under_load(
-    request: Request,
-    at: Place,
-    outcome: Outcome,
-    server: scratch.Server,
-    login: dict[str, str],
-    recorded_sql: str,
-    dumped: Dumped,
-) -> None:
+def _under_load(outcome: Outcome, rows: str, anew: Anew) -> None:
     """Run the steps once more, untraced, as apply would, with a reader and a writer at work."""
     rehearsed = outcome.rehearsed
     tables = {lock["was"] for step in rehearsed.steps for one in step.statements
               for lock in one["locks"] if lock["kind"] == "table"}  # fmt: skip
     if "up" in rehearsed.failures or rehearsed.half or not tables:
         return
-    with _anew(request, at, outcome, server, login, recorded_sql, dumped) as inside:
-        inside.ask("fill", _unheard, rows=_number(request.rows))
+    with anew() as inside:
+        inside.ask("fill", _unheard, rows=_number(rows))
         inside.ask("loaded", rehearsed.hear, tables=sorted(tables), forms=online.forms(rehearsed))
 
 
-def _prove_online(
-    request: Request,
-    at: Place,
-    outcome: Outcome,
-    server: scratch.Server,
-    login: dict[str, str],
-    recorded_sql: str,
-    dumped: Dumped,
-) -> None:
+def _prove_online(outcome: Outcome, server: scratch.Server, base: str, anew: Anew) -> None:
     """Choose the online forms, and run them on a scratch database of their own."""
     rehearsed = outcome.rehearsed
     if "up" in rehearsed.failures:
         return
-    tables = server.query(online.PARTITIONED, login["name"])
+    tables = server.query(online.PARTITIONED, base)
     online.choose(rehearsed, [pgschema.shown(str(row[0]), str(row[1])) for row in tables])
     forms = online.forms(rehearsed)
     if not forms:
         return
-    with _anew(request, at, outcome, server, login, recorded_sql, dumped) as inside:
+    with anew() as inside:
         inside.ask("online", rehearsed.hear, forms=forms)
     if why := online.compare(rehearsed):
         online.withdraw(rehearsed, why)
